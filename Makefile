@@ -1,0 +1,297 @@
+# socketserver and http.server for C: how it is built, tested and installed.
+# `make help` lists the targets. Sources are found by wildcard: a new file needs no line here.
+
+VERSION   := 0.1.0
+SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+PYTHON ?= /usr/bin/python3
+# The readiness notification behind EventLoopMixIn: framework/poller_$(POLLER).c
+POLLER ?= $(if $(filter Linux,$(shell uname -s)),epoll,poll)
+
+# make's own default is "cc" and "ar"; keep any choice of the user's.
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+MAKEFLAGS += --no-builtin-rules
+# All processors, unless -j is given. A sub-make shares its parent's.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(Q),@printf '  %-5s %s\n' '$(1)' '$(2)')
+
+# ---- packages -------------------------------------------------------------------------------------------------
+# What `make deps` installs depends on the other goals of its line: who only serves gets no test tool.
+
+# libllhttp where the system has it, else the sources that Debian 12 ships in node-llhttp
+HAVE_LIBLLHTTP := $(shell pkg-config --exists libllhttp 2>/dev/null && echo yes)
+LLHTTP_DIR     := /usr/share/llhttp
+CC_PACKAGE     := $(if $(findstring clang,$(CC)),clang,gcc)
+PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp)
+PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ pkgconf \
+                  valgrind strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps
+PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev
+PACKAGES_bench := nginx-light libuv1-dev python3 iproute2 procps
+PACKAGES_check := $(PACKAGES_test)
+PACKAGES_tsan  := $(PACKAGES_test)
+
+GOALS    := $(filter-out deps,$(MAKECMDGOALS))
+PACKAGES := $(sort $(PACKAGES_build) $(foreach goal,$(GOALS),$(PACKAGES_$(goal))))
+
+##@ Set-up
+.PHONY: deps
+deps: ## install the Debian packages missing for the other goals: make deps serve, make deps test
+	@missing=; for p in $(PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' ok installed' || missing="$$missing $$p"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+	    echo "deps: no apt-get here; install what Debian calls:$$missing" >&2; exit 1; fi; \
+	root=; if [ "$$(id -u)" != 0 ]; then root=sudo; fi; \
+	if [ -n "$$root" ] && ! command -v sudo >/dev/null; then \
+	    echo "deps: no sudo here; as root: apt-get install --no-install-recommends$$missing" >&2; exit 1; fi; \
+	printf '  %-5s%s\n' APT "$$missing"; \
+	$$root apt-get -q update </dev/null; \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends $$missing </dev/null
+
+# ---- several goals --------------------------------------------------------------------------------------------
+# One after the other as they were typed, -j or not, each in a make of its own: what deps has installed is then
+# seen, `clean all` is no race, and two test runs do not disturb each other. The trap keeps Ctrl-C quiet (this make
+# gets the signal too, and ends by it).
+ifneq ($(and $(MAKECMDGOALS),$(filter deps,$(MAKECMDGOALS))$(word 2,$(MAKECMDGOALS))),)
+FIRST := $(firstword $(GOALS))
+.PHONY: $(GOALS)
+ifneq ($(FIRST),)
+$(FIRST): $(filter deps,$(MAKECMDGOALS))
+	@trap 'exit 0' INT; for goal in $(GOALS); do $(MAKE) --no-print-directory $$goal || exit; done
+$(filter-out $(FIRST),$(GOALS)): $(FIRST) ; @:
+endif
+
+else
+
+# ---- what is missing? -----------------------------------------------------------------------------------------
+HASH := \#
+lacks_header = $(shell printf '$(HASH)include <%s>\n' '$(1)' | $(CC) $(CPPFLAGS) $(2) -E - >/dev/null 2>&1 || echo yes)
+lacks_command = $(if $(shell command -v $(firstword $(1))),,yes)
+need = $(if $(1),$(error $(2) is missing: install the package $(3), or: $(strip make deps $(filter-out all,$(GOAL)))))
+
+GOAL   := $(or $(MAKECMDGOALS),all)
+BUILDS := $(filter-out clean help uninstall deps,$(GOAL))
+TESTS  := $(filter test check tsan build-tests lint,$(GOAL))
+
+ifneq ($(BUILDS),)
+CC_VERSION := $(shell $(CC) --version 2>/dev/null | head -n 1)
+$(call need,$(call lacks_command,$(CC)),the C compiler $(CC),$(CC_PACKAGE))
+$(call need,$(call lacks_header,stdio.h),the C library's stdio.h,libc6-dev)
+$(call need,$(if $(HAVE_LIBLLHTTP)$(wildcard $(LLHTTP_DIR)/llhttp.c),,yes),llhttp,node-llhttp)
+endif
+ifneq ($(TESTS),)
+$(call need,$(call lacks_header,cmocka.h,$(addprefix -include ,stdarg.h stddef.h stdint.h setjmp.h)),cmocka,libcmocka-dev)
+$(call need,$(call lacks_command,$(PYTHON)),$(PYTHON),python3)
+endif
+ifneq ($(filter lint,$(GOAL)),)
+$(foreach c,clang clang-tidy clang-format cppcheck g++,$(call need,$(call lacks_command,$(c)),$(c),$(c)))
+endif
+
+# ---- flags ----------------------------------------------------------------------------------------------------
+# The user's CPPFLAGS, CFLAGS and LDFLAGS come last and so win.
+# Fat objects hold machine code too: the installed archives suit every compiler and linker, and unit tests link fast.
+# clang 14 has none, and an archive of LLVM bitcode is of use to nobody else, so there LTO is for who asks:
+# make CC=clang AR=llvm-ar LTO=-flto=thin LDFLAGS=-fuse-ld=lld
+LTO := $(if $(findstring clang,$(CC) $(CC_VERSION)),,-flto=auto -ffat-lto-objects)
+OPTIMIZE := -O2
+ifneq ($(SANITIZE),)
+LTO :=
+OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+# One compilation serves archive and shared library: hidden visibility and no interposition leave -fPIC little to cost.
+# Handlers run on small stacks: -z now keeps the dynamic linker's lazy binding off them, stack clash protection makes
+# sure that an overflow meets the guard page.
+cppflags = -D_GNU_SOURCE -DSS_VERSION='"$(VERSION)"' $(INCLUDES) $(CPPFLAGS)
+cflags   = -std=c11 $(OPTIMIZE) -g $(LTO) $(WARNINGS) -fPIC -fvisibility=hidden -fno-semantic-interposition \
+           -fstack-clash-protection -pthread $(CFLAGS)
+ldflags  = $(cflags) -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
+
+# The dependencies of the house point one way; include paths keep it so. ("private" here and below: a variable of a
+# target would otherwise reach everything that is built on its behalf.)
+INCLUDES := -Iframework
+$(BUILD)/handlers/% $(BUILD)/samples/%: private INCLUDES := -Iframework -Ihandlers
+$(BUILD)/tests/%: private INCLUDES := -Iframework -Ihandlers -Itests
+ifneq ($(HAVE_LIBLLHTTP),)
+LLHTTP_CPPFLAGS := $(shell pkg-config --cflags libllhttp)
+LLHTTP_LIBS     := $(shell pkg-config --libs libllhttp)
+else
+LLHTTP_CPPFLAGS := -isystem /usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
+LLHTTP_OBJECTS  := $(patsubst $(LLHTTP_DIR)/%.c,$(BUILD)/llhttp/%.o,$(wildcard $(LLHTTP_DIR)/*.c))
+endif
+# Nobody else sees llhttp.
+$(BUILD)/handlers/http_request.o: private INCLUDES += $(LLHTTP_CPPFLAGS)
+$(BUILD)/llhttp/%.o: private INCLUDES := $(LLHTTP_CPPFLAGS)
+$(BUILD)/llhttp/%.o: private WARNINGS := -w
+# Unit tests link without LTO (it would be most of the time they take); all else is tested as it ships.
+$(BUILD)/tests/unit/%: private LTO := $(if $(LTO),-fno-lto)
+
+# ---- files ----------------------------------------------------------------------------------------------------
+objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
+programs = $(patsubst %.c,$(BUILD)/%,$(1))
+
+OTHER_POLLERS := $(filter-out framework/poller_$(POLLER).c,$(wildcard framework/poller_*.c))
+FRAMEWORK  := $(call objects,$(filter-out $(OTHER_POLLERS),$(wildcard framework/*.c)))
+HANDLERS   := $(call objects,$(wildcard handlers/*.c)) $(LLHTTP_OBJECTS)
+HTTPSERVER := $(call objects,$(wildcard handlers/httpserver/*.c))
+SAMPLES    := $(call programs,$(wildcard samples/*.c))
+UNIT       := $(call programs,$(wildcard tests/unit/test_*.c))
+HTTP       := $(call programs,$(wildcard tests/http/*.c tests/framework/*.c))
+MATRIX     := $(call objects,$(wildcard tests/matrix/*.c))
+BENCH      := $(call programs,$(wildcard tests/bench/*.c))
+# The comparison with libuv is built where libuv is.
+UV_BENCH   := $(call programs,$(shell grep -l '^$(HASH)include <uv.h>' tests/bench/*.c 2>/dev/null))
+ifneq ($(if $(UV_BENCH),$(call lacks_header,uv.h)),)
+BENCH := $(filter-out $(UV_BENCH),$(BENCH))
+endif
+
+ARCHIVES := $(BUILD)/libhttpserver.a $(BUILD)/libsocketserver.a
+SHARED   := $(BUILD)/libsocketserver.so $(BUILD)/libhttpserver.so
+PROGRAM  := $(BUILD)/httpserver
+LINKED   := $(PROGRAM) $(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(if $(MATRIX),$(BUILD)/tests/matrix/matrix)
+OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SAMPLES) $(UNIT) $(HTTP) $(BENCH))
+
+# ---- targets --------------------------------------------------------------------------------------------------
+
+##@ Build and run
+.PHONY: all serve build-tests test check tsan bench lint install uninstall clean help FORCE
+.DEFAULT_GOAL := all
+# Shared libraries are not built with sanitizers: nothing tests them there.
+all: $(ARCHIVES) $(if $(SANITIZE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
+serve: all ## serve www/ on http://127.0.0.1:8000/ (PORT=N: another port)
+	@exec $(PROGRAM) -d www $(if $(PORT),-p $(PORT))
+
+##@ Test
+build-tests: all $(UNIT) $(HTTP) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE),,$(BENCH))
+test: build-tests ## build and run all tests (T=PATTERN: only the files with PATTERN in their path)
+	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' CC='$(CC)' \
+	    $(RUN_UNDER) $(PYTHON) tests/run $(T)
+check: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined test
+# ThreadSanitizer's fixed memory layout does not survive the address randomisation of every kernel.
+tsan: ## the tests under ThreadSanitizer, in build/tsan
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread test \
+	    RUN_UNDER="$$(setarch -R true 2>/dev/null && echo setarch -R)"
+bench: all $(BENCH) ## measure against nginx, Python, libuv and a raw epoll loop
+	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py
+
+HEADERS := framework/socketserver.h handlers/http_server.h
+lint: $(SHARED) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang, public headers, exported symbols
+	@BUILD='$(BUILD)' MAKE='$(MAKE)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' tests/lint
+
+##@ Install
+include_dir := $(DESTDIR)$(PREFIX)/include
+lib_dir     := $(DESTDIR)$(LIBDIR)
+bin_dir     := $(DESTDIR)$(PREFIX)/bin
+INSTALLED   := $(bin_dir)/httpserver $(addprefix $(include_dir)/,$(notdir $(HEADERS))) \
+               $(foreach l,socketserver httpserver,$(addprefix $(lib_dir)/lib$(l).,a so so.$(SOVERSION) so.$(VERSION)) \
+                   $(lib_dir)/pkgconfig/$(l).pc)
+
+# -z now: the handlers in the user's program run on small stacks too.
+define pc
+prefix=$(PREFIX)
+includedir=$${prefix}/include
+libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))
+
+Name: $(1)
+Version: $(VERSION)
+Description: $(2)
+Requires: $(3)
+Requires.private: $(4)
+Cflags: -I$${includedir} -pthread
+Libs: -L$${libdir} -l$(1) -Wl,-z,now
+Libs.private: -pthread
+endef
+install: export SOCKETSERVER_PC = $(call pc,socketserver,Python's socketserver for C,,)
+install: export HTTPSERVER_PC = $(call pc,httpserver,Python's http.server for C,socketserver,$(if $(HAVE_LIBLLHTTP),libllhttp))
+install: all $(SHARED) ## headers, libraries, pkg-config files and httpserver (PREFIX=, LIBDIR=, DESTDIR=)
+	$(call say,INST,$(DESTDIR)$(PREFIX))
+	$(Q)install -d $(include_dir) $(lib_dir)/pkgconfig $(bin_dir)
+	$(Q)install -m 644 $(HEADERS) $(include_dir)
+	$(Q)install -m 644 $(ARCHIVES) $(lib_dir)
+	$(Q)install -m 755 $(addsuffix .$(VERSION),$(SHARED)) $(lib_dir)
+	$(Q)for l in socketserver httpserver; do \
+	    ln -sf lib$$l.so.$(VERSION) $(lib_dir)/lib$$l.so.$(SOVERSION); ln -sf lib$$l.so.$(SOVERSION) $(lib_dir)/lib$$l.so; done
+	$(Q)printf '%s\n' "$$SOCKETSERVER_PC" >$(lib_dir)/pkgconfig/socketserver.pc
+	$(Q)printf '%s\n' "$$HTTPSERVER_PC" >$(lib_dir)/pkgconfig/httpserver.pc
+	$(Q)install -m 755 $(PROGRAM) $(bin_dir)
+	$(Q)[ -n '$(DESTDIR)' ] || ldconfig 2>/dev/null || :
+uninstall: ## remove what install has put there
+	$(call say,RM,$(DESTDIR)$(PREFIX))
+	$(Q)rm -f $(INSTALLED)
+
+##@ Other
+clean: ## remove build/
+	$(Q)rm -rf $(BUILD)
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "%s\n", substr($$0, 5) } \
+	    /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@printf '%s\n' 'Variables' '  V=1 shows the commands; CC, CPPFLAGS, CFLAGS, LDFLAGS are honoured; POLLER=poll is portable'
+
+# ---- rules ----------------------------------------------------------------------------------------------------
+# Two stamps, rewritten only when their text changes: another compiler or flag rebuilds everything, a file that is
+# gone leaves the archives. (The coroutines are annotated for valgrind when its header is there.)
+$(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTTP_CPPFLAGS) \
+    $(wildcard /usr/include/valgrind/valgrind.h)
+# BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
+$(BUILD)/files: export TEXT = $(AR) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
+$(BUILD)/flags $(BUILD)/files: FORCE
+	@mkdir -p $(@D); printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
+FORCE:
+
+define compile
+$(call say,CC,$<)
+@mkdir -p $(@D)
+$(Q)$(CC) $(cppflags) $(cflags) -MMD -MP -c -o $@ $<
+endef
+define link
+$(call say,LD,$@)
+@mkdir -p $(@D)
+$(Q)$(CC) $(ldflags) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LLHTTP_LIBS) $(LDLIBS)
+endef
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	$(compile)
+$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/%.c $(BUILD)/flags
+	$(compile)
+
+$(BUILD)/libsocketserver.a: $(FRAMEWORK)
+$(BUILD)/libhttpserver.a: $(HANDLERS)
+$(ARCHIVES): $(BUILD)/files
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+# libx.so -> libx.so.0 -> libx.so.0.1.0; the second library finds the first through its soname.
+$(BUILD)/libsocketserver.so: $(FRAMEWORK) $(BUILD)/files
+$(BUILD)/libhttpserver.so: $(HANDLERS) $(BUILD)/files $(BUILD)/libsocketserver.so
+$(SHARED):
+	$(call say,LD,$@.$(VERSION))
+	$(Q)$(CC) -shared $(ldflags) -Wl,-z,defs -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(VERSION) \
+	    $(filter %.o,$^) $(filter %.so,$^) $(if $(filter %/libhttpserver.so,$@),$(LLHTTP_LIBS))
+	$(Q)ln -sf $(@F).$(VERSION) $@.$(SOVERSION) && ln -sf $(@F).$(SOVERSION) $@
+
+$(PROGRAM): $(HTTPSERVER)
+$(SAMPLES) $(UNIT) $(HTTP) $(BENCH): %: %.o
+$(UNIT): private LDLIBS += -lcmocka
+$(UV_BENCH): private LDLIBS += -luv
+$(BUILD)/tests/matrix/matrix: $(MATRIX)
+$(LINKED): $(ARCHIVES) $(BUILD)/files
+	$(link)
+
+-include $(OBJECTS:.o=.d)
+
+endif

@@ -1,0 +1,267 @@
+/* BaseServer: the life of a request. Everything here can be overridden; what waits does so through the
+   poll method, so one serve_forever serves under every mix-in. */
+#include "core.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ACCEPT_BURST = 64 };  /* requests taken before others run */
+enum { ACCEPT_PAUSE = 100 }; /* ms to wait when the process or the machine is out of descriptors */
+
+struct request *request_new(void)
+{
+    struct request *request = malloc(sizeof *request); /* calloc knows no cache */
+    if (request) {
+        memset(request, 0, sizeof *request);
+        request->request.fd = -1;
+        timer_init(&request->entry.timer);
+    }
+    return request;
+}
+
+void ss_request_started(struct ss_server *self)
+{
+    atomic_fetch_add(&self->core->active, 1);
+}
+
+void ss_request_ended(struct ss_server *self)
+{
+    atomic_fetch_sub(&self->core->active, 1);
+    if (atomic_load(&self->core->waiting))
+        (void)!write(self->core->wake[1], "", 1);
+}
+
+void request_failed(struct ss_server *self, struct ss_request *request, int error)
+{
+    if (error < 0)
+        methods_of(self)->handle_error(self, request, error);
+}
+
+int take_request(struct ss_server *self)
+{
+    const struct ss_class *methods = methods_of(self);
+    struct request *request = request_new();
+    if (!request)
+        return -ENOMEM;
+    if (!pthread_equal(self->core->taker, pthread_self())) /* written once: others read it */
+        self->core->taker = pthread_self();
+    int rc = methods->get_request(self, &request->request);
+    if (rc < 0) {
+        free(request);
+        return rc;
+    }
+    if (!methods->verify_request(self, &request->request)) {
+        methods->shutdown_request(self, &request->request);
+        return 0;
+    }
+    rc = methods->process_request(self, &request->request);
+    if (rc < 0) {
+        request_failed(self, &request->request, rc);
+        methods->shutdown_request(self, &request->request);
+    }
+    return 0;
+}
+
+static bool out_of_resources(int rc)
+{
+    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
+}
+
+/* The listener itself is broken; everything else concerns one client, or passes. */
+static bool fatal(int rc)
+{
+    return rc == -EBADF || rc == -EINVAL || rc == -ENOTSOCK || rc == -EOPNOTSUPP || rc == -EFAULT;
+}
+
+/* A descriptor may come free when a request ends; otherwise only time helps. */
+static int pause_accepting(struct ss_server *self)
+{
+    unsigned active = atomic_load(&self->core->active);
+    loop_ignore(self->socket);
+    int rc = active ? server_wait_active(self, active - 1, ACCEPT_PAUSE, DRAINING) : -EAGAIN;
+    return rc == 0 || rc == -ETIMEDOUT || rc == -ECANCELED ? rc : ss_sleep(self, ACCEPT_PAUSE);
+}
+
+static int wait_for_room(struct ss_server *self)
+{
+    unsigned limit = self->max_requests - 1; /* 0: none */
+    if (atomic_load(&self->core->active) <= limit)
+        return 0;
+    loop_ignore(self->socket);
+    return server_wait_active(self, limit, -1, DRAINING);
+}
+
+/* Takes what there is, with room kept for the others. 0: nothing left; 1: maybe more. */
+static int take_burst(struct ss_server *self)
+{
+    for (int i = 0; i < ACCEPT_BURST; i++) {
+        if (ss_draining(self))
+            return 1;
+        int rc = wait_for_room(self);
+        if (rc == 0)
+            rc = take_request(self);
+        if (rc == -EAGAIN || rc == -ECANCELED)
+            return 0;
+        if (out_of_resources(rc))
+            pause_accepting(self);
+        else if (fatal(rc))
+            return rc;
+    }
+    (void)methods_of(self)->poll(self, NULL, 0, 0);
+    return 1;
+}
+
+static int serve_forever(struct ss_server *self)
+{
+    int rc = 1;
+    struct block_pool pool, *before = block_pool_enter(&pool);
+    while (rc >= 0 && !ss_draining(self)) {
+        if (rc == 0)
+            rc = server_wait(self, self->socket, POLLIN, -1, 0, DRAINING);
+        methods_of(self)->service_actions(self);
+        if (rc == 0 || rc == 1)
+            rc = take_burst(self);
+    }
+    if (self->socket_type == SOCK_STREAM)
+        server_close_socket(self);
+    if (rc < 0 && rc != -ECANCELED)
+        ss_shutdown(self);
+    server_drain(self);
+    server_close_socket(self); /* a datagram in progress is answered through it */
+    block_pool_leave(&pool, before);
+    return rc == -ECANCELED || rc >= 0 ? 0 : rc;
+}
+
+/* ---------------------------------------------------------------- what others override */
+
+static void defaults(struct ss_server *self)
+{
+    self->address_family = AF_UNSPEC;
+    self->socket_type = SOCK_STREAM;
+    self->request_queue_size = 4096;
+    self->allow_reuse_address = self->dual_stack = true;
+    self->socket_mode = self->timeout = -1;
+    self->request_timeout = 60000;
+    self->shutdown_timeout = 10000;
+    self->max_packet_size = 65535;
+    self->max_requests = 1024;
+    self->stack_size = 65536;
+    self->buffer_size = 16384;
+}
+
+static void server_close(struct ss_server *self)
+{
+    if (self->socket_type == SOCK_STREAM)
+        server_close_socket(self);
+    if (atomic_load(&self->core->active)) {
+        ss_shutdown(self);
+        server_drain(self);
+    }
+    server_close_socket(self);
+}
+
+static int server_bind(struct ss_server *self)
+{
+    (void)self;
+    return -EOPNOTSUPP;
+}
+
+static int server_activate(struct ss_server *self)
+{
+    (void)self;
+    return 0;
+}
+
+static int get_request(struct ss_server *self, struct ss_request *request)
+{
+    (void)self, (void)request;
+    return -EOPNOTSUPP;
+}
+
+static bool verify_request(struct ss_server *self, struct ss_request *request)
+{
+    (void)self, (void)request;
+    return true;
+}
+
+/* Here and now: between two requests of a parked connection this is simply a wait. */
+static int process_request(struct ss_server *self, struct ss_request *request)
+{
+    const struct ss_class *methods = methods_of(self);
+    const struct request *parked = container_of(request, struct request, request);
+    int rc;
+    do {
+        rc = methods->finish_request(self, request);
+    } while (rc == SS_PARK &&
+             server_wait(self, request->fd, POLLIN, -1, parked->entry.timer.deadline, DRAINING) == 0);
+    request_failed(self, request, rc);
+    methods->shutdown_request(self, request);
+    return 0;
+}
+
+static void shutdown_request(struct ss_server *self, struct ss_request *request)
+{
+    methods_of(self)->close_request(self, request);
+}
+
+static void close_request(struct ss_server *self, struct ss_request *request)
+{
+    (void)self;
+    if (request->free_data)
+        request->free_data(request->data);
+    if (!request->datagram && request->fd >= 0)
+        close(request->fd);
+    free(request->datagram);
+    free(container_of(request, struct request, request));
+}
+
+static void handle_timeout(struct ss_server *self)
+{
+    (void)self;
+}
+
+static void handle_error(struct ss_server *self, struct ss_request *request, int error)
+{
+    (void)self;
+    if (error == -EPIPE || error == -ECONNRESET || error == -ECANCELED)
+        return;
+    char text[SS_ADDRESS_TEXT] = "a client without a name";
+    struct ss_address client;
+    if (ss_client_address(request, &client) == 0 && client.length)
+        (void)ss_address_format(&client, text, sizeof text);
+    char reason[128];
+    fprintf(stderr, "socketserver: request from %s failed: %s\n", text,
+            strerror_r(-error, reason, sizeof reason));
+}
+
+static void service_actions(struct ss_server *self)
+{
+    (void)self;
+}
+
+static int base_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    (void)self;
+    int rc = count || ms ? poll(fds, count, ms) : 0; /* the kernel lets others run by itself */
+    return rc < 0 ? -errno : rc;
+}
+
+const struct ss_class ss_BaseServer = {
+    .name = "BaseServer",
+    .init = defaults,
+    .serve_forever = serve_forever,
+    .server_bind = server_bind,
+    .server_activate = server_activate,
+    .server_close = server_close,
+    .get_request = get_request,
+    .verify_request = verify_request,
+    .process_request = process_request,
+    .finish_request = handler_finish_request,
+    .shutdown_request = shutdown_request,
+    .close_request = close_request,
+    .handle_timeout = handle_timeout,
+    .handle_error = handle_error,
+    .service_actions = service_actions,
+    .poll = base_poll,
+};

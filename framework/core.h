@@ -1,0 +1,187 @@
+/* What the files of the framework share and nobody else sees. */
+#ifndef SS_CORE_H
+#define SS_CORE_H
+
+#include "socketserver.h"
+#include "timer.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define SS_MAX_MRO 16
+#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+/* How far a shutdown has come, for all threads and processes of a server. The pipes make it known
+   to whoever waits; they are written once and never read, so they stay readable for everyone. */
+enum { RUNNING, DRAINING, CANCELED, NEVER };
+struct ss_stop {
+    atomic_int stage;
+    atomic_int callers;  /* inside of ss_shutdown: the pipes are still theirs */
+    atomic_ullong since; /* ss_now() when the drain began */
+    int drain[2], cancel[2];
+};
+
+/* The private part of a server: its class resolved, and what goes on. */
+struct ss_core {
+    int count;                              /* of mro */
+    const struct ss_class *mro[SS_MAX_MRO]; /* Python's __mro__ */
+    struct ss_class methods[SS_MAX_MRO];    /* [i]: the table as seen from mro[i] on */
+    void *state[SS_MAX_MRO];                /* [i]: for mro[i] */
+    struct ss_handler_class handler;        /* resolved */
+    bool streams;                           /* its instances get them */
+    struct ss_stop *stop;                   /* shared memory */
+    atomic_uint active;                     /* requests that go on elsewhere */
+    atomic_bool waiting;                    /* somebody waits for `active` to sink */
+    int wake[2];                            /* tells that one */
+    unsigned forks;    /* how often this process is removed from the one that made the server */
+    char *packet;      /* a datagram is received here first */
+    pthread_t taker;   /* the thread that takes requests */
+    pid_t owner;       /* the process that bound the socket */
+    dev_t unix_device; /* the socket's file, to remove no other one */
+    ino_t unix_inode;
+    uint64_t canceled_at; /* when children were first seen to go on all the same */
+    bool clone;           /* another thread's copy: owns little */
+};
+
+/* What can stand in a queue of things to run, and have a time limit. */
+struct task;
+struct entry {
+    struct entry *next;
+    struct timer timer;
+    struct task *task; /* NULL: a request, to be begun */
+};
+
+/* A request as mix-ins keep it. */
+struct request {
+    struct ss_request request;
+    struct entry entry; /* of the mix-in that holds it; the timer's deadline: when parking ends */
+    bool counted;       /* ss_request_started was called for it */
+    bool known;         /* to the poller */
+    bool expired;       /* parked too long, or the server drains: close it */
+};
+
+static inline const struct ss_class *methods_of(const struct ss_server *self)
+{
+    return &self->core->methods[0];
+}
+
+/* class.c */
+int core_resolve(struct ss_core *core, const struct ss_class *const *bases);
+void core_resolve_handler(struct ss_core *core, const struct ss_handler_class *cls,
+                          const struct ss_handler_class *last);
+
+/* handler.c: BaseServer's finish_request */
+int handler_finish_request(struct ss_server *self, struct ss_request *request);
+
+/* base_server.c */
+struct request *request_new(void);
+/* Takes one request and sees to it that it is processed or closed. -EAGAIN: there was none. */
+int take_request(struct ss_server *self);
+/* Calls handle_error unless `error` is no news or >= 0. */
+void request_failed(struct ss_server *self, struct ss_request *request, int error);
+/* server.c */
+/* A copy of the server for another thread, with its own count of requests; `socket` is its own. */
+int server_clone(const struct ss_server *self, int socket, struct ss_server *copy);
+void server_clone_free(struct ss_server *copy);
+/* After fork, in the child: nothing of the parent's requests is ours. */
+void server_forked(struct ss_server *self);
+
+/* wait.c. `until`: the stage of a shutdown that ends the wait with -ECANCELED. */
+/* How often this thread has learnt from ss_poll that something is ready: what a stream found drained
+   before that need not be so any more, and its readiness is told once. */
+unsigned polls_made(void);
+/* Waits until at most `limit` requests are active; 0, -ETIMEDOUT, -ECANCELED. */
+int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until);
+/* Waits until all requests have ended; cuts them short at shutdown_timeout. */
+void server_drain(struct ss_server *self);
+/* Waits for one descriptor; 0, -ETIMEDOUT, -ECANCELED, -errno. self NULL: poll(2). deadline:
+   absolute, 0: none. */
+int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t deadline, int until);
+/* A poll method's work with descriptors and a time limit of the mix-in's own besides the caller's:
+   super's poll, and -EINTR when nothing but those has come true. */
+int poll_also(struct ss_server *self, const struct ss_class *super, struct pollfd *fds, nfds_t count, int ms,
+              struct pollfd *own, nfds_t own_count, int own_ms);
+/* A pipe, non-blocking, not inherited by exec. */
+int open_pipe(int pipe[2]);
+void close_pipe(int pipe[2]);
+/* Takes everything out of a pipe that is used as a signal. */
+void empty_pipe(int fd);
+
+/* tcp.c */
+int bind_inherited(struct ss_server *self, int fd);
+/* Another socket on the server's port, for a thread of its own; -EOPNOTSUPP where there is no such thing. */
+int bind_again(const struct ss_server *self, int *fd);
+
+/* unix.c: closes the server's socket, removing its file if it has one. */
+void server_close_socket(struct ss_server *self);
+
+/* arena.c */
+struct block;
+struct ss_arena {
+    struct block *block;
+    size_t used;
+};
+struct block_pool {
+    struct block *free;
+    unsigned count;
+};
+/* From now on this thread keeps a few freed blocks in `pool`; NULL ends that. Returns the one before. */
+struct block_pool *block_pool_enter(struct block_pool *pool);
+void block_pool_leave(struct block_pool *pool, struct block_pool *before);
+void arena_init(struct ss_arena *arena);
+void *arena_alloc(struct ss_arena *arena, size_t size);
+void arena_free(struct ss_arena *arena);
+
+/* socket.c, udp.c */
+extern const struct ss_stream_class socket_stream, datagram_stream;
+/* Sends what the stream has gathered as the answer to a datagram; 0 or -errno. */
+int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram);
+
+/* address.c */
+enum address_kind { ADDRESS_INET, ADDRESS_UNIX, ADDRESS_FD };
+struct addrinfo;
+struct address_text {
+    enum address_kind kind;
+    char host[256], port[32];  /* ADDRESS_INET; host "": any */
+    struct ss_address address; /* ADDRESS_UNIX */
+    int fd;                    /* ADDRESS_FD */
+};
+int address_parse(const char *text, struct address_text *parsed);
+/* The addresses of a host; to be given to freeaddrinfo. Blocks on name servers unless `numeric`. */
+int address_lookup(const struct address_text *parsed, int family, int type, bool numeric,
+                   struct addrinfo **list);
+
+/* forking.c: children that are noticed when they end, without signals. */
+struct child {
+    struct child *next;
+    pid_t pid;
+    int alive; /* a pipe's end that reads an end when the child has ended */
+    uint64_t started;
+};
+/* fork(2), with the child prepared to work on `self`. Returns 0 in the child. */
+pid_t child_fork(struct ss_server *self, struct child **children);
+/* Reaps those that have ended, calling `ended` (may be NULL) for each. */
+void children_reap(struct ss_server *self, struct child **children,
+                   void (*ended)(struct ss_server *, struct child *));
+void children_kill(struct child *children);
+/* As a poll method over super's that also looks for the end of children: -EINTR when one may have ended. */
+int children_poll(struct ss_server *self, const struct ss_class *super, struct child *children,
+                  struct pollfd *fds, nfds_t count, int ms);
+/* Ends a child after its work: output flushed, nothing of the parent's undone. */
+_Noreturn void child_exit(int status);
+
+/* loop.c, for those who need not know the loop: */
+/* The turn of the loop that this thread runs; false outside of loops. */
+bool loop_turn(uint64_t *turn);
+/* After fork, in the child: it is not in a loop. */
+void loop_forked(void);
+/* A descriptor stays registered with this thread's loop from loop_adopt to loop_release, which comes
+   before close; others are registered for each wait. Nothing happens outside of loops. */
+void loop_adopt(int fd);
+void loop_release(int fd);
+/* Until it is waited for again, other processes and threads that share it are to be woken instead. */
+void loop_ignore(int fd);
+/* Is the address just past the stack of the coroutine that runs? Async-signal-safe. */
+bool loop_overflow(const void *address);
+
+#endif

@@ -1,0 +1,298 @@
+#include "loop.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRIM = 4 };             /* given back each turn: a crowd that comes again soon finds most of them */
+enum { IDLE_STACKS = 64 };     /* kept for the next requests */
+enum { SIGNAL_STACK = 65536 }; /* to say that a stack has overflowed takes another one */
+
+static _Thread_local struct loop *current;
+
+struct loop *loop_current(void)
+{
+    return current;
+}
+
+bool loop_turn(uint64_t *turn)
+{
+    if (current)
+        *turn = current->turn;
+    return current != NULL;
+}
+
+struct task *loop_task(struct loop *loop)
+{
+    return loop->running;
+}
+
+struct offload **loop_offload(struct loop *loop)
+{
+    return &loop->offload;
+}
+
+/* ---------------------------------------------------------------- what can run */
+
+void loop_queue(struct loop *loop, struct entry *entry)
+{
+    entry->next = NULL;
+    *loop->tail = entry;
+    loop->tail = &entry->next;
+    loop->length++;
+}
+
+static struct entry *dequeue(struct loop *loop)
+{
+    struct entry *entry = loop->head;
+    loop->head = entry->next;
+    if (!loop->head)
+        loop->tail = &loop->head;
+    loop->length--;
+    loop->budget--;
+    return entry;
+}
+
+void loop_wake(struct loop *loop, struct task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    loop_queue(loop, &task->entry);
+}
+
+static void task_free(struct loop *loop, struct task *task)
+{
+    timer_remove(&loop->wheel, &task->entry.timer);
+    co_destroy(task->co);
+    free(task);
+}
+
+static int time_to_wait(const struct loop *loop)
+{
+    if (loop->head)
+        return 0;
+    uint64_t next = wheel_next(&loop->wheel);
+    if (next == TIMER_NEVER)
+        return -1;
+    uint64_t now = ss_now();
+    return next <= now ? 0 : next - now > INT32_MAX ? INT32_MAX : (int)(next - now);
+}
+
+/* The stack used last is the one in the CPU's cache; those that were not needed are given back. */
+static void trim_idle(struct loop *loop)
+{
+    for (int i = 0; i < TRIM && loop->idle_count > IDLE_STACKS; i++) {
+        struct task *task = loop->idle;
+        loop->idle = task->next_idle;
+        loop->idle_count--;
+        task_free(loop, task);
+    }
+}
+
+/* A turn of the loop. */
+static void turn(struct loop *loop)
+{
+    static atomic_ullong turns;
+    trim_idle(loop);
+    loop->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+    loop_look(loop, time_to_wait(loop));
+    loop->budget = loop->length;
+}
+
+/* What runs next; waits until there is something. */
+static struct entry *next(struct loop *loop)
+{
+    while (loop->budget == 0)
+        turn(loop);
+    return dequeue(loop);
+}
+
+/* ---------------------------------------------------------------- tasks */
+
+static void run(struct loop *loop, struct request *request)
+{
+    struct ss_server *self = loop->server;
+    const struct ss_class *methods = methods_of(self);
+    if (!request->expired) {
+        int rc = methods->finish_request(self, &request->request);
+        if (rc == SS_PARK && loop_park(loop, request))
+            return;
+        request_failed(self, &request->request, rc);
+    }
+    methods->shutdown_request(self, &request->request);
+}
+
+static void become_idle(struct loop *loop, struct task *task)
+{
+    task->next_idle = loop->idle;
+    loop->idle = task;
+    loop->idle_count++;
+}
+
+static void switch_to(struct loop *loop, struct task *from, struct task *to)
+{
+    loop->running = to;
+    co_switch(from->co, to->co);
+}
+
+/* Runs requests on one stack, one after another, for as long as that is what comes next. */
+static void work(void *argument)
+{
+    struct task *self = argument;
+    struct loop *loop = self->loop;
+    for (;;) {
+        struct entry *entry = &loop->beginning->entry;
+        while (!entry->task) {
+            run(loop, request_of(entry));
+            entry = next(loop);
+        }
+        entry->task->queued = false;
+        become_idle(loop, self);
+        switch_to(loop, self, entry->task);
+    }
+}
+
+static struct task *task_new(struct loop *loop)
+{
+    struct task *task = loop->idle;
+    if (task) {
+        loop->idle = task->next_idle;
+        loop->idle_count--;
+        return task;
+    }
+    if (!(task = calloc(1, sizeof *task)))
+        return NULL;
+    task->loop = loop;
+    task->entry.task = task;
+    timer_init(&task->entry.timer);
+    task->co = co_create(loop->server->stack_size, work, task);
+    if (task->co)
+        return task;
+    free(task);
+    return NULL;
+}
+
+/* Without memory for a stack a request cannot even be refused in style. */
+static void refuse(struct loop *loop, struct request *request)
+{
+    request_failed(loop->server, &request->request, -ENOMEM);
+    methods_of(loop->server)->close_request(loop->server, &request->request);
+}
+
+void loop_suspend(struct loop *loop)
+{
+    struct task *self = loop->running;
+    for (;;) {
+        struct entry *entry = next(loop);
+        struct task *to = entry->task;
+        if (to) {
+            to->queued = false;
+            if (to != self)
+                switch_to(loop, self, to);
+            return;
+        }
+        if ((to = task_new(loop))) {
+            loop->beginning = request_of(entry);
+            switch_to(loop, self, to);
+            return;
+        }
+        refuse(loop, request_of(entry));
+    }
+}
+
+void loop_begin(struct loop *loop, struct request *request)
+{
+    if (!request->request.datagram)
+        loop_adopt(request->request.fd);
+    loop_queue(loop, &request->entry);
+}
+
+void loop_forget(struct loop *loop, struct request *request)
+{
+    timer_remove(&loop->wheel, &request->entry.timer);
+    if (!request->request.datagram)
+        loop_release(request->request.fd);
+}
+
+/* ---------------------------------------------------------------- the loop's life */
+
+/* The signal handler that reports an overflow cannot run on the stack that has overflowed. */
+static void set_signal_stack(struct loop *loop)
+{
+    stack_t now;
+    if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
+        return;
+    if ((loop->signal_stack.ss_sp = malloc(SIGNAL_STACK))) {
+        loop->signal_stack.ss_size = SIGNAL_STACK;
+        (void)sigaltstack(&loop->signal_stack, NULL);
+    }
+}
+
+static void unset_signal_stack(struct loop *loop)
+{
+    if (!loop->signal_stack.ss_sp)
+        return;
+    (void)sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+    free(loop->signal_stack.ss_sp);
+}
+
+static void loop_free(struct loop *loop)
+{
+    poller_close(loop->poller);
+    free(loop->fds);
+    free(loop);
+}
+
+int loop_enter(struct ss_server *self, struct loop **entered)
+{
+    struct ss_stop *stop = self->core->stop;
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return -ENOMEM;
+    loop->server = self;
+    loop->tail = &loop->head;
+    loop->running = &loop->main;
+    loop->main.entry.task = &loop->main;
+    loop->main.co = &loop->main.thread;
+    timer_init(&loop->main.entry.timer);
+    co_thread(loop->main.co);
+    wheel_init(&loop->wheel, ss_now());
+    int rc = poller_open(&loop->poller, POLLER_EDGE);
+    if (rc == 0)
+        rc = loop_watch(loop, stop->drain[0], true, loop_close_parked, loop);
+    if (rc == 0)
+        rc = loop_watch(loop, stop->cancel[0], true, NULL, NULL);
+    if (rc == 0 && self->socket >= 0)
+        rc = loop_watch(loop, self->socket, false, NULL, NULL);
+    if (rc < 0) {
+        loop_free(loop);
+        return rc;
+    }
+    set_signal_stack(loop);
+    loop->before = current;
+    *entered = current = loop;
+    return 0;
+}
+
+void loop_leave(struct loop *loop)
+{
+    offload_free(loop->offload);
+    while (loop->idle) {
+        struct task *task = loop->idle;
+        loop->idle = task->next_idle;
+        task_free(loop, task);
+    }
+    unset_signal_stack(loop);
+    current = loop->before;
+    loop_free(loop);
+}
+
+void loop_forked(void)
+{
+    current = NULL;
+}
+
+bool loop_overflow(const void *address)
+{
+    return current && current->running->co && co_guards(current->running->co, address);
+}

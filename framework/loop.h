@@ -1,0 +1,105 @@
+/* An event loop: one thread, many coroutines, each running a request that believes it blocks.
+
+   A task that must wait looks for the next one itself and switches straight to it; there is no
+   scheduler in between. Whoever finds nothing to run waits for events. The thread's own stack is a
+   task like the others: it is the one that accepts. */
+#ifndef SS_LOOP_H
+#define SS_LOOP_H
+
+#include "core.h"
+#include "coroutine.h"
+#include "poller.h"
+#include <signal.h>
+
+/* A task that waits for a descriptor. */
+struct waiter {
+    struct waiter *next, *previous;
+    struct task *task;
+    int fd;
+    short events, revents;
+};
+
+/* What the loop knows of a descriptor; the table is indexed by it. */
+struct known {
+    struct waiter *waiters;
+    struct request *parked;
+    void (*call)(void *);
+    void *argument;
+    uint32_t tag;    /* of the registration that is in force: events of earlier ones are old news */
+    short ready;     /* told, and nobody has used it yet */
+    short lasting;   /* events that are never used up */
+    bool registered; /* with the poller */
+    bool own;        /* stays registered until loop_forget; others only while waited for */
+};
+
+struct task {
+    struct entry entry;
+    struct loop *loop;
+    struct co *co;
+    struct co thread; /* the loop's own thread's */
+    struct task *next_idle;
+    bool queued;
+};
+
+static inline struct request *request_of(struct entry *entry)
+{
+    return container_of(entry, struct request, entry);
+}
+
+struct loop {
+    struct ss_server *server;
+    struct poller *poller;
+    struct known *fds;
+    int fd_count;
+    struct entry *head, **tail; /* what can run */
+    unsigned length, budget;    /* of the queue; how much of it comes before the next look at events */
+    struct wheel wheel;
+    uint64_t turn;
+    struct task main, *running, *idle;
+    unsigned idle_count;
+    struct request *beginning; /* handed to a task that was idle */
+    struct offload *offload;
+    struct loop *before;
+    stack_t signal_stack;
+};
+
+/* The loop of the calling thread, NULL: none. */
+struct loop *loop_current(void);
+
+/* Makes a loop for `self` and enters it: the calling thread is its first task. 0 or -errno. */
+int loop_enter(struct ss_server *self, struct loop **loop);
+/* Leaves and frees it, when all its requests have ended. */
+void loop_leave(struct loop *loop);
+
+/* ---- loop_events.c: what is waited for, and what happens ---- */
+
+/* Waits for events up to `ms` milliseconds (-1: no limit), and queues what can run because of them. */
+void loop_look(struct loop *loop, int ms);
+/* Waits for the request's next input with no task; false if that cannot be. */
+bool loop_park(struct loop *loop, struct request *request);
+/* For loop_watch: the drain has begun, those who wait for nothing in particular go. */
+void loop_close_parked(void *loop);
+/* The poll method inside of a loop. */
+int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms);
+/* Has a task begin this request, in its turn. */
+void loop_begin(struct loop *loop, struct request *request);
+/* A request's descriptor is about to be closed, its memory freed. */
+void loop_forget(struct loop *loop, struct request *request);
+
+/* Puts it at the end of what can run. */
+void loop_queue(struct loop *loop, struct entry *entry);
+
+/* For ss_offload: the task that runs; suspends it until somebody wakes it; wakes one, in the loop's
+   own thread. loop_watch keeps `fd` registered and has `ready` (may be NULL) called in the loop's
+   thread when it becomes readable; `lasting`: it then stays so for good. */
+struct task *loop_task(struct loop *loop);
+void loop_suspend(struct loop *loop);
+void loop_wake(struct loop *loop, struct task *task);
+int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument);
+
+/* offload.c: the helper threads of a loop. */
+struct offload;
+struct offload **loop_offload(struct loop *loop);
+void offload_free(struct offload *offload);
+
+#endif

@@ -1,0 +1,279 @@
+/* What an event loop waits for: a table of descriptors, each registered with the poller once, and the
+   tasks and parked requests that wait for them. */
+#include "loop.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 64 }; /* events taken at a time */
+enum { FEW = 4 };    /* descriptors that are waited for without allocating memory */
+enum { LASTING = POLLRDHUP | POLLHUP | POLLERR }; /* told about once, true from then on */
+
+/* ---------------------------------------------------------------- descriptors */
+
+static struct known *lookup(struct loop *loop, int fd)
+{
+    if (fd < loop->fd_count)
+        return &loop->fds[fd];
+    int count = loop->fd_count ? loop->fd_count : 64;
+    while (count <= fd)
+        count *= 2;
+    struct known *fds = realloc(loop->fds, (size_t)count * sizeof *fds);
+    if (!fds)
+        return NULL;
+    memset(fds + loop->fd_count, 0, (size_t)(count - loop->fd_count) * sizeof *fds);
+    for (int i = loop->fd_count; i < count; i++)
+        fds[i].lasting = LASTING;
+    loop->fds = fds;
+    loop->fd_count = count;
+    return &fds[fd];
+}
+
+static int ensure_registered(struct loop *loop, int fd, struct known *known)
+{
+    if (known->registered)
+        return 0;
+    int rc = poller_add(loop->poller, fd, POLLIN | POLLOUT, ++known->tag,
+                        fd == loop->server->socket && loop->server->socket_type == SOCK_STREAM);
+    known->registered = rc == 0;
+    return rc;
+}
+
+/* The state that was told of an earlier registration is no longer anybody's. */
+static void unregister(struct loop *loop, int fd, struct known *known)
+{
+    if (known->registered && known->own)
+        poller_forget(loop->poller, fd);
+    else if (known->registered)
+        poller_remove(loop->poller, fd);
+    known->registered = known->own = false;
+    known->ready = 0;
+    known->tag++;
+}
+
+static short matching(short events, short wanted)
+{
+    if (events & (LASTING & ~POLLERR))
+        events |= POLLIN;
+    return events & (wanted | POLLERR | POLLHUP);
+}
+
+static void unpark(struct loop *loop, struct known *known)
+{
+    struct request *request = known->parked;
+    known->parked = NULL;
+    timer_stop(&request->entry.timer);
+    loop_queue(loop, &request->entry);
+}
+
+static void deliver(struct loop *loop, const struct poller_event *event)
+{
+    struct known *known = &loop->fds[event->fd];
+    short left = event->events;
+    if (event->tag != known->tag)
+        return;
+    for (struct waiter *w = known->waiters; w; w = w->next) {
+        short hit = matching(event->events, w->events);
+        if (hit) {
+            w->revents |= hit;
+            left &= (short)~hit;
+            loop_wake(loop, w->task);
+        }
+    }
+    if (known->parked && (left & ~POLLOUT)) {
+        unpark(loop, known);
+        left &= ~POLLIN;
+    }
+    known->ready |= left | (event->events & known->lasting);
+    if (known->call) {
+        known->call(known->argument);
+        if (!(known->lasting & POLLIN))
+            (void)poller_want(loop->poller, event->fd, POLLIN, event->tag);
+    }
+}
+
+static void close_parked(struct loop *loop, struct known *known)
+{
+    if (!known->parked)
+        return;
+    known->parked->expired = true;
+    unpark(loop, known);
+}
+
+/* Whose time is up: a task is told so by an empty result, a parked request is closed. */
+static void expire(struct loop *loop, uint64_t now)
+{
+    struct timer *timer;
+    while ((timer = wheel_expire(&loop->wheel, now))) {
+        struct entry *entry = container_of(timer, struct entry, timer);
+        if (entry->task)
+            loop_wake(loop, entry->task);
+        else
+            close_parked(loop, &loop->fds[request_of(entry)->request.fd]);
+    }
+}
+
+/* The drain has begun: those who wait for nothing in particular go. */
+void loop_close_parked(void *argument)
+{
+    struct loop *loop = argument;
+    for (int fd = 0; fd < loop->fd_count; fd++)
+        close_parked(loop, &loop->fds[fd]);
+}
+
+void loop_look(struct loop *loop, int ms)
+{
+    struct poller_event events[BATCH];
+    int n = poller_wait(loop->poller, events, BATCH, ms);
+    for (int i = 0; i < n; i++)
+        deliver(loop, &events[i]);
+    if (wheel_next(&loop->wheel) != TIMER_NEVER)
+        expire(loop, ss_now());
+}
+
+bool loop_park(struct loop *loop, struct request *request)
+{
+    struct ss_request *r = &request->request;
+    struct known *known = r->datagram || ss_draining(loop->server) ? NULL : lookup(loop, r->fd);
+    if (!known || ensure_registered(loop, r->fd, known) < 0)
+        return false;
+    if (known->ready & ~POLLOUT) {
+        known->ready &= ~POLLIN;
+        loop_queue(loop, &request->entry);
+        return true;
+    }
+    (void)poller_want(loop->poller, r->fd, POLLIN, known->tag);
+    known->parked = request;
+    timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
+    return true;
+}
+
+/* ---------------------------------------------------------------- the poll method */
+
+/* What has been told of already. */
+static int collect(struct loop *loop, struct pollfd *fds, nfds_t count)
+{
+    int ready = 0;
+    for (nfds_t i = 0; i < count; i++) {
+        fds[i].revents = 0;
+        if (fds[i].fd < 0 || fds[i].fd >= loop->fd_count)
+            continue;
+        struct known *known = &loop->fds[fds[i].fd];
+        fds[i].revents = matching(known->ready, fds[i].events);
+        known->ready &= (short)~(fds[i].revents & ~known->lasting);
+        ready += fds[i].revents != 0;
+    }
+    return ready;
+}
+
+static int begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
+{
+    *w = (struct waiter){.task = loop->running, .fd = -1, .events = fd->events};
+    struct known *known = fd->fd < 0 ? NULL : lookup(loop, fd->fd);
+    if (!known)
+        return fd->fd < 0 ? 0 : -ENOMEM;
+    int rc = ensure_registered(loop, fd->fd, known);
+    if (rc == -EPERM)
+        w->revents = fd->events & (POLLIN | POLLOUT); /* a file: always ready */
+    if (rc < 0)
+        return rc == -EPERM ? 1 : rc;
+    (void)poller_want(loop->poller, fd->fd, fd->events, known->tag);
+    w->fd = fd->fd;
+    w->next = known->waiters;
+    if (w->next)
+        w->next->previous = w;
+    known->waiters = w;
+    return 0;
+}
+
+static void end_wait(struct loop *loop, struct waiter *w)
+{
+    if (w->fd < 0)
+        return;
+    struct known *known = &loop->fds[w->fd];
+    if (w->next)
+        w->next->previous = w->previous;
+    if (w->previous)
+        w->previous->next = w->next;
+    else
+        known->waiters = w->next;
+    if (!known->waiters && !known->own && known->registered)
+        unregister(loop, w->fd, known);
+}
+
+static int wait_for_events(struct loop *loop, struct waiter *waiters, struct pollfd *fds, nfds_t count,
+                           int ms)
+{
+    struct task *self = loop->running;
+    int rc = 0, ready = 0;
+    nfds_t n = 0;
+    while (n < count && rc == 0)
+        rc = begin_wait(loop, &waiters[n], &fds[n]), n++;
+    if (rc == 0) {
+        if (ms >= 0)
+            timer_set(&loop->wheel, &self->entry.timer, ss_now() + (uint64_t)ms);
+        loop_suspend(loop);
+        timer_stop(&self->entry.timer);
+    }
+    for (nfds_t i = 0; i < n; i++) {
+        end_wait(loop, &waiters[i]);
+        fds[i].revents = waiters[i].revents;
+        ready += waiters[i].revents != 0;
+    }
+    return rc < 0 ? rc : ready;
+}
+
+int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms)
+{
+    struct waiter few[FEW], *waiters = few;
+    int rc = collect(loop, fds, count);
+    if (rc > 0 || (ms == 0 && count > 0))
+        return rc;
+    if (ms == 0)
+        loop_wake(loop, loop->running);
+    if (count > FEW && !(waiters = calloc(count, sizeof *waiters)))
+        return -ENOMEM;
+    rc = wait_for_events(loop, waiters, fds, count, ms == 0 ? -1 : ms);
+    if (waiters != few)
+        free(waiters);
+    return rc;
+}
+
+void loop_adopt(int fd)
+{
+    struct loop *loop = loop_current();
+    struct known *known = loop ? lookup(loop, fd) : NULL;
+    if (known)
+        known->own = true;
+}
+
+void loop_release(int fd)
+{
+    struct loop *loop = loop_current();
+    if (loop && fd >= 0 && fd < loop->fd_count)
+        unregister(loop, fd, &loop->fds[fd]);
+}
+
+void loop_ignore(int fd)
+{
+    struct loop *loop = loop_current();
+    struct known *known = loop && fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
+    if (!known || !known->registered)
+        return;
+    poller_remove(loop->poller, fd);
+    known->registered = false;
+    known->ready = 0;
+    known->tag++;
+}
+
+int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument)
+{
+    struct known *known = lookup(loop, fd);
+    int rc = known ? ensure_registered(loop, fd, known) : -ENOMEM;
+    if (rc < 0)
+        return rc;
+    known->own = true;
+    known->lasting = lasting ? LASTING | POLLIN : LASTING;
+    known->call = ready;
+    known->argument = argument;
+    return poller_want(loop->poller, fd, POLLIN, known->tag);
+}

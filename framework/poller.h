@@ -1,0 +1,44 @@
+/* The part of an event loop that differs between systems: which of many descriptors are ready?
+   poller_epoll.c is for Linux, poller_poll.c for everything with poll(2); the build takes one.
+
+   POLLER_EDGE     a descriptor is added once and told about when its state changes; one thread.
+   POLLER_ONESHOT  a descriptor is told about once, then not again until poller_want; several threads
+                   may wait at the same time, and each event goes to one of them. */
+#ifndef SS_POLLER_H
+#define SS_POLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { POLLER_EDGE, POLLER_ONESHOT };
+
+struct poller_event {
+    int fd;
+    uint32_t tag;
+    short events; /* POLLIN, POLLOUT, POLLRDHUP, POLLHUP, POLLERR */
+};
+
+struct poller;
+
+/* Makes a poller. 0 or -errno. */
+int poller_open(struct poller **poller, int mode);
+/* Frees it; descriptors stay open. NULL is harmless. */
+void poller_close(struct poller *poller);
+
+/* Adds a descriptor; `tag` comes back with its events. `events`: POLLIN, or POLLIN|POLLOUT. `shared`:
+   other processes and threads wait for it too, one is enough to be woken. 0 or -errno: -EPERM for what
+   is always ready (a file), -EEXIST. */
+int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool shared);
+/* The caller waits for these events from now on. Must follow each event in POLLER_ONESHOT mode; in
+   POLLER_EDGE mode it says what state has been used up. 0 or -errno. */
+int poller_want(struct poller *poller, int fd, short events, uint32_t tag);
+/* Takes a descriptor out. */
+void poller_remove(struct poller *poller, int fd);
+/* The same for one that is about to be closed: free of charge where closing takes it out anyway. */
+void poller_forget(struct poller *poller, int fd);
+/* Waits up to `ms` milliseconds (-1: no limit); the number of events, 0, or -errno. */
+int poller_wait(struct poller *poller, struct poller_event *events, int max, int ms);
+/* "epoll" or "poll". */
+extern const char poller_name[];
+
+#endif

@@ -1,0 +1,88 @@
+#include "poller.h"
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* Linux has the same bits for both; the compiler is our witness. */
+_Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP &&
+                   EPOLLRDHUP == POLLRDHUP,
+               "poll and epoll speak of the same events");
+
+enum { BATCH = 64 };
+
+struct poller {
+    int fd;
+    int mode;
+};
+
+const char poller_name[] = "epoll";
+
+int poller_open(struct poller **poller, int mode)
+{
+    struct poller *p = malloc(sizeof *p);
+    if (!p)
+        return -ENOMEM;
+    *p = (struct poller){.fd = epoll_create1(EPOLL_CLOEXEC), .mode = mode};
+    if (p->fd < 0) {
+        free(p);
+        return -errno;
+    }
+    *poller = p;
+    return 0;
+}
+
+void poller_close(struct poller *poller)
+{
+    if (!poller)
+        return;
+    close(poller->fd);
+    free(poller);
+}
+
+static int control(struct poller *poller, int op, int fd, uint32_t events, uint32_t tag)
+{
+    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)tag << 32 | (uint32_t)fd};
+    return epoll_ctl(poller->fd, op, fd, &event) < 0 ? -errno : 0;
+}
+
+static uint32_t oneshot(short events)
+{
+    return (uint32_t)events | EPOLLRDHUP | EPOLLONESHOT;
+}
+
+int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool shared)
+{
+    if (poller->mode == POLLER_ONESHOT)
+        return control(poller, EPOLL_CTL_ADD, fd, oneshot(events), tag);
+    /* EPOLLEXCLUSIVE cannot be combined with EPOLLRDHUP */
+    return control(poller, EPOLL_CTL_ADD, fd,
+                   (uint32_t)events | EPOLLET | (shared ? EPOLLEXCLUSIVE : EPOLLRDHUP), tag);
+}
+
+int poller_want(struct poller *poller, int fd, short events, uint32_t tag)
+{
+    return poller->mode == POLLER_EDGE ? 0 : control(poller, EPOLL_CTL_MOD, fd, oneshot(events), tag);
+}
+
+void poller_remove(struct poller *poller, int fd)
+{
+    (void)epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
+}
+
+void poller_forget(struct poller *poller, int fd)
+{
+    (void)poller, (void)fd;
+}
+
+int poller_wait(struct poller *poller, struct poller_event *events, int max, int ms)
+{
+    struct epoll_event ready[BATCH];
+    int n = epoll_wait(poller->fd, ready, max < BATCH ? max : BATCH, ms);
+    for (int i = 0; i < n; i++)
+        events[i] = (struct poller_event){.fd = (int)(uint32_t)ready[i].data.u64,
+                                          .tag = (uint32_t)(ready[i].data.u64 >> 32),
+                                          .events = (short)ready[i].events};
+    return n < 0 ? -errno : n;
+}

@@ -1,0 +1,173 @@
+/* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
+#include "core.h"
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct ss_stop *stop_new(void)
+{
+    struct ss_stop *stop =
+        mmap(NULL, sizeof *stop, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (stop == MAP_FAILED)
+        return NULL;
+    stop->drain[0] = stop->drain[1] = stop->cancel[0] = stop->cancel[1] = -1;
+    if (open_pipe(stop->drain) == 0 && open_pipe(stop->cancel) == 0)
+        return stop;
+    close_pipe(stop->drain);
+    munmap(stop, sizeof *stop);
+    return NULL;
+}
+
+static void stop_free(struct ss_stop *stop)
+{
+    if (!stop)
+        return;
+    while (atomic_load(&stop->callers) > 0)
+        sched_yield();
+    close_pipe(stop->drain);
+    close_pipe(stop->cancel);
+    munmap(stop, sizeof *stop);
+}
+
+static void core_free(struct ss_core *core)
+{
+    for (int i = 0; i < core->count && !core->clone; i++)
+        free(core->state[i]);
+    if (!core->clone)
+        stop_free(core->stop);
+    close_pipe(core->wake);
+    free(core->packet);
+    free(core);
+}
+
+int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, const char *address,
+                   const struct ss_handler_class *handler)
+{
+    memset(self, 0, sizeof *self);
+    self->socket = -1;
+    struct ss_core *core = calloc(1, sizeof *core);
+    if (!core)
+        return -ENOMEM;
+    core->wake[0] = core->wake[1] = -1;
+    int rc = core_resolve(core, bases);
+    if (rc == 0)
+        rc = open_pipe(core->wake);
+    if (rc == 0 && !(core->stop = stop_new()))
+        rc = -errno;
+    if (rc < 0) {
+        core_free(core);
+        return rc;
+    }
+    self->core = core;
+    self->address = address;
+    self->RequestHandlerClass = handler;
+    for (int i = core->count - 1; i >= 0; i--)
+        if (core->mro[i]->init)
+            core->mro[i]->init(self);
+    core_resolve_handler(core, self->RequestHandlerClass,
+                         self->socket_type == SOCK_DGRAM ? &DatagramRequestHandler : &StreamRequestHandler);
+    return 0;
+}
+
+int ss_server_bind(struct ss_server *self)
+{
+    int rc = methods_of(self)->server_bind(self);
+    if (rc == 0 && (rc = methods_of(self)->server_activate(self)) < 0)
+        server_close_socket(self);
+    return rc;
+}
+
+/* sendfile(2) cannot be told not to raise SIGPIPE: it is blocked while this thread serves, and in the
+   threads and processes that it makes meanwhile. */
+static void block_sigpipe(sigset_t *before)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, before);
+}
+
+static void unblock_sigpipe(const sigset_t *before)
+{
+    static const struct timespec at_once = {0};
+    sigset_t set;
+    if (sigismember(before, SIGPIPE))
+        return;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    while (sigtimedwait(&set, NULL, &at_once) == SIGPIPE)
+        ; /* ours, and settled by -EPIPE */
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+int ss_serve_forever(struct ss_server *self)
+{
+    sigset_t before;
+    block_sigpipe(&before);
+    int rc = methods_of(self)->serve_forever(self);
+    unblock_sigpipe(&before);
+    return rc;
+}
+
+int ss_handle_request(struct ss_server *self)
+{
+    const struct ss_class *methods = methods_of(self);
+    sigset_t before;
+    block_sigpipe(&before);
+    int rc = take_request(self);
+    if (rc == -EAGAIN && (rc = server_wait(self, self->socket, POLLIN, self->timeout, 0, DRAINING)) == 0)
+        rc = take_request(self);
+    if (rc == -ETIMEDOUT)
+        methods->handle_timeout(self);
+    methods->service_actions(self);
+    unblock_sigpipe(&before);
+    return rc == -ETIMEDOUT || rc == -EAGAIN ? 0 : rc;
+}
+
+void ss_server_close(struct ss_server *self)
+{
+    if (!self->core)
+        return;
+    methods_of(self)->server_close(self);
+    core_free(self->core);
+    self->core = NULL;
+}
+
+int server_clone(const struct ss_server *self, int socket, struct ss_server *copy)
+{
+    *copy = *self;
+    if (!(copy->core = malloc(sizeof *copy->core)))
+        return -ENOMEM;
+    memcpy(copy->core, self->core, sizeof *copy->core);
+    copy->core->clone = true;
+    copy->core->packet = NULL;
+    int rc = open_pipe(copy->core->wake);
+    if (rc < 0) {
+        free(copy->core);
+        return rc;
+    }
+    copy->core->owner = 0; /* the original removes the socket's file */
+    atomic_init(&copy->core->active, 0);
+    copy->socket = socket;
+    return 0;
+}
+
+void server_clone_free(struct ss_server *copy)
+{
+    server_close_socket(copy);
+    core_free(copy->core);
+}
+
+void server_forked(struct ss_server *self)
+{
+    loop_forked();
+    block_pool_enter(NULL);
+    close_pipe(self->core->wake);
+    (void)open_pipe(self->core->wake);
+    self->core->forks++;
+    atomic_store(&self->core->active, 0);
+    atomic_store(&self->core->waiting, false);
+}

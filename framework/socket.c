@@ -1,0 +1,122 @@
+/* The stream of a connection: try the call; when the kernel has nothing, wait; try again. */
+#include "core.h"
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+/* A client that never makes us wait lets others run after so many calls, or so many bytes. */
+enum { STREAK = 16, SENDFILE_TURN = 1 << 20 };
+
+static int wait_for(struct ss_stream *s, short events, int until)
+{
+    s->streak = 0;
+    return server_wait(s->server, s->fd, events, s->timeout ? *s->timeout : -1, s->deadline, until);
+}
+
+static int let_others_run(struct ss_stream *s)
+{
+    if (!s->server || ++s->streak < STREAK)
+        return 0;
+    s->streak = 0;
+    return ss_sleep(s->server, 0);
+}
+
+/* Input is needed and none is there: what the other side may be waiting for goes out first. A
+   connection that has nothing in progress does not outlive the start of a drain. */
+static int wait_for_input(struct ss_stream *s)
+{
+    int rc = ss_flush(s);
+    if (rc == 0 && s->tied)
+        rc = ss_flush(s->tied);
+    if (rc < 0)
+        return rc;
+    bool idle = s->request && !s->request->busy && !s->partial && s->rpos == s->rend;
+    return wait_for(s, POLLIN, idle ? DRAINING : CANCELED);
+}
+
+static ssize_t socket_read(struct ss_stream *s, void *data, size_t size)
+{
+    for (;;) {
+        int rc = s->drained && s->polls == polls_made() ? wait_for_input(s) : 0;
+        if (rc < 0)
+            return rc;
+        ssize_t n = recv(s->fd, data, size, 0);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return -errno;
+        s->drained = n < 0 ? errno == EAGAIN : (size_t)n < size;
+        s->unread = n > 0 && !s->drained;
+        s->polls = polls_made();
+        if (n < 0)
+            continue;
+        rc = s->drained ? 0 : let_others_run(s);
+        return rc < 0 ? rc : n;
+    }
+}
+
+static void advance(struct msghdr *message, size_t n)
+{
+    while (n > 0 && n >= message->msg_iov->iov_len) {
+        n -= message->msg_iov->iov_len;
+        message->msg_iov++;
+        message->msg_iovlen--;
+    }
+    if (n > 0) {
+        message->msg_iov->iov_base = (char *)message->msg_iov->iov_base + n;
+        message->msg_iov->iov_len -= n;
+    }
+}
+
+static int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
+    size_t left = 0;
+    for (int i = 0; i < count; i++)
+        left += vector[i].iov_len;
+    while (left > 0) {
+        int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+        ssize_t n = message.msg_iovlen == 1 ? send(s->fd, message.msg_iov->iov_base, left, flags)
+                                            : sendmsg(s->fd, &message, flags);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return -errno;
+        int rc = n >= 0 ? let_others_run(s) : errno == EINTR ? 0 : wait_for(s, POLLOUT, CANCELED);
+        if (rc < 0)
+            return rc;
+        if (n > 0) {
+            left -= (size_t)n;
+            advance(&message, (size_t)n);
+        }
+    }
+    return 0;
+}
+
+static int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = sendfile(s->fd, fd, &offset, size < SENDFILE_TURN ? size : SENDFILE_TURN);
+        if (n == 0)
+            return -EIO; /* the file has shrunk: what was promised cannot be kept */
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return -errno;
+        int rc = 0;
+        if (n < 0)
+            rc = errno == EINTR ? 0 : wait_for(s, POLLOUT, CANCELED);
+        else if ((size -= (size_t)n) > 0 && n == SENDFILE_TURN && s->server)
+            rc = ss_sleep(s->server, 0);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int socket_write_eof(struct ss_stream *s)
+{
+    return shutdown(s->fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+const struct ss_stream_class socket_stream = {
+    .name = "socket",
+    .read = socket_read,
+    .write = socket_write,
+    .sendfile = socket_sendfile,
+    .write_eof = socket_write_eof,
+    .close = NULL,
+};

@@ -1,0 +1,586 @@
+/* socketserver: network servers in C, after Python's module of that name.
+
+   A server answers three questions, each with one choice:
+
+     what arrives?   a server class    TCPServer UDPServer UnixStreamServer UnixDatagramServer
+     who runs it?    mix-in classes    none (one after another) ThreadingMixIn ThreadPoolMixIn
+                                       ForkingMixIn PreforkingMixIn EventLoopMixIn
+     what to do?     a handler class   yours
+
+   A handler is written once, in blocking style, and runs unmodified under every mix-in:
+
+     static int handle(struct ss_handler *h)
+     {
+         char data[4096];
+         ssize_t n;
+         while ((n = ss_read(h->rfile, data, sizeof data)) > 0)
+             ss_write(h->wfile, data, (size_t)n);
+         return (int)n;
+     }
+     static const struct ss_handler_class EchoHandler = {.handle = handle};
+
+     int main(void)
+     {
+         return ss_run(SS_BASES(&ThreadingMixIn, &TCPServer), "localhost:8007", &EchoHandler);
+     }
+
+   Four things to learn: class, server, handler, stream. The rules that hold everywhere:
+
+   Errors.    A function that returns int or ssize_t returns >= 0 when it went well, else -errno.
+   Owners.    1. The caller owns struct ss_server; it does not move between ss_server_init and
+                 ss_server_close, and closing it twice is harmless.
+              2. Class tables are const and live as long as the program.
+              3. A successful get_request is paired with exactly one shutdown_request.
+              4. The framework makes the handler instance, zeroed, and frees it after `finish`.
+              5. What ss_alloc returns lives until `handle` returns.
+              6. A pointer argument is borrowed for the call unless its comment says otherwise.
+   Threads.   A handler uses its own handler, request and streams only. "Any thread" below means
+              that the function may be called from everywhere; otherwise it belongs to the thread
+              (or coroutine) that runs the server or the handler in question.
+   Waiting.   Every socket is non-blocking; functions that wait say so. A wait ends with -ETIMEDOUT
+              at its deadline, and with -ECANCELED when the server is told to stop (see
+              ss_shutdown): the handler cleans up and returns. Plain blocking calls (read, sleep,
+              getaddrinfo) are fine under threads and processes; under EventLoopMixIn they stop all
+              connections of the loop: use ss_poll, ss_sleep and ss_offload, which are right
+              everywhere. */
+#ifndef SOCKETSERVER_H
+#define SOCKETSERVER_H
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+
+#ifdef __cplusplus
+#include <initializer_list>
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SS_API __attribute__((visibility("default")))
+#define SS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define SS_API
+#define SS_PRINTF(fmt, args)
+#endif
+
+struct ss_server;
+struct ss_request;
+struct ss_handler;
+struct ss_stream;
+
+/* ---------------------------------------------------------------- addresses
+
+   One string names an address everywhere:
+     host:port      a name or a number; the name is looked up      localhost:80  127.0.0.1:80
+     [ipv6]:port                                                   [::1]:80  [fe80::1%eth0]:80
+     :port          every interface, IPv6 and IPv4 both (as [::]:port)
+     unix:/path     a Unix socket in the file system
+     unix:@name     a Unix socket in Linux's abstract name space
+     fd:3           an open socket that was inherited (systemd's socket activation begins at 3)
+   Port 0 lets the kernel choose. */
+
+struct ss_address {
+    socklen_t length; /* of the part in use; 0: no address (an unnamed Unix socket) */
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un un;
+        struct sockaddr_storage storage;
+    } u;
+};
+
+#define SS_ADDRESS_TEXT 128 /* bytes that always hold an address as text */
+
+/* Writes `address` as text in the notation above (numbers, never names) into `text` of `size`
+   bytes and ends it with NUL. Returns its length, or -ENOSPC. Any thread. */
+SS_API int ss_address_format(const struct ss_address *address, char *text, size_t size);
+
+/* The port of an IPv4 or IPv6 address in host order, else 0. Any thread. */
+SS_API unsigned ss_address_port(const struct ss_address *address);
+
+/* ---------------------------------------------------------------- classes
+
+   A server class or a mix-in is a table of functions. NULL means inherited: a method is searched
+   in the bases from left to right, each with what it is based on, as Python does; the last is
+   always BaseServer. So every slot of a server's own table (ss_class_of) can be called.
+
+   Override a method by putting it into a table of your own, call the next one with ss_super:
+
+     static bool local_only(struct ss_server *self, struct ss_request *request)
+     {
+         return is_local(request) && ss_super(self, &LocalOnly)->verify_request(self, request);
+     }
+     static const struct ss_class LocalOnly = {
+         .name = "LocalOnly", .base = &TCPServer, .verify_request = local_only};
+
+   The comments give the method of socketserver.BaseServer that a slot stands for. */
+
+struct ss_class {
+    const char *name;
+    const struct ss_class *base; /* NULL for a mix-in */
+    size_t state_size;           /* bytes of zeroed memory that ss_state gives */
+
+    /* Sets class variables (the fields of struct ss_server). Bases first: a class on the left has
+       the last word. */
+    void (*init)(struct ss_server *self);
+
+    /* --- for the caller --- */
+
+    /* serve_forever: accepts and processes requests until ss_shutdown, then drains. */
+    int (*serve_forever)(struct ss_server *self);
+    /* server_bind: makes self->socket and binds it to self->address. */
+    int (*server_bind)(struct ss_server *self);
+    /* server_activate: listens. */
+    int (*server_activate)(struct ss_server *self);
+    /* server_close: closes the socket and waits for what still runs. Also called in each child of
+       ForkingMixIn and PreforkingMixIn, for the classes behind those. */
+    void (*server_close)(struct ss_server *self);
+
+    /* --- the life of a request, in order --- */
+
+    /* get_request: accepts a connection or receives a datagram into `request`; never waits:
+       -EAGAIN when there is none. */
+    int (*get_request)(struct ss_server *self, struct ss_request *request);
+    /* verify_request: false turns the client away. */
+    bool (*verify_request)(struct ss_server *self, struct ss_request *request);
+    /* process_request: decides who calls finish_request; mix-ins override this one. It takes the
+       request over and sees to it that shutdown_request is called once; when it returns < 0 it
+       has not taken it. */
+    int (*process_request)(struct ss_server *self, struct ss_request *request);
+    /* finish_request: makes an instance of the handler class and runs it. Returns what `handle`
+       returned: 0, SS_PARK or -errno. */
+    int (*finish_request)(struct ss_server *self, struct ss_request *request);
+    /* shutdown_request: says good-bye to the client (waits for it when request->linger), then
+       calls close_request. */
+    void (*shutdown_request)(struct ss_server *self, struct ss_request *request);
+    /* close_request: closes this process's descriptor and frees the request. */
+    void (*close_request)(struct ss_server *self, struct ss_request *request);
+
+    /* --- on occasion --- */
+
+    /* handle_timeout: ss_handle_request waited self->timeout in vain. */
+    void (*handle_timeout)(struct ss_server *self);
+    /* handle_error: a request failed with `error` (-errno). The default writes one line to stderr,
+       except for -EPIPE, -ECONNRESET and -ECANCELED, which are no news. */
+    void (*handle_error)(struct ss_server *self, struct ss_request *request, int error);
+    /* service_actions: called each time serve_forever has been woken. */
+    void (*service_actions)(struct ss_server *self);
+
+    /* --- ours: the one seam through which everything waits --- */
+
+    /* As poll(2), but it returns -errno; every wait of the framework ends here. An implementation
+       may wait for a change instead of a state: the caller has had EAGAIN (or less than it asked
+       for) from each descriptor since it was last told that it is ready. ss_poll takes care of
+       that for you. count 0 and ms 0: let others run. */
+    int (*poll)(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
+};
+
+/* server classes; UDPServer is based on TCPServer as in Python, the Unix ones on those two */
+extern SS_API const struct ss_class ss_BaseServer, ss_TCPServer, ss_UDPServer, ss_UnixStreamServer,
+    ss_UnixDatagramServer;
+#define BaseServer ss_BaseServer
+#define TCPServer ss_TCPServer
+#define UDPServer ss_UDPServer
+#define UnixStreamServer ss_UnixStreamServer
+#define UnixDatagramServer ss_UnixDatagramServer
+
+/* mix-ins; the leftmost decides who runs a request, so PreforkingMixIn, which leaves that to the next,
+   stands before another one:
+     ThreadingMixIn   a thread for each request (socketserver.ThreadingMixIn)
+     ThreadPoolMixIn  self->workers threads; idle connections that were parked hold none
+     ForkingMixIn     a process for each request (socketserver.ForkingMixIn)
+     PreforkingMixIn  self->workers processes, each a server by itself; one that dies is replaced
+     EventLoopMixIn   coroutines on self->workers threads, one loop each */
+extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_ForkingMixIn,
+    ss_PreforkingMixIn, ss_EventLoopMixIn;
+#define ThreadingMixIn ss_ThreadingMixIn
+#define ThreadPoolMixIn ss_ThreadPoolMixIn
+#define ForkingMixIn ss_ForkingMixIn
+#define PreforkingMixIn ss_PreforkingMixIn
+#define EventLoopMixIn ss_EventLoopMixIn
+
+#define SS_MAX_BASES 16 /* bases of a server, with everything that they are based on */
+
+/* The bases of a server, left to right: class Server(ThreadingMixIn, TCPServer). Lives as long as
+   the enclosing block (C++: the full expression); ss_server_init copies it. */
+#ifdef __cplusplus
+#define SS_BASES(...) (std::initializer_list<const struct ss_class *>{__VA_ARGS__, nullptr}.begin())
+#else
+#define SS_BASES(...) ((const struct ss_class *const[]){__VA_ARGS__, NULL})
+#endif
+
+/* Finds bases by the name of their composition: "ThreadingTCPServer", "ForkingUnixStreamServer",
+   "EventLoopUDPServer", "PreforkingThreadingTCPServer". Returns NULL for an unknown name. The array
+   lives until the calling thread asks again. Any thread. */
+SS_API const struct ss_class *const *ss_bases(const char *name);
+
+/* Finds a mix-in by its name with or without "MixIn", in any case: "threading", "EventLoopMixIn".
+   NULL if there is none. Any thread. */
+SS_API const struct ss_class *ss_mixin(const char *name);
+
+/* The complete table of a server, no slot NULL: Python's type(self). Any thread. */
+SS_API const struct ss_class *ss_class_of(const struct ss_server *self);
+
+/* The complete table as seen from behind `cls`, one of self's bases: Python's super(cls, self).
+   Any thread. */
+SS_API const struct ss_class *ss_super(const struct ss_server *self, const struct ss_class *cls);
+
+/* The cls->state_size bytes that self keeps for `cls`, zeroed at the start; they live as long as
+   the server. Any thread; the memory itself is for `cls` to guard. Each process has its own. */
+SS_API void *ss_state(const struct ss_server *self, const struct ss_class *cls);
+
+/* ---------------------------------------------------------------- server */
+
+struct ss_server {
+    /* Class variables: set by ss_server_init, to be changed before ss_server_bind, or by `init`. */
+    int address_family;       /* address_family: AF_INET, AF_INET6, AF_UNIX, or AF_UNSPEC: either IP */
+    int socket_type;          /* socket_type: SOCK_STREAM or SOCK_DGRAM */
+    int request_queue_size;   /* request_queue_size: backlog of listen(2); 4096 */
+    bool allow_reuse_address; /* allow_reuse_address: a restart need not wait; true (TCP only) */
+    bool allow_reuse_port;    /* allow_reuse_port: other processes may bind the port too; false */
+    bool dual_stack;          /* an IPv6 wildcard address takes IPv4 clients too; true */
+    int socket_mode;          /* permissions of a Unix socket's file (0600), -1 (default): the umask's */
+    int defer_accept;         /* seconds for a client to send its first bytes before it is accepted all
+                                 the same (TCP_DEFER_ACCEPT); 0 (default): accept at once. Only for
+                                 protocols in which the client speaks first. */
+    int timeout;              /* timeout: ms for ss_handle_request to wait, -1 (default): for ever */
+    int request_timeout;      /* ms: what struct ss_handler.timeout begins with; 60,000 */
+    int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000 */
+    size_t max_packet_size;   /* max_packet_size: a longer datagram is cut; 65,535 */
+    unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children);
+                                 more wait in the kernel's queue. Threading 1,024, forking 40, event
+                                 loop and thread pool 16,384, each process or loop by itself */
+    unsigned workers;         /* what the leftmost of ThreadPool (threads), Preforking (processes) and
+                                 EventLoop (threads with a loop) starts; 0 (default): 4 threads a CPU,
+                                 a process a CPU, 1 loop */
+    size_t stack_size;        /* bytes of stack for a handler in an event loop; 65,536 */
+    size_t buffer_size;       /* bytes of a stream's buffer, each way; 16,384 */
+
+    /* Instance variables */
+    void *context;                                      /* yours */
+    const struct ss_handler_class *RequestHandlerClass; /* as given to ss_server_init */
+    const char *address;              /* as given to ss_server_init; must live as long as the server */
+    struct ss_address server_address; /* server_address: the one bound, port 0 resolved */
+    int socket;                       /* socket, fileno(): -1 when closed */
+
+    struct ss_core *core; /* private */
+};
+
+/* Prepares a server: the class given by `bases` (see SS_BASES; at least one server class), to be
+   bound to `address` (kept, not copied), with `handler` for its requests. No socket is opened yet.
+   Returns 0, -EINVAL for bases that make no server, are too many, or have PreforkingMixIn behind
+   another of the mix-ins above, -EMFILE, -ENOMEM. */
+SS_API int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, const char *address,
+                          const struct ss_handler_class *handler);
+
+/* Python's server_bind and server_activate. Clients can connect from now on. A Unix socket's file
+   that nobody listens on is replaced; one that is in use is not. Returns 0 or -errno: -EADDRINUSE,
+   -EACCES, -EADDRNOTAVAIL, -EINVAL for an address that cannot be read, -ENOENT for an unknown
+   host name, -EAFNOSUPPORT for an address of another family than the class's. May wait for a name
+   server. */
+SS_API int ss_server_bind(struct ss_server *self);
+
+/* serve_forever: serves until ss_shutdown, then drains (see there). Returns 0, or -errno when the
+   server could not go on. Waits. The socket is closed afterwards: a server that was shut down is closed
+   and initialised anew. SIGPIPE is blocked meanwhile in the thread that calls this and in those that it
+   makes: a client that goes away is -EPIPE. */
+SS_API int ss_serve_forever(struct ss_server *self);
+
+/* handle_request: waits up to self->timeout for one request and processes it. Returns 0 (also for
+   a time-out, after handle_timeout), or -errno. Waits. */
+SS_API int ss_handle_request(struct ss_server *self);
+
+/* shutdown: tells serve_forever to stop, and returns at once (Python's waits, and deadlocks when
+   called by the thread that serves). The drain is the same under every mix-in:
+     - no new requests: the socket is closed;
+     - idle connections are closed at once: parked ones, and those whose handler waits for input
+       with nothing read or to be written (their wait ends with -ECANCELED) unless request->busy; one
+       that waits in ss_poll or ss_sleep is taken to be busy;
+     - handlers with a request in progress go on; at self->shutdown_timeout, or when ss_cancel is
+       called, each of their waits ends with -ECANCELED too.
+   Then ss_serve_forever returns. Calling it again changes nothing. Any thread, any process forked
+   by the server, and signal handlers: it is async-signal-safe. */
+SS_API void ss_shutdown(struct ss_server *self);
+
+/* Ends the drain early: ss_shutdown, and every wait ends with -ECANCELED now. From the same places. */
+SS_API void ss_cancel(struct ss_server *self);
+
+/* True once ss_shutdown was called, in every process of the server. Any thread. */
+SS_API bool ss_draining(const struct ss_server *self);
+
+/* server_close: closes what is open and frees what ss_server_init made. Harmless when called twice,
+   or after a failed ss_server_bind. Waits for requests still in progress as a drain does. */
+SS_API void ss_server_close(struct ss_server *self);
+
+/* All of it: init, bind, serve until SIGINT or SIGTERM, close. The first such signal drains, the
+   second ends the waits of what is left. Processes that the server has forked leave both signals to
+   it; SIGKILL ends a single one. This is the only function here that sets signal handlers: also one for
+   SIGSEGV that names the cause when a handler overflows a coroutine's stack. Returns an
+   exit status for main: 0, 1 after a line on stderr that says what failed, 130 when it took the second
+   signal. The main thread, once at a time. */
+SS_API int ss_run(const struct ss_class *const *bases, const char *address,
+                  const struct ss_handler_class *handler);
+
+/* The second half of ss_run, for a server that you have initialised and bound: serves until a
+   signal as above. Returns 0, 130, or -errno. Does not close. The main thread, once at a time. The way
+   to set fields of the server; a class of your own with `init` is the other. */
+SS_API int ss_run_server(struct ss_server *self);
+
+/* What the library is made of, a line each, for a program's --version: "poller: epoll\n". Any thread. */
+SS_API const char *ss_features(void);
+
+/* For those who write a mix-in: a request goes on elsewhere after process_request has returned.
+   The drain waits, and max_requests counts, between the two. Call ss_request_started in the thread
+   that serves; ss_request_ended from any thread of the same process, which the mix-in's server_close
+   must join. */
+SS_API void ss_request_started(struct ss_server *self);
+SS_API void ss_request_ended(struct ss_server *self);
+
+/* ---------------------------------------------------------------- requests */
+
+/* What a datagram server received, and where from. */
+struct ss_datagram {
+    struct ss_address client_address; /* length 0: a Unix socket without a name: cannot be answered */
+    struct ss_address local_address;  /* the address that it was sent to: the reply's source */
+    bool truncated;                   /* it was longer than self->max_packet_size */
+    size_t size;
+    char *data;
+};
+
+/* A connection or a datagram: Python's `request`. */
+struct ss_request {
+    int fd;       /* the connection; for a datagram the server's socket */
+    bool busy;    /* a request is in progress even when the handler waits for input: a drain lets
+                     it go on. For handlers to set and clear; cleared before each `handle`. */
+    bool linger;  /* shutdown_request waits (up to 2 s, 1 MiB) for the client to take the last
+                     answer before it closes; set it when closing with input unread */
+    bool unnamed; /* client_address of a Unix socket is known to be none */
+    union {       /* get_request's, compact; see ss_client_address */
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } client;
+    struct ss_datagram *datagram; /* NULL for a connection */
+    void *data;                   /* yours: outlives parking */
+    void (*free_data)(void *);    /* called with data, if set, when the request is closed */
+};
+
+/* Fills in the client's address; an IPv4 client of a dual-stack socket has an IPv4 address. Returns 0 or
+   -errno. */
+SS_API int ss_client_address(const struct ss_request *request, struct ss_address *address);
+
+/* ---------------------------------------------------------------- handlers */
+
+#define SS_PARK 1 /* see `handle` */
+
+struct ss_handler_class {
+    const struct ss_handler_class *base; /* NULL: StreamRequestHandler or DatagramRequestHandler,
+                                            as suits the server */
+    size_t size;                         /* of an instance, which begins with struct ss_handler;
+                                            0: the base's */
+    /* setup, handle, finish: NULL means inherited. `finish` runs whenever `setup` returned 0.
+       handle returns 0: done, the connection is closed; -errno: it failed, handle_error is told;
+       SS_PARK: "nothing of mine is in progress, call me again when there is input". A parked
+       connection costs about 100 bytes; its instance is finished, and the next input gets a new
+       one, with the same request. h->timeout at that moment limits the wait for it. */
+    int (*setup)(struct ss_handler *h);
+    int (*handle)(struct ss_handler *h);
+    void (*finish)(struct ss_handler *h);
+};
+
+struct ss_handler {
+    struct ss_server *server; /* a copy for this thread, in an event loop with several workers:
+                                 what you share belongs into server->context */
+    struct ss_request *request;
+    struct ss_address client_address;
+    struct ss_stream *rfile, *wfile; /* the same for TCP, Unix and datagrams: what the client sends,
+                                        what it gets. A datagram's reply leaves as one datagram when
+                                        the handler is done, an empty one not at all. */
+    int timeout;                     /* ms for each wait of rfile and wfile, -1: none */
+    struct ss_arena *arena;          /* private */
+};
+
+/* BaseRequestHandler: no streams; work with request->fd (non-blocking) and ss_poll.
+   StreamRequestHandler: rfile and wfile of a connection.
+   DatagramRequestHandler: rfile is the datagram, wfile the reply.
+   The streams are there before `setup`, and output leaves after `finish`, so that neither needs to call
+   its base's. */
+extern SS_API const struct ss_handler_class ss_BaseRequestHandler, ss_StreamRequestHandler,
+    ss_DatagramRequestHandler;
+#define BaseRequestHandler ss_BaseRequestHandler
+#define StreamRequestHandler ss_StreamRequestHandler
+#define DatagramRequestHandler ss_DatagramRequestHandler
+
+/* `size` bytes that live until `handle` returns, aligned for anything, not zeroed; NULL if out of
+   memory. */
+SS_API void *ss_alloc(struct ss_handler *h, size_t size);
+
+/* A formatted string in memory as from ss_alloc; NULL if out of memory. */
+SS_API char *ss_format(struct ss_handler *h, const char *format, ...) SS_PRINTF(2, 3);
+
+/* Frees early: ss_release gives back everything allocated since ss_mark returned `mark`. For
+   handlers that serve many requests in one `handle`. */
+struct ss_mark {
+    void *block;
+    size_t used;
+};
+SS_API struct ss_mark ss_mark(struct ss_handler *h);
+SS_API void ss_release(struct ss_handler *h, struct ss_mark mark);
+
+/* ---------------------------------------------------------------- waiting
+
+   For handlers, and for everything else that runs in a server. */
+
+/* poll(2) that lets others run; returns the number of ready descriptors, 0 after `ms` milliseconds
+   (-1: no limit), -ECANCELED, or -errno. Waits. Input that a stream has in its buffer is not seen: ask
+   ss_peek(s, &data, 0) before. A drain takes who waits here to be busy: one that waits for long does so
+   in steps, and looks at ss_draining. Under EventLoopMixIn POLLPRI cannot be waited for. */
+SS_API int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
+
+/* Waits `ms` milliseconds; 0 lets others run. Returns 0 or -ECANCELED. */
+SS_API int ss_sleep(struct ss_server *self, int ms);
+
+/* Runs a function that blocks (a disk, a name server) and returns its result. Under EventLoopMixIn
+   a helper thread calls it and others run meanwhile; elsewhere it is a plain call. Not cut short by
+   a drain. -EAGAIN if no thread could be made. Waits. */
+SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *argument);
+
+/* A number that stays the same as long as nobody has waited: what was checked in this turn of the
+   loop need not be checked again in it. Under threads and processes every call returns another.
+   Any thread. */
+SS_API uint64_t ss_turn(const struct ss_server *self);
+
+/* ---------------------------------------------------------------- streams
+
+   A buffer each way over something that reads and writes. Output leaves when the buffer is full,
+   when the stream is about to wait for input, at ss_flush and at the end of the handler. The first
+   error sticks: every later call returns it, so write a whole reply and look once. The end of the
+   input is not an error. */
+
+struct ss_stream_class {
+    const char *name;
+    /* Reads 1 to `size` bytes, waiting for the first; 0 at the end; -errno. */
+    ssize_t (*read)(struct ss_stream *s, void *data, size_t size);
+    /* Writes all of it, waiting as needed; 0 or -errno. The vector may be changed. `more`: more
+       will follow at once. NULL: the output stays in the buffer; -EMSGSIZE when it is full. */
+    int (*write)(struct ss_stream *s, struct iovec *vector, int count, bool more);
+    /* Writes `size` bytes of file `fd` from `offset`; 0 or -errno; -EIO if the file ends early.
+       NULL: it is read and written. */
+    int (*sendfile)(struct ss_stream *s, int fd, off_t offset, size_t size);
+    /* Sends on what `write` keeps back, as a stream over another one does; called by ss_flush behind
+       `write`. 0 or -errno. NULL: nothing is kept back. */
+    int (*flush)(struct ss_stream *s);
+    /* No more output: the other side reads an end. NULL: nothing to do. */
+    int (*write_eof)(struct ss_stream *s);
+    /* Lets go of what the stream owns. NULL: nothing. */
+    void (*close)(struct ss_stream *s);
+};
+
+struct ss_stream {
+    const struct ss_stream_class *methods;
+    void *context;              /* the implementation's */
+    struct ss_server *server;   /* whose poll waits; NULL: a client outside of servers */
+    struct ss_request *request; /* NULL: a client's stream */
+    int fd;                     /* -1: none */
+    int error;                  /* the first one, -errno; 0: none */
+    bool eof;                   /* the end of the input was read */
+    int *timeout;               /* ms for each wait, -1: none; NULL: none */
+    uint64_t deadline;          /* ms, absolute (ss_now); 0: none */
+    char *rbuf, *wbuf;          /* input not yet read: rbuf[rpos..rend), output: wbuf[0..wend) */
+    size_t rpos, rend, rsize;
+    size_t wend, wsize;
+    struct ss_stream *tied; /* flushed when this one is about to wait for input; NULL: itself */
+    bool drained;           /* private: the last read got less than it asked for */
+    bool unread;            /* private: it got all that it asked for: there may be more */
+    bool partial;           /* private: some of what is being read together has been taken out of rbuf */
+    unsigned polls;         /* private: what polls_made() said then */
+    unsigned streak;        /* private: calls since this stream last waited */
+};
+
+/* Makes a stream of your own over `methods`; buffers of the given sizes, which the caller owns, or
+   NULL and 0 for unbuffered. */
+SS_API void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, void *context,
+                           char *rbuf, size_t rsize, char *wbuf, size_t wsize);
+
+/* Reads 1 to `size` bytes into `data`; returns their number, 0 at the end, -errno. Waits for the
+   first byte only. (io.BufferedReader.read1) */
+SS_API ssize_t ss_read(struct ss_stream *s, void *data, size_t size);
+
+/* Reads `size` bytes; returns their number, fewer only at the end, or -errno. Waits.
+   (rfile.read(size)) */
+SS_API ssize_t ss_readexactly(struct ss_stream *s, void *data, size_t size);
+
+/* Reads up to and with the next newline, at most size - 1 bytes, and ends `line` with NUL. Returns
+   the number of bytes, 0 at the end, -errno. No newline at its end: the line is longer, or the
+   input has ended. Waits. (rfile.readline(limit)) */
+SS_API ssize_t ss_readline(struct ss_stream *s, char *line, size_t size);
+
+/* Shows input without taking it: waits until at least `want` bytes (at most the buffer's size, or
+   -ENOBUFS) are there; stores where they begin, valid until the next call that reads. Returns
+   the number of bytes there, fewer than `want` only at the end, or -errno. ss_skip takes `size`
+   bytes of them. `want` 0 never waits. (io.BufferedReader.peek) */
+SS_API ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want);
+SS_API void ss_skip(struct ss_stream *s, size_t size);
+
+/* As ss_peek, but it never waits: tries once to read when nothing is there. Returns the number of
+   bytes there, 0 at the end, -EAGAIN for "nothing yet", or -errno. */
+SS_API ssize_t ss_peek_now(struct ss_stream *s, const char **data);
+
+/* Writes all of `data`: into the buffer when it is small and there is room, else at once, together with
+   what is there. Returns 0 or -errno. May wait. */
+SS_API int ss_write(struct ss_stream *s, const void *data, size_t size);
+
+/* Several pieces as one; the pieces themselves are not changed. 0 or -errno. May wait. */
+SS_API int ss_writev(struct ss_stream *s, const struct iovec *vector, int count);
+
+/* Writes formatted text; 0 or -errno. May wait. */
+SS_API int ss_printf(struct ss_stream *s, const char *format, ...) SS_PRINTF(2, 3);
+SS_API int ss_vprintf(struct ss_stream *s, const char *format, va_list args);
+
+/* Writes `size` bytes of the file `fd`, from `offset`, without copying them where the kernel can,
+   and lets others run now and then. Returns 0 or -errno; -EIO if the file is shorter. Waits. */
+SS_API int ss_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size);
+
+/* Sends what is in the buffer; 0 or -errno. Waits. */
+SS_API int ss_flush(struct ss_stream *s);
+
+/* Flushes and ends the output, input goes on: 0 or -errno. (asyncio's write_eof) */
+SS_API int ss_write_eof(struct ss_stream *s);
+
+/* From now on the stream's waits end `ms` milliseconds from now in all, whatever moves; -1: no such
+   limit. s->timeout, for each single wait, holds besides. */
+SS_API void ss_set_deadline(struct ss_stream *s, int ms);
+
+/* Milliseconds of the monotonic clock. Any thread. */
+SS_API uint64_t ss_now(void);
+
+/* ---------------------------------------------------------------- client */
+
+/* Connects to `address` (see above; not fd:) as SOCK_STREAM or SOCK_DGRAM: every address that a
+   name has is tried, in `ms` milliseconds all together (-1: no limit), not counting the look-up of the
+   name, which has limits of its own (resolv.conf). `self`: the server in whose
+   handler this is called, or NULL outside of servers. Stores a stream that the caller closes with
+   ss_close; each of its waits is limited to `ms` too (ss_set_timeout changes that). Returns 0 or
+   -errno: that of the last address tried, -ETIMEDOUT, -ENOENT for an unknown name, -EINVAL. Waits.
+   (socket.create_connection) */
+SS_API int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s);
+
+/* Limits each wait of a stream from ss_connect to `ms` milliseconds, -1: no limit. */
+SS_API void ss_set_timeout(struct ss_stream *s, int ms);
+
+/* Flushes and closes a stream from ss_connect, and frees it. Returns 0 or its error. NULL is
+   harmless. May wait. */
+SS_API int ss_close(struct ss_stream *s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,328 @@
+/* ThreadPoolMixIn: a fixed number of threads. A connection that is parked between two requests holds
+   none of them; whichever is free takes its next one. */
+#include "core.h"
+#include "poller.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { THREADS_PER_CPU = 4 };
+
+struct slot {
+    struct request *parked;
+    uint32_t tag; /* of its registration: tells old events from new ones */
+};
+
+struct threadpool {
+    pthread_mutex_t lock;
+    struct poller *poller; /* parked connections, and the queue */
+    struct slot *slots;    /* by descriptor */
+    int slot_count;
+    struct wheel wheel;          /* when parked connections expire */
+    struct entry *first, **last; /* requests to be begun, or closed */
+    int queue[2];                /* a byte for each of them */
+    int wake[2];                 /* tells the one that serves of an earlier time to wake up */
+    uint64_t wake_time;          /* when it will wake up by itself */
+    bool draining, stopping;
+    unsigned forks; /* core->forks when the threads were started: a child has none of them */
+    pthread_t server_thread, *threads;
+    unsigned count;
+};
+
+static struct threadpool *state_of(struct ss_server *self)
+{
+    return ss_state(self, &ThreadPoolMixIn);
+}
+
+static bool has_threads(const struct ss_server *self, const struct threadpool *p)
+{
+    return p->threads && p->forks == self->core->forks;
+}
+
+static void init(struct ss_server *self)
+{
+    self->max_requests = 16384;
+}
+
+/* ---------------------------------------------------------------- the queue; with the lock held */
+
+static void enqueue(struct threadpool *p, struct request *request)
+{
+    bool first = !p->first;
+    request->entry.next = NULL;
+    *p->last = &request->entry;
+    p->last = &request->entry.next;
+    if (first)
+        (void)!write(p->queue[1], "", 1);
+}
+
+static struct request *dequeue(struct threadpool *p)
+{
+    struct entry *entry = p->first;
+    if (!entry)
+        return NULL;
+    if (!(p->first = entry->next))
+        p->last = &p->first;
+    return container_of(entry, struct request, entry);
+}
+
+/* ---------------------------------------------------------------- parking; with the lock held */
+
+static struct slot *slot_of(struct threadpool *p, int fd)
+{
+    if (fd < p->slot_count)
+        return &p->slots[fd];
+    int count = p->slot_count ? p->slot_count : 64;
+    while (count <= fd)
+        count *= 2;
+    struct slot *slots = realloc(p->slots, (size_t)count * sizeof *slots);
+    if (!slots)
+        return NULL;
+    memset(slots + p->slot_count, 0, (size_t)(count - p->slot_count) * sizeof *slots);
+    p->slots = slots;
+    p->slot_count = count;
+    return &slots[fd];
+}
+
+static int arm(struct threadpool *p, struct request *request, struct slot *slot)
+{
+    int fd = request->request.fd;
+    slot->tag++;
+    int rc = request->known ? poller_want(p->poller, fd, POLLIN, slot->tag)
+                            : poller_add(p->poller, fd, POLLIN, slot->tag, false);
+    request->known = rc == 0;
+    return rc;
+}
+
+static int park_locked(struct threadpool *p, struct request *request)
+{
+    struct slot *slot = p->draining ? NULL : slot_of(p, request->request.fd);
+    if (!slot)
+        return p->draining ? -ECANCELED : -ENOMEM;
+    int rc = arm(p, request, slot);
+    if (rc < 0)
+        return rc;
+    slot->parked = request;
+    timer_set(&p->wheel, &request->entry.timer, request->entry.timer.deadline);
+    if (request->entry.timer.deadline < p->wake_time) {
+        p->wake_time = request->entry.timer.deadline;
+        (void)!write(p->wake[1], "", 1);
+    }
+    return 0;
+}
+
+static int park(struct threadpool *p, struct request *request)
+{
+    pthread_mutex_lock(&p->lock);
+    int rc = park_locked(p, request);
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+static void unpark(struct threadpool *p, struct slot *slot)
+{
+    timer_remove(&p->wheel, &slot->parked->entry.timer);
+    slot->parked = NULL;
+}
+
+/* What an event is about: a request that is now the caller's, or NULL. */
+static struct request *claim(struct threadpool *p, const struct poller_event *event)
+{
+    struct request *request = NULL;
+    char byte;
+    pthread_mutex_lock(&p->lock);
+    if (event->fd == p->queue[0]) {
+        if (!p->stopping && (request = dequeue(p)) && !p->first)
+            (void)!read(p->queue[0], &byte, 1);
+        (void)poller_want(p->poller, p->queue[0], POLLIN, 0);
+    } else if (event->fd < p->slot_count && p->slots[event->fd].tag == event->tag) {
+        request = p->slots[event->fd].parked;
+        if (request)
+            unpark(p, &p->slots[event->fd]);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return request;
+}
+
+static void close_expired(struct threadpool *p, uint64_t now)
+{
+    struct timer *timer;
+    pthread_mutex_lock(&p->lock);
+    while ((timer = wheel_expire(&p->wheel, now))) {
+        struct request *request = container_of(timer, struct request, entry.timer);
+        p->slots[request->request.fd].parked = NULL;
+        request->expired = true;
+        enqueue(p, request);
+    }
+    p->wake_time = wheel_next(&p->wheel);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Milliseconds until a parked connection expires, -1: none. When the server drains, all go now. */
+static int time_left(struct threadpool *p, bool draining)
+{
+    uint64_t now = ss_now();
+    pthread_mutex_lock(&p->lock);
+    for (int fd = 0; fd < p->slot_count && draining && !p->draining; fd++) {
+        struct request *request = p->slots[fd].parked;
+        if (!request)
+            continue;
+        unpark(p, &p->slots[fd]);
+        request->expired = true;
+        enqueue(p, request);
+    }
+    p->draining = draining;
+    uint64_t next = p->wake_time;
+    pthread_mutex_unlock(&p->lock);
+    return next == TIMER_NEVER      ? -1
+           : next <= now            ? 0
+           : next - now > INT32_MAX ? INT32_MAX
+                                    : (int)(next - now);
+}
+
+/* ---------------------------------------------------------------- threads */
+
+static void serve(struct ss_server *self, struct request *request)
+{
+    const struct ss_class *methods = methods_of(self);
+    if (!request->expired) {
+        int rc = methods->finish_request(self, &request->request);
+        if (rc == SS_PARK && park(state_of(self), request) == 0)
+            return;
+        request_failed(self, &request->request, rc);
+    }
+    if (request->known)
+        poller_forget(state_of(self)->poller, request->request.fd);
+    methods->shutdown_request(self, &request->request);
+    ss_request_ended(self);
+}
+
+static void *work(void *argument)
+{
+    struct ss_server *self = argument;
+    struct threadpool *p = state_of(self);
+    struct block_pool pool;
+    block_pool_enter(&pool);
+    for (bool stopping = false; !stopping;) {
+        struct poller_event event;
+        if (poller_wait(p->poller, &event, 1, -1) != 1)
+            continue;
+        struct request *request = claim(p, &event);
+        if (request)
+            serve(self, request);
+        pthread_mutex_lock(&p->lock);
+        stopping = p->stopping;
+        pthread_mutex_unlock(&p->lock);
+    }
+    block_pool_leave(&pool, NULL);
+    return NULL;
+}
+
+static int process_request(struct ss_server *self, struct ss_request *request)
+{
+    struct threadpool *p = state_of(self);
+    struct request *r = container_of(request, struct request, request);
+    if (!has_threads(self, p))
+        return ss_super(self, &ThreadPoolMixIn)->process_request(self, request);
+    ss_request_started(self);
+    r->entry.timer.deadline = ss_now() + (uint64_t)self->request_timeout;
+    /* a client that speaks first may as well wait where the parked ones do */
+    if (self->defer_accept && !request->datagram && self->request_timeout >= 0 && park(p, r) == 0)
+        return 0;
+    pthread_mutex_lock(&p->lock);
+    enqueue(p, r);
+    pthread_mutex_unlock(&p->lock);
+    return 0;
+}
+
+/* The one that serves also keeps the time for the parked. */
+static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    struct threadpool *p = state_of(self);
+    const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
+    if (!has_threads(self, p) || !pthread_equal(p->server_thread, pthread_self()))
+        return super->poll(self, fds, count, ms);
+    int left = time_left(p, ss_draining(self));
+    if (left == 0)
+        close_expired(p, ss_now());
+    if (count == 0 && ms == 0)
+        return super->poll(self, fds, count, ms);
+    struct pollfd wake = {.fd = p->wake[0], .events = POLLIN};
+    int rc = poll_also(self, super, fds, count, ms, &wake, 1, left);
+    if (wake.revents)
+        empty_pipe(p->wake[0]);
+    if (rc == -EINTR)
+        close_expired(p, ss_now());
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the pool's life */
+
+static unsigned thread_count(const struct ss_server *self)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return self->workers ? self->workers : THREADS_PER_CPU * (unsigned)(cpus < 1 ? 1 : cpus);
+}
+
+static int start(struct ss_server *self, struct threadpool *p)
+{
+    unsigned count = thread_count(self);
+    p->last = &p->first;
+    p->wake_time = TIMER_NEVER;
+    p->queue[0] = p->queue[1] = p->wake[0] = p->wake[1] = -1;
+    p->forks = self->core->forks;
+    p->server_thread = pthread_self();
+    pthread_mutex_init(&p->lock, NULL);
+    wheel_init(&p->wheel, ss_now());
+    int rc = open_pipe(p->queue);
+    if (rc == 0)
+        rc = open_pipe(p->wake);
+    if (rc == 0)
+        rc = poller_open(&p->poller, POLLER_ONESHOT);
+    if (rc == 0)
+        rc = poller_add(p->poller, p->queue[0], POLLIN, 0, false);
+    if (rc == 0 && !(p->threads = calloc(count, sizeof *p->threads)))
+        rc = -ENOMEM;
+    while (rc == 0 && p->count < count)
+        if ((rc = -pthread_create(&p->threads[p->count], NULL, work, self)) == 0)
+            p->count++;
+    return rc;
+}
+
+/* One thread after another sees the byte that nobody takes. */
+static void stop(struct threadpool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    pthread_mutex_unlock(&p->lock);
+    (void)!write(p->queue[1], "", 1);
+    while (p->count > 0)
+        pthread_join(p->threads[--p->count], NULL);
+    poller_close(p->poller);
+    close_pipe(p->queue);
+    close_pipe(p->wake);
+    pthread_mutex_destroy(&p->lock);
+    free(p->threads);
+    free(p->slots);
+    memset(p, 0, sizeof *p);
+}
+
+static int serve_forever(struct ss_server *self)
+{
+    struct threadpool *p = state_of(self);
+    int rc = start(self, p);
+    if (rc == 0)
+        rc = ss_super(self, &ThreadPoolMixIn)->serve_forever(self);
+    stop(p);
+    return rc;
+}
+
+const struct ss_class ss_ThreadPoolMixIn = {
+    .name = "ThreadPoolMixIn",
+    .base = NULL,
+    .state_size = sizeof(struct threadpool),
+    .init = init,
+    .serve_forever = serve_forever,
+    .process_request = process_request,
+    .poll = threadpool_poll,
+};

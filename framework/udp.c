@@ -1,0 +1,175 @@
+/* UDPServer: datagrams; and the streams that make a handler see them as it sees connections. */
+#include "core.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long a Unix client may leave its queue full before its reply is given up: poll(2) cannot tell
+   when there is room, and other clients may be waiting behind this one. */
+enum { FULL_QUEUE_TIME = 1000 };
+
+union control {
+    struct cmsghdr align;
+    char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+static void init(struct ss_server *self)
+{
+    self->socket_type = SOCK_DGRAM;
+    self->allow_reuse_address = false;
+}
+
+static bool is_wildcard(const struct ss_address *address)
+{
+    return (address->u.any.sa_family == AF_INET && address->u.in.sin_addr.s_addr == htonl(INADDR_ANY)) ||
+           (address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr));
+}
+
+/* A socket bound to every interface must be told which address a client has used, or the reply would
+   come from one that the client never asked. */
+static int server_activate(struct ss_server *self)
+{
+    int on = 1, rc = 0;
+    if (!is_wildcard(&self->server_address))
+        return 0;
+    if (self->address_family == AF_INET)
+        rc = setsockopt(self->socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+    else if (self->address_family == AF_INET6)
+        rc = setsockopt(self->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+    return rc < 0 ? -errno : 0;
+}
+
+/* ---------------------------------------------------------------- receiving */
+
+static void set_local_address(struct ss_datagram *datagram, const struct ss_server *self,
+                              struct msghdr *message)
+{
+    datagram->local_address = self->server_address;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            datagram->local_address.u.in.sin_addr =
+                info.ipi_spec_dst; /* ours, also when asked by broadcast */
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
+                datagram->local_address.u.in6.sin6_addr = info.ipi6_addr;
+        }
+    }
+}
+
+static struct ss_datagram *datagram_new(const char *data, size_t size)
+{
+    struct ss_datagram *datagram = malloc(sizeof *datagram + size); /* calloc knows no cache */
+    if (datagram) {
+        memset(datagram, 0, sizeof *datagram);
+        datagram->size = size;
+        datagram->data = (char *)(datagram + 1);
+        memcpy(datagram->data, data, size);
+    }
+    return datagram;
+}
+
+static int get_request(struct ss_server *self, struct ss_request *request)
+{
+    struct ss_core *core = self->core;
+    if (!core->packet && !(core->packet = malloc(self->max_packet_size + 1)))
+        return -ENOMEM;
+    struct ss_address client;
+    union control control;
+    struct iovec data = {core->packet, self->max_packet_size};
+    struct msghdr message = {.msg_name = &client.u,
+                             .msg_namelen = sizeof client.u,
+                             .msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(self->socket, &message, MSG_DONTWAIT);
+    if (n < 0)
+        return -errno;
+    struct ss_datagram *datagram = datagram_new(core->packet, (size_t)n);
+    if (!datagram)
+        return -ENOMEM;
+    client.length = message.msg_namelen > sizeof(sa_family_t) ? message.msg_namelen : 0;
+    datagram->client_address = client;
+    datagram->truncated = (message.msg_flags & MSG_TRUNC) != 0;
+    set_local_address(datagram, self, &message);
+    request->datagram = datagram;
+    request->fd = self->socket;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- replying */
+
+/* The reply's source: the address that was asked, unless the socket has just one. */
+static void set_source(struct msghdr *message, union control *control, const struct ss_address *local,
+                       const struct ss_address *client)
+{
+    struct cmsghdr *c = &control->align;
+    message->msg_control = control;
+    if (local->u.any.sa_family == AF_INET) {
+        struct in_pktinfo info = {.ipi_spec_dst = local->u.in.sin_addr};
+        message->msg_controllen = CMSG_SPACE(sizeof info);
+        *c = (struct cmsghdr){CMSG_LEN(sizeof info), IPPROTO_IP, IP_PKTINFO};
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+    } else {
+        struct in6_pktinfo info = {.ipi6_addr = local->u.in6.sin6_addr,
+                                   .ipi6_ifindex = client->u.in6.sin6_scope_id};
+        message->msg_controllen = CMSG_SPACE(sizeof info);
+        *c = (struct cmsghdr){CMSG_LEN(sizeof info), IPPROTO_IPV6, IPV6_PKTINFO};
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+    }
+}
+
+static int wait_for_room(struct ss_stream *s, bool is_unix, int *waited)
+{
+    if (!is_unix)
+        return server_wait(s->server, s->fd, POLLOUT, s->timeout ? *s->timeout : -1, 0, CANCELED);
+    int pause = *waited < 64 ? *waited + 1 : 64;
+    if ((*waited += pause) > FULL_QUEUE_TIME)
+        return -ETIMEDOUT;
+    return ss_sleep(s->server, pause);
+}
+
+int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram)
+{
+    union control control = {0};
+    struct iovec data = {s->wbuf, s->wend};
+    struct msghdr message = {.msg_name = &datagram->client_address.u,
+                             .msg_namelen = datagram->client_address.length,
+                             .msg_iov = &data,
+                             .msg_iovlen = 1};
+    bool is_unix = datagram->local_address.u.any.sa_family == AF_UNIX;
+    int waited = 0, rc = 0;
+    if (!datagram->client_address.length)
+        return 0; /* it did not want a reply: it has no name to send it to */
+    if (!is_unix && is_wildcard(&s->server->server_address))
+        set_source(&message, &control, &datagram->local_address, &datagram->client_address);
+    while (rc == 0 && sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (errno == ECONNREFUSED || errno == ENOENT)
+            return 0; /* a client that has gone */
+        if (errno != EINTR)
+            rc = errno == EAGAIN ? wait_for_room(s, is_unix, &waited) : -errno;
+    }
+    return rc;
+}
+
+/* All input is in the buffer; all output stays there until datagram_reply. */
+const struct ss_stream_class datagram_stream = {
+    .name = "datagram",
+    .read = NULL,
+    .write = NULL,
+    .sendfile = NULL,
+    .write_eof = NULL,
+    .close = NULL,
+};
+
+const struct ss_class ss_UDPServer = {
+    .name = "UDPServer",
+    .base = &TCPServer,
+    .init = init,
+    .server_activate = server_activate,
+    .get_request = get_request,
+};

@@ -1,0 +1,285 @@
+/* How the framework waits: always through the poll method, together with the pipe that says when
+   the wait is over for good; and what a shutdown does. */
+#include "core.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NO_PIPE_PAUSE = 10 }; /* ms; for a process forked when no descriptor was left for its pipe */
+
+uint64_t ss_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t ss_turn(const struct ss_server *self)
+{
+    static atomic_ullong turns = 1ULL << 63; /* never one of a loop's */
+    uint64_t turn;
+    (void)self;
+    return loop_turn(&turn) ? turn : atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+}
+
+int open_pipe(int pipe[2])
+{
+    return pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+void close_pipe(int pipe[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (pipe[i] >= 0)
+            close(pipe[i]);
+        pipe[i] = -1;
+    }
+}
+
+/* ---------------------------------------------------------------- shutdown */
+
+static void advance(struct ss_stop *stop, int stage)
+{
+    int saved = errno, before;
+    atomic_fetch_add(&stop->callers, 1);
+    before = atomic_load(&stop->stage);
+    if (before < DRAINING)
+        atomic_store(&stop->since, ss_now());
+    while (before < stage && !atomic_compare_exchange_weak(&stop->stage, &before, stage))
+        ;
+    if (before < DRAINING)
+        (void)!write(stop->drain[1], "", 1);
+    if (before < CANCELED && stage == CANCELED)
+        (void)!write(stop->cancel[1], "", 1);
+    atomic_fetch_sub(&stop->callers, 1);
+    errno = saved;
+}
+
+void ss_shutdown(struct ss_server *self)
+{
+    advance(self->core->stop, DRAINING);
+}
+
+void ss_cancel(struct ss_server *self)
+{
+    advance(self->core->stop, CANCELED);
+}
+
+bool ss_draining(const struct ss_server *self)
+{
+    return atomic_load_explicit(&self->core->stop->stage, memory_order_acquire) >= DRAINING;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+/* Milliseconds until the earlier of both limits; -1: none. */
+static int time_left(int ms, uint64_t start, uint64_t deadline)
+{
+    uint64_t end = ms < 0 ? UINT64_MAX : start + (uint64_t)ms;
+    if (deadline && deadline < end)
+        end = deadline;
+    if (end == UINT64_MAX)
+        return -1;
+    uint64_t now = ss_now();
+    return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+}
+
+static int plain_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    if (self)
+        return methods_of(self)->poll(self, fds, count, ms);
+    int rc = poll(fds, count, ms);
+    return rc < 0 ? -errno : rc;
+}
+
+/* A server that does one thing at a time is in its handler while it drains, and nobody else looks at
+   the clock: then the handler's own wait does. */
+static bool keeps_time(const struct ss_server *self)
+{
+    uint64_t turn;
+    return self && pthread_equal(self->core->taker, pthread_self()) && !loop_turn(&turn);
+}
+
+/* As plain_poll, for a wait that may go on while the server drains, with room for one descriptor more:
+   -EINTR when the drain begins or its time is up. */
+static int poll_draining(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    if (!keeps_time(self))
+        return plain_poll(self, fds, count, ms);
+    bool draining = ss_draining(self);
+    int left = draining ? time_left(self->shutdown_timeout, atomic_load(&self->core->stop->since), 0) : -1;
+    bool limited = left >= 0 && (ms < 0 || left < ms);
+    fds[count] = (struct pollfd){.fd = draining ? -1 : self->core->stop->drain[0], .events = POLLIN};
+    int rc = plain_poll(self, fds, count + 1, limited ? left : ms);
+    if (rc == 0 && limited)
+        ss_cancel(self);
+    else if (rc <= 0 || !fds[count].revents)
+        return rc;
+    return rc > 1 ? rc - 1 : -EINTR;
+}
+
+int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t deadline, int until)
+{
+    uint64_t start = ms > 0 ? ss_now() : 0;
+    for (;;) {
+        struct pollfd fds[3] = {{.fd = fd, .events = events}, {.fd = -1, .events = POLLIN}};
+        if (self && until != NEVER)
+            fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
+        int left = ms > 0 || deadline ? time_left(ms, start, deadline) : ms;
+        nfds_t count = fds[1].fd < 0 ? 1 : 2;
+        int rc = (until == CANCELED ? poll_draining : plain_poll)(self, fds, count, left);
+        if (rc == 0)
+            return -ETIMEDOUT;
+        if (rc > 0)
+            return fds[1].revents ? -ECANCELED : 0;
+        if (rc != -EINTR)
+            return rc;
+    }
+}
+
+/* Adds the pipe that ends all waits to the caller's descriptors; `all` has room for two more. */
+static int poll_cancelable(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
+                           int ms)
+{
+    uint64_t start = ss_now();
+    int rc;
+    if (count)
+        memcpy(all, fds, count * sizeof *fds);
+    all[count] = (struct pollfd){.fd = self->core->stop->cancel[0], .events = POLLIN};
+    do {
+        rc = poll_draining(self, all, count + 1, ms < 0 ? -1 : time_left(ms, start, 0));
+    } while (rc == -EINTR);
+    if (rc > 0 && all[count].revents)
+        return -ECANCELED;
+    if (count)
+        memcpy(fds, all, count * sizeof *fds);
+    return rc;
+}
+
+int poll_also(struct ss_server *self, const struct ss_class *super, struct pollfd *fds, nfds_t count, int ms,
+              struct pollfd *own, nfds_t own_count, int own_ms)
+{
+    struct pollfd few[8], *all = few;
+    bool ours = own_ms >= 0 && (ms < 0 || own_ms < ms);
+    if (count + own_count > sizeof few / sizeof *few && !(all = calloc(count + own_count, sizeof *all)))
+        return -ENOMEM;
+    if (count)
+        memcpy(all, fds, count * sizeof *fds);
+    if (own_count)
+        memcpy(all + count, own, own_count * sizeof *own);
+    int rc = super->poll(self, all, count + own_count, ours ? own_ms : ms), ready = 0;
+    for (nfds_t i = 0; i < count; i++)
+        ready += (fds[i].revents = all[i].revents) != 0;
+    for (nfds_t i = 0; i < own_count; i++)
+        own[i].revents = all[count + i].revents;
+    if (all != few)
+        free(all);
+    return rc < 0 || ready ? (rc < 0 ? rc : ready) : rc > 0 || ours ? -EINTR : 0;
+}
+
+/* Also the place where a handler that never has to wait hears that it must end. */
+static int let_others_run(struct ss_server *self)
+{
+    int rc = methods_of(self)->poll(self, NULL, 0, 0);
+    if (ss_draining(self) && keeps_time(self) &&
+        time_left(self->shutdown_timeout, atomic_load(&self->core->stop->since), 0) == 0)
+        ss_cancel(self);
+    if (atomic_load_explicit(&self->core->stop->stage, memory_order_relaxed) >= CANCELED)
+        return -ECANCELED;
+    return rc < 0 && rc != -EINTR ? rc : 0;
+}
+
+int ss_sleep(struct ss_server *self, int ms)
+{
+    if (ms <= 0)
+        return let_others_run(self);
+    int rc = poll_cancelable(self, (struct pollfd[2]){{0}}, NULL, 0, ms);
+    return rc < 0 ? rc : 0;
+}
+
+static _Thread_local unsigned polls;
+
+unsigned polls_made(void)
+{
+    return polls;
+}
+
+/* What a loop has been told may have been used up since: it counts when poll(2) says so, too. */
+static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
+                          int ms)
+{
+    uint64_t start = ss_now(), turn;
+    int rc;
+    do {
+        rc = poll_cancelable(self, all, fds, count, ms < 0 ? -1 : time_left(ms, start, 0));
+        if (rc <= 0 || !loop_turn(&turn))
+            return rc;
+        rc = poll(fds, count, 0);
+    } while (rc == 0);
+    return rc < 0 ? -errno : rc;
+}
+
+int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    enum { STREAK = 16 };
+    struct pollfd few[8], *all = few;
+    if (count == 0 && ms >= 0)
+        return ss_sleep(self, ms);
+    /* The poll method may wait for a change: what is ready already must be seen first. */
+    int rc = poll(fds, count, 0);
+    if (rc < 0)
+        return -errno;
+    polls += rc > 0;
+    if (rc > 0 || ms == 0) {
+        int canceled = ms == 0 || polls % STREAK == 0 ? ss_sleep(self, 0) : 0;
+        return canceled < 0 ? canceled : rc;
+    }
+    if (count + 2 > sizeof few / sizeof *few && !(all = calloc(count + 2, sizeof *all)))
+        return -ENOMEM;
+    rc = poll_for_state(self, all, fds, count, ms);
+    polls += rc > 0;
+    if (all != few)
+        free(all);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- requests that go on elsewhere */
+
+void empty_pipe(int fd)
+{
+    char data[64];
+    while (read(fd, data, sizeof data) > 0)
+        ;
+}
+
+int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until)
+{
+    struct ss_core *core = self->core;
+    int rc = 0;
+    if (atomic_load(&core->active) <= limit)
+        return 0;
+    uint64_t deadline = ms < 0 ? 0 : ss_now() + (uint64_t)ms;
+    atomic_store(&core->waiting, true);
+    while (rc == 0 && atomic_load(&core->active) > limit) {
+        rc =
+            server_wait(self, core->wake[0], POLLIN, core->wake[0] < 0 ? NO_PIPE_PAUSE : -1, deadline, until);
+        empty_pipe(core->wake[0]);
+        if (rc == -ETIMEDOUT && core->wake[0] < 0 && (!deadline || ss_now() < deadline))
+            rc = 0;
+        if (rc == -ETIMEDOUT && atomic_load(&core->active) <= limit)
+            rc = 0;
+    }
+    atomic_store(&core->waiting, false);
+    return rc;
+}
+
+void server_drain(struct ss_server *self)
+{
+    if (server_wait_active(self, 0, self->shutdown_timeout, CANCELED) == 0)
+        return;
+    /* Every wait of a handler ends now, so this one ends as soon as the handlers have returned. */
+    ss_cancel(self);
+    (void)server_wait_active(self, 0, -1, NEVER);
+}
