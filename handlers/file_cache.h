@@ -1,0 +1,62 @@
+/* The files that are being served, ready to be sent: opened, described and, when small, read.
+
+   One cache for the process, shared by its threads. It is never stale: before an entry is used for the
+   first time in a turn of the loop (see ss_turn) its path is looked at with one stat, and another file, or
+   the same one changed, is opened anew. Opening is confined to the directory; the stat is not, but only
+   tells whether the file that was opened is still the one.
+
+   A file that is opened in the moment after it was changed is looked at with suspicion: the clock of file
+   systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn. */
+#ifndef HTTP_FILE_CACHE_H
+#define HTTP_FILE_CACHE_H
+
+#include "socketserver.h"
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#define HTTP_FILE_CACHE_ENTRIES 1024
+#define HTTP_FILE_CACHE_DESCRIPTORS 256          /* of files too large to be kept in memory */
+#define HTTP_FILE_CACHE_BYTES (16 * 1024 * 1024) /* of contents together */
+#define HTTP_FILE_CACHE_SMALL (64 * 1024)        /* a file up to this size is kept in memory */
+#define HTTP_FILE_CACHE_IDLE 60                  /* seconds without use; then a file may go */
+
+typedef const char *http_guess_function(struct ss_handler *h, const char *name);
+
+/* For readers: what stays the same as long as one holds it. */
+struct http_file {
+    size_t size;
+    time_t modified;
+    const char *content; /* `size` bytes, or NULL: use fd */
+    int fd;              /* -1 when there is content */
+    const char *fields;  /* Content-Type and Last-Modified, each line with its end */
+    size_t fields_size;
+
+    /* The cache's own. */
+    atomic_uint references;
+    _Atomic uint64_t checked; /* ns: when it was last known to be the file of that name */
+    uint64_t used;            /* ns */
+    bool settled;             /* false: changed so recently that `status` proves nothing */
+    struct stat status;
+    struct http_file *next;          /* in its bucket */
+    struct http_file *newer, *older; /* in order of use */
+    http_guess_function *guess;
+    unsigned hash;
+    size_t directory_size; /* of the directory's part of `path` */
+    char path[];           /* directory, slash, name */
+};
+
+/* Opens the regular file `name` below `directory`, or finds it open, for the request in h. `guess` gives the
+   media type of a name, always the same one. Stores a file for http_file_release. Returns 0 or -errno:
+   -EISDIR for a directory, -ENOENT for what is no regular file either, -EXDEV or -ELOOP for what lies
+   outside. Any thread. */
+int http_file_open(struct ss_handler *h, const char *directory, const char *name, http_guess_function *guess,
+                   struct http_file **file);
+void http_file_release(struct http_file *file);
+
+/* Opens the directory `name` below `directory` for reading. Returns a descriptor or -errno. */
+int http_open_directory(const char *directory, const char *name);
+
+/* Lets go of everything: a server closes. What somebody holds goes when it is released. Any thread. */
+void http_file_cache_clear(void);
+
+#endif

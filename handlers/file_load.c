@@ -1,0 +1,173 @@
+/* Opens a file, reads it if it is small, and writes the header fields that go with it. */
+#include "file_load.h"
+
+#include "http_server.h"
+#include "open_beneath.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef O_PATH
+#define O_ROOT (O_PATH | O_DIRECTORY | O_CLOEXEC)
+#else
+#define O_ROOT (O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC)
+#endif
+
+/* The root is opened each time: whoever replaces it (a new release, a link turned round) sees the new one
+   served. */
+static int open_below(const char *directory, const char *name, int flags)
+{
+    int root = open(directory, O_ROOT), fd;
+
+    if (root < 0)
+        return -errno;
+    fd = http_open_beneath(root, name, flags);
+    close(root);
+    return fd;
+}
+
+int http_open_directory(const char *directory, const char *name)
+{
+    return open_below(directory, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+}
+
+void http_file_free(struct http_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    free((char *)file->content);
+    free((char *)file->fields);
+    free(file);
+}
+
+static struct http_file *file_new(const struct http_file_key *key)
+{
+    size_t name_size = strlen(key->name) + 1;
+    struct http_file *file = calloc(1, sizeof *file + key->directory_size + 1 + name_size);
+
+    if (file == NULL)
+        return NULL;
+    atomic_init(&file->references, 1);
+    file->fd = -1;
+    file->guess = key->guess;
+    file->hash = key->hash;
+    file->directory_size = key->directory_size;
+    memcpy(file->path, key->directory, key->directory_size);
+    file->path[key->directory_size] = '/';
+    memcpy(file->path + key->directory_size + 1, key->name, name_size);
+    return file;
+}
+
+/* Reads `size` bytes; false if there are no more so many. */
+static bool read_whole(int fd, char *data, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t n = pread(fd, data + done, size - done, (off_t)done);
+
+        if (n <= 0 && !(n < 0 && errno == EINTR))
+            return false;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+static bool unchanged(int fd, const struct stat *before)
+{
+    struct stat now;
+
+    return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
+           now.st_ctim.tv_sec == before->st_ctim.tv_sec && now.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
+}
+
+/* Status and content. A file that changes while it is read is read again; one that never stands still is
+   served from its descriptor. */
+static int take_in(struct http_file *file)
+{
+    enum { ATTEMPTS = 3 };
+
+    for (int i = 0; i < ATTEMPTS; i++) {
+        char *content;
+
+        if (fstat(file->fd, &file->status) < 0)
+            return -errno;
+        if (!S_ISREG(file->status.st_mode))
+            return S_ISDIR(file->status.st_mode) ? -EISDIR : -ENOENT;
+        file->size = (size_t)file->status.st_size;
+        if (file->size > HTTP_FILE_CACHE_SMALL)
+            return 0;
+        content = malloc(file->size + 1);
+        if (content == NULL)
+            return -ENOMEM;
+        if (read_whole(file->fd, content, file->size) && unchanged(file->fd, &file->status)) {
+            file->content = content;
+            close(file->fd);
+            file->fd = -1;
+            return 0;
+        }
+        free(content);
+    }
+    return 0;
+}
+
+/* Whether a change from now on is bound to show in the file's times: most file systems count them in ticks
+   of some milliseconds, those that know no fractions in up to two seconds. */
+static bool settled(const struct stat *status, const struct timespec *now)
+{
+    int64_t margin = status->st_ctim.tv_nsec != 0 ? 100 : 3000;
+    int64_t age = ((int64_t)now->tv_sec - status->st_ctim.tv_sec) * 1000 +
+                  (now->tv_nsec - status->st_ctim.tv_nsec) / 1000000;
+
+    return age > margin;
+}
+
+static int describe(struct ss_handler *h, struct http_file *file, const char *name)
+{
+    const char *type = file->guess(h, name);
+    time_t now = time(NULL);
+    char date[HTTP_DATE_SIZE], *fields;
+    int size;
+
+    if (strpbrk(type, "\r\n") != NULL)
+        return -EINVAL;
+    file->modified = file->status.st_mtim.tv_sec;
+    /* RFC 9110 8.8.2.1: never later than Date */
+    http_format_date(file->modified < now ? file->modified : now, date);
+    size = asprintf(&fields, "Content-Type: %s\r\nLast-Modified: %s\r\n", type, date);
+    if (size < 0)
+        return -ENOMEM;
+    file->fields = fields;
+    file->fields_size = (size_t)size;
+    return 0;
+}
+
+int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct http_file **result)
+{
+    struct http_file *file = file_new(key);
+    struct timespec now;
+    int rc;
+
+    if (file == NULL)
+        return -ENOMEM;
+    clock_gettime(CLOCK_REALTIME, &now);
+    rc = file->fd = open_below(key->directory, key->name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (rc < 0)
+        goto out;
+    rc = take_in(file);
+    if (rc < 0)
+        goto out;
+    file->settled = settled(&file->status, &now);
+    rc = describe(h, file, key->name);
+    if (rc < 0)
+        goto out;
+    *result = file;
+    return 0;
+out:
+    http_file_free(file);
+    return rc;
+}

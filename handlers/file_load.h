@@ -1,0 +1,19 @@
+/* Making an entry of the file cache: opening, reading, describing a file. */
+#ifndef HTTP_FILE_LOAD_H
+#define HTTP_FILE_LOAD_H
+
+#include "file_cache.h"
+
+/* What an entry is found by. */
+struct http_file_key {
+    const char *directory, *name;
+    size_t directory_size;
+    http_guess_function *guess;
+    unsigned hash;
+};
+
+/* Opens a file with one reference, in no cache. Returns 0 or -errno, see http_file_open. */
+int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct http_file **file);
+void http_file_free(struct http_file *file);
+
+#endif

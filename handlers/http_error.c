@@ -1,0 +1,89 @@
+/* Error responses with a small page, and the methods that answer for the server itself. */
+#include "http_internal.h"
+
+static const char page[] =
+    "<!DOCTYPE html>\n"
+    "<html lang=\"en\">\n"
+    "<head>\n"
+    "<meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width\">\n"
+    "<title>%d %s</title>\n"
+    "<style>:root { color-scheme: light dark } body { font: 1.1em/1.5 system-ui, sans-serif; "
+    "max-width: 36em; margin: 4em auto; padding: 0 1em; background: #f6f7f9; "
+    "color: #1d2433 } h1 { font-size: 1.6em } @media (prefers-color-scheme: dark) "
+    "{ body { background: #12151b; color: #e3e8f2 } }</style>\n"
+    "</head>\n"
+    "<body>\n"
+    "<h1>%d %s</h1>\n"
+    "<p>%s%s</p>\n"
+    "</body>\n"
+    "</html>\n";
+
+/* Statuses after which nothing that follows can be taken for a request. */
+static bool distrusts(int status)
+{
+    switch (status) {
+    case 400:
+    case 408:
+    case 411:
+    case 413:
+    case 414:
+    case 417:
+    case 431:
+    case 501:
+    case 505:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A sentence ends with a full stop, but not with two. */
+static const char *full_stop(const char *text)
+{
+    size_t size = strlen(text);
+    return size == 0 || strchr(".!?", text[size - 1]) ? "" : ".";
+}
+
+static int send_page(struct ss_handler *h, int status, const char *message, const char *explain)
+{
+    const char *title = http_escape(h, message), *text = http_escape(h, explain);
+    char *body =
+        title && text ? ss_format(h, page, status, title, status, title, text, full_stop(explain)) : NULL;
+    if (!body)
+        return -ENOMEM;
+    size_t size = strlen(body);
+    http_send_header(h, "Content-Type", "text/html;charset=utf-8");
+    http_send_headerf(h, "Content-Length", "%zu", size);
+    int rc = http_end_headers(h);
+    return rc < 0 ? rc : ss_write(h->wfile, body, size);
+}
+
+int http_default_send_error(struct ss_handler *h, int status, const char *message, const char *explain)
+{
+    if (!message)
+        message = http_status_phrase(status);
+    if (!explain)
+        explain = http_status_description(status);
+    char *line = ss_format(h, "code %d, message %s", status, message);
+    if (line)
+        http_class_of(h)->log_error(h, line);
+    int rc = http_send_response(h, status, message);
+    if (rc < 0)
+        return rc;
+    if (status < 200 || status == 204 || status == 205 || status == 304)
+        return http_end_headers(h);
+    return send_page(h, status, message, explain);
+}
+
+int http_send_error(struct ss_handler *h, int status, const char *message, const char *explain)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    if (x->response.committed) {
+        x->close = true;
+        return -EALREADY;
+    }
+    if (distrusts(status))
+        x->close = true;
+    return x->cls->table.send_error(h, status, message, explain);
+}

@@ -1,0 +1,218 @@
+/* BaseHTTPRequestHandler: the loop over the requests of a connection. */
+#include "http_internal.h"
+
+#ifndef SS_VERSION
+#define SS_VERSION "0"
+#endif
+
+enum { NEXT_REQUEST = SS_PARK + 1 };
+
+/* ---------------------------------------------------------------- for handlers */
+
+const struct http_request *http_request(const struct ss_handler *h)
+{
+    return &http_exchange_of(h)->head.request;
+}
+
+static const struct http_field *find_field(const struct http_request *request, size_t from, const char *name,
+                                           size_t size)
+{
+    for (size_t i = from; i < request->field_count; i++) {
+        const struct http_field *field = &request->fields[i];
+        if (field->name_size == size && strncasecmp(field->name, name, size) == 0)
+            return field;
+    }
+    return NULL;
+}
+
+const char *http_header(const struct ss_handler *h, const char *name)
+{
+    const struct http_field *field = find_field(http_request(h), 0, name, strlen(name));
+    return field ? field->value : NULL;
+}
+
+bool http_header_has(const struct ss_handler *h, const char *name, const char *token)
+{
+    const struct http_request *request = http_request(h);
+    const struct http_field *field = NULL;
+    size_t size = strlen(name), from = 0;
+    while ((field = find_field(request, from, name, size))) {
+        if (http_list_has(field->value, token))
+            return true;
+        from = (size_t)(field - request->fields) + 1;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- one request */
+
+static int do_OPTIONS(struct ss_handler *h)
+{
+    http_send_response(h, 204, NULL);
+    http_send_header(h, "Allow", http_allow(h));
+    return http_end_headers(h);
+}
+
+/* The methods of RFC 9110 and PATCH are known, only not here: 405; others are not: 501. */
+static int unknown_method(struct ss_handler *h, const char *name)
+{
+    static const char known[][8] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                    "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i]) == 0)
+            return http_send_error(h, 405, NULL, NULL);
+    return http_send_error(h, 501, NULL, NULL);
+}
+
+static int run_method(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_request *request = &x->head.request;
+    if (request->content_length > x->cls->table.max_body)
+        return http_send_error(h, 413, NULL, NULL);
+    int (*run)(struct ss_handler *) = http_class_find(x->cls, request->command);
+    int rc = run ? run(h) : unknown_method(h, request->command);
+    return rc < 0 ? rc : 0;
+}
+
+/* What do_X has left to be done; -ENODATA: it has not answered at all. */
+static int finish_response(struct ss_handler *h)
+{
+    const struct http_response *r = &http_exchange_of(h)->response;
+    int rc = r->status && !r->ended ? http_end_headers(h) : 0;
+    if (rc < 0)
+        return rc;
+    return r->ended ? http_output_end(h) : -ENODATA;
+}
+
+/* do_X has failed. Returns what is to be reported: a client's bad body is the client's affair. */
+static int answer_failure(struct ss_handler *h, int error)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_refusal *refusal = &x->body.refusal;
+    x->close = true;
+    if (x->response.committed || x->out->error)
+        return error;
+    http_response_reset(h);
+    int rc = http_send_error(h, refusal->status ? refusal->status : 500, NULL, refusal->explain);
+    if (rc == 0)
+        rc = finish_response(h);
+    return rc == 0 && refusal->status ? 0 : error;
+}
+
+static int complete(struct ss_handler *h, int rc)
+{
+    if (rc == 0)
+        rc = finish_response(h);
+    return rc < 0 ? answer_failure(h, rc) : 0;
+}
+
+/* Ends an exchange whose response is complete, or never will be. */
+static int conclude(struct ss_handler *h, int rc)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const char *data;
+    x->in->tied = NULL;
+    if (rc == 0 && !x->close && http_body_skip(h)) {
+        h->request->busy = false;
+        return NEXT_REQUEST;
+    }
+    if (!x->body.done || ss_peek(x->in, &data, 0) > 0)
+        h->request->linger = true;
+    if (rc == 0 && x->in->error == -ETIMEDOUT)
+        x->in->error = 0; /* of a body that nobody wanted */
+    return rc;
+}
+
+static int answer(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    x->close = x->head.close || !x->cls->persistent;
+    http_response_reset(h);
+    x->in->tied = &x->wfile;
+    int rc = http_body_begin(h);
+    return conclude(h, complete(h, rc < 0 ? rc : run_method(h)));
+}
+
+/* What follows cannot be told from what was refused. */
+static int refuse(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_refusal refusal = x->head.refusal;
+    x->close = true;
+    x->head.request.content_length = 0;
+    if (!x->head.request.host)
+        x->head.request.host = "";
+    http_response_reset(h);
+    http_body_begin(h);
+    x->body.done = false; /* nobody knows */
+    return conclude(h, complete(h, http_send_error(h, refusal.status, NULL, refusal.explain)));
+}
+
+static int handle_one_request(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    memset(&x->head, 0, sizeof *x - offsetof(struct http_exchange, head));
+    x->head.request = (struct http_request){
+        .command = "", .path = "", .request_version = "", .requestline = "", .host = NULL};
+    int rc = http_read_head(h);
+    switch (rc) {
+    case HTTP_ARRIVED:
+        return answer(h);
+    case HTTP_REFUSED:
+        return refuse(h);
+    case HTTP_IDLE:
+        h->request->busy = false;
+        h->timeout = x->cls->table.idle_timeout;
+        return SS_PARK;
+    case HTTP_ENDED:
+        return 0;
+    default:
+        return rc;
+    }
+}
+
+static int handle(struct ss_handler *h)
+{
+    struct ss_stream *in = h->rfile, *out = h->wfile;
+    struct http_exchange *x = ss_alloc(h, sizeof *x);
+    int rc = NEXT_REQUEST;
+    if (!x || !(x->cls = http_class_get(h->server->RequestHandlerClass)))
+        return -ENOMEM;
+    ((struct http_handler *)(void *)h)->exchange = x;
+    x->in = in;
+    x->out = out;
+    struct ss_mark mark = ss_mark(h);
+    while (rc == NEXT_REQUEST) {
+        rc = handle_one_request(h);
+        h->rfile = in;
+        h->wfile = out;
+        ss_release(h, mark);
+    }
+    return rc;
+}
+
+const struct http_handler_class http_BaseHTTPRequestHandler = {
+    .handler = {.base = &StreamRequestHandler,
+                .size = sizeof(struct http_handler),
+                .setup = NULL,
+                .handle = handle,
+                .finish = NULL},
+    .methods = (const struct http_method[]){{"OPTIONS", do_OPTIONS}, {NULL, NULL}},
+    .protocol_version = "HTTP/1.1",
+    .server_version = "httpserver/" SS_VERSION,
+    .directory = ".",
+    .max_request_line = 8192,
+    .max_head = 32768,
+    .max_headers = 100,
+    .max_body = (int64_t)1 << 30,
+    .head_timeout = 20000,
+    .idle_timeout = 60000,
+    .send_error = http_default_send_error,
+    .log_request = http_default_log_request,
+    .log_error = http_default_log_error,
+    .log_message = http_default_log_message,
+    .translate_path = NULL,
+    .guess_type = NULL,
+    .list_directory = NULL,
+};

@@ -1,0 +1,160 @@
+/* Waits for a request head: finds its end line by line, within the limits and the time allowed. */
+#include "http_internal.h"
+
+enum { EMPTY_LINES = 16 }; /* before a request line, where RFC 9112 2.2 wants at least one ignored */
+
+struct scan {
+    size_t from;  /* looked at up to here */
+    size_t start; /* of the line that is not complete yet */
+    size_t lines; /* complete ones */
+    size_t first; /* size of the request line, its end left out */
+    bool checked; /* the request line is a good one */
+};
+
+enum { INCOMPLETE, COMPLETE };
+
+static int end_line(struct scan *scan, const char *data, size_t newline,
+                    const struct http_handler_class *limit, struct http_refusal *refusal)
+{
+    size_t size = newline - scan->start;
+    if (size == 0 || data[newline - 1] != '\r')
+        return http_refuse(refusal, 400, "A line does not end with CR and LF");
+    size--;
+    if (scan->lines == 0)
+        scan->first = size;
+    else if (size > 0 && scan->lines > limit->max_headers)
+        return http_refuse(refusal, 431, "There are too many header fields");
+    scan->from = scan->start = newline + 1;
+    if (scan->lines++ == 0)
+        return size > limit->max_request_line ? http_refuse(refusal, 414, NULL) : INCOMPLETE;
+    return size == 0 ? COMPLETE : INCOMPLETE;
+}
+
+/* Before waiting: a request line that is wrong, or none at all, gets its answer without delay. */
+static int check_incomplete(struct scan *scan, const char *data, size_t size,
+                            const struct http_handler_class *limit, struct http_refusal *refusal)
+{
+    if (scan->lines == 0 && size > limit->max_request_line + 1)
+        return http_refuse(refusal, 414, NULL);
+    if (!(http_chars[(unsigned char)data[0]] & HTTP_TOKEN) && !(data[0] == '\r' && size == 1))
+        return http_refuse(refusal, 400, "The request does not begin with a method and a space");
+    if (scan->lines > 0 && !scan->checked && http_check_line(data, scan->first, refusal) < 0)
+        return -EBADMSG;
+    scan->checked = scan->lines > 0;
+    return INCOMPLETE;
+}
+
+/* INCOMPLETE; COMPLETE: the head is data[0..scan->start); -EBADMSG with the reason. */
+static int scan_lines(struct scan *scan, const char *data, size_t size, size_t max_head,
+                      const struct http_handler_class *limit, struct http_refusal *refusal)
+{
+    const char *newline;
+    int rc = INCOMPLETE;
+    while (rc == INCOMPLETE && (newline = memchr(data + scan->from, '\n', size - scan->from)))
+        rc = end_line(scan, data, (size_t)(newline - data), limit, refusal);
+    if (rc == INCOMPLETE) {
+        scan->from = size;
+        rc = check_incomplete(scan, data, size, limit, refusal);
+    }
+    if (rc >= 0 && (rc == COMPLETE ? scan->start > max_head : size >= max_head))
+        return http_refuse(refusal, 431, NULL);
+    return rc;
+}
+
+static int skip_empty_lines(struct ss_stream *in, const char **data, size_t *size, int *skipped)
+{
+    while (*size >= 2 && memcmp(*data, "\r\n", 2) == 0) {
+        if (++*skipped > EMPTY_LINES)
+            return -EBADMSG;
+        ss_skip(in, 2);
+        *data += 2;
+        *size -= 2;
+    }
+    return 0;
+}
+
+/* The strings of a head that is refused before it can be parsed: for the log. */
+static void keep_line(struct ss_handler *h, const struct scan *scan)
+{
+    const char *data;
+    char *line = scan->lines > 0 ? ss_alloc(h, scan->first + 1) : NULL;
+    if (!line || ss_peek(http_exchange_of(h)->in, &data, 0) < (ssize_t)scan->first)
+        return;
+    memcpy(line, data, scan->first);
+    line[scan->first] = 0;
+    http_exchange_of(h)->head.request.requestline = line;
+}
+
+/* Copies the head out of the stream's buffer, the request line twice: once for the log. */
+static int parse_copy(struct ss_handler *h, const struct scan *scan, const char *data)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    size_t room = scan->lines - 2; /* without request line and empty line */
+    struct http_field *fields = ss_alloc(h, room * sizeof *fields + scan->first + 1 + scan->start);
+    if (!fields)
+        return -ENOMEM;
+    char *line = (char *)(fields + room), *text = line + scan->first + 1;
+    memcpy(line, data, scan->first);
+    line[scan->first] = 0;
+    memcpy(text, data, scan->start);
+    ss_skip(x->in, scan->start);
+    x->head.request.requestline = line;
+    return http_parse_head(text, scan->start, fields, room, &x->head) < 0 ? HTTP_REFUSED : HTTP_ARRIVED;
+}
+
+/* Waits for more than `have` bytes. Returns their number, or -errno; -EBADMSG with the refusal. */
+static ssize_t wait_for_more(struct ss_handler *h, const char **data, size_t have)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    if (!x->in->deadline)
+        ss_set_deadline(x->in, x->cls->table.head_timeout);
+    ssize_t n = ss_peek(x->in, data, have + 1);
+    if (n == -ETIMEDOUT) {
+        x->in->error = 0; /* so that the answer can be written */
+        return http_refuse(&x->head.refusal, 408, NULL);
+    }
+    if (n >= 0 && (size_t)n <= have)
+        return http_refuse(&x->head.refusal, 400, "The request has no end");
+    return n;
+}
+
+static int read_head(struct ss_handler *h, struct scan *scan, const char **data)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_handler_class *limit = &x->cls->table;
+    struct http_refusal *refusal = &x->head.refusal;
+    size_t max_head = limit->max_head < x->in->rsize ? limit->max_head : x->in->rsize;
+    int skipped = 0;
+    ssize_t n = ss_peek_now(x->in, data);
+    while (n > 0) {
+        size_t size = (size_t)n;
+        h->request->busy = true;
+        if (skip_empty_lines(x->in, data, &size, &skipped) < 0)
+            return http_refuse(refusal, 400, "There are too many empty lines");
+        if (size == 0) {
+            n = ss_peek_now(x->in, data);
+            continue;
+        }
+        int rc = scan_lines(scan, *data, size, max_head, limit, refusal);
+        if (rc != INCOMPLETE)
+            return rc == COMPLETE ? HTTP_ARRIVED : rc;
+        n = wait_for_more(h, data, size);
+    }
+    return n == 0 ? HTTP_ENDED : n == -EAGAIN ? HTTP_IDLE : (int)n;
+}
+
+int http_read_head(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct scan scan = {0};
+    const char *data = NULL;
+    int rc = read_head(h, &scan, &data);
+    if (x->in->deadline)
+        ss_set_deadline(x->in, -1);
+    if (rc == HTTP_ARRIVED)
+        return parse_copy(h, &scan, data);
+    if (rc != -EBADMSG)
+        return rc;
+    keep_line(h, &scan);
+    return HTTP_REFUSED;
+}

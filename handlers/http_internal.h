@@ -1,0 +1,192 @@
+/* What the files of BaseHTTPRequestHandler share and nobody else sees. The life of a request:
+
+     http_handler.c    the loop over a connection's requests; calls the others in this order
+     http_head.c       waits for a request head
+     http_request.c    parses it
+     http_class.c      finds do_X
+     http_body.c       the request's body as a stream
+     http_response.c   the response's head
+     http_output.c     the response's body as a stream
+     http_error.c      error pages
+     http_log.c        log lines */
+#ifndef HTTP_INTERNAL_H
+#define HTTP_INTERNAL_H
+
+#include "http_server.h"
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---------------------------------------------------------------- characters (http_chars.c) */
+
+#define HTTP_TOKEN 1  /* of a token (RFC 9110 5.6.2) */
+#define HTTP_VALUE 2  /* of a field's value, white space included (RFC 9110 5.5) */
+#define HTTP_TARGET 4 /* of a request target; more than RFC 3986 has, as browsers send more */
+#define HTTP_HOST 8   /* of a host name (RFC 3986 3.2.2) */
+extern const unsigned char http_chars[256];
+
+/* How many bytes at the beginning of `text` are of this kind. */
+size_t http_span(const char *text, size_t size, unsigned char kind);
+bool http_is_token(const char *text, size_t size);
+/* True for "name: value" without anything that is forbidden there; no line end. */
+bool http_is_field_line(const char *line, size_t size);
+/* Steps through a comma-separated list: the next element that is not empty, or false. */
+bool http_list_next(const char **list, const char **element, size_t *size);
+bool http_list_has(const char *list, const char *token);
+
+/* ---------------------------------------------------------------- the head (http_request.c) */
+
+/* Why a request is refused. */
+struct http_refusal {
+    int status;
+    const char *explain;
+};
+
+struct http_head {
+    struct http_request request;
+    bool close;           /* the client wants it so: this was the last request */
+    bool expect_continue; /* Expect: 100-continue */
+    struct http_refusal refusal;
+};
+
+static inline int http_refuse(struct http_refusal *refusal, int status, const char *explain)
+{
+    *refusal = (struct http_refusal){status, explain};
+    return -EBADMSG;
+}
+
+/* Checks a request line (without its end). 0, or -EBADMSG with the reason. */
+int http_check_line(const char *line, size_t size, struct http_refusal *refusal);
+
+/* Parses a complete head: text[0..size) up to and with the empty line. The strings of `head`, which
+   is zeroed before, are made in place; `fields` has room for `room` fields. requestline is not set.
+   0, or -EBADMSG with head->refusal; the parts that were understood by then are set. */
+int http_parse_head(char *text, size_t size, struct http_field *fields, size_t room, struct http_head *head);
+
+/* ---------------------------------------------------------------- classes (http_class.c) */
+
+struct http_class_method {
+    size_t size;
+    struct http_method method;
+};
+
+/* A handler class with everything inherited filled in. */
+struct http_class {
+    struct http_handler_class table;
+    const struct ss_handler_class *key; /* the class that this resolves */
+    struct http_class *next;
+    const char *allow;        /* "GET, HEAD, OPTIONS" */
+    const char *server_field; /* "Server: ...\r\n" or "" */
+    size_t server_field_size;
+    bool persistent; /* protocol_version is "HTTP/1.1" or later */
+    size_t method_count;
+    struct http_class_method methods[];
+};
+
+/* The resolved class; made once for each class, kept for ever. NULL if out of memory. Any thread. */
+const struct http_class *http_class_get(const struct ss_handler_class *key);
+/* do_X for a method, NULL: none. HEAD falls back on GET. */
+int (*http_class_find(const struct http_class *cls, const char *name))(struct ss_handler *);
+
+/* ---------------------------------------------------------------- one request and its response */
+
+/* The request's body as it comes from the connection. */
+struct http_body {
+    bool chunked;
+    bool done;                   /* all of it was read */
+    bool chunk_open;             /* the line end behind the chunk's data is to come */
+    bool expecting;              /* the client waits for 100 Continue */
+    int64_t left;                /* of the body, or of the chunk */
+    int64_t total;               /* bytes of chunks so far */
+    size_t extra;                /* bytes of chunk extensions and trailers so far */
+    struct http_refusal refusal; /* status != 0: the body cannot be read on */
+};
+
+/* How the response's body is framed. */
+enum http_framing {
+    HTTP_UNDECIDED, /* no Content-Length was given; the body may end before its buffer is full */
+    HTTP_COUNTED,   /* as long as Content-Length says */
+    HTTP_CHUNKED,
+    HTTP_UNTIL_CLOSE,
+    HTTP_TUNNEL, /* another protocol follows: 101, or CONNECT */
+    HTTP_EMPTY,  /* there cannot be a body */
+};
+
+struct http_response {
+    int status;     /* 0: none begun */
+    bool ended;     /* http_end_headers was called */
+    bool committed; /* the head has gone to the connection: nothing can be taken back */
+    bool headless;  /* the request was HEAD: what is written only counts */
+    bool has_close, has_date, has_server, has_allow; /* fields that the handler has sent itself */
+    enum http_framing framing;
+    int64_t length;  /* Content-Length, -1: none */
+    int64_t written; /* bytes of the body */
+    char *text;      /* the head so far: the status line, then fields */
+    size_t size, room, line;
+    int error; /* the first one while the head was made */
+};
+
+struct http_exchange {
+    const struct http_class *cls;
+    struct ss_stream *in, *out;    /* the connection's; h->rfile and h->wfile are meanwhile ... */
+    struct ss_stream rfile, wfile; /* ... these, the bodies' */
+    /* from here on one request's */
+    struct http_head head;
+    struct http_body body;
+    struct http_response response;
+    bool close; /* the connection, after this response */
+};
+
+static inline struct http_exchange *http_exchange_of(const struct ss_handler *h)
+{
+    return ((const struct http_handler *)(const void *)h)->exchange;
+}
+
+/* http_head.c: what came of waiting for a request head */
+enum http_arrival {
+    HTTP_ARRIVED, /* x->head is set */
+    HTTP_REFUSED, /* x->head.refusal is set */
+    HTTP_IDLE,    /* nothing is there yet */
+    HTTP_ENDED,   /* the client has closed */
+};
+/* Waits for the rest of a head if some of it is there. Returns one of http_arrival or -errno. */
+int http_read_head(struct ss_handler *h);
+
+/* http_body.c */
+/* Makes h->rfile the request's body. 0 or -ENOMEM. */
+int http_body_begin(struct ss_handler *h);
+/* True if what was not read of the body will not be skipped. */
+bool http_body_is_hopeless(const struct http_exchange *x);
+/* Skips what was not read of the body. False: the connection cannot be used again. */
+bool http_body_skip(struct ss_handler *h);
+
+/* http_response.c */
+/* Adds ready-made fields, complete lines that need no check, and Content-Length. 0 or -errno. */
+int http_send_fields(struct ss_handler *h, const char *text, size_t size, int64_t length);
+/* Forgets a response that was begun and not committed. */
+void http_response_reset(struct ss_handler *h);
+/* Gives the head to the connection. `final`: the whole body is in h->wfile's buffer. */
+int http_commit(struct ss_handler *h, bool final);
+
+/* http_output.c */
+/* Makes h->wfile a stream that refuses everything, before the head is complete. */
+void http_output_refuse(struct ss_handler *h);
+/* Makes h->wfile the response's body. 0 or -ENOMEM. */
+int http_output_begin(struct ss_handler *h);
+/* Ends the body. 0, or < 0: the client has not got a whole response. */
+int http_output_end(struct ss_handler *h);
+
+/* http_error.c, http_log.c: what BaseHTTPRequestHandler does */
+int http_default_send_error(struct ss_handler *h, int status, const char *message, const char *explain);
+void http_default_log_request(struct ss_handler *h, int status, int64_t size);
+void http_default_log_error(struct ss_handler *h, const char *text);
+void http_default_log_message(struct ss_handler *h, const char *text);
+
+#define HTTP_DATE_FIELD_SIZE 37
+/* http_date.c: "Date: ...\r\n" of now; this thread's, until it is called again. */
+const char *http_date_field(void);
+
+/* http_response.c: writes a number in decimal; returns its end, without NUL. */
+char *http_append_number(char *at, int64_t value);
+
+#endif

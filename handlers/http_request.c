@@ -1,0 +1,382 @@
+/* Parses a request head (RFC 9112), the only file that knows llhttp.
+
+   llhttp gets the header fields behind a request line of our own, because it knows only some
+   methods and treats some of those (CONNECT, PRI) specially. Version 8 is laxer than the RFC here
+   and there: bare CR, the white space around things, what a list of transfer codings may hold. So
+   every line is checked before, and what came out, framing above all, is compared afterwards. */
+#include "http_internal.h"
+#include <arpa/inet.h>
+#include <llhttp.h>
+#include <stdlib.h>
+
+struct line {
+    size_t method_size, target_size;
+    const char *target, *version;
+};
+
+/* What the fields say about framing and the connection. */
+struct seen {
+    const char *host, *expect;
+    int hosts, lengths, codings;
+    const char *length, *coding;
+    bool close, keep_alive;
+};
+
+struct parse {
+    struct http_field *fields;
+    size_t count, room;
+};
+
+/* ---------------------------------------------------------------- request line */
+
+static int split_line(const char *text, size_t size, struct line *line, struct http_refusal *refusal)
+{
+    const char *end = text + size;
+    line->method_size = http_span(text, size, HTTP_TOKEN);
+    if (line->method_size == 0 || line->method_size == size || text[line->method_size] != ' ')
+        return http_refuse(refusal, 400, "The request does not begin with a method and a space");
+    line->target = text + line->method_size + 1;
+    line->target_size = http_span(line->target, (size_t)(end - line->target), HTTP_TARGET);
+    const char *at = line->target + line->target_size;
+    if (line->target_size == 0 || (at < end && *at != ' '))
+        return http_refuse(refusal, 400, "The request target has a character that is not allowed");
+    if (end - at != 9 || memcmp(at, " HTTP/", 6) != 0 || at[6] < '0' || at[6] > '9' || at[7] != '.' ||
+        at[8] < '0' || at[8] > '9')
+        return http_refuse(refusal, 400, "The request line does not end with a version of HTTP");
+    if (at[6] != '1')
+        return http_refuse(refusal, 505, NULL);
+    line->version = at + 1;
+    return 0;
+}
+
+/* host [":" port], for http and https never empty (RFC 9110 4.2). */
+static bool is_authority(const char *text, size_t size, bool port_needed)
+{
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr ignored;
+    size_t n = http_span(text, size, HTTP_HOST);
+    if (size > 0 && text[0] == '[') {
+        const char *end = memchr(text, ']', size);
+        n = end ? (size_t)(end - text) + 1 : 0;
+        if (n < 3 || n - 2 >= sizeof address)
+            return false;
+        memcpy(address, text + 1, n - 2);
+        address[n - 2] = 0;
+        if (inet_pton(AF_INET6, address, &ignored) != 1)
+            return false;
+    }
+    if (n == 0)
+        return false;
+    if (n == size)
+        return !port_needed;
+    if (text[n] != ':' || size - n > 6 || (port_needed && size - n == 1))
+        return false;
+    unsigned port = 0;
+    for (n++; n < size && text[n] >= '0' && text[n] <= '9'; n++)
+        port = port * 10 + (unsigned)(text[n] - '0');
+    return n == size && port <= 65535;
+}
+
+static bool is_absolute(const char *target, size_t *scheme_size)
+{
+    *scheme_size = strncasecmp(target, "https://", 8) == 0 ? 8 : 7;
+    return *scheme_size == 8 || strncasecmp(target, "http://", 7) == 0;
+}
+
+/* "http://host/path": host and path, each ended by NUL, in the place of the target. */
+static bool split_absolute(char *target, size_t scheme_size, struct http_request *request)
+{
+    char *authority = target + scheme_size;
+    size_t size = strcspn(authority, "/?");
+    char *path = authority + size;
+    if (!is_authority(authority, size, false))
+        return false;
+    memmove(target, authority, size);
+    target[size] = 0;
+    if (*path != '/') {
+        bool whole_server = *path == 0 && strcmp(request->command, "OPTIONS") == 0;
+        *--path = whole_server ? '*' : '/'; /* that byte is free now */
+    }
+    request->host = target;
+    request->path = path;
+    return true;
+}
+
+/* The four forms of RFC 9112 3.2. */
+static bool split_target(char *target, size_t size, struct http_request *request)
+{
+    size_t scheme_size;
+    request->path = target;
+    if (strcmp(request->command, "CONNECT") == 0) {
+        request->host = target;
+        return is_authority(target, size, true);
+    }
+    if (target[0] == '*')
+        return size == 1 && strcmp(request->command, "OPTIONS") == 0;
+    if (target[0] != '/' &&
+        !(is_absolute(target, &scheme_size) && split_absolute(target, scheme_size, request)))
+        return false;
+    /* as Python: "//host/" would be another server in a Location */
+    while (request->path[0] == '/' && request->path[1] == '/')
+        request->path++;
+    return true;
+}
+
+int http_check_line(const char *line, size_t size, struct http_refusal *refusal)
+{
+    struct line parts;
+    return split_line(line, size, &parts, refusal);
+}
+
+static int parse_line(char *text, size_t size, struct http_head *head)
+{
+    struct line line;
+    struct http_request *request = &head->request;
+    if (split_line(text, size, &line, &head->refusal) < 0)
+        return -EBADMSG;
+    text[line.method_size] = 0;
+    text[line.target - text + (ptrdiff_t)line.target_size] = 0;
+    text[size] = 0;
+    request->command = text;
+    request->request_version = line.version;
+    request->minor = line.version[7] != '0';
+    if (!split_target(text + line.method_size + 1, line.target_size, request)) {
+        request->path = "";
+        return http_refuse(&head->refusal, 400, "The request target has none of the forms that there are");
+    }
+    request->path_size = strlen(request->path);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- fields */
+
+static int on_field(llhttp_t *parser, const char *at, size_t size)
+{
+    struct parse *p = parser->data;
+    if (p->count == p->room)
+        return -1;
+    p->fields[p->count++] = (struct http_field){at, at + size, size, 0};
+    return 0;
+}
+
+/* An empty value is told where the next line begins: it stays where on_field has put it. */
+static int on_value(llhttp_t *parser, const char *at, size_t size)
+{
+    struct parse *p = parser->data;
+    if (p->count == 0)
+        return -1;
+    if (size == 0)
+        return 0;
+    while (size > 0 && (at[size - 1] == ' ' || at[size - 1] == '\t'))
+        size--;
+    p->fields[p->count - 1].value = at;
+    p->fields[p->count - 1].value_size = size;
+    return 0;
+}
+
+/* The body is not for llhttp. */
+static int on_headers_complete(llhttp_t *parser)
+{
+    (void)parser;
+    return HPE_PAUSED;
+}
+
+/* Checks each line; llhttp would let some things through. */
+static int check_lines(const char *text, size_t size, struct http_refusal *refusal)
+{
+    const char *end = text + size - 2; /* the empty line */
+    while (text < end) {
+        const char *line_end = memchr(text, '\n', (size_t)(end - text));
+        if (!line_end || line_end == text || line_end[-1] != '\r')
+            return http_refuse(refusal, 400, "A line does not end with CR and LF");
+        if (!http_is_field_line(text, (size_t)(line_end - 1 - text)))
+            return http_refuse(refusal, 400, "A header field is malformed");
+        text = line_end + 1;
+    }
+    return 0;
+}
+
+static int run_llhttp(const char *text, size_t size, struct parse *parse, llhttp_t *parser,
+                      struct http_refusal *refusal)
+{
+    static const llhttp_settings_t settings = {
+        .on_header_field = on_field, .on_header_value = on_value, .on_headers_complete = on_headers_complete};
+    static const char line[] = "POST / HTTP/1.1\r\n";
+    static _Thread_local llhttp_t behind_line; /* always the same: one for all requests */
+    if (!behind_line.settings) {
+        llhttp_init(&behind_line, HTTP_REQUEST, &settings);
+        if (llhttp_execute(&behind_line, line, sizeof line - 1) != HPE_OK) {
+            behind_line.settings = NULL;
+            return http_refuse(refusal, 500, NULL);
+        }
+    }
+    *parser = behind_line;
+    parser->data = parse;
+    llhttp_errno_t error = llhttp_execute(parser, text, size);
+    if (error == HPE_OK || (error == HPE_PAUSED && llhttp_get_error_pos(parser) < text + size - 1))
+        return http_refuse(refusal, 400, "The end of the header fields is in doubt");
+    if (error != HPE_PAUSED)
+        return http_refuse(refusal, 400, llhttp_get_error_reason(parser));
+    return 0;
+}
+
+/* True also for none. */
+static bool is_continue(const char *expect)
+{
+    return !expect || strcasecmp(expect, "100-continue") == 0;
+}
+
+/* Notes the fields that matter here; their names all differ in length. */
+static void look_at(const struct http_field *field, struct seen *seen)
+{
+    switch (field->name_size) {
+    case 4:
+        if (strcasecmp(field->name, "Host") == 0 && seen->hosts++ == 0)
+            seen->host = field->value;
+        break;
+    case 6:
+        if (strcasecmp(field->name, "Expect") == 0)
+            seen->expect = is_continue(seen->expect) ? field->value : seen->expect;
+        break;
+    case 10:
+        if (strcasecmp(field->name, "Connection") == 0) {
+            seen->close |= http_list_has(field->value, "close");
+            seen->keep_alive |= http_list_has(field->value, "keep-alive");
+        }
+        break;
+    case 14:
+        if (strcasecmp(field->name, "Content-Length") == 0 && seen->lengths++ == 0)
+            seen->length = field->value;
+        break;
+    case 17:
+        if (strcasecmp(field->name, "Transfer-Encoding") == 0 && seen->codings++ == 0)
+            seen->coding = field->value;
+        break;
+    default:
+        break;
+    }
+}
+
+/* Ends every name and value with NUL, which overwrites what llhttp is done with. */
+static void end_strings(struct parse *parse, struct seen *seen)
+{
+    for (size_t i = 0; i < parse->count; i++) {
+        struct http_field *field = &parse->fields[i];
+        ((char *)(uintptr_t)field->name)[field->name_size] = 0;
+        ((char *)(uintptr_t)field->value)[field->value_size] = 0;
+        look_at(field, seen);
+    }
+}
+
+/* ---------------------------------------------------------------- what they mean */
+
+/* RFC 9112 6.1: chunked alone is understood; unknown codings are 501 as long as the end can be told. */
+static int check_coding(const struct seen *seen, const struct http_head *head, struct http_refusal *refusal)
+{
+    const char *list = seen->coding, *coding;
+    size_t size, chunked = 0, others = 0;
+    bool last = false;
+    if (seen->lengths > 0)
+        return http_refuse(refusal, 400, "Transfer-Encoding and Content-Length exclude each other");
+    if (head->request.minor == 0)
+        return http_refuse(refusal, 400, "HTTP/1.0 has no Transfer-Encoding");
+    while (http_list_next(&list, &coding, &size)) {
+        last = size == 7 && strncasecmp(coding, "chunked", 7) == 0;
+        chunked += last;
+        others += !last;
+    }
+    if (seen->codings != 1 || chunked != 1 || !last)
+        return http_refuse(refusal, 400, "The Transfer-Encoding leaves the length of the body in doubt");
+    return others > 0 ? http_refuse(refusal, 501, "This Transfer-Encoding is not known here") : 0;
+}
+
+static int check_length(const struct seen *seen, struct http_head *head, struct http_refusal *refusal)
+{
+    size_t digits = strspn(seen->length, "0123456789");
+    if (seen->lengths != 1 || digits == 0 || seen->length[digits] != 0)
+        return http_refuse(refusal, 400, "The Content-Length is no number");
+    errno = 0;
+    head->request.content_length = strtoll(seen->length, NULL, 10);
+    return errno ? http_refuse(refusal, 400, "The Content-Length is too large to be true") : 0;
+}
+
+/* llhttp must have come to the same framing. */
+static int check_framing(const struct seen *seen, const llhttp_t *parser, struct http_head *head)
+{
+    struct http_refusal *refusal = &head->refusal;
+    if (seen->codings > 0) {
+        head->request.content_length = -1;
+        if (check_coding(seen, head, refusal) < 0)
+            return -EBADMSG;
+    } else if (seen->lengths > 0 && check_length(seen, head, refusal) < 0) {
+        return -EBADMSG;
+    }
+    bool chunked = (parser->flags & F_CHUNKED) != 0;
+    if (chunked != (head->request.content_length < 0) ||
+        (!chunked && parser->content_length != (uint64_t)head->request.content_length))
+        return http_refuse(refusal, 400, "The length of the body is in doubt");
+    return 0;
+}
+
+static int check_host(const struct seen *seen, struct http_head *head)
+{
+    struct http_request *request = &head->request;
+    if (seen->hosts > 1 || (seen->hosts == 0 && request->minor > 0))
+        return http_refuse(&head->refusal, 400, "There must be one Host field");
+    if (seen->host && !is_authority(seen->host, strlen(seen->host), false))
+        return http_refuse(&head->refusal, 400, "The Host field is malformed");
+    if (!request->host) /* RFC 9112 3.2.2: an absolute target's own host counts */
+        request->host = seen->host ? seen->host : "";
+    return 0;
+}
+
+static int check_expect(const struct seen *seen, struct http_head *head)
+{
+    if (!seen->expect || head->request.minor == 0)
+        return 0;
+    if (!is_continue(seen->expect))
+        return http_refuse(&head->refusal, 417, NULL);
+    head->expect_continue = true;
+    return 0;
+}
+
+static int parse_fields(char *text, size_t size, struct http_field *fields, struct http_head *head)
+{
+    struct parse parse = {.fields = fields, .room = head->request.field_count};
+    struct seen seen = {0};
+    llhttp_t parser;
+    head->request.field_count = 0;
+    if (check_lines(text, size, &head->refusal) < 0 ||
+        run_llhttp(text, size, &parse, &parser, &head->refusal) < 0)
+        return -EBADMSG;
+    end_strings(&parse, &seen);
+    head->request.fields = fields;
+    head->request.field_count = parse.count;
+    head->close = seen.close || (head->request.minor == 0 && !seen.keep_alive);
+    if (check_framing(&seen, &parser, head) < 0 || check_host(&seen, head) < 0 ||
+        check_expect(&seen, head) < 0)
+        return -EBADMSG;
+    return 0;
+}
+
+int http_parse_head(char *text, size_t size, struct http_field *fields, size_t room, struct http_head *head)
+{
+    const char *end = memchr(text, '\n', size);
+    head->request.field_count = room;
+    if (!end || end == text || end[-1] != '\r' || size < 4 || memcmp(text + size - 4, "\r\n\r\n", 4) != 0)
+        return http_refuse(&head->refusal, 400, "A line does not end with CR and LF");
+    size_t line = (size_t)(end - text) + 1;
+    if (parse_line(text, line - 2, head) < 0)
+        return -EBADMSG;
+    return parse_fields(text + line, size - line, fields, head);
+}
+
+#define TEXT(number) TEXT_OF(number)
+#define TEXT_OF(number) #number
+#define LLHTTP_VERSION \
+    TEXT(LLHTTP_VERSION_MAJOR) "." TEXT(LLHTTP_VERSION_MINOR) "." TEXT(LLHTTP_VERSION_PATCH)
+
+const char *http_features(void)
+{
+    return "parser: llhttp " LLHTTP_VERSION "\n";
+}

@@ -1,0 +1,36 @@
+/* HTTPServer: TCPServer for clients that speak first, and at some length. */
+#include "http_server.h"
+
+#include "file_cache.h"
+
+enum { FIRST_BYTES = 5 /* seconds */, BUFFER_SIZE = 32768 };
+
+static void init(struct ss_server *self)
+{
+    self->defer_accept = FIRST_BYTES;
+    self->buffer_size = BUFFER_SIZE;
+}
+
+/* The files that were served stay open no longer than the server. */
+static void server_close(struct ss_server *self)
+{
+    ss_super(self, &HTTPServer)->server_close(self);
+    http_file_cache_clear();
+}
+
+#ifndef SS_VERSION
+#define SS_VERSION "0"
+#endif
+
+const char *http_version(void)
+{
+    return SS_VERSION;
+}
+
+const struct ss_class http_HTTPServer = {
+    .name = "HTTPServer",
+    .base = &TCPServer,
+    .state_size = 0,
+    .init = init,
+    .server_close = server_close,
+};

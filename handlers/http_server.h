@@ -1,0 +1,234 @@
+/* http_server: HTTP servers in C, after Python's module http.server, on top of socketserver.h.
+
+   A handler class has a function for each method it knows, called do_GET, do_POST, ... by custom:
+
+     static int do_GET(struct ss_handler *h)
+     {
+         http_send_response(h, 200, NULL);
+         http_send_header(h, "Content-Type", "text/plain; charset=utf-8");
+         http_end_headers(h);
+         return ss_printf(h->wfile, "You asked for %s\n", http_request(h)->path);
+     }
+     static const struct http_handler_class Hello = {
+         .handler = {.base = &BaseHTTPRequestHandler.handler},
+         .methods = HTTP_METHODS({"GET", do_GET}),
+     };
+
+     int main(void)
+     {
+         return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), "localhost:8000", &Hello.handler);
+     }
+
+   Inside do_X, h->rfile is the request's body (chunks undone, ending where the body ends) and
+   h->wfile the response's: counted when Content-Length was sent, else sent in chunks, or with a
+   Content-Length after all when it is short; dropped for HEAD. What do_X leaves unread of the body
+   is skipped, or the connection closed. A client that waits for 100 Continue gets it when the body
+   is first read. Reading a body that is malformed, too long or too late fails with -EPROTO,
+   -EMSGSIZE or -ETIMEDOUT; writing before http_end_headers with -EINVAL, writing more than
+   Content-Length with -EOVERFLOW.
+
+   do_X returns 0 or -errno. After an error (also: no answer, a shorter body than promised) the
+   connection is closed; if nothing of the response has left yet, the client gets 400, 413 or 408
+   when the body was to blame, else 500. handle_error is told unless the client was to blame.
+
+   The rules of socketserver.h about errors, owners, threads and waiting hold here too. Strings of
+   the request live until do_X returns. Status codes are data, never return values. */
+#ifndef HTTP_SERVER_H
+#define HTTP_SERVER_H
+
+#include "socketserver.h"
+#include <sys/stat.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* HTTPServer: TCPServer for HTTP. Its buffers hold a whole request head, and a connection is
+   accepted when its first bytes are there (http.server.HTTPServer). */
+extern SS_API const struct ss_class http_HTTPServer;
+#define HTTPServer http_HTTPServer
+
+/* ---------------------------------------------------------------- request */
+
+struct http_field {
+    const char *name, *value; /* value without white space around it; both end with NUL */
+    size_t name_size, value_size;
+};
+
+struct http_request {
+    const char *command;         /* command: the method, "GET" */
+    const char *path;            /* path: as sent, "/a%20b?c=d"; of an absolute-form target what follows
+                                    the authority; "*"; "host:port" for CONNECT. Several slashes at its
+                                    beginning are one, as in Python: "//x" would name another host */
+    const char *request_version; /* request_version: "HTTP/1.1" */
+    const char *requestline;     /* requestline: the first line, without its end; for logs */
+    const char *host;            /* the Host field, or the authority of an absolute-form target; valid as
+                                    RFC 9110 7.2 has it; "" if an HTTP/1.0 client sent none */
+    size_t path_size;
+    int minor;                       /* 1 for HTTP/1.1 and later, 0 for HTTP/1.0 */
+    int64_t content_length;          /* of the body; -1 when it comes in chunks, 0 without body */
+    const struct http_field *fields; /* headers, in the order sent */
+    size_t field_count;
+};
+
+/* The request that do_X is called for. Python keeps these on the handler itself. */
+SS_API const struct http_request *http_request(const struct ss_handler *h);
+
+/* The first value of a header field, in any case, or NULL. (headers.get) */
+SS_API const char *http_header(const struct ss_handler *h, const char *name);
+
+/* The methods of h's class, "GET, HEAD, OPTIONS": the Allow field. */
+SS_API const char *http_allow(const struct ss_handler *h);
+
+/* True if a list-valued field, all its lines together, has the element `token`, in any case:
+   http_header_has(h, "Connection", "upgrade"). */
+SS_API bool http_header_has(const struct ss_handler *h, const char *name, const char *token);
+
+/* ---------------------------------------------------------------- response */
+
+/* Begins a response: status line, Server and Date. `message` NULL: the usual phrase. A response that
+   was begun and has not left yet is forgotten. 0 or -errno; -EINVAL for a control character in
+   message or a status outside 100..999; -EALREADY when a response has left. After an interim
+   response (100, 102, 103: sent at once) comes the next one. (send_response; RFC 9112 4) */
+SS_API int http_send_response(struct ss_handler *h, int status, const char *message);
+
+/* Adds a header field. 0 or -errno; -EINVAL, and nothing added, for a name that is no token (RFC
+   9110 5.1), CR, LF, NUL or another control character in the value, a second Content-Length, or any
+   Transfer-Encoding. "Connection: close" closes after this response, "Content-Length" says how much
+   will be written, "Date" and "Server" replace the usual ones. Keep-alive, chunking and what 1xx,
+   204, 205 and 304 forbid are seen to. (send_header) */
+SS_API int http_send_header(struct ss_handler *h, const char *name, const char *value);
+SS_API int http_send_headerf(struct ss_handler *h, const char *name, const char *format, ...) SS_PRINTF(3, 4);
+
+/* Ends the head; the body goes to h->wfile. Adds Allow to a 405 that has none. 0 or -errno.
+   (end_headers) */
+SS_API int http_end_headers(struct ss_handler *h);
+
+/* A complete error response with a small page. NULL: the usual phrase, the usual explanation; both
+   are escaped. The connection is closed afterwards where the request cannot be trusted (400, 408, 411, 413,
+   414, 417, 431, 501, 505). 0 or -errno; -EALREADY when a response has left. (send_error) */
+SS_API int http_send_error(struct ss_handler *h, int status, const char *message, const char *explain);
+
+/* A complete response in one call: status, type and body. 0 or -errno. */
+SS_API int http_reply(struct ss_handler *h, int status, const char *type, const void *body, size_t size);
+
+/* Close the connection after this response. (close_connection = True) */
+SS_API void http_close_connection(struct ss_handler *h);
+
+/* Status of the response that was begun, 0: none yet. */
+SS_API int http_status(const struct ss_handler *h);
+
+/* ---------------------------------------------------------------- handler classes */
+
+struct http_method {
+    const char *name;                 /* "GET"; any token, methods are case-sensitive */
+    int (*run)(struct ss_handler *h); /* do_GET */
+};
+/* The methods of a class; an empty one is added at the end. (C++: write the array, ended by
+   {nullptr, nullptr}.) */
+#ifndef __cplusplus
+#define HTTP_METHODS(...) ((const struct http_method[]){__VA_ARGS__, {NULL, NULL}})
+#endif
+
+/* NULL and 0 mean inherited, as everywhere. */
+struct http_handler_class {
+    struct ss_handler_class handler;   /* .base: BaseHTTPRequestHandler.handler or one based on it;
+                                          .size: of an instance that begins with struct http_handler */
+    const struct http_method *methods; /* do_X, ended by {NULL, NULL}; searched base by base; run NULL
+                                          hides a base's. HEAD falls back on GET. A method known to no
+                                          class is answered 405 with Allow when RFC 9110 has it, or it is
+                                          PATCH; else 501, as Python answers all of them. */
+
+    const char *protocol_version; /* protocol_version: "HTTP/1.1"; "HTTP/1.0" closes after each request */
+    const char *server_version;   /* server_version: the Server field; "" sends none */
+    const char *directory;        /* SimpleHTTPRequestHandler's: the files below it are served; "." */
+    size_t max_request_line;      /* bytes; longer: 414. 8,192 */
+    size_t max_head;              /* bytes of request line and header fields; more: 431. 32,768, and at
+                                     most the server's buffer_size */
+    size_t max_headers;           /* number of header fields; more: 431. 100 */
+    int64_t max_body;             /* bytes; more: 413. 1 GiB */
+    int head_timeout;             /* ms from the first byte of a request to the end of its head; later:
+                                     408. 20,000 */
+    int idle_timeout;             /* ms that a kept-alive connection may be silent. 60,000 */
+
+    /* send_error, log_request, log_error, log_message: overridden to change pages and logs.
+       log_message gets one line without its end; the default writes it to stderr behind client
+       and date, control characters escaped. log_request is called when a response's head leaves;
+       `size` is its Content-Length, -1 when that is not known or there is none. An override of
+       send_error can call BaseHTTPRequestHandler.send_error, and the others likewise. */
+    int (*send_error)(struct ss_handler *h, int status, const char *message, const char *explain);
+    void (*log_request)(struct ss_handler *h, int status, int64_t size);
+    void (*log_error)(struct ss_handler *h, const char *text);
+    void (*log_message)(struct ss_handler *h, const char *text);
+
+    /* SimpleHTTPRequestHandler's.
+       translate_path: file name below `directory` for a request path, from ss_alloc, relative,
+       without leading slash ("" is the directory itself), with one at its end when a directory is
+       meant; NULL: no such thing (404). The default decodes once, resolves dot segments, never
+       above the root, and refuses encoded slashes. Whatever it returns, nothing outside of
+       `directory` is opened, through symbolic links neither.
+       guess_type: the media type for a file name, always the same; lives as long as the program.
+       list_directory: answers with a listing of the open directory `fd`, which it does not own;
+       `name` is translate_path's. */
+    const char *(*translate_path)(struct ss_handler *h, const char *path);
+    const char *(*guess_type)(struct ss_handler *h, const char *name);
+    int (*list_directory)(struct ss_handler *h, int fd, const char *name);
+};
+
+/* An instance; own ones begin with it. */
+struct http_handler {
+    struct ss_handler handler;
+    struct http_exchange *exchange; /* private */
+};
+
+/* BaseHTTPRequestHandler: parses requests and calls do_X; answers OPTIONS itself, with Allow.
+   SimpleHTTPRequestHandler: do_GET (and so HEAD) serves the files below `directory`: index.html or
+   index.htm for a directory, else a listing; a directory's URL ends with a slash or is redirected
+   there; Last-Modified and If-Modified-Since. */
+extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_SimpleHTTPRequestHandler;
+#define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
+#define SimpleHTTPRequestHandler http_SimpleHTTPRequestHandler
+
+/* The complete table of h's class, with everything inherited filled in (`methods` is its own); only
+   SimpleHTTPRequestHandler's slots are NULL in classes not based on it. */
+SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h);
+
+/* do_GET of SimpleHTTPRequestHandler, for methods of your own, in a class based on it, that fall back on
+   files. */
+SS_API int http_do_GET(struct ss_handler *h);
+
+/* ---------------------------------------------------------------- helpers, any thread */
+
+/* The phrase and the explanation of a status, "" for an unknown one. (http.HTTPStatus) */
+SS_API const char *http_status_phrase(int status);
+SS_API const char *http_status_description(int status);
+
+#define HTTP_DATE_SIZE 30
+/* Writes an IMF-fixdate (RFC 9110 5.6.7), "Sun, 06 Nov 1994 08:49:37 GMT". Returns text.
+   (date_time_string) */
+SS_API char *http_format_date(time_t t, char text[HTTP_DATE_SIZE]);
+/* Reads any of the three date forms of RFC 9110 5.6.7. 0 or -EINVAL. */
+SS_API int http_parse_date(const char *text, time_t *t);
+
+/* Undoes percent-encoding, once, in place; returns the new length; -EINVAL for an escape that is
+   none or an encoded NUL. (urllib.parse.unquote) */
+SS_API ssize_t http_unquote(char *text);
+/* Percent-encodes what may not stand in a path segment; '/' stays. From ss_alloc, or NULL.
+   (urllib.parse.quote) */
+SS_API const char *http_quote(struct ss_handler *h, const char *text);
+/* Escapes & < > " ' for HTML. From ss_alloc, or NULL. (html.escape) */
+SS_API const char *http_escape(struct ss_handler *h, const char *text);
+/* The media type by a file name's ending; "application/octet-stream" for an unknown one.
+   (mimetypes.guess_type) */
+SS_API const char *http_guess_type(const char *name);
+
+/* The version of this library, "0.1.0", and what was built into it, a line for each part (those of the
+   framework: ss_features). */
+SS_API const char *http_version(void);
+SS_API const char *http_features(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,172 @@
+/* SimpleHTTPRequestHandler: GET and HEAD for the files below a directory. */
+#include "file_cache.h"
+#include "http_internal.h"
+#include "listing.h"
+#include "url.h"
+#include <assert.h>
+#include <unistd.h>
+
+static const char *const index_pages[] = {"index.html", "index.htm"};
+
+static const char *translate_path(struct ss_handler *h, const char *path)
+{
+    char *name = ss_alloc(h, strlen(path) + 2);
+
+    return name != NULL && http_normalize_path(path, name) >= 0 ? name : NULL;
+}
+
+static const char *guess_type(struct ss_handler *h, const char *name)
+{
+    (void)h;
+    return http_guess_type(name);
+}
+
+/* True for what a client may know as "not found": also what lies outside, and what is no regular file. */
+static bool is_absent(int error)
+{
+    return error == -ENOENT || error == -ENOTDIR || error == -EISDIR || error == -ENAMETOOLONG ||
+           error == -ELOOP || error == -EXDEV;
+}
+
+static int refuse(struct ss_handler *h, int error)
+{
+    if (is_absent(error))
+        return http_send_error(h, 404, "File not found", NULL);
+    if (error == -EACCES || error == -EPERM)
+        return http_send_error(h, 403, NULL, NULL);
+    return error;
+}
+
+/* To the same place with a slash at its end; as sent otherwise, since translate_path may have been
+   overridden. Never to another host: browsers take "//host" and "/\host" for one. */
+static int redirect(struct ss_handler *h)
+{
+    const char *path = http_request(h)->path + strspn(http_request(h)->path, "/\\");
+    size_t size = strcspn(path, "?#"), query_size = strcspn(path + size, "#");
+    char *location = ss_alloc(h, 3 * (size + query_size) + 3), *end = location;
+
+    if (location == NULL)
+        return -ENOMEM;
+    *end++ = '/';
+    end += http_requote(path, size, end);
+    *end++ = '/';
+    http_requote(path + size, query_size, end);
+    http_send_response(h, 301, NULL);
+    http_send_header(h, "Location", location);
+    http_send_header(h, "Content-Length", "0");
+    return http_end_headers(h);
+}
+
+/* As in Python: not when the client has an entity tag to compare, which is more exact. */
+static bool is_not_modified(struct ss_handler *h, const struct http_file *file)
+{
+    const char *since = http_header(h, "If-Modified-Since");
+    time_t when;
+
+    return since != NULL && http_header(h, "If-None-Match") == NULL && http_parse_date(since, &when) == 0 &&
+           file->modified <= when;
+}
+
+static int send_not_modified(struct ss_handler *h, const struct http_file *file)
+{
+    char date[HTTP_DATE_SIZE];
+
+    http_send_response(h, 304, NULL);
+    http_send_header(h, "Last-Modified", http_format_date(file->modified, date));
+    return http_end_headers(h);
+}
+
+static int send_file(struct ss_handler *h, const struct http_file *file)
+{
+    int rc;
+
+    if (is_not_modified(h, file))
+        return send_not_modified(h, file);
+    http_send_response(h, 200, NULL);
+    http_send_fields(h, file->fields, file->fields_size, (int64_t)file->size);
+    rc = http_end_headers(h);
+    if (rc < 0 || strcmp(http_request(h)->command, "HEAD") == 0)
+        return rc;
+    if (file->content != NULL)
+        return ss_write(h->wfile, file->content, file->size);
+    return ss_sendfile(h->wfile, file->fd, 0, file->size);
+}
+
+/* Answers with the file of that name. Returns what http_file_open returns when there is none. */
+static int try_file(struct ss_handler *h, const struct http_handler_class *cls, const char *name, int *rc)
+{
+    struct http_file *file;
+    int opened = http_file_open(h, cls->directory, name, cls->guess_type, &file);
+
+    if (opened < 0)
+        return opened;
+    *rc = send_file(h, file);
+    http_file_release(file);
+    return 0;
+}
+
+static int send_directory(struct ss_handler *h, const struct http_handler_class *cls, const char *name)
+{
+    int opened, rc, fd;
+
+    for (size_t i = 0; i < sizeof index_pages / sizeof index_pages[0]; i++) {
+        const char *page = ss_format(h, "%s%s", name, index_pages[i]);
+
+        if (page == NULL)
+            return -ENOMEM;
+        opened = try_file(h, cls, page, &rc);
+        if (opened == 0)
+            return rc;
+        if (!is_absent(opened))
+            return refuse(h, opened);
+    }
+    fd = http_open_directory(cls->directory, name);
+    if (fd < 0)
+        return refuse(h, fd);
+    rc = cls->list_directory(h, fd, name);
+    close(fd);
+    return rc;
+}
+
+SS_API int http_do_GET(struct ss_handler *h)
+{
+    const struct http_handler_class *cls = http_class_of(h);
+    const char *name;
+    int opened, rc;
+
+    assert(cls->translate_path != NULL); /* the class is based on SimpleHTTPRequestHandler */
+    name = cls->translate_path(h, http_request(h)->path);
+    if (name == NULL)
+        return refuse(h, -ENOENT);
+    if (*name == '\0' || name[strlen(name) - 1] == '/')
+        return send_directory(h, cls, name);
+    opened = try_file(h, cls, name, &rc);
+    if (opened == -EISDIR)
+        return redirect(h);
+    return opened < 0 ? refuse(h, opened) : rc;
+}
+
+const struct http_handler_class http_SimpleHTTPRequestHandler = {
+    .handler = {.base = &http_BaseHTTPRequestHandler.handler,
+                .size = 0,
+                .setup = NULL,
+                .handle = NULL,
+                .finish = NULL},
+    .methods = HTTP_METHODS({"GET", http_do_GET}),
+    .protocol_version = NULL,
+    .server_version = NULL,
+    .directory = ".",
+    .max_request_line = 0,
+    .max_head = 0,
+    .max_headers = 0,
+    .max_body = 0,
+    .head_timeout = 0,
+    .idle_timeout = 0,
+    .send_error = NULL,
+    .log_request = NULL,
+    .log_error = NULL,
+    .log_message = NULL,
+    .translate_path = translate_path,
+    .guess_type = guess_type,
+    .list_directory = http_list_directory,
+};

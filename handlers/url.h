@@ -1,0 +1,23 @@
+/* Paths: what a request asks for, made into the name of a file. Pure functions. */
+#ifndef HTTP_URL_H
+#define HTTP_URL_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Turns the path of a request into the name of a file below a root: query and fragment are cut off, each
+   segment is decoded once, empty ones and "." go, ".." goes one up and never above the root. The name has
+   no slash in front ("" is the root) and one at its end where the path ends in a slash or a dot segment.
+   `name` has room for strlen(path) + 2 bytes. Returns its length, -EINVAL for an escape that is none or an
+   encoded NUL, -ENOENT for an encoded slash: no file has one in its name. */
+ssize_t http_normalize_path(const char *path, char *name);
+
+/* As http_quote, for text that is a URL's path already: escapes stay, what has no place in a URL (white
+   space, control characters, backslashes, bytes above 126) is encoded. `out` has room for 3 * size + 1
+   bytes. Returns its length. */
+size_t http_requote(const char *path, size_t size, char *out);
+
+/* Length of the UTF-8 sequence at `text`, 0 if it is none. */
+size_t http_utf8_length(const char *text);
+
+#endif
