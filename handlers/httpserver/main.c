@@ -1,0 +1,166 @@
+/* httpserver: serves a directory, as `python3 -m http.server` does. A server class, a mix-in and a handler
+   class, put together by the command line. */
+#include "http_server.h"
+#include "options.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct options options;
+static struct http_handler_class Handler; /* SimpleHTTPRequestHandler with what the options say */
+
+/* "EventLoopMixIn" as "event loop" */
+static void print_mixin(const struct ss_class *mixin)
+{
+    size_t size = strlen(mixin->name) - strlen("MixIn");
+
+    for (size_t i = 0; i < size; i++) {
+        char c = mixin->name[i];
+        bool upper = c >= 'A' && c <= 'Z';
+
+        printf("%s%c", upper && i > 0 ? " " : "", upper ? c | 0x20 : c);
+    }
+}
+
+/* A URL that works in a browser here, also for a server that listens on every interface. */
+static void print_url(const struct ss_address *address)
+{
+    bool any4 = address->u.any.sa_family == AF_INET && address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+    bool any6 = address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
+    char text[SS_ADDRESS_TEXT];
+
+    if (any4 || any6)
+        printf("http://%s:%u/ (every interface; ", any4 ? "127.0.0.1" : "localhost",
+               ss_address_port(address));
+    else if (ss_address_format(address, text, sizeof text) < 0 || ss_address_port(address) == 0)
+        printf("%s (", text);
+    else
+        printf("http://%s/ (", text);
+}
+
+/* Says where the server is once signals are taken care of: who reads it may send one at once. */
+static int serve_forever(struct ss_server *self);
+static const struct ss_class BannerMixIn = {.name = "BannerMixIn", .serve_forever = serve_forever};
+
+static int serve_forever(struct ss_server *self)
+{
+    char *path = realpath(options.directory, NULL);
+
+    printf("Serving %s on ", path != NULL ? path : options.directory);
+    free(path);
+    print_url(&self->server_address);
+    for (size_t i = 0; options.mixins[i] != NULL; i++) {
+        printf("%s", i > 0 ? " + " : "");
+        print_mixin(options.mixins[i]);
+    }
+    printf("%s; Ctrl-C stops)\n", options.mixins[0] == NULL ? "sequential" : "");
+    fflush(stdout);
+    return ss_super(self, &BannerMixIn)->serve_forever(self);
+}
+
+static void no_message(struct ss_handler *h, const char *text)
+{
+    (void)h;
+    (void)text;
+}
+
+static void no_request(struct ss_handler *h, int status, int64_t size)
+{
+    (void)h;
+    (void)status;
+    (void)size;
+}
+
+static int check_directory(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0)
+        return close(fd);
+    fprintf(stderr, "httpserver: cannot serve %s: %s; name a directory with -d DIR\n", directory,
+            strerror(errno));
+    return -1;
+}
+
+/* What happened, and what to do next. */
+static void report_bind(int error)
+{
+    const char *reason = strerror(-error), *advice = "";
+    bool is_path = strncmp(options.address, "unix:", 5) == 0;
+
+    if (error == -EADDRINUSE)
+        advice = is_path ? "; another program listens there"
+                         : "; choose another port with -p PORT, -p 0 takes any free one";
+    else if (is_path && (error == -EACCES || error == -ENOENT))
+        advice = "; its directory must exist, with permission to write";
+    else if (error == -EBADF || error == -ENOTSOCK || error == -EPROTOTYPE)
+        advice = "; it is not an open stream socket: systemd passes its sockets from fd:3 on";
+    else if (error == -EACCES)
+        advice = "; ports below 1024 need privileges, choose a higher one with -p PORT";
+    else if (error == -EADDRNOTAVAIL)
+        advice = "; no interface here has this address, see --bind";
+    else if (error == -ENOENT)
+        reason = "no such host", advice = "; see --bind";
+    else if (error == -EINVAL)
+        reason = "not an address", advice = "; see --bind";
+    fprintf(stderr, "httpserver: cannot listen on %s: %s%s\n", options.address, reason, advice);
+}
+
+static int serve(const struct ss_class *const *bases, const struct ss_handler_class *handler)
+{
+    struct ss_server server;
+    int rc = ss_server_init(&server, bases, options.address, handler);
+
+    if (rc < 0) {
+        fprintf(stderr, "httpserver: cannot make the server: %s%s\n", strerror(-rc),
+                rc == -EINVAL ? "; of several mix-ins preforking comes first" : "");
+        return 2;
+    }
+    server.workers = options.workers;
+    rc = ss_server_bind(&server);
+    if (rc < 0)
+        report_bind(rc);
+    else if ((rc = ss_run_server(&server)) < 0)
+        fprintf(stderr, "httpserver: stopped: %s\n", strerror(-rc));
+    ss_server_close(&server);
+    return rc < 0 ? 1 : rc;
+}
+
+static bool is_unix(const char *address)
+{
+    int family = AF_UNSPEC;
+    socklen_t size = sizeof family;
+
+    if (strncmp(address, "fd:", 3) == 0)
+        getsockopt((int)strtol(address + 3, NULL, 10), SOL_SOCKET, SO_DOMAIN, &family, &size);
+    return strncmp(address, "unix:", 5) == 0 || family == AF_UNIX;
+}
+
+int main(int argc, char **argv)
+{
+    const struct ss_class *bases[SS_MAX_BASES + 1] = {&BannerMixIn};
+    size_t count = 1;
+    int rc = options_parse(argc, argv, &options);
+
+    if (rc >= 0)
+        return rc;
+    if (check_directory(options.directory) < 0)
+        return 1;
+    for (size_t i = 0; options.mixins[i] != NULL; i++)
+        bases[count++] = options.mixins[i];
+    bases[count++] = &HTTPServer;
+    if (is_unix(options.address))
+        bases[count++] = &UnixStreamServer;
+    Handler = (struct http_handler_class){
+        .handler = {.base = &SimpleHTTPRequestHandler.handler},
+        .directory = options.directory,
+        .protocol_version = options.protocol,
+        .log_message = options.quiet ? no_message : NULL,
+        .log_request = options.quiet ? no_request : NULL,
+    };
+    return serve(bases, &Handler.handler);
+}

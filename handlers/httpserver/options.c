@@ -1,0 +1,194 @@
+/* Reading the command line: that of `python3 -m http.server`, and what we have besides. */
+#include "options.h"
+
+#include "http_server.h"
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { PROTOCOL = 256, MIXIN, WORKERS, CGI }; /* options without a letter */
+enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024 };
+
+static const char usage[] =
+    "usage: httpserver [-h] [-V] [-b ADDRESS] [-p PORT] [-d DIR] [--protocol VERSION]\n"
+    "                  [--mixin NAME[,NAME]] [--workers N] [-q] [PORT]\n";
+
+static const char help[] =
+    "\n"
+    "Serves the files of a directory over HTTP.\n"
+    "\n"
+    "  PORT, -p, --port PORT   listen on this port (default: 8000; 0: any free one)\n"
+    "  -b, --bind ADDRESS      on this address: a name or number, 0.0.0.0 or :: for every\n"
+    "                          interface, unix:/path, unix:@name or fd:3 (default: 127.0.0.1)\n"
+    "  -d, --directory DIR     serve this directory (default: the current one)\n"
+    "  --protocol VERSION      HTTP/1.1, or HTTP/1.0 for a connection per request\n"
+    "                          (default: HTTP/1.1)\n"
+    "  --mixin NAME[,NAME]     who runs requests: eventloop, threading, threadpool, forking,\n"
+    "                          preforking, two of them as in preforking,eventloop, or\n"
+    "                          sequential (default: eventloop)\n"
+    "  --workers N             loops of eventloop, threads of threadpool, processes of\n"
+    "                          preforking\n"
+    "  -q, --quiet             do not log requests\n"
+    "  -h, --help              show this and exit\n"
+    "  -V, --version           show the version and what is in, and exit\n";
+
+static const struct option long_options[] = {
+    {"bind", required_argument, NULL, 'b'},
+    {"port", required_argument, NULL, 'p'},
+    {"directory", required_argument, NULL, 'd'},
+    {"protocol", required_argument, NULL, PROTOCOL},
+    {"mixin", required_argument, NULL, MIXIN},
+    {"workers", required_argument, NULL, WORKERS},
+    {"cgi", no_argument, NULL, CGI},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+static int complain(const char *text, const char *what)
+{
+    fprintf(stderr, "httpserver: %s%s; httpserver --help shows what there is\n", text, what);
+    return 2;
+}
+
+static bool number(const char *text, unsigned long limit, unsigned *value)
+{
+    unsigned long n = 0;
+
+    if (*text == '\0')
+        return false;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        n = n * 10 + (unsigned long)(*text - '0');
+        if (n > limit)
+            return false;
+    }
+    *value = (unsigned)n;
+    return true;
+}
+
+static bool is_none(const char *name)
+{
+    return strcasecmp(name, "sequential") == 0 || strcasecmp(name, "none") == 0;
+}
+
+/* "preforking,eventloop"; "sequential" and "none" stand for no mix-in at all. */
+static int parse_mixins(const char *argument, struct options *options)
+{
+    char copy[256], *names = copy, *name;
+    size_t count = 0;
+
+    if (snprintf(copy, sizeof copy, "%s", argument) >= (int)sizeof copy)
+        return complain("too many mix-ins: ", argument);
+
+    if (!is_none(names)) {
+        while ((name = strsep(&names, ",")) != NULL) {
+            const struct ss_class *mixin = ss_mixin(name);
+
+            if (mixin == NULL)
+                return is_none(name) ? complain("this stands alone: ", name)
+                                     : complain("no such mix-in (eventloop, threading, threadpool, forking, "
+                                                "preforking, sequential): ",
+                                                name);
+            if (count == MAX_MIXINS)
+                return complain("too many mix-ins before ", name);
+            options->mixins[count++] = mixin;
+        }
+    }
+    options->mixins[count] = NULL;
+    return -1;
+}
+
+/* Bind address and port as one string. */
+static int compose_address(struct options *options, const char *bind, unsigned port)
+{
+    const char *format = strchr(bind, ':') != NULL && bind[0] != '[' ? "[%s]:%u" : "%s:%u";
+    const char *colon = strrchr(bind, ':');
+    int size;
+
+    if (colon != NULL && strchr(bind, ':') == colon && colon > bind && colon[1] != '\0' &&
+        strspn(colon + 1, "0123456789") == strlen(colon + 1) && strncmp(bind, "fd:", 3) != 0)
+        return complain("the port goes to -p, not behind the address: ", bind);
+    if (strncmp(bind, "unix:", 5) == 0 || strncmp(bind, "fd:", 3) == 0)
+        size = snprintf(options->address, sizeof options->address, "%s", bind);
+    else
+        size = snprintf(options->address, sizeof options->address, format, bind, port);
+    if (size >= (int)sizeof options->address)
+        return complain("too long an address: ", bind);
+    return -1;
+}
+
+static int parse_option(int option, struct options *options, const char **bind, unsigned *port)
+{
+    switch (option) {
+    case 'b':
+        *bind = optarg;
+        return -1;
+    case 'p':
+        if (number(optarg, 65535, port))
+            return -1;
+        return strncmp(optarg, "HTTP/", 5) == 0
+                   ? complain("-p is the port here, the version of HTTP is --protocol ", optarg)
+                   : complain("no port number from 0 to 65535: ", optarg);
+    case 'd':
+        options->directory = optarg;
+        return -1;
+    case 'q':
+        options->quiet = true;
+        return -1;
+    case PROTOCOL:
+        options->protocol = optarg;
+        if (strcmp(optarg, "HTTP/1.1") != 0 && strcmp(optarg, "HTTP/1.0") != 0)
+            return complain("--protocol is HTTP/1.0 or HTTP/1.1, not ", optarg);
+        return -1;
+    case MIXIN:
+        return parse_mixins(optarg, options);
+    case WORKERS:
+        if (!number(optarg, MAX_WORKERS, &options->workers) || options->workers == 0)
+            return complain("--workers is a number from 1 to 1024, not ", optarg);
+        return -1;
+    case CGI:
+        return complain("--cgi is not supported: write a handler, which is faster and safer", "");
+    case 'h':
+        printf("%s%s", usage, help);
+        return 0;
+    case 'V':
+        printf("httpserver %s\n%s%s", http_version(), http_features(), ss_features());
+        return 0;
+    default:
+        fputs(usage, stderr); /* getopt has said what is wrong */
+        return 2;
+    }
+}
+
+static bool takes_workers(const struct options *options)
+{
+    for (size_t i = 0; options->mixins[i] != NULL; i++)
+        if (options->mixins[i] != &ThreadingMixIn && options->mixins[i] != &ForkingMixIn)
+            return true;
+    return false;
+}
+
+int options_parse(int argc, char **argv, struct options *options)
+{
+    const char *bind = "127.0.0.1";
+    unsigned port = 8000;
+    int option, rc = -1;
+
+    *options = (struct options){.directory = ".", .protocol = "HTTP/1.1", .mixins = {&EventLoopMixIn}};
+    while (rc < 0 && (option = getopt_long(argc, argv, "b:p:d:qhV", long_options, NULL)) != -1)
+        rc = parse_option(option, options, &bind, &port);
+    if (rc >= 0)
+        return rc;
+    if (options->workers != 0 && !takes_workers(options))
+        return complain("--workers is for eventloop, threadpool and preforking", "");
+    if (optind < argc && !number(argv[optind], 65535, &port))
+        return complain("no port number from 0 to 65535: ", argv[optind]);
+    if (optind + 1 < argc)
+        return complain("one port is enough, what is ", argv[optind + 1]);
+    return compose_address(options, bind, port);
+}

@@ -1,0 +1,20 @@
+/* The command line of httpserver. */
+#ifndef HTTPSERVER_OPTIONS_H
+#define HTTPSERVER_OPTIONS_H
+
+#include "socketserver.h"
+
+struct options {
+    char address[300];                           /* as ss_server_init takes it */
+    const char *directory;                       /* as given */
+    const char *protocol;                        /* "HTTP/1.1" */
+    const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
+    unsigned workers;                            /* 0: as many as the mix-in thinks right */
+    bool quiet;
+};
+
+/* Reads the command line. Returns -1 if the server is to be started, else the status to exit with; what
+   there was to say has been said. */
+int options_parse(int argc, char **argv, struct options *options);
+
+#endif

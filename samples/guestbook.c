@@ -1,0 +1,78 @@
+/* guestbook [ADDRESS [FILE]]: GET, POST and files together. / shows the entries and a form, a POST adds
+   one, and everything else is a file from www/. The entries are lines of FILE: one write adds one, so
+   this works under threads, processes and loops alike.
+
+   Try:  build/samples/guestbook localhost:8080 guestbook.txt
+   and:  curl -d message=Hello http://localhost:8080/ */
+#include "http_server.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_ENTRY = 1000 }; /* bytes */
+static const char *file = "guestbook.txt";
+
+static int show_entries(struct ss_handler *h)
+{
+    char line[MAX_ENTRY + 2];
+    FILE *f = fopen(file, "re");
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "Content-Type", "text/html; charset=utf-8");
+    http_end_headers(h);
+    ss_printf(h->wfile, "<!doctype html><html lang=en><title>Guest book</title>"
+                        "<meta name=viewport content='width=device-width'>"
+                        "<link rel=stylesheet href=/style.css><main><h1>Guest book</h1><ul>");
+    while (f && fgets(line, sizeof line, f))
+        ss_printf(h->wfile, "<li>%s", http_escape(h, line));
+    if (f)
+        fclose(f);
+    return ss_printf(h->wfile,
+                     "</ul><form method=post action=/><label>Message <input name=message "
+                     "maxlength=%d required autofocus></label> <button>Sign</button></form>"
+                     "<p><a href=/index.html>Start page</a></main></html>",
+                     MAX_ENTRY / 3);
+}
+
+static int do_GET(struct ss_handler *h)
+{
+    return strcmp(http_request(h)->path, "/") ? http_do_GET(h) : show_entries(h);
+}
+
+static int do_POST(struct ss_handler *h)
+{
+    char body[MAX_ENTRY + 1];
+    ssize_t n = ss_readexactly(h->rfile, body, sizeof body);
+    if (n < 0)
+        return (int)n;
+    if (n > MAX_ENTRY)
+        return http_send_error(h, 413, NULL, "That is too much for one entry.");
+    body[n] = '\0';
+    for (char *p = body; (p = strchr(p, '+'));)
+        *p = ' ';
+    if (strncmp(body, "message=", 8) != 0 || http_unquote(body) < 0)
+        return http_send_error(h, 400, NULL, "The form has one field: message.");
+    body[strcspn(body, "\r\n")] = '\0';
+    char *line = ss_format(h, "%s\n", body + 8);
+    int fd = line ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
+    if (fd < 0 || write(fd, line, strlen(line)) < 0)
+        return http_send_error(h, 500, NULL, "The guest book cannot be written.");
+    close(fd);
+    http_send_response(h, 303, NULL); /* "see there": reloading the page does not sign again */
+    http_send_header(h, "Location", "/");
+    http_send_header(h, "Content-Length", "0");
+    return http_end_headers(h);
+}
+
+static const struct http_handler_class Guestbook = {
+    .handler = {.base = &SimpleHTTPRequestHandler.handler},
+    .methods = HTTP_METHODS({"GET", do_GET}, {"POST", do_POST}),
+    .directory = "www",
+};
+
+int main(int argc, char **argv)
+{
+    file = argc > 2 ? argv[2] : file;
+    return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), argc > 1 ? argv[1] : "localhost:8080",
+                  &Guestbook.handler);
+}
