@@ -1,0 +1,153 @@
+"""Fixtures of the black box tests. See wire.py for the client, programs.py for the programs."""
+
+import faulthandler
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+
+import programs
+import pytest
+
+TIME_LIMIT = 60 * (4 if programs.SANITIZED else 1)  # seconds for one test
+
+# Who runs requests: the name of a case, and what httpserver is told.
+MIXINS = {
+    "sequential": ["--mixin", "sequential"],
+    "threading": ["--mixin", "threading"],
+    "threadpool": ["--mixin", "threadpool"],
+    "forking": ["--mixin", "forking"],
+    "preforking": ["--mixin", "preforking", "--workers", "2"],
+    "eventloop": ["--mixin", "eventloop"],
+    "eventloop-2": ["--mixin", "eventloop", "--workers", "2"],
+    "preforking-eventloop": ["--mixin", "preforking,eventloop", "--workers", "2"],
+}
+ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
+
+
+def pytest_generate_tests(metafunc):
+    """`mixin`: all of them; `concurrent_mixin`: those under which many clients are served at once."""
+    if "mixin" in metafunc.fixturenames:
+        metafunc.parametrize("mixin", MIXINS.values(), ids=MIXINS.keys())
+    if "concurrent_mixin" in metafunc.fixturenames:
+        names = [name for name in MIXINS if name not in ONE_BY_ONE]
+        metafunc.parametrize("concurrent_mixin", [MIXINS[name] for name in names], ids=names)
+
+
+@pytest.fixture(autouse=True)
+def time_limit():
+    """No test waits for ever: after TIME_LIMIT it fails where it is, and if that is of no use, all of it ends."""
+
+    def late(*_):
+        pytest.fail(f"took longer than {TIME_LIMIT} s", pytrace=True)
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(TIME_LIMIT)
+    faulthandler.dump_traceback_later(TIME_LIMIT + 60, exit=True, file=sys.__stderr__)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def started():
+    """What a test starts ends with it, and must have ended well."""
+    servers = []
+    yield servers
+    failures = []
+    for server in servers:
+        try:
+            server.finish()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """The directory to be served."""
+    path = tmp_path / "root"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def httpserver(started, tmp_path, root):
+    """httpserver(*options) serves `root` on a free port; the same for every test."""
+
+    def start(*options, directory=root, **more):
+        own = [] if directory is None else ["-d", directory]
+        server = programs.Server([programs.path_of("httpserver"), *own, *options, "0"], tmp_path, **more)
+        started.append(server)
+        return server.read_banner()
+
+    return start
+
+
+@pytest.fixture
+def probe(started, tmp_path, root):
+    """probe(*settings) runs the handlers of tests/http/probe.c, probe(program=NAME) those of tests/http/NAME.c."""
+
+    def start(*settings, program="probe", **more):
+        path = programs.path_of("tests/http/" + program)
+        server = programs.Server([path, f"directory={root}", *settings], tmp_path, **more)
+        started.append(server)
+        return server.read_banner()
+
+    return start
+
+
+@pytest.fixture
+def rig(started, tmp_path):
+    """rig(class, mode, *settings) runs a handler of tests/framework/rig.c."""
+
+    def start(name, mode, *settings, address=None, program=None, **more):
+        address = address or (f"unix:{tmp_path}/rig" if "Unix" in name else "127.0.0.1:0")
+        program = program or programs.path_of("tests/framework/rig")
+        server = programs.Server([program, name, address, mode, *settings], tmp_path, **more)
+        started.append(server)
+        host, _, port = server.readline().rpartition(":")
+        server.address = port if host == "unix" else (host, int(port))
+        return server
+
+    return start
+
+
+@pytest.fixture
+def sample(started, tmp_path):
+    """sample(name, *arguments) starts build/samples/name in the place of {address}: a socket that listens already."""
+
+    def start(name, *arguments, host="127.0.0.1", directory=tmp_path):
+        with programs.listener(host) as listening:
+            fd = listening.fileno()
+            arguments = [str(a).replace("{address}", f"fd:{fd}") for a in arguments]
+            server = programs.Server([programs.path_of(os.path.join("samples", name)), *arguments], directory,
+                                     address=listening.getsockname()[:2], fds=(fd,))
+        started.append(server)
+        return server
+
+    return start
+
+
+@pytest.fixture
+def nobody(started):
+    """nobody(*options) runs httpserver without root's privileges on `nobody.root`, a directory that it can reach."""
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    program = programs.path_of("httpserver")
+    if drop and programs.run([*drop, program, "-V"]).returncode:
+        pytest.skip("cannot become nobody")
+
+    def start(*options):
+        server = programs.Server([*drop, program, "-d", start.root, *options, "0"], directory)
+        started.append(server)
+        return server.read_banner()
+
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        start.root = pathlib.Path(directory, "root")
+        start.root.mkdir(mode=0o755)
+        yield start
+        for server in started:
+            server.finish()

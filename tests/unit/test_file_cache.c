@@ -1,0 +1,420 @@
+/* handlers/file_cache.c, file_load.c, open_beneath.c: what is served is what is there, and nothing else. */
+#include "file_cache.h"
+#include "open_beneath.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { LARGE = HTTP_FILE_CACHE_SMALL + 1 };
+
+static struct ss_handler handler;
+static char root[] = "/tmp/test_file_cache.XXXXXX";
+
+static const char *guess(struct ss_handler *h, const char *name)
+{
+    (void)h;
+    return strstr(name, ".html") != NULL ? "text/html" : "text/plain";
+}
+
+static const char *guess_other(struct ss_handler *h, const char *name)
+{
+    (void)h;
+    (void)name;
+    return "x/y";
+}
+
+static void put(const char *name, const char *text, size_t size)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, size), size);
+    close(fd);
+}
+
+static void put_text(const char *name, const char *text)
+{
+    put(name, text, strlen(text));
+}
+
+static void put_large(const char *name)
+{
+    char *data = calloc(1, LARGE);
+
+    put(name, data, LARGE);
+    free(data);
+}
+
+/* Waits until the times of the files written so far are trusted. */
+static void settle(void)
+{
+    usleep(150 * 1000);
+}
+
+static int try(const char *name)
+{
+    struct http_file *file;
+    int rc = http_file_open(&handler, root, name, guess, &file);
+
+    if (rc == 0)
+        http_file_release(file);
+    return rc;
+}
+
+static struct http_file *get(const char *name)
+{
+    struct http_file *file;
+
+    assert_int_equal(http_file_open(&handler, root, name, guess, &file), 0);
+    return file;
+}
+
+static void assert_serves(const char *name, const char *text)
+{
+    struct http_file *file = get(name);
+
+    assert_non_null(file->content);
+    assert_int_equal(file->size, strlen(text));
+    assert_memory_equal(file->content, text, file->size);
+    http_file_release(file);
+}
+
+static int open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    while (readdir(directory) != NULL)
+        count++;
+    closedir(directory);
+    return count;
+}
+
+static int enter(void **state)
+{
+    (void)state;
+    strcpy(root + strlen(root) - 6, "XXXXXX");
+    if (mkdtemp(root) == NULL || chdir(root) < 0 || mkdir("sub", 0755) < 0)
+        return -1;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void)status;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+static int leave(void **state)
+{
+    (void)state;
+    http_file_cache_clear();
+    return chdir("/") < 0 ? -1 : nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void test_describes(void **state)
+{
+    static const char expected[] = "Content-Type: text/html\r\n"
+                                   "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    struct timespec times[2] = {{.tv_sec = 784111777}, {.tv_sec = 784111777}};
+    struct http_file *file;
+
+    (void)state;
+    put_text("sub/a.html", "hello");
+    utimensat(AT_FDCWD, "sub/a.html", times, 0);
+    file = get("sub/a.html");
+    assert_int_equal(file->fd, -1);
+    assert_int_equal(file->modified, 784111777);
+    assert_int_equal(file->fields_size, sizeof expected - 1);
+    assert_memory_equal(file->fields, expected, sizeof expected - 1);
+    http_file_release(file);
+    assert_int_equal(http_file_open(&handler, root, "sub/a.html", guess_other, &file), 0);
+    assert_non_null(strstr(file->fields, "Content-Type: x/y\r\n"));
+    http_file_release(file);
+}
+
+/* RFC 9110 8.8.2.1 */
+static void test_never_modified_in_the_future(void **state)
+{
+    struct timespec times[2] = {{.tv_sec = 4102444800}, {.tv_sec = 4102444800}};
+    struct http_file *file;
+
+    (void)state;
+    put_text("a", "x");
+    utimensat(AT_FDCWD, "a", times, 0);
+    file = get("a");
+    assert_null(strstr(file->fields, "2100"));
+    http_file_release(file);
+}
+
+static void test_keeps(void **state)
+{
+    struct http_file *first, *second;
+
+    (void)state;
+    put_text("a", "one");
+    put_large("large");
+    settle();
+    first = get("a");
+    second = get("a");
+    assert_ptr_equal(first, second);
+    http_file_release(first);
+    http_file_release(second);
+    first = get("large");
+    second = get("large");
+    assert_ptr_equal(first, second);
+    assert_null(first->content);
+    assert_int_equal(lseek(first->fd, 0, SEEK_END), LARGE);
+    http_file_release(first);
+    http_file_release(second);
+}
+
+/* Edit, save, reload: at once, within one tick of the file system's clock, and in the same size. */
+static void test_sees_every_edit(void **state)
+{
+    char text[16];
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        snprintf(text, sizeof text, "%06d", i);
+        put_text("a", text);
+        assert_serves("a", text);
+    }
+    settle();
+    assert_serves("a", "001999");
+    put_text("a", "edited");
+    assert_serves("a", "edited");
+}
+
+static void test_sees_what_is_renamed_over(void **state)
+{
+    (void)state;
+    put_text("a", "old");
+    put_text("b", "new");
+    settle();
+    assert_serves("a", "old");
+    assert_int_equal(rename("b", "a"), 0);
+    assert_serves("a", "new");
+    assert_int_equal(try("b"), -ENOENT);
+}
+
+static void test_sees_what_is_removed(void **state)
+{
+    (void)state;
+    put_text("a", "x");
+    settle();
+    assert_serves("a", "x");
+    unlink("a");
+    assert_int_equal(try("a"), -ENOENT);
+    assert_int_equal(mkdir("a", 0755), 0);
+    assert_int_equal(try("a"), -EISDIR);
+}
+
+/* A release is put live by exchanging the directory itself. */
+static void test_sees_another_root(void **state)
+{
+    char www[64];
+    struct http_file *file;
+
+    (void)state;
+    mkdir("v1", 0755);
+    mkdir("v2", 0755);
+    put_text("v1/a", "one");
+    put_text("v2/a", "two");
+    settle();
+    snprintf(www, sizeof www, "%s/www", root);
+    for (int i = 1; i <= 2; i++) {
+        unlink("www");
+        assert_int_equal(symlink(i == 1 ? "v1" : "v2", "www"), 0);
+        assert_int_equal(http_file_open(&handler, www, "a", guess, &file), 0);
+        assert_memory_equal(file->content, i == 1 ? "one" : "two", 3);
+        http_file_release(file);
+    }
+}
+
+static void test_regular_files_only(void **state)
+{
+    (void)state;
+    assert_int_equal(try("sub"), -EISDIR);
+    assert_int_equal(try("missing"), -ENOENT);
+    put_text("a", "x");
+    assert_int_equal(try("a/b"), -ENOTDIR);
+    assert_int_equal(mkfifo("fifo", 0644), 0);
+    assert_int_equal(try("fifo"), -ENOENT); /* and does not wait for a writer */
+    assert_int_equal(symlink("/dev/zero", "device"), 0);
+    assert_int_equal(try("device"), -ENOENT);
+}
+
+static void test_stays_inside(void **state)
+{
+    char name[PATH_MAX];
+
+    (void)state;
+    put_text("sub/a", "inside");
+    assert_int_equal(symlink("sub/a", "in"), 0);
+    assert_int_equal(symlink("/etc/passwd", "out"), 0);
+    assert_int_equal(symlink("../..", "sub/up"), 0);
+    assert_serves("in", "inside");
+    assert_int_equal(try("out"), -EXDEV);
+    assert_int_equal(try("sub/up/etc/passwd"), -ENOENT);
+    snprintf(name, sizeof name, "sub/up/%s/sub/a", root + strlen("/tmp/"));
+    assert_int_equal(try(name), -EXDEV);
+    assert_int_equal(try("../../etc/passwd"), -EXDEV);
+    assert_int_equal(try("/etc/passwd"), -ENOENT);
+}
+
+static void test_walk(void **state)
+{
+    int fd = open(".", O_RDONLY | O_DIRECTORY), found;
+
+    (void)state;
+    mkdir("sub/deep", 0755);
+    put_text("sub/deep/a", "x");
+    (void)!symlink("sub", "link");
+    (void)!symlink("sub/deep/a", "file");
+    assert_int_equal(http_open_walk(fd, "link/deep/a", O_RDONLY), -ENOTDIR);
+    assert_int_equal(http_open_walk(fd, "file", O_RDONLY), -ELOOP);
+    assert_int_equal(http_open_walk(fd, "sub/../sub/deep/a", O_RDONLY), -EXDEV);
+    assert_int_equal(http_open_walk(fd, "..", O_RDONLY), -EXDEV);
+    assert_int_equal(http_open_walk(fd, "/etc/passwd", O_RDONLY), -EXDEV);
+    assert_int_equal(http_open_walk(fd, "sub/deep/a/", O_RDONLY), -ENOTDIR);
+    assert_int_equal(http_open_walk(fd, "sub/missing", O_RDONLY), -ENOENT);
+    for (int i = 0; i < 4; i++) {
+        static const char *const names[] = {"", "sub/", "sub/deep", "sub/deep/a"};
+
+        found = http_open_walk(fd, names[i], O_RDONLY);
+        assert_true(found >= 0);
+        close(found);
+        found = http_open_beneath(fd, names[i], O_RDONLY);
+        assert_true(found >= 0);
+        close(found);
+    }
+    close(fd);
+}
+
+static void test_bounded(void **state)
+{
+    int before = open_descriptors();
+    char name[32];
+
+    (void)state;
+    put_large("large");
+    for (int i = 0; i < HTTP_FILE_CACHE_DESCRIPTORS + 50; i++) {
+        snprintf(name, sizeof name, "large%d", i);
+        assert_int_equal(link("large", name), 0);
+        assert_int_equal(try(name), 0);
+    }
+    assert_true(open_descriptors() <= before + HTTP_FILE_CACHE_DESCRIPTORS);
+    assert_true(open_descriptors() >= before + HTTP_FILE_CACHE_DESCRIPTORS / 2);
+    put_text("small", "x");
+    for (int i = 0; i < HTTP_FILE_CACHE_ENTRIES + 50; i++) {
+        snprintf(name, sizeof name, "small%d", i);
+        assert_int_equal(link("small", name), 0);
+        assert_int_equal(try(name), 0);
+    }
+    assert_int_equal(open_descriptors(), before);
+    assert_serves("small0", "x");
+}
+
+static void test_held_outlives_the_cache(void **state)
+{
+    struct http_file *small, *large;
+    char byte;
+
+    (void)state;
+    put_text("a", "kept");
+    put_large("large");
+    small = get("a");
+    large = get("large");
+    unlink("a");
+    unlink("large");
+    http_file_cache_clear();
+    assert_int_equal(try("a"), -ENOENT);
+    assert_memory_equal(small->content, "kept", 4);
+    assert_int_equal(pread(large->fd, &byte, 1, LARGE - 1), 1);
+    http_file_release(small);
+    http_file_release(large);
+}
+
+/* Eight letters, all the same: a file seen half written shows. */
+static void *reader(void *errors)
+{
+    for (int i = 0; i < 3000; i++) {
+        char name[16];
+        struct http_file *file;
+
+        snprintf(name, sizeof name, "f%d", i % 7);
+        if (http_file_open(&handler, root, name, guess, &file) < 0) {
+            atomic_fetch_add((atomic_int *)errors, 1);
+            continue;
+        }
+        for (size_t k = 1; k < file->size; k++)
+            if (file->content[k] != file->content[0])
+                atomic_fetch_add((atomic_int *)errors, 1);
+        http_file_release(file);
+        if (i % 500 == 0)
+            http_file_cache_clear();
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    atomic_int errors = 0;
+    pthread_t threads[4];
+    char name[16], text[9];
+
+    (void)state;
+    for (int i = 0; i < 7; i++) {
+        snprintf(name, sizeof name, "f%d", i);
+        put_text(name, "aaaaaaaa");
+    }
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, reader, &errors), 0);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "f%d", i % 7);
+        memset(text, 'a' + i % 26, 8);
+        put("new", text, 8);
+        rename("new", name);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(errors, 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_describes),
+        TEST(test_never_modified_in_the_future),
+        TEST(test_keeps),
+        TEST(test_sees_every_edit),
+        TEST(test_sees_what_is_renamed_over),
+        TEST(test_sees_what_is_removed),
+        TEST(test_sees_another_root),
+        TEST(test_regular_files_only),
+        TEST(test_stays_inside),
+        TEST(test_walk),
+        TEST(test_bounded),
+        TEST(test_held_outlives_the_cache),
+        TEST(test_threads),
+    };
+
+    return cmocka_run_group_tests_name("file_cache", tests, NULL, NULL);
+}

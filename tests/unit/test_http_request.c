@@ -1,0 +1,327 @@
+/* Request heads, accepted and refused; each row names its rule (sections of RFC 9112 if no other). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../handlers/http_internal.h"
+
+#define GET "GET / HTTP/1.1\r\n"
+#define HOST "Host: a\r\n"
+#define END "\r\n"
+
+enum { FIELDS = 16 };
+
+struct row {
+    const char *rule, *text;
+    int status;  /* 0: accepted */
+    size_t size; /* of text, 0: strlen */
+};
+
+/* In memory of its exact size, so that the sanitizers see a byte read too far. */
+static char *parse(const char *text, size_t size, struct http_field fields[FIELDS], struct http_head *head)
+{
+    char *copy = malloc(size);
+    assert_non_null(copy);
+    memcpy(copy, text, size);
+    memset(head, 0, sizeof *head);
+    int rc = http_parse_head(copy, size, fields, FIELDS, head);
+    assert_int_equal(rc < 0, head->refusal.status != 0);
+    return copy;
+}
+
+static void check_rows(const struct row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct http_field fields[FIELDS];
+        struct http_head head;
+        size_t size = rows[i].size ? rows[i].size : strlen(rows[i].text);
+        char *copy = parse(rows[i].text, size, fields, &head);
+        if (head.refusal.status != rows[i].status)
+            fail_msg("%s: %d (%s), not %d", rows[i].rule, head.refusal.status, head.refusal.explain,
+                     rows[i].status);
+        free(copy);
+    }
+}
+#define CHECK_ROWS(rows) check_rows(rows, sizeof(rows) / sizeof *(rows))
+
+#define LINE(rule, line, status)              \
+    {                                         \
+        rule, line "\r\n" HOST END, status, 0 \
+    }
+
+static void test_request_line(void **state)
+{
+    static const struct row rows[] = {
+        LINE("3 plain", "GET / HTTP/1.1", 0),
+        LINE("3.1 any token is a method", "M-SEARCH!#$%&'*+.^_`|~ / HTTP/1.1", 0),
+        LINE("3.1 no token", "G@T / HTTP/1.1", 400),
+        LINE("3.1 empty method", " / HTTP/1.1", 400),
+        LINE("3 two spaces", "GET  / HTTP/1.1", 400),
+        LINE("3 two spaces before the version", "GET /  HTTP/1.1", 400),
+        LINE("3 tab", "GET\t/ HTTP/1.1", 400),
+        LINE("3 space in target", "GET /a b HTTP/1.1", 400),
+        LINE("3 space at end", "GET / HTTP/1.1 ", 400),
+        LINE("3 only a method", "GET", 400),
+        LINE("HTTP/0.9", "GET /", 400),
+        LINE("2.3 version", "GET / HTTP/1.0", 0),
+        LINE("2.3 later minor version", "GET / HTTP/1.9", 0),
+        LINE("2.3 case", "GET / http/1.1", 400),
+        LINE("2.3 two digits", "GET / HTTP/1.10", 400),
+        LINE("2.3 no minor", "GET / HTTP/1", 400),
+        LINE("2.3 other protocol", "GET / FTP/1.1x", 400),
+        LINE("RFC 9110 15.6.6", "GET / HTTP/2.0", 505),
+        LINE("RFC 9110 15.6.6", "GET / HTTP/0.9", 505),
+        LINE("RFC 9113 preface", "PRI * HTTP/2.0", 505),
+        LINE("3.2 fragment", "GET /#a HTTP/1.1", 400),
+        LINE("3.2 no ASCII", "GET /\xc3\xa4 HTTP/1.1", 400),
+        LINE("3.2 DEL", "GET /\x7f HTTP/1.1", 400),
+        LINE("3.2 control", "GET /\x01 HTTP/1.1", 400),
+        LINE("2.2 bare CR", "GET /\r HTTP/1.1", 400),
+        LINE("3.2.1 no slash", "GET a HTTP/1.1", 400),
+        LINE("3.2.2 absolute", "GET http://b/c HTTP/1.1", 0),
+        LINE("3.2.2 absolute, no host", "GET http:///c HTTP/1.1", 400),
+        LINE("3.2.2 absolute, user", "GET http://u@b/c HTTP/1.1", 400),
+        LINE("3.2.2 absolute, other scheme", "GET gopher://b/c HTTP/1.1", 400),
+        LINE("3.2.3 authority", "CONNECT b:443 HTTP/1.1", 0),
+        LINE("3.2.3 authority without port", "CONNECT b HTTP/1.1", 400),
+        LINE("3.2.3 authority, empty port", "CONNECT b: HTTP/1.1", 400),
+        LINE("3.2.3 not for CONNECT", "CONNECT / HTTP/1.1", 400),
+        LINE("3.2.3 only for CONNECT", "GET b:443 HTTP/1.1", 400),
+        LINE("3.2.4 asterisk", "OPTIONS * HTTP/1.1", 0),
+        LINE("3.2.4 only for OPTIONS", "GET * HTTP/1.1", 400),
+        LINE("3.2.4 more than an asterisk", "OPTIONS *a HTTP/1.1", 400),
+    };
+    (void)state;
+    CHECK_ROWS(rows);
+}
+
+#define FIELD(rule, field, status)                                                     \
+    {                                                                                  \
+        rule, GET HOST field "\r\n" END, status, sizeof(GET HOST field "\r\n" END) - 1 \
+    }
+
+static void test_fields(void **state)
+{
+    static const struct row rows[] = {
+        FIELD("5 plain", "A: b", 0),
+        FIELD("5 no space", "A:b", 0),
+        FIELD("5 much space", "A: \t b \t ", 0),
+        FIELD("5 empty value", "A:", 0),
+        FIELD("RFC 9110 5.5 obs-text", "A: \xe4\xff", 0),
+        FIELD("RFC 9110 5.6.2 token", "!#$%&'*+-.^_`|~09: b", 0),
+        FIELD("5.1 space before colon", "A : b", 400),
+        FIELD("5.1 tab before colon", "A\t: b", 400),
+        FIELD("5.2 obs-fold", "A: b\r\n c", 400),
+        FIELD("5.2 obs-fold by tab", "A: b\r\n\tc", 400),
+        FIELD("2.2 white space before the first field", " A: b", 400),
+        FIELD("5 no colon", "A", 400),
+        FIELD("5 no name", ": b", 400),
+        FIELD("5 no token", "A(: b", 400),
+        FIELD("5 quoted name", "\"A\": b", 400),
+        FIELD("5 name not ASCII", "\xe4: b", 400),
+        FIELD("RFC 9110 5.5 NUL in value", "A: b\0c", 400),
+        FIELD("RFC 9110 5.5 NUL in name", "A\0B: c", 400),
+        FIELD("RFC 9110 5.5 control", "A: \x01", 400),
+        FIELD("RFC 9110 5.5 DEL", "A: \x7f", 400),
+        FIELD("2.2 bare CR", "A: b\rc", 400),
+        FIELD("2.2 CR CR LF", "A: b\r", 400),
+        FIELD("2.2 bare LF", "A: b\nB: c", 400),
+        FIELD("2.2 bare LF before CR LF", "A: b\n", 400),
+        FIELD("RFC 9110 10.1.1", "Expect: 100-Continue", 0),
+        FIELD("RFC 9110 10.1.1 others", "Expect: a=b", 417),
+        FIELD("RFC 9110 10.1.1 one of two", "Expect: a=b\r\nExpect: 100-continue", 417),
+    };
+    (void)state;
+    CHECK_ROWS(rows);
+}
+
+static void test_framing(void **state)
+{
+    static const struct row rows[] = {
+        FIELD("6.2", "Content-Length: 3", 0),
+        FIELD("6.2 zeros", "Content-Length: 0003", 0),
+        FIELD("6.2 largest", "Content-Length: 9223372036854775807", 0),
+        FIELD("6.3 overflow", "Content-Length: 9223372036854775808", 400),
+        FIELD("6.3 overflow of 64 bits", "Content-Length: 18446744073709551617", 400),
+        FIELD("6.3 sign", "Content-Length: +3", 400),
+        FIELD("6.3 minus", "Content-Length: -3", 400),
+        FIELD("6.3 hexadecimal", "Content-Length: 0x3", 400),
+        FIELD("6.3 space", "Content-Length: 3 3", 400),
+        FIELD("6.3 empty", "Content-Length:", 400),
+        FIELD("6.3 list", "Content-Length: 3, 3", 400),
+        FIELD("6.3 two equal", "Content-Length: 3\r\nContent-Length: 3", 400),
+        FIELD("6.3 two different", "Content-Length: 3\r\nContent-Length: 4", 400),
+        FIELD("6.1", "Transfer-Encoding: chunked", 0),
+        FIELD("7 case", "Transfer-Encoding: Chunked", 0),
+        FIELD("6.1 with length", "Transfer-Encoding: chunked\r\nContent-Length: 3", 400),
+        FIELD("6.1 with length", "Content-Length: 3\r\nTransfer-Encoding: chunked", 400),
+        FIELD("6.1 twice", "Transfer-Encoding: chunked, chunked", 400),
+        FIELD("6.1 twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+        FIELD("6.1 not last", "Transfer-Encoding: chunked, gzip", 400),
+        FIELD("6.1 not there", "Transfer-Encoding: gzip", 400),
+        FIELD("6.1 unknown", "Transfer-Encoding: gzip, chunked", 501),
+        FIELD("6.1 similar", "Transfer-Encoding: xchunked", 400),
+        FIELD("6.1 parameter", "Transfer-Encoding: chunked;a=b", 400),
+        FIELD("6.1 quoted", "Transfer-Encoding: \"chunked\"", 400),
+        FIELD("6.1 empty", "Transfer-Encoding:", 400),
+        FIELD("5 behind an empty value", "A:\r\nContent-Length: 3", 0),
+        FIELD("6.1 behind an empty value", "A: \r\nTransfer-Encoding: chunked\r\nContent-Length: 3", 400),
+        {"6.1 HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" END, 400, 0},
+    };
+    (void)state;
+    CHECK_ROWS(rows);
+}
+
+#define HOSTS(rule, fields, status)     \
+    {                                   \
+        rule, GET fields END, status, 0 \
+    }
+
+static void test_host(void **state)
+{
+    static const struct row rows[] = {
+        HOSTS("3.2 none", "A: b\r\n", 400),
+        HOSTS("3.2 two", HOST HOST, 400),
+        HOSTS("RFC 9110 4.2.1 empty", "Host:\r\n", 400),
+        HOSTS("RFC 9110 7.2", "Host: a.b-c_d:80\r\n", 0),
+        HOSTS("RFC 3986 3.2.2", "Host: [::1]:80\r\n", 0),
+        HOSTS("RFC 3986 3.2.3 empty port", "Host: a:\r\n", 0),
+        HOSTS("RFC 3986 3.2.2 no IPv6", "Host: [::g]\r\n", 400),
+        HOSTS("RFC 3986 3.2.2 open", "Host: [::1\r\n", 400),
+        HOSTS("RFC 3986 3.2.2 no brackets", "Host: ::1\r\n", 400),
+        HOSTS("RFC 3986 3.2.3 no number", "Host: a:b\r\n", 400),
+        HOSTS("RFC 3986 3.2.3 too large", "Host: a:65536\r\n", 400),
+        HOSTS("RFC 3986 3.2.2 path", "Host: a/b\r\n", 400),
+        HOSTS("RFC 3986 3.2.1 user", "Host: u@a\r\n", 400),
+        HOSTS("RFC 3986 3.2.2 space", "Host: a b\r\n", 400),
+        {"3.2 HTTP/1.0 needs none", "GET / HTTP/1.0\r\n" END, 0, 0},
+        {"3.2 HTTP/1.0 has two", "GET / HTTP/1.0\r\n" HOST HOST END, 400, 0},
+        {"3.2.2 the target's host does not do", "GET http://a/ HTTP/1.1\r\n" END, 400, 0},
+    };
+    (void)state;
+    CHECK_ROWS(rows);
+}
+
+static void test_ends(void **state)
+{
+    static const struct row rows[] = {
+        {"2.1 no end", GET HOST, 400, 0},
+        {"2.1 half an end", GET HOST "\r", 400, 0},
+        {"2.1 nothing", "\r\n\r\n", 400, 0},
+        {"2.1 less", "x", 400, 0},
+        {"2.2 LF only", "GET / HTTP/1.1\nHost: a\n\n", 400, 0},
+        {"2.2 LF at first", "GET / HTTP/1.1\nHost: a\r\n\r\n", 400, 0},
+        {"2.1 an end before the end", GET HOST END HOST END, 400, 0},
+    };
+    (void)state;
+    CHECK_ROWS(rows);
+}
+
+static void test_results(void **state)
+{
+    static const char text[] = "POST http://b:8000?c=d HTTP/1.7\r\n"
+                               "host: a\r\n"
+                               "X-Empty: \r\n"
+                               "CONTENT-LENGTH:  12 \r\n"
+                               "Connection: upgrade, Close\r\n"
+                               "Upgrade: h2c\r\n"
+                               "Expect: 100-continue\r\n\r\n";
+    struct http_field fields[FIELDS];
+    struct http_head head;
+    const struct http_request *r = &head.request;
+    (void)state;
+    char *copy = parse(text, sizeof text - 1, fields, &head);
+    assert_int_equal(head.refusal.status, 0);
+    assert_string_equal(r->command, "POST");
+    assert_string_equal(r->path, "/?c=d");
+    assert_int_equal(r->path_size, 5);
+    assert_string_equal(r->host, "b:8000");
+    assert_string_equal(r->request_version, "HTTP/1.7");
+    assert_int_equal(r->minor, 1);
+    assert_int_equal(r->content_length, 12);
+    assert_int_equal(r->field_count, 6);
+    assert_string_equal(r->fields[0].name, "host");
+    assert_string_equal(r->fields[0].value, "a");
+    assert_string_equal(r->fields[1].value, "");
+    assert_string_equal(r->fields[2].value, "12");
+    assert_int_equal(r->fields[2].value_size, 2);
+    assert_true(head.close);
+    assert_true(head.expect_continue);
+    free(copy);
+}
+
+static void test_paths(void **state)
+{
+    static const char *const rows[][3] = {
+        {"GET /a%20b?c HTTP/1.1", "/a%20b?c", "a"}, {"GET //b/c HTTP/1.1", "/b/c", "a"},
+        {"GET http://b HTTP/1.1", "/", "b"},        {"GET HTTPS://[::1]:80/c/ HTTP/1.1", "/c/", "[::1]:80"},
+        {"GET http://b//c HTTP/1.1", "/c", "b"},    {"OPTIONS http://b HTTP/1.1", "*", "b"},
+        {"OPTIONS * HTTP/1.1", "*", "a"},           {"CONNECT b:1 HTTP/1.1", "b:1", "b:1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct http_field fields[FIELDS];
+        struct http_head head;
+        char text[200] = "";
+        strcat(strcat(text, rows[i][0]), "\r\n" HOST END);
+        char *copy = parse(text, strlen(text), fields, &head);
+        assert_int_equal(head.refusal.status, 0);
+        assert_string_equal(head.request.path, rows[i][1]);
+        assert_string_equal(head.request.host, rows[i][2]);
+        free(copy);
+    }
+}
+
+static bool closes(const char *version, const char *connection)
+{
+    struct http_field fields[FIELDS];
+    struct http_head head;
+    char text[200] = "GET / ";
+    strcat(strcat(strcat(text, version), "\r\n" HOST), connection);
+    strcat(text, END);
+    free(parse(text, strlen(text), fields, &head));
+    return head.close;
+}
+
+static void test_persistence(void **state)
+{
+    (void)state;
+    assert_false(closes("HTTP/1.1", ""));
+    assert_true(closes("HTTP/1.1", "Connection: close\r\n"));
+    assert_true(closes("HTTP/1.1", "Connection: a\r\nConnection: b ,\tCLOSE\r\n"));
+    assert_false(closes("HTTP/1.1", "Connection: closed\r\n"));
+    assert_true(closes("HTTP/1.0", ""));
+    assert_false(closes("HTTP/1.0", "Connection: Keep-Alive\r\n"));
+    assert_true(closes("HTTP/1.0", "Connection: keep-alive, close\r\n"));
+}
+
+static void test_too_many_fields(void **state)
+{
+    struct http_field fields[1];
+    struct http_head head = {0};
+    char text[] = GET HOST "A: b\r\n" END;
+    (void)state;
+    assert_int_equal(http_parse_head(text, sizeof text - 1, fields, 1, &head), -EBADMSG);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_request_line),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_persistence),
+        cmocka_unit_test(test_too_many_fields),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

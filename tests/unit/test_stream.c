@@ -1,0 +1,315 @@
+/* Streams: over a class of our own that counts, and over sockets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "server_thread.h"
+#include <stdlib.h>
+
+/* ---- a stream that reads from a list of pieces and keeps what is written ---- */
+
+struct pieces {
+    const char **next; /* NULL at the end */
+    int error;         /* what comes behind the last one, instead of the end */
+    int reads, writes, write_error;
+    char written[100000];
+    size_t size;
+};
+
+static ssize_t read_piece(struct ss_stream *s, void *data, size_t size)
+{
+    struct pieces *p = s->context;
+    p->reads++;
+    if (ss_flush(s) < 0)
+        return s->error;
+    if (!*p->next)
+        return p->error;
+    size_t n = strlen(*p->next);
+    if (n > size)
+        n = size;
+    memcpy(data, *p->next, n);
+    *p->next += n;
+    if (!**p->next)
+        p->next++;
+    return (ssize_t)n;
+}
+
+static int keep(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    struct pieces *p = s->context;
+    (void)more;
+    p->writes++;
+    for (int i = 0; i < count && !p->write_error; i++) {
+        assert_true(p->size + vector[i].iov_len <= sizeof p->written);
+        memcpy(p->written + p->size, vector[i].iov_base, vector[i].iov_len);
+        p->size += vector[i].iov_len;
+    }
+    return p->write_error;
+}
+
+static const struct ss_stream_class counting = {.name = "counting", .read = read_piece, .write = keep};
+
+static struct pieces pieces;
+static struct ss_stream s;
+static char rbuf[16], wbuf[16];
+
+/* `texts`: what comes, piece by piece; buffers of 16 bytes. */
+static void begin(const char **texts)
+{
+    memset(&pieces, 0, sizeof pieces);
+    pieces.next = texts;
+    ss_stream_init(&s, &counting, &pieces, rbuf, sizeof rbuf, wbuf, sizeof wbuf);
+}
+#define PIECES(...) ((const char *[]){__VA_ARGS__, NULL})
+
+static void test_read(void **state)
+{
+    char data[32];
+    (void)state;
+    begin(PIECES("abcdef", "ghi"));
+    assert_int_equal(ss_read(&s, data, 2), 2);
+    assert_int_equal(ss_read(&s, data + 2, 20), 4); /* what is there, without another read */
+    assert_int_equal(pieces.reads, 1);
+    assert_memory_equal(data, "abcdef", 6);
+    assert_int_equal(ss_read(&s, data, 20), 3);
+    assert_int_equal(ss_read(&s, data, 20), 0);
+    assert_int_equal(ss_read(&s, data, 20), 0);
+    assert_int_equal(pieces.reads, 3); /* the end is not asked for again */
+}
+
+static void test_readexactly(void **state)
+{
+    char data[32];
+    (void)state;
+    begin(PIECES("ab", "cdefghijklmnopqrst", "uvw"));
+    assert_int_equal(ss_readexactly(&s, data, 21), 21);
+    assert_memory_equal(data, "abcdefghijklmnopqrstu", 21);
+    assert_int_equal(ss_readexactly(&s, data, 10), 2);
+    assert_memory_equal(data, "vw", 2);
+    assert_int_equal(ss_readexactly(&s, data, 10), 0);
+}
+
+static void test_readline(void **state)
+{
+    char line[40];
+    (void)state;
+    begin(PIECES("one\ntw", "o\n", "\n", "a line longer than the buffer\n", "limit\nlast"));
+    assert_int_equal(ss_readline(&s, line, sizeof line), 4);
+    assert_string_equal(line, "one\n");
+    assert_int_equal(ss_readline(&s, line, sizeof line), 4);
+    assert_string_equal(line, "two\n");
+    assert_int_equal(ss_readline(&s, line, sizeof line), 1);
+    assert_string_equal(line, "\n");
+    assert_int_equal(ss_readline(&s, line, sizeof line), 30);
+    assert_string_equal(line, "a line longer than the buffer\n");
+    assert_int_equal(ss_readline(&s, line, 4), 3);
+    assert_string_equal(line, "lim");
+    assert_int_equal(ss_readline(&s, line, 1), 0);
+    assert_string_equal(line, "");
+    assert_int_equal(ss_readline(&s, line, sizeof line), 3);
+    assert_string_equal(line, "it\n");
+    assert_int_equal(ss_readline(&s, line, sizeof line), 4);
+    assert_string_equal(line, "last");
+    assert_int_equal(ss_readline(&s, line, sizeof line), 0);
+    assert_string_equal(line, "");
+}
+
+static void test_unbuffered(void **state)
+{
+    char line[40];
+    (void)state;
+    begin(PIECES("ab\ncd", "e\n"));
+    ss_stream_init(&s, &counting, &pieces, NULL, 0, NULL, 0);
+    assert_int_equal(ss_readline(&s, line, sizeof line), 3);
+    assert_string_equal(line, "ab\n");
+    assert_int_equal(ss_readexactly(&s, line, 4), 4);
+    assert_int_equal(ss_write(&s, "x", 1), 0);
+    assert_int_equal(ss_printf(&s, "%d", 12), 0);
+    assert_memory_equal(pieces.written, "x12", 3);
+    assert_int_equal(pieces.writes, 2);
+}
+
+static void test_peek(void **state)
+{
+    const char *data;
+    char text[20];
+    (void)state;
+    begin(PIECES("abc", "defghijklmnop", "q"));
+    assert_int_equal(ss_peek(&s, &data, 0), 0);
+    assert_int_equal(ss_peek(&s, &data, sizeof rbuf + 1), -ENOBUFS);
+    assert_int_equal(s.error, 0); /* a question, not a failure */
+    assert_int_equal(pieces.reads, 0);
+    assert_int_equal(ss_peek(&s, &data, 1), 3);
+    assert_int_equal(ss_peek(&s, &data, 4), 16);
+    assert_memory_equal(data, "abcdefghijklmnop", 16);
+    ss_skip(&s, 14);
+    assert_int_equal(ss_peek(&s, &data, 3), 3);
+    assert_memory_equal(data, "opq", 3);
+    assert_int_equal(ss_peek(&s, &data, 10), 3); /* fewer at the end */
+    ss_skip(&s, 100);
+    assert_int_equal(ss_read(&s, text, sizeof text), 0);
+}
+
+/* Room is made at the front, and nothing is lost. */
+static void test_peek_moves(void **state)
+{
+    const char *data;
+    (void)state;
+    begin(PIECES("0123456789abcdef", "ghijklmnop"));
+    assert_int_equal(ss_peek(&s, &data, 16), 16);
+    ss_skip(&s, 10);
+    assert_int_equal(ss_peek(&s, &data, 12), 16);
+    assert_memory_equal(data, "abcdefghijklmnop", 16);
+}
+
+/* ---- errors ---- */
+
+static void test_read_error_sticks(void **state)
+{
+    char data[20];
+    const char *peeked;
+    (void)state;
+    begin(PIECES("abc"));
+    pieces.error = -EIO;
+    assert_int_equal(ss_read(&s, data, 2), 2);
+    assert_int_equal(ss_read(&s, data, 2), 1); /* what came before it is still good */
+    assert_int_equal(ss_read(&s, data, 2), -EIO);
+    assert_int_equal(ss_readline(&s, data, sizeof data), -EIO);
+    assert_int_equal(ss_readexactly(&s, data, 2), -EIO);
+    assert_int_equal(ss_peek(&s, &peeked, 1), -EIO);
+    assert_int_equal(ss_peek_now(&s, &peeked), -EIO);
+    assert_int_equal(ss_write(&s, "x", 1), -EIO);
+    assert_int_equal(ss_printf(&s, "x"), -EIO);
+    assert_int_equal(ss_flush(&s), -EIO);
+    assert_int_equal(ss_write_eof(&s), -EIO);
+    assert_int_equal(pieces.reads, 2);
+    assert_int_equal(pieces.writes, 0);
+}
+
+static void test_write_error_sticks(void **state)
+{
+    char data[20];
+    (void)state;
+    begin(PIECES("abc"));
+    pieces.write_error = -EPIPE;
+    assert_int_equal(ss_write(&s, "12345678", 8), 0);
+    assert_int_equal(ss_write(&s, "1234567890", 10), -EPIPE);
+    pieces.write_error = -ENOSPC;
+    assert_int_equal(ss_write(&s, "1", 1), -EPIPE); /* the first one */
+    assert_int_equal(ss_flush(&s), -EPIPE);
+    assert_int_equal(ss_read(&s, data, 3), -EPIPE);
+    assert_int_equal(pieces.writes, 1);
+}
+
+/* ---- output ---- */
+
+static void test_writev(void **state)
+{
+    struct iovec vector[20], copy[20];
+    char expected[200] = "ab";
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        vector[i] = (struct iovec){(char *)(uintptr_t) "0123456789abc" + i % 10, (size_t)(i % 4)};
+        strncat(expected, vector[i].iov_base, vector[i].iov_len);
+    }
+    memcpy(copy, vector, sizeof vector);
+    begin(PIECES("x"));
+    assert_int_equal(ss_write(&s, "ab", 2), 0);
+    assert_int_equal(ss_writev(&s, vector, 20), 0); /* more than fit into one call below */
+    assert_memory_equal(copy, vector, sizeof vector);
+    assert_int_equal(ss_flush(&s), 0);
+    assert_int_equal(pieces.size, strlen(expected));
+    assert_memory_equal(pieces.written, expected, pieces.size);
+    assert_int_equal(ss_writev(&s, vector, 0), 0);
+}
+
+/* Buffer and what does not fit into it leave together. */
+static void test_one_write(void **state)
+{
+    (void)state;
+    begin(PIECES("x"));
+    assert_int_equal(ss_write(&s, "head", 4), 0);
+    assert_int_equal(pieces.writes, 0);
+    assert_int_equal(ss_write(&s, "a body of twenty byt", 20), 0);
+    assert_int_equal(pieces.writes, 1);
+    assert_memory_equal(pieces.written, "heada body of twenty byt", 24);
+    assert_int_equal(ss_flush(&s), 0);
+    assert_int_equal(pieces.writes, 1); /* nothing is left */
+}
+
+static void test_printf(void **state)
+{
+    char expected[5001];
+    (void)state;
+    begin(PIECES("x"));
+    assert_int_equal(ss_printf(&s, "%s-%04d|", "a", 7), 0);
+    assert_int_equal(ss_printf(&s, "%s", ""), 0);
+    assert_int_equal(ss_printf(&s, "%5000s", "end"), 0);
+    assert_int_equal(ss_flush(&s), 0);
+    snprintf(expected, sizeof expected, "%5000s", "end");
+    assert_int_equal(pieces.size, 5007);
+    assert_memory_equal(pieces.written, "a-0007|", 7);
+    assert_memory_equal(pieces.written + 7, expected, 5000);
+    for (int n = 250; n < 260; n++) { /* around the size of the buffer on the stack */
+        begin(PIECES("x"));
+        assert_int_equal(ss_printf(&s, "%*d", n, 1), 0);
+        assert_int_equal(ss_flush(&s), 0);
+        assert_int_equal(pieces.size, n);
+        assert_int_equal(pieces.written[n - 1], '1');
+    }
+}
+
+/* Where the output cannot leave (a datagram) it is limited. */
+static void test_no_write(void **state)
+{
+    static const struct ss_stream_class closed = {.name = "closed", .read = read_piece};
+    (void)state;
+    begin(PIECES("x"));
+    s.methods = &closed;
+    assert_int_equal(ss_write(&s, "0123456789abcdef", 16), 0);
+    assert_int_equal(ss_flush(&s), 0);
+    assert_int_equal(s.wend, 16);
+    assert_int_equal(ss_write(&s, "x", 1), -EMSGSIZE);
+}
+
+static void test_copied_file(void **state)
+{
+    char name[] = "/tmp/ss-unit-XXXXXX";
+    int fd = mkstemp(name);
+    (void)state;
+    unlink(name);
+    for (int i = 0; i < 5000; i++)
+        assert_int_equal(write(fd, "0123456789", 10), 10);
+    begin(PIECES("x"));
+    assert_int_equal(ss_sendfile(&s, fd, 3, 40000), 0);
+    assert_int_equal(ss_flush(&s), 0);
+    assert_int_equal(pieces.size, 40000);
+    assert_memory_equal(pieces.written, "34567890123", 11);
+    begin(PIECES("x"));
+    assert_int_equal(ss_sendfile(&s, fd, 40000, 10001), -EIO); /* it is shorter */
+    assert_int_equal(s.error, -EIO);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_readexactly),
+        cmocka_unit_test(test_readline),
+        cmocka_unit_test(test_unbuffered),
+        cmocka_unit_test(test_peek),
+        cmocka_unit_test(test_peek_moves),
+        cmocka_unit_test(test_read_error_sticks),
+        cmocka_unit_test(test_write_error_sticks),
+        cmocka_unit_test(test_writev),
+        cmocka_unit_test(test_one_write),
+        cmocka_unit_test(test_printf),
+        cmocka_unit_test(test_no_write),
+        cmocka_unit_test(test_copied_file),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

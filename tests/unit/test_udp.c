@@ -1,0 +1,170 @@
+/* Datagrams: who answers, what was cut, and what cannot be answered. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "server_thread.h"
+#include <arpa/inet.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+static const char *const mixins[] = {"", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop"};
+
+static int tell(struct ss_handler *h)
+{
+    struct ss_datagram *d = h->request->datagram;
+    char client[SS_ADDRESS_TEXT] = "", local[SS_ADDRESS_TEXT] = "";
+    ss_address_format(&d->client_address, client, sizeof client);
+    ss_address_format(&d->local_address, local, sizeof local);
+    return ss_printf(h->wfile, "%zu %d %s", d->size, d->truncated, local);
+}
+static const struct ss_handler_class Telling = {.handle = tell};
+
+/* Asks one address of the machine; the answer must come from there, or a connected socket refuses it. */
+static void ask(const char *host, const char *local, unsigned port)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct timeval patience = {.tv_sec = PATIENCE / 1000};
+    char expected[SS_ADDRESS_TEXT];
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    inet_pton(AF_INET, host, &to.sin_addr);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    say(fd, "who?");
+    snprintf(expected, sizeof expected, "4 0 %s:%u", local, port);
+    expect(fd, expected);
+    close(fd);
+}
+
+static void test_reply_source(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++) {
+        struct running r;
+        char name[50];
+        snprintf(name, sizeof name, "%sUDPServer", mixins[i]);
+        start(&r, ss_bases(name), "0.0.0.0:0", &Telling);
+        ask("127.0.0.1", "127.0.0.1", ss_address_port(&r.server.server_address));
+        ask("127.0.0.2", "127.0.0.2", ss_address_port(&r.server.server_address));
+        ask("127.1.2.3", "127.1.2.3", ss_address_port(&r.server.server_address));
+        stop(&r);
+        start(&r, ss_bases(name), ":0", &Telling);
+        ask("127.0.0.1", "[::ffff:127.0.0.1]", ss_address_port(&r.server.server_address));
+        ask("127.0.0.2", "[::ffff:127.0.0.2]", ss_address_port(&r.server.server_address));
+        stop(&r);
+    }
+}
+
+static void test_reply_source_ipv6(void **state)
+{
+    struct running r;
+    char address[60], expected[80];
+    struct ss_stream *s;
+    char reply[100] = "";
+    (void)state;
+    start(&r, SS_BASES(&UDPServer), ":0", &Telling);
+    snprintf(address, sizeof address, "[::1]:%u", ss_address_port(&r.server.server_address));
+    snprintf(expected, sizeof expected, "1 0 %s", address);
+    assert_int_equal(ss_connect(NULL, address, SOCK_DGRAM, PATIENCE, &s), 0);
+    ss_write(s, "x", 1);
+    assert_int_equal(ss_read(s, reply, sizeof reply), strlen(expected));
+    assert_string_equal(reply, expected);
+    ss_close(s);
+    stop(&r);
+}
+
+/* ---- what a reply may be ---- */
+
+static int reply_with(struct ss_handler *h)
+{
+    char text[20] = "";
+    static char data[70000];
+    ssize_t n = ss_read(h->rfile, text, sizeof text - 1);
+    if (n < 0)
+        return (int)n;
+    return ss_write(h->wfile, data, strtoul(text, NULL, 10));
+}
+
+static atomic_int last_error;
+
+static void remember(struct ss_server *self, struct ss_request *request, int error)
+{
+    (void)self, (void)request;
+    last_error = error;
+}
+static const struct ss_class Remembering = {.name = "Remembering", .handle_error = remember};
+
+/* No empty datagram for an empty reply; too large a one is an error of that request. */
+static void test_reply_sizes(void **state)
+{
+    static const struct ss_handler_class handler = {.handle = reply_with};
+    static char data[70000];
+    struct running r;
+    (void)state;
+    start(&r, SS_BASES(&Remembering, &UDPServer), "127.0.0.1:0", &handler);
+    int fd = client_of(&r.server);
+    say(fd, "0");
+    say(fd, "1");
+    assert_int_equal(recv(fd, data, sizeof data, 0), 1); /* the first that comes */
+    say(fd, "65507");
+    assert_int_equal(recv(fd, data, sizeof data, 0), 65507);
+    say(fd, "65508"); /* more than UDP can carry */
+    say(fd, "2");
+    assert_int_equal(recv(fd, data, sizeof data, 0), 2);
+    assert_int_equal(last_error, -EMSGSIZE);
+    last_error = 0;
+    say(fd, "65536"); /* more than the buffer */
+    say(fd, "3");
+    assert_int_equal(recv(fd, data, sizeof data, 0), 3);
+    assert_int_equal(last_error, -EMSGSIZE);
+    close(fd);
+    stop(&r);
+}
+
+/* An empty datagram is one, too. */
+static void test_empty_request(void **state)
+{
+    struct running r;
+    char reply[100];
+    (void)state;
+    start(&r, SS_BASES(&UDPServer), "127.0.0.1:0", &Telling);
+    int fd = client_of(&r.server);
+    assert_int_equal(send(fd, "", 0, 0), 0);
+    assert_true(recv(fd, reply, sizeof reply, 0) > 0);
+    assert_memory_equal(reply, "0 0 ", 4);
+    close(fd);
+    stop(&r);
+}
+
+/* A client without a name cannot be answered; that is no error. */
+static void test_unnamed_client(void **state)
+{
+    struct running r;
+    char reply[100];
+    (void)state;
+    last_error = 0;
+    start(&r, SS_BASES(&Remembering, &UnixDatagramServer), "unix:@ss-unit-unnamed-*", &Telling);
+    int nameless = socket(AF_UNIX, SOCK_DGRAM, 0);
+    const struct ss_address *to = &r.server.server_address;
+    assert_int_equal(sendto(nameless, "abc", 3, 0, &to->u.any, to->length), 3);
+    int fd = client_of(&r.server);
+    say(fd, "abc");
+    assert_true(recv(fd, reply, sizeof reply, 0) > 0);
+    close(fd);
+    close(nameless);
+    stop(&r);
+    assert_int_equal(last_error, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reply_source),   cmocka_unit_test(test_reply_source_ipv6),
+        cmocka_unit_test(test_reply_sizes),    cmocka_unit_test(test_empty_request),
+        cmocka_unit_test(test_unnamed_client),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
