@@ -1,0 +1,298 @@
+/* rig CLASS ADDRESS MODE [NAME=VALUE...]: the handlers that the tests of the framework talk to; the modes are
+   in a table below, the settings at the end. It prints its address once clients can connect. */
+#include "socketserver.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- streams */
+
+static int echo(struct ss_handler *h)
+{
+    char data[4096];
+    ssize_t n;
+    while ((n = ss_read(h->rfile, data, sizeof data)) > 0)
+        ss_write(h->wfile, data, (size_t)n);
+    return (int)n;
+}
+
+/* One read each time that it is called. */
+static int park(struct ss_handler *h)
+{
+    char data[16384];
+    ssize_t n = ss_read(h->rfile, data, sizeof data);
+    if (n <= 0)
+        return (int)n;
+    ss_write(h->wfile, data, (size_t)n);
+    return SS_PARK;
+}
+
+static int lines(struct ss_handler *h)
+{
+    char line[4096];
+    ssize_t n;
+    while ((n = ss_readline(h->rfile, line, sizeof line)) > 0)
+        ss_write(h->wfile, line, (size_t)n);
+    return (int)n;
+}
+
+/* A request that takes a while. */
+static int slow(struct ss_handler *h)
+{
+    char line[16];
+    ssize_t n = ss_readline(h->rfile, line, sizeof line);
+    if (n <= 0)
+        return (int)n;
+    ss_write(h->wfile, "begun\n", 6);
+    ss_flush(h->wfile);
+    int rc = ss_sleep(h->server, 400);
+    return rc < 0 ? rc : ss_write(h->wfile, "done\n", 5);
+}
+
+/* The pieces are so small that a client reads them faster than they are written. */
+static int endless(struct ss_handler *h)
+{
+    int rc = 0;
+    while (rc == 0) {
+        ss_write(h->wfile, "x", 1);
+        rc = ss_flush(h->wfile);
+    }
+    return rc;
+}
+
+/* As many bytes as a line says. */
+static int big(struct ss_handler *h)
+{
+    static const char zeros[65536];
+    char line[16];
+    ssize_t n = ss_readline(h->rfile, line, sizeof line);
+    int rc = n < 0 ? (int)n : 0;
+    for (long left = n > 0 ? strtol(line, NULL, 10) : 0; left > 0 && rc == 0; left -= (long)sizeof zeros)
+        rc = ss_write(h->wfile, zeros, left < (long)sizeof zeros ? (size_t)left : sizeof zeros);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+static int block(void *ms)
+{
+    return usleep(*(useconds_t *)ms * 1000);
+}
+
+/* Each line: a call that blocks for so many milliseconds. */
+static int offload(struct ss_handler *h)
+{
+    char line[16];
+    ssize_t n;
+    while ((n = ss_readline(h->rfile, line, sizeof line)) > 0) {
+        useconds_t ms = (useconds_t)strtoul(line, NULL, 10);
+        if (ss_offload(h->server, block, &ms) < 0)
+            return -EIO;
+        ss_write(h->wfile, line, (size_t)n);
+    }
+    return (int)n;
+}
+
+static int poll_input(struct ss_handler *h, int ms)
+{
+    struct pollfd fd = {.fd = h->request->fd, .events = POLLIN};
+    return ss_poll(h->server, &fd, 1, ms);
+}
+
+static int answer(struct ss_handler *h, int number)
+{
+    return dprintf(h->request->fd, "%d\n", number) < 0 ? -errno : 0;
+}
+
+/* What comes after ss_poll has waited in vain is read without it: does it tell of that all the same? */
+static int told_late(struct ss_handler *h)
+{
+    char data[16];
+    int rc = poll_input(h, 10);
+    if (rc == 0)
+        rc = answer(h, 0);
+    while (rc == 0 && recv(h->request->fd, data, sizeof data, 0) < 0)
+        rc = ss_sleep(h->server, 10);
+    return rc < 0 ? rc : answer(h, poll_input(h, 100));
+}
+
+/* What ss_poll tells of is there for a stream that had found nothing before. */
+static int peek_polled(struct ss_handler *h)
+{
+    char data[16];
+    const char *more = NULL;
+    ssize_t n = ss_read(h->rfile, data, sizeof data);
+    if (n <= 0)
+        return (int)n;
+    ss_write(h->wfile, data, (size_t)n);
+    ss_flush(h->wfile);
+    n = poll_input(h, -1);
+    if (n > 0)
+        n = ss_peek_now(h->rfile, &more);
+    return n < 0 ? (int)n : ss_write(h->wfile, more, (size_t)n);
+}
+
+/* Input in small bites; each '?' among it is answered. */
+static int bites(struct ss_handler *h)
+{
+    char data[4];
+    int rc = 0;
+    while (rc == 0) {
+        ssize_t n = recv(h->request->fd, data, sizeof data, 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            break;
+        if (n > 0 && memchr(data, '?', (size_t)n))
+            rc = answer(h, 1);
+        if (rc == 0 && poll_input(h, -1) < 0)
+            rc = -ECANCELED;
+    }
+    return rc;
+}
+
+/* ---------------------------------------------------------------- datagrams */
+
+static int peek_datagram(struct ss_handler *h)
+{
+    const char *data;
+    ssize_t n = ss_peek(h->rfile, &data, 10);
+    return n < 0 ? (int)n : ss_write(h->wfile, data, (size_t)n);
+}
+
+static int hold = -1; /* a descriptor: `count` lets "hold" go when it can be read */
+
+/* Datagrams are counted; "?" asks how many there were. */
+static int count(struct ss_handler *h)
+{
+    static atomic_int counted;
+    const char *data;
+    ssize_t n = ss_peek(h->rfile, &data, 1);
+    if (n == 1 && *data == '?')
+        return ss_printf(h->wfile, "%d", atomic_load(&counted));
+    if (n == 4) {
+        struct pollfd fd = {.fd = hold, .events = POLLIN};
+        (void)ss_poll(h->server, &fd, 1, -1);
+    }
+    atomic_fetch_add(&counted, 1);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- modes */
+
+static const struct mode {
+    const char *name;
+    struct ss_handler_class handler;
+} modes[] = {
+    {"echo", {.handle = echo}},
+    {"park", {.handle = park}},
+    {"lines", {.handle = lines}},
+    {"slow", {.handle = slow}},
+    {"endless", {.handle = endless}},
+    {"big", {.handle = big}},
+    {"offload", {.handle = offload}},
+    {"told_late", {.base = &BaseRequestHandler, .handle = told_late}},
+    {"peek_polled", {.handle = peek_polled}},
+    {"bites", {.base = &BaseRequestHandler, .handle = bites}},
+    {"peek_datagram", {.handle = peek_datagram}},
+    {"count", {.handle = count}},
+};
+
+static const struct ss_handler_class *find_mode(const char *name)
+{
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(modes[i].name, name) == 0)
+            return &modes[i].handler;
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- a thread in getchar() */
+
+static int typist[2] = {-1, -1}; /* the standard input, and who types */
+static pthread_t reader;
+
+static void *read_input(void *argument)
+{
+    (void)getchar();
+    return argument;
+}
+
+/* Returns when the thread sits there. */
+static int start_reader(void)
+{
+    if (pipe(typist) < 0 || dup2(typist[0], STDIN_FILENO) < 0 ||
+        pthread_create(&reader, NULL, read_input, NULL))
+        return -1;
+    while (ftrylockfile(stdin) == 0) {
+        funlockfile(stdin);
+        usleep(1000);
+    }
+    return 0;
+}
+
+static void stop_reader(void)
+{
+    if (typist[1] >= 0 && write(typist[1], "\n", 1) == 1)
+        pthread_join(reader, NULL);
+}
+
+/* ---------------------------------------------------------------- settings */
+
+static int set(struct ss_server *server, const char *name, int number)
+{
+    if (strcmp(name, "workers") == 0)
+        server->workers = (unsigned)number;
+    else if (strcmp(name, "max_requests") == 0)
+        server->max_requests = (unsigned)number;
+    else if (strcmp(name, "shutdown_timeout") == 0)
+        server->shutdown_timeout = number;
+    else if (strcmp(name, "hold") == 0)
+        hold = number;
+    else if (strcmp(name, "getchar") == 0)
+        return start_reader();
+    else
+        return -1;
+    return 0;
+}
+
+static int set_all(struct ss_server *server, char **settings)
+{
+    for (; *settings; settings++) {
+        char *value = strchr(*settings, '=');
+        if (!value)
+            return -1;
+        *value = 0;
+        if (set(server, *settings, (int)strtol(value + 1, NULL, 10)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int serve(struct ss_server *server)
+{
+    char text[SS_ADDRESS_TEXT];
+    int rc = ss_server_bind(server);
+    if (rc == 0 && (rc = ss_address_format(&server->server_address, text, sizeof text)) > 0) {
+        puts(text);
+        fflush(stdout);
+        rc = ss_run_server(server);
+    }
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct ss_server server;
+    const struct ss_handler_class *handler = argc > 3 ? find_mode(argv[3]) : NULL;
+    const struct ss_class *const *bases = handler ? ss_bases(argv[1]) : NULL;
+    if (!bases || ss_server_init(&server, bases, argv[2], handler) < 0)
+        return 2;
+    int rc = set_all(&server, argv + 4) < 0 ? -EINVAL : serve(&server);
+    ss_server_close(&server);
+    stop_reader();
+    if (rc < 0)
+        fprintf(stderr, "rig: %s\n", strerror(-rc));
+    return rc < 0 ? 1 : rc;
+}

@@ -1,0 +1,292 @@
+/* probe [NAME=VALUE...]: the handlers that the tests talk to; GET and POST do what their path says. For the
+   settings see settings.h. */
+#include "settings.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- bodies */
+
+static int text_reply(struct ss_handler *h, const char *text)
+{
+    return http_reply(h, 200, "text/plain", text, strlen(text));
+}
+
+/* The whole body, read before anything is answered. */
+static int echo(struct ss_handler *h)
+{
+    size_t size = 0, room = 1 << 16;
+    char *data = ss_alloc(h, room);
+    ssize_t n;
+    while (data && (n = ss_read(h->rfile, data + size, room - size)) > 0) {
+        size += (size_t)n;
+        if (size == room) {
+            char *more = ss_alloc(h, room * 2);
+            if (more)
+                memcpy(more, data, size);
+            data = more;
+            room *= 2;
+        }
+    }
+    if (!data)
+        return -ENOMEM;
+    return n < 0 ? (int)n : http_reply(h, 200, "application/octet-stream", data, size);
+}
+
+/* The body, given back while it comes, without Content-Length. */
+static int stream(struct ss_handler *h)
+{
+    char data[4096];
+    ssize_t n;
+    http_send_response(h, 200, NULL);
+    http_end_headers(h);
+    while ((n = ss_read(h->rfile, data, sizeof data)) > 0)
+        ss_write(h->wfile, data, (size_t)n);
+    return (int)n;
+}
+
+/* The first bytes of the body only. */
+static int half(struct ss_handler *h)
+{
+    char data[5] = "";
+    ssize_t n = ss_readexactly(h->rfile, data, 4);
+    return n < 0 ? (int)n : text_reply(h, data);
+}
+
+static int ignore(struct ss_handler *h)
+{
+    return text_reply(h, "ignored");
+}
+
+/* What ss_readline, ss_readexactly and the end of the body look like from inside. */
+static int lines(struct ss_handler *h)
+{
+    char line[64];
+    ssize_t n;
+    http_send_response(h, 200, NULL);
+    http_end_headers(h);
+    while ((n = ss_readline(h->rfile, line, sizeof line)) > 0)
+        ss_printf(h->wfile, "%zd:%s", n, line);
+    return ss_printf(h->wfile, "end:%zd", ss_readexactly(h->rfile, line, 1));
+}
+
+/* ---------------------------------------------------------------- answers of all kinds */
+
+static long argument(struct ss_handler *h)
+{
+    const char *query = strchr(http_request(h)->path, '?');
+    return query ? strtol(query + 1, NULL, 10) : 0;
+}
+
+static int reflect(struct ss_handler *h)
+{
+    const struct http_request *r = http_request(h);
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "Content-Type", "text/plain");
+    http_end_headers(h);
+    ss_printf(h->wfile, "command=%s\npath=%s\nversion=%s\nline=%s\nhost=%s\nlength=%lld\n", r->command,
+              r->path, r->request_version, r->requestline, r->host, (long long)r->content_length);
+    for (size_t i = 0; i < r->field_count; i++)
+        ss_printf(h->wfile, "[%s][%s]\n", r->fields[i].name, r->fields[i].value);
+    return 0;
+}
+
+/* "0123456789..." without Content-Length; "?N" bytes. */
+static int big(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_end_headers(h);
+    int rc = 0;
+    for (long left = argument(h); left > 0 && rc == 0; left -= 1000) {
+        char data[1000];
+        for (size_t i = 0; i < sizeof data; i++)
+            data[i] = (char)('0' + i % 10);
+        rc = ss_write(h->wfile, data, left < 1000 ? (size_t)left : sizeof data);
+    }
+    return rc;
+}
+
+static int slow(struct ss_handler *h)
+{
+    int rc = ss_sleep(h->server, (int)argument(h));
+    return rc < 0 ? rc : text_reply(h, "slept");
+}
+
+/* Half of the response, then the rest after a while. */
+static int two_halves(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "Content-Length", "10");
+    http_end_headers(h);
+    ss_write(h->wfile, "first", 5);
+    ss_flush(h->wfile);
+    int rc = ss_sleep(h->server, (int)argument(h));
+    return rc < 0 ? rc : ss_write(h->wfile, "other", 5);
+}
+
+static int fail(struct ss_handler *h)
+{
+    (void)h;
+    return -EIO;
+}
+
+static int fail_late(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "Content-Length", "100");
+    http_end_headers(h);
+    ss_write(h->wfile, "some of it", 10);
+    ss_flush(h->wfile);
+    return -EIO;
+}
+
+/* A head was made, but nothing has left: the client gets 500. */
+static int fail_begun(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "X-Of-The-First", "1");
+    http_end_headers(h);
+    ss_write(h->wfile, "some of it", 10);
+    return -EIO;
+}
+
+static int nothing(struct ss_handler *h)
+{
+    (void)h;
+    return 0;
+}
+
+static int announced(struct ss_handler *h, const char *length, const char *text)
+{
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "Content-Length", length);
+    http_end_headers(h);
+    return ss_write(h->wfile, text, strlen(text));
+}
+
+static int too_short(struct ss_handler *h)
+{
+    return announced(h, "10", "12345");
+}
+
+static int too_long(struct ss_handler *h)
+{
+    return announced(h, "5", "1234567890");
+}
+
+static int closing(struct ss_handler *h)
+{
+    http_close_connection(h);
+    return text_reply(h, "bye");
+}
+
+static int processing(struct ss_handler *h)
+{
+    http_send_response(h, 102, NULL);
+    http_end_headers(h);
+    return text_reply(h, "done");
+}
+
+/* What may not be sent is refused, and is not sent. */
+static int headers(struct ss_handler *h)
+{
+    static const char *const pairs[][2] = {
+        {"X-Cr", "a\rb"},
+        {"X-Lf", "a\nSet-Cookie: x"},
+        {"X-Crlf", "a\r\nSet-Cookie: x"},
+        {"X-Control", "a\001b"},
+        {"X-Del", "a\177"},
+        {"X\r\nSet-Cookie", "x"},
+        {"X Space", "x"},
+        {"X:", "x"},
+        {"", "x"},
+        {"Content-Length", "-1"},
+        {"Content-Length", "1 2"},
+        {"Content-Length", "x"},
+    };
+    int refused = 0;
+    http_send_response(h, 200, NULL);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        refused += http_send_header(h, pairs[i][0], pairs[i][1]) == -EINVAL;
+    refused += http_send_response(h, 200, "O\r\nK") == -EINVAL;
+    refused += http_send_response(h, 1000, NULL) == -EINVAL;
+    refused += http_send_response(h, 99, NULL) == -EINVAL;
+    http_send_header(h, "X-Good", "tab\tand \xc3\xa9");
+    http_end_headers(h);
+    return ss_printf(h->wfile, "%d of 15 refused", refused);
+}
+
+static int log_text(struct ss_handler *h)
+{
+    http_class_of(h)->log_message(h, "/\033bar \x7f\xc2\x9f\xc2\xa0"
+                                     "beans \"GET /foo\\b\"ar\007 \r\nforged");
+    return text_reply(h, "logged");
+}
+
+static int translate(struct ss_handler *h)
+{
+    const char *path = http_class_of(h)->translate_path(h, http_request(h)->path);
+    return text_reply(h, path ? ss_format(h, "name=%s", path) : "none");
+}
+
+static int date(struct ss_handler *h)
+{
+    char text[HTTP_DATE_SIZE];
+    return text_reply(h, http_format_date(argument(h), text));
+}
+
+static const struct {
+    const char *path;
+    int (*run)(struct ss_handler *h);
+} paths[] = {
+    {"/echo", echo},
+    {"/stream", stream},
+    {"/half", half},
+    {"/ignore", ignore},
+    {"/lines", lines},
+    {"/reflect", reflect},
+    {"/big", big},
+    {"/slow", slow},
+    {"/fail", fail},
+    {"/fail-late", fail_late},
+    {"/fail-begun", fail_begun},
+    {"/nothing", nothing},
+    {"/short", too_short},
+    {"/long", too_long},
+    {"/close", closing},
+    {"/processing", processing},
+    {"/headers", headers},
+    {"/log", log_text},
+    {"/halves", two_halves},
+    {"/date", date},
+};
+
+static int by_path(struct ss_handler *h)
+{
+    const char *path = http_request(h)->path;
+    size_t size = strcspn(path, "?");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        if (strlen(paths[i].path) == size && memcmp(paths[i].path, path, size) == 0)
+            return paths[i].run(h);
+    return strcmp(http_request(h)->command, "POST") == 0 ? http_send_error(h, 404, NULL, NULL)
+                                                         : http_do_GET(h);
+}
+
+/* POST that insists on a Content-Length. */
+static int need_length(struct ss_handler *h)
+{
+    return http_header(h, "Content-Length") ? echo(h) : http_send_error(h, 411, NULL, NULL);
+}
+
+static const struct http_handler_class Paths = {
+    .handler = {.base = &SimpleHTTPRequestHandler.handler},
+    .methods = HTTP_METHODS({"GET", by_path}, {"HEAD", by_path}, {"POST", by_path}, {"PUT", need_length},
+                            {"TRANSLATE", translate}, {"M-SEARCH", reflect}, {"PRI", reflect},
+                            {"get", reflect}, {"CONNECT", closing}, {"!#$%&'*+-.^_`|~09azAZ", reflect}),
+};
+
+int main(int argc, char **argv)
+{
+    return run_probe(argc, argv, &Paths);
+}

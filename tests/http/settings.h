@@ -1,0 +1,80 @@
+/* What the programs of this directory have in common: they serve HTTP on 127.0.0.1 with a port of the
+   kernel's choice, print their URL, and take their settings from the command line as NAME=VALUE:
+
+     mixin=a,b workers=N directory=DIR protocol=HTTP/1.0 max_body=BYTES
+     head_timeout=MS idle_timeout=MS request_timeout=MS shutdown_timeout=MS */
+#ifndef TESTS_HTTP_SETTINGS_H
+#define TESTS_HTTP_SETTINGS_H
+
+#include "http_server.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int serve_forever(struct ss_server *self);
+static const struct ss_class Banner = {.name = "BannerMixIn", .serve_forever = serve_forever};
+
+static int serve_forever(struct ss_server *self)
+{
+    printf("http://127.0.0.1:%u/\n", ss_address_port(&self->server_address));
+    fflush(stdout);
+    return ss_super(self, &Banner)->serve_forever(self);
+}
+
+/* "a,b" as bases between Banner and HTTPServer. */
+static void set_mixins(const struct ss_class **bases, char *names)
+{
+    for (char *name = strtok(names, ","); name; name = strtok(NULL, ","))
+        if ((*bases = ss_mixin(name)))
+            bases++;
+    *bases = &HTTPServer;
+}
+
+static struct http_handler_class handler;
+
+static void set(struct ss_server *server, const char *name, const char *value)
+{
+    int number = (int)strtol(value, NULL, 10);
+    if (strcmp(name, "head_timeout") == 0)
+        handler.head_timeout = number;
+    else if (strcmp(name, "idle_timeout") == 0)
+        handler.idle_timeout = number;
+    else if (strcmp(name, "request_timeout") == 0)
+        server->request_timeout = number;
+    else if (strcmp(name, "shutdown_timeout") == 0)
+        server->shutdown_timeout = number;
+    else if (strcmp(name, "workers") == 0)
+        server->workers = (unsigned)number;
+    else if (strcmp(name, "max_body") == 0)
+        handler.max_body = number;
+    else if (strcmp(name, "protocol") == 0)
+        handler.protocol_version = value;
+    else if (strcmp(name, "directory") == 0)
+        handler.directory = value;
+}
+
+static inline int run_probe(int argc, char **argv, const struct http_handler_class *cls)
+{
+    const struct ss_class *bases[SS_MAX_BASES + 1] = {&Banner, &EventLoopMixIn, &HTTPServer};
+    struct ss_server server;
+    handler.handler.base = &cls->handler;
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "mixin=", 6) == 0)
+            set_mixins(bases + 1, argv[i] + 6);
+    if (ss_server_init(&server, bases, "127.0.0.1:0", &handler.handler) < 0)
+        return 2;
+    for (int i = 1; i < argc; i++) {
+        char *value = strchr(argv[i], '=');
+        if (value) {
+            *value = 0;
+            set(&server, argv[i], value + 1);
+        }
+    }
+    int rc = ss_server_bind(&server);
+    if (rc == 0)
+        rc = ss_run_server(&server);
+    ss_server_close(&server);
+    return rc < 0 ? 1 : rc;
+}
+
+#endif

@@ -1,0 +1,244 @@
+"""Every command line that the documents show is run as it stands there: those of README.md, of `httpserver --help` and
+of the samples' first lines. Each runs in a network of its own (unshare), so that ports need not be free."""
+
+import glob
+import os
+import re
+import shlex
+import shutil
+import signal
+import sys
+
+import programs
+import pytest
+import wire
+
+SAMPLES = sorted(glob.glob(os.path.join(programs.ROOT, "samples", "*.c")))
+# As make was called: by another name for the same folder it would link everything again, under the other tests.
+HERE = os.path.relpath(programs.BUILD, programs.ROOT)
+FETCH = ("import sys, urllib.request as u; url = sys.argv[1].replace('localhost', '127.0.0.1')\n"
+         "sys.stdout.buffer.write(u.urlopen(url, timeout=30).read())")
+# Not every system knows the name localhost, and nc is as wise as the one it has.
+NETCAT = """import socket, sys
+for host in ("::1", "127.0.0.1") if sys.argv[1] == "localhost" else sys.argv[1:2]:
+    try:
+        s = socket.create_connection((host, int(sys.argv[2])), 30)
+        break
+    except OSError:
+        pass
+while data := s.recv(65536):
+    sys.stdout.buffer.write(data)
+"""
+# What a client needs that is shown without its server.
+SERVERS = ["build/samples/echo ThreadingTCPServer localhost:8007", "build/samples/echo ForkingUDPServer localhost:8007",
+           "build/samples/echo EventLoopUnixStreamServer unix:/tmp/echo"]
+
+
+# ---------------------------------------------------------------- what the documents say
+
+
+def blocks_of_readme(language):
+    with open(os.path.join(programs.ROOT, "README.md"), encoding="utf-8") as file:
+        return re.findall(rf"^```{language}\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
+
+
+def lines_of_readme():
+    return [line for block in blocks_of_readme("sh") for line in block.splitlines()]
+
+
+def lines_of_sample(path):
+    """What stands behind "Try:", "and:", "or:" and below; a remark is set off by two spaces."""
+    with open(path, encoding="utf-8") as file:
+        head = file.read().split("*/")[0]
+    lines = re.findall(r"^ *(?:Try: |and: |or: |(?=build/|nc ))(.*)$", head, re.MULTILINE)
+    return [re.split(r"  +", line.strip())[0] for line in lines]
+
+
+def lines_of_help():
+    result = programs.run([programs.path_of("httpserver"), "--help"])
+    return ["build/" + line for line in re.findall(r"^ +(httpserver .*?)(?:  .*)?$", result.stdout, re.MULTILINE)]
+
+
+def commands(lines):
+    lines = [re.sub(r"(^|\s)#.*", "", line).strip() for line in lines]
+    return [line for line in lines if line]
+
+
+def is_server(line):
+    return re.match(r"build/(httpserver|samples/(?!echo_client))", line)
+
+
+def where(line):
+    """What server and client have in common: the kind of socket, and a port or path."""
+    datagrams = "-u" in shlex.split(line) or "UDPServer" in line or "DatagramServer" in line
+    return datagrams, re.findall(r"unix:\S+|(?<=:)[0-9]{2,5}\b|\b[0-9]{4,5}$", line)[-1:]
+
+
+# ---------------------------------------------------------------- running it
+
+
+@pytest.fixture
+def network(started, tmp_path):
+    """network(line) starts a server in a network of its own; server.client(line) runs a client in there."""
+    for way in ["unshare", "-n"], ["unshare", "-rn"]:
+        if programs.run([*way, "ip", "link", "set", "lo", "up"]).returncode == 0:
+            break
+    else:
+        pytest.skip("unshare -n and ip are not allowed here")
+    os.symlink(programs.BUILD, tmp_path / "build")
+    os.symlink(os.path.join(programs.ROOT, "www"), tmp_path / "www")
+
+    def start(line, cwd=tmp_path):
+        here = line.replace("unix:/tmp/", f"unix:{tmp_path}/")
+        server = programs.Server([*way, "sh", "-c", f"ip link set lo up; exec {here}"], tmp_path, cwd=cwd)
+        started.append(server)
+        wire.wait_until(lambda: os.readlink(f"/proc/{server.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
+        enter = ["nsenter", "-t", server.pid, "-n", *(["-U", "--preserve-credentials"] if "-rn" in way else [])]
+        server.run = lambda *argv: programs.run([*enter, *argv], directory=tmp_path)
+        server.line = lambda client: server.run("sh", "-c", client.replace("unix:/tmp/", f"unix:{tmp_path}/"))
+        return server
+
+    return start
+
+
+def listens(server, line):
+    """True when the socket is there, in its network or in the file system."""
+    assert server.process.poll() is None, server.log
+    path = re.search(r"unix:(/\S+)", line)
+    if path:
+        path = os.path.join(server.directory, os.path.basename(path[1]))
+        with open(f"/proc/{server.pid}/net/unix", encoding="utf-8") as file:
+            return path in file.read()
+    kind, state = ("udp", "07") if "UDP" in line else ("tcp", "0A")
+    for name in kind, kind + "6":
+        with open(f"/proc/{server.pid}/net/{name}", encoding="ascii") as file:
+            if any(row.split()[3] == state for row in file.readlines()[1:]):
+                return True
+    return False
+
+
+def try_client(server, line):
+    """Runs a client's line; what it prints."""
+    words = shlex.split(line)
+    if words[0] == "nc":
+        if words[1].isupper():
+            return None  # a place to be filled in
+        result = server.run(sys.executable, "-c", NETCAT, *words[1:])
+    elif words[0] == "build/samples/echo_client":
+        result = server.line("echo hello | " + line)
+    elif words[0] == "curl":
+        result = server.line(line + " -sS --noproxy '*' -w ' %{http_code}'")
+        assert re.search(" [23][0-9][0-9]$", result.stdout), result
+    else:
+        assert words[0] == "echo", f"how is this to be tried? {line}"
+        result = server.line(line)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def try_server(network, line, clients):
+    server = network(line)
+    if "httpserver" in line:
+        server.read_banner()
+        page = server.run(sys.executable, "-c", FETCH, server.url)
+        assert ("<title>socketserver" if "-d www" in line else "Directory listing for /") in page.stdout, page.stderr
+        port = re.search(r"httpserver (?:.* )?([0-9]{2,5})(?: |$)", line)
+        assert server.address[1] == int(port[1]) if port else "-p 0" in line or server.address[1] == 8000
+    else:
+        wire.wait_until(lambda: listens(server, line))
+    for client in clients:
+        if where(client) == where(line):
+            output = try_client(server, client)
+            assert output != "", client
+    server.stop(signal.SIGINT)
+
+
+def try_all(network, lines):
+    lines = commands(lines)
+    servers = [line for line in lines if is_server(line)]
+    clients = [line for line in lines if not is_server(line)]
+    for client in clients:
+        if where(client) not in map(where, servers):
+            (needed,) = [line for line in SERVERS if where(line) == where(client)]
+            servers.append(needed)
+    assert servers
+    for line in servers:
+        try_server(network, line, clients)
+
+
+# ---------------------------------------------------------------- the tests
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=[os.path.basename(path) for path in SAMPLES])
+def test_samples(network, path):
+    """Each says in its first lines how to try it, and that is how it is done."""
+    lines = lines_of_sample(path)
+    assert lines, "nothing behind Try:"
+    try_all(network, lines)
+
+
+def test_readme(network):
+    try_all(network, [line for line in lines_of_readme() if not re.match("make |cc ", line)])
+
+
+def test_help(network):
+    lines = lines_of_help()
+    if lines:
+        try_all(network, lines)
+
+
+MAKE_LINES = [line for line in commands(lines_of_readme()) if line.startswith("make ")]
+
+
+@pytest.mark.parametrize("line", MAKE_LINES)
+def test_make_lines(line):
+    """The goals are there, and the line is understood. (To install packages is not for a test to do.)"""
+    result = programs.run([*shlex.split(line), "-n", "BUILD=" + HERE], directory=programs.ROOT, SANITIZE="",
+                          limit=4 * programs.LIMIT)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.fixture
+def built():
+    """Skips where make would build instead of only looking that all is there."""
+    if programs.SANITIZED:
+        pytest.skip("make would build without sanitizers")
+    sources = [path for name in ("framework", "handlers", "handlers/httpserver", "samples")
+               for path in glob.glob(os.path.join(programs.ROOT, name, "*.[ch]"))]
+    results = [path for name in ("*.a", "httpserver", "samples/*") for path in glob.glob(os.path.join(programs.BUILD, name))]
+    if max(map(os.path.getmtime, sources)) > max(map(os.path.getmtime, results)):
+        pytest.skip("the sources have changed since the build")
+
+
+@pytest.mark.usefixtures("built")
+def test_make_serve(network):
+    """What `make deps serve` comes to when nothing is missing: the start page, on the port that the README names."""
+    server = network(f"make serve BUILD={HERE}", cwd=programs.ROOT)
+    while "http://" not in (banner := server.readline(4 * programs.LIMIT)):
+        pass
+    url = programs.URL.search(banner)[0]
+    assert url == "http://127.0.0.1:8000/" and "make deps serve" in MAKE_LINES
+    page = server.run(sys.executable, "-c", FETCH, url).stdout
+    with open(os.path.join(programs.ROOT, "www", "index.html"), encoding="utf-8") as file:
+        assert page == file.read()
+    os.killpg(server.pid, signal.SIGINT)  # as the terminal does
+    server.wait()
+    wire.wait_until(lambda: not server.group_exists())
+
+
+@pytest.mark.usefixtures("built")
+def test_program_of_the_readme(network, tmp_path):
+    """The first thing that a reader does: installs, compiles the program shown, and tries it."""
+    (tmp_path / "echo.c").write_text(blocks_of_readme("c")[0])
+    for line in commands(lines_of_readme()):
+        line = line.replace("/tmp/ss", f"{tmp_path}/ss")
+        if line.startswith("make install "):
+            line += f" BUILD={programs.BUILD} -C {programs.ROOT}"
+        elif not line.startswith("cc "):
+            continue
+        result = programs.run(["sh", "-c", line], directory=tmp_path, limit=4 * programs.LIMIT)
+        assert result.returncode == 0, result.stderr
+    server = network("./echo")
+    wire.wait_until(lambda: listens(server, "./echo"))
+    assert try_client(server, "build/samples/echo_client localhost:8007") == "hello\n"
+    server.stop(signal.SIGINT)

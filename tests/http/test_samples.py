@@ -1,0 +1,222 @@
+"""The samples do what their first lines say."""
+
+import os
+import re
+import socket
+import subprocess
+import time
+
+import programs
+import pytest
+import wire
+
+MIXINS = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "PreforkingEventLoop", "PreforkingThreading"]
+STREAMS = [mixin + server for mixin in MIXINS for server in ("TCPServer", "UnixStreamServer")]
+DATAGRAMS = [mixin + server for mixin in MIXINS for server in ("UDPServer", "UnixDatagramServer")]
+ALL = ["daytime", "echo", "echo_client", "guestbook", "hello", "local_only"]
+
+
+def test_all_are_tested():
+    names = sorted(name[:-2] for name in os.listdir(os.path.join(programs.ROOT, "samples")) if name.endswith(".c"))
+    assert names == ALL
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_one_screen(name):
+    """Short, and the first line says what it is."""
+    with open(os.path.join(programs.ROOT, "samples", name + ".c"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    assert lines[0].startswith(f"/* {name}") and ": " in lines[0]
+    assert any("Try:" in line and f"build/samples/{name}" in line or "build/samples/" in line for line in lines[:12])
+    assert len(lines) <= 100 and max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("name, arguments", [
+    ("echo", []), ("echo", ["NoServer", "localhost:0"]), ("echo", ["TCPServer"]), ("echo_client", []),
+    ("daytime", ["localhost:0", "NoServer"]),
+])
+def test_usage(name, arguments):
+    result = programs.run([programs.path_of("samples/" + name), *arguments])
+    assert result.returncode == 2 and "usage:" in result.stderr and result.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["daytime", "guestbook", "hello", "local_only"])
+def test_address_in_use(name, tmp_path):
+    with programs.listener() as busy:
+        result = programs.run([programs.path_of("samples/" + name), f"127.0.0.1:{busy.getsockname()[1]}"], directory=tmp_path)
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1
+
+
+def echo_client(address, text, *options):
+    result = subprocess.run([programs.path_of("samples/echo_client"), *options, address], input=text, capture_output=True,
+                            text=True, check=False, timeout=programs.LIMIT)
+    assert (result.returncode, result.stderr) == (0, "")
+    return result.stdout
+
+
+# ---------------------------------------------------------------- echo
+
+
+def inherited(kind, path):
+    """A socket for fd:N that is bound already, and its address as text."""
+    family = socket.AF_UNIX if path else socket.AF_INET
+    server = socket.socket(family, kind)
+    server.bind(path or ("127.0.0.1", 0))
+    if kind == socket.SOCK_STREAM:
+        server.listen(128)
+    return server, f"unix:{path}" if path else "%s:%d" % server.getsockname()
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_echo_streams(started, tmp_path, name):
+    listening, address = inherited(socket.SOCK_STREAM, str(tmp_path / "echo") if "Unix" in name else "")
+    with listening:
+        fd = listening.fileno()
+        started.append(programs.Server([programs.path_of("samples/echo"), name, f"fd:{fd}"], tmp_path, fds=[fd]))
+    text = "".join(f"line {i} {'x' * (i % 700)}\n" for i in range(300))
+    assert echo_client(address, text) == text
+    assert echo_client(address, "") == ""
+    assert echo_client(address, "no newline") == "no newline"
+
+
+@pytest.mark.parametrize("name", DATAGRAMS)
+def test_echo_datagrams(started, tmp_path, name):
+    bound, address = inherited(socket.SOCK_DGRAM, str(tmp_path / "echo") if "Unix" in name else "")
+    with bound:
+        fd = bound.fileno()
+        started.append(programs.Server([programs.path_of("samples/echo"), name, f"fd:{fd}"], tmp_path, fds=[fd]))
+    text = "".join(f"line {i} {'x' * (i % 700)}\n" for i in range(100))
+    assert echo_client(address, text, "-u") == text
+
+
+@pytest.mark.parametrize("name", ["EventLoopUnixStreamServer", "ForkingUnixDatagramServer"])
+def test_echo_path(started, tmp_path, name):
+    """As the sample says: unix:/path; the file appears, and goes with the server."""
+    path = tmp_path / "echo"
+    server = programs.Server([programs.path_of("samples/echo"), name, f"unix:{path}"], tmp_path)
+    started.append(server)
+    options = ["-u"] if "Datagram" in name else []
+
+    def answers():
+        result = subprocess.run([programs.path_of("samples/echo_client"), *options, f"unix:{path}"], input="hello\n", check=False,
+                                capture_output=True, text=True, timeout=programs.LIMIT)
+        return result.returncode == 0 and result.stdout == "hello\n"
+
+    wire.wait_until(answers)
+    server.stop()
+    assert not path.exists()
+
+
+def test_echo_client_without_server(tmp_path):
+    for address in f"unix:{tmp_path}/nowhere", "127.0.0.1:1", "no address", "name.invalid:1":
+        result = programs.run([programs.path_of("samples/echo_client"), address])
+        assert result.returncode == 1 and address in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+# ---------------------------------------------------------------- daytime, local_only
+
+DAYTIME = r"[A-Z][a-z]+day, [0-3]\d [A-Z][a-z]+ \d{4} [0-2]\d:[0-5]\d:[0-6]\d \S+\r\n"
+
+
+def test_daytime(sample):
+    server = sample("daytime", "{address}")
+    with server.client() as client:
+        text = client.rest().decode()
+    assert re.fullmatch(DAYTIME, text)
+    assert time.strftime("%Y") in text or time.strftime("%m-%d") in ("01-01", "12-31")
+
+
+def test_daytime_datagrams(started, tmp_path):
+    bound, _ = inherited(socket.SOCK_DGRAM, "")
+    with bound, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        server = programs.Server([programs.path_of("samples/daytime"), f"fd:{bound.fileno()}", "EventLoopUDPServer"], tmp_path,
+                                 fds=[bound.fileno()])
+        started.append(server)
+        client.connect(bound.getsockname())
+        client.settimeout(programs.LIMIT)
+        for question in b"", b"?":
+            client.send(question)
+            assert re.fullmatch(DAYTIME, client.recv(100).decode())
+
+
+def test_local_only(sample):
+    server = sample("local_only", "{address}")
+    with server.client() as client:
+        assert client.rest().startswith(b"Hello, 127.0.0.1:")
+
+
+def test_local_only_turns_others_away(sample):
+    """From an address of this machine that is not a loopback one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("no other address here")
+        own = probe.getsockname()[0]
+    if own.startswith("127."):
+        pytest.skip("no other address here")
+    server = sample("local_only", "{address}", host="0.0.0.0")
+    with wire.Client((own, server.address[1])) as client:
+        assert client.rest() == b""
+    with wire.Client(("127.0.0.1", server.address[1])) as client:
+        assert client.rest().startswith(b"Hello, 127.0.0.1:")
+
+
+def test_local_only_dual_stack(sample):
+    server = sample("local_only", "{address}", host="::1")
+    with server.client() as client:
+        assert client.rest().startswith(b"Hello, [::1]:")
+
+
+# ---------------------------------------------------------------- hello, guestbook
+
+
+def test_hello(sample):
+    server = sample("hello", "{address}")
+    with server.client() as client:
+        response = client.ask(path="/world?x")
+        assert response.text == "Hello, you asked for /world?x\n"
+        assert response.get("Content-Type") == "text/plain; charset=utf-8"
+        assert client.ask("POST", "/", b"x").status == 405
+        assert client.ask("HEAD", "/world?x").get("Content-Length") == str(len(response.body))
+
+
+@pytest.fixture
+def guestbook(sample, tmp_path):
+    (tmp_path / "www").symlink_to(os.path.join(programs.ROOT, "www"))
+    return sample("guestbook", "{address}", tmp_path / "entries")
+
+
+def sign(client, message):
+    return client.ask("POST", "/", message, content_type="application/x-www-form-urlencoded")
+
+
+def test_guestbook(guestbook):
+    with guestbook.client() as client:
+        assert "<li>" not in client.ask().text
+        for body in (b"message=Hello", b"message=a+b%26c+%3Cb%3E%0Aforged", [b"mess", b"age=in+chunks"]):
+            response = sign(client, body)
+            assert response.status == 303 and response.get("Location") == "/"
+        page = client.ask()
+        entries = [entry.strip() for entry in re.findall(r"<li>([^<]*)", page.text)]
+        assert entries == ["Hello", "a b&amp;c &lt;b&gt;", "in chunks"]
+        assert page.get("Content-Type") == "text/html; charset=utf-8"
+        assert client.ask(path="/style.css").get("Content-Type") == "text/css; charset=utf-8"
+        assert client.ask(path="/index.html").status == 200
+        assert client.ask(path="/../guestbook.c").status == 404
+
+
+@pytest.mark.parametrize("body, status", [
+    (b"", 400), (b"other=x", 400), (b"message", 400), (b"message=%zz", 400), (b"message=%00", 400),
+    (b"message=" + b"x" * 992, 303), (b"message=" + b"x" * 993, 413), (b"x" * 100000, 413),
+])
+def test_guestbook_limits(guestbook, body, status):
+    with guestbook.client() as client:
+        assert sign(client, body).status == status
+    assert guestbook.ask().text.count("<li>") == (status == 303)
+
+
+def test_guestbook_curl(guestbook):
+    url = "http://%s:%d/" % guestbook.address
+    result = programs.run(["curl", "--noproxy", "*", "-sS", "-L", "-d", "message=Hello", url])
+    assert "<li>Hello" in result.stdout

@@ -1,0 +1,224 @@
+"""Starts the programs under test, and looks at how they end."""
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import wire
+
+TESTS = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(TESTS)
+BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(ROOT, "build"))
+SANITIZED = bool(os.environ.get("SANITIZE"))
+LIMIT = 30 * (3 if SANITIZED else 1)  # seconds for what takes none
+
+REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|runtime error:|WARNING: ThreadSanitizer|Sanitizer:DEADLYSIGNAL|"
+                    r"Assertion .* failed|stack smashing|double free|corrupted")
+URL = re.compile(r"http://(?:\[([0-9a-fA-F:.%a-z]+)\]|([^/:\s]+)):([0-9]+)/")
+
+
+class Program:
+    """A running program in a process group of its own, which must be empty when the program has ended."""
+
+    def __init__(self, argv, directory, fds=(), cwd=None, **environment):
+        self.argv = [str(a) for a in argv]
+        self.output = b""
+        self.errors = os.path.join(directory, f"stderr-{os.path.basename(self.argv[0])}-{time.monotonic_ns()}")
+        # should the tests be killed, the program is
+        killer = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        with open(self.errors, "wb") as errors:
+            self.process = subprocess.Popen(killer + self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                            stderr=errors, cwd=cwd or directory, pass_fds=fds, process_group=0,
+                                            env={**os.environ, **environment})
+        self.pid = self.process.pid
+        self.ended = False
+
+    # ------------------------------------------------------------ what it says
+
+    def readline(self, limit=LIMIT):
+        """The next line on its stdout."""
+        deadline = time.monotonic() + limit
+        while b"\n" not in self.output:
+            ready = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))[0]
+            data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            if not data:
+                raise AssertionError(f"{self.argv} printed {self.output!r} and no line; stderr: {self.log}")
+            self.output += data
+        line, _, self.output = self.output.partition(b"\n")
+        return line.decode()
+
+    @property
+    def log(self):
+        with open(self.errors, encoding="utf-8", errors="backslashreplace") as file:
+            return file.read()
+
+    def wait_for_log(self, pattern):
+        return wire.wait_until(lambda: re.search(pattern, self.log, re.MULTILINE))
+
+    # ------------------------------------------------------------ how it ends
+
+    def send_signal(self, number):
+        if os.environ.get("SANITIZE") != "thread":
+            self.process.send_signal(number)
+            return
+        # TSan hands a signal on when the thread or coroutine that it hit waits; if that ends before, the signal is lost.
+        wire.wait_until(lambda: self.process.poll() is not None or self.waits())
+        before = self.waits()
+        self.process.send_signal(number)
+        wire.wait_until(lambda: self.process.poll() is not None or self.waits() not in (None, before))
+
+    def wait(self, limit=LIMIT):
+        """Waits for the end; returns the exit status."""
+        try:
+            status = self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"{self.argv} has not ended within {limit} s; stderr: {self.log}") from None
+        self.ended = True
+        return status
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it as a user does who has seen that it runs, and checks that it went well."""
+        if not self.ended:
+            wire.wait_until(lambda: self.catches(number) or self.process.poll() is not None)
+            self.send_signal(number)
+        self.check(self.wait())
+
+    def check(self, status, expected=0):
+        log = self.log
+        left = self.group_exists()
+        self.kill()
+        assert not REPORT.search(log), log
+        assert status == expected, f"{self.argv} ended with {status}; stderr: {log}"
+        assert not left, f"{self.argv} has left processes behind; stderr: {log}"
+
+    def catches(self, number):
+        """True once the program has a handler for this signal."""
+        try:
+            with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
+                return int(re.search(r"^SigCgt:\s*(\w+)", file.read(), re.MULTILINE)[1], 16) >> (number - 1) & 1
+        except (OSError, TypeError):
+            return False
+
+    def waits(self):
+        """How often the main thread has waited by now; None while it does not."""
+        try:
+            with open(f"/proc/{self.pid}/status", encoding="utf-8", errors="replace") as file:
+                status = dict(line.split(":", 1) for line in file)
+            with open(f"/proc/{self.pid}/wchan", encoding="ascii") as file:
+                channel = file.read()
+        except OSError:
+            return None
+        asleep = status["State"].split()[0] == "S" and ("poll" in channel or channel in ("", "0"))
+        return int(status["voluntary_ctxt_switches"]) if asleep else None
+
+    def children(self):
+        with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
+            return {int(pid) for pid in file.read().split()}
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """What is sent to it meanwhile, it finds all at once."""
+        os.killpg(self.pid, signal.SIGSTOP)
+        wire.wait_until(lambda: all(state_of(pid) == "T" for pid in {self.pid, *self.children()}))
+        try:
+            yield
+        finally:
+            os.killpg(self.pid, signal.SIGCONT)
+
+    def group_exists(self):
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def kill(self):
+        if self.group_exists():
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Server(Program):
+    """A server that has printed a URL, or was given a socket that listens already."""
+
+    def __init__(self, argv, directory, address=None, **more):
+        super().__init__(argv, directory, **more)
+        self.directory = directory
+        self.address = address
+        self.clients = []
+
+    def read_banner(self):
+        self.banner = self.readline()
+        url = URL.search(self.banner)
+        assert url, f"no URL in {self.banner!r}"
+        self.url, self.address = url[0], (url[1] or url[2], int(url[3]))
+        return self
+
+    def client(self, **options):
+        """A new connection (wire.Client), closed at the end of the test."""
+        client = wire.Client(self.address, **options)
+        self.clients.append(client)
+        return client
+
+    def ask(self, method="GET", path="/", body=None, **fields):
+        """One request on a connection of its own."""
+        with wire.Client(self.address) as client:
+            return client.ask(method, path, body, **fields)
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def finish(self):
+        """For the end of a test: clients that are still there must not keep the server."""
+        try:
+            if not self.ended:
+                self.stop()
+        finally:
+            self.kill()
+            for client in self.clients:
+                client.close()
+
+
+def state_of(pid):
+    """The letter that ps shows; X when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
+def path_of(name):
+    path = os.path.join(BUILD, name)
+    assert os.access(path, os.X_OK), f"{path} is missing: make build-tests"
+    return path
+
+
+def run(argv, limit=LIMIT, directory=None, text=True, **environment):
+    """Runs a program to its end: CompletedProcess. A sanitizer's report fails the test."""
+    result = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, capture_output=True, text=text, check=False,
+                            timeout=limit, cwd=directory, env={**os.environ, **environment})
+    errors = result.stderr if text else result.stderr.decode("latin-1")
+    assert not REPORT.search(errors), errors
+    return result
+
+
+def listener(host="127.0.0.1"):
+    """A socket that listens on a port of the kernel's choice, for fd:N."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.bind((host, 0))
+    listening.listen(128)
+    return listening
+
+
+def as_settings(options):
+    """Options of httpserver as settings of the probe: mixin=..., workers=..."""
+    return [f"{name[2:]}={value}" for name, value in zip(options[::2], options[1::2])]
