@@ -1,0 +1,108 @@
+"""The machine under the benchmark: a network of its own, processors, and the CPU time of a tree of processes."""
+
+import ctypes
+import fcntl
+import os
+import platform
+import socket
+import struct
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+CONGESTION = "/proc/sys/net/ipv4/tcp_congestion_control"
+SETTINGS = {  # of the network namespace
+    CONGESTION: "reno",
+    "/proc/sys/net/core/somaxconn": "4096",
+    "/proc/sys/net/ipv4/ip_local_port_range": "20000 65000",
+    "/proc/sys/net/ipv4/tcp_max_tw_buckets": "2000",  # else each round finds more closed connections than the last
+}
+PORTS = range(10000, 20000)  # for servers: no outgoing connection takes them
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def write(path, text):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def read(path):
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read().strip()
+
+
+def enter_own_network():
+    """Move this process into a network namespace in which nobody else's traffic, ports and settings count.
+
+    Congestion control is reno there: bbr, some machines' default, paces, and on the loopback interface its timers
+    would be most of what is measured. Works for users too, where they may have a user namespace. Return why not, or
+    None."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    uid, gid = os.getuid(), os.getgid()
+    try:
+        if libc.unshare(CLONE_NEWNET) < 0:
+            if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0:
+                return os.strerror(ctypes.get_errno())
+            write("/proc/self/setgroups", "deny")
+            write("/proc/self/uid_map", f"{uid} {uid} 1")
+            write("/proc/self/gid_map", f"{gid} {gid} 1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
+        for path, value in SETTINGS.items():
+            if os.path.exists(path):
+                write(path, value)
+    except OSError as error:
+        return str(error)
+    return None
+
+
+def free_port(kind):
+    """A port of the loopback interface that nobody uses."""
+    for port in PORTS:
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise OSError("no free port")
+
+
+def describe():
+    """What a reader of the figures wants to know."""
+    model = [line.partition(":")[2].strip() for line in read("/proc/cpuinfo").splitlines() if "model name" in line]
+    return {
+        "processor": model[0] if model else platform.machine(),
+        "processors": os.cpu_count(),
+        "kernel": platform.release(),
+        "congestion_control": read(CONGESTION),
+    }
+
+
+def processes():
+    """{pid: (parent, session, CPU seconds with those of the children it has waited for)} of all processes."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            fields = read(f"/proc/{name}/stat").rpartition(")")[2].split()
+        except OSError:
+            continue
+        found[int(name)] = int(fields[1]), int(fields[3]), sum(map(int, fields[11:15])) / TICKS
+    return found
+
+
+def tree(root):
+    """{pid: CPU seconds} of the session that this process leads, and of the descendants of its members."""
+    every = processes()
+    members = {pid for pid, (_, session, _) in every.items() if session == root}
+    while more := {pid for pid, (parent, _, _) in every.items() if parent in members} - members:
+        members |= more
+    return {pid: every[pid][2] for pid in members}
+
+
+def busy(cpu):
+    """Seconds that this processor has worked, for anybody, stolen time included."""
+    for line in read("/proc/stat").splitlines():
+        if line.startswith(f"cpu{cpu} "):
+            user, nice, system, _, _, irq, softirq, steal = map(int, line.split()[1:9])
+            return (user + nice + system + irq + softirq + steal) / TICKS
+    return 0.0

@@ -1,0 +1,137 @@
+"""The servers that the benchmark compares: how each is started, and stopped."""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import machine
+
+NGINX = """# nginx tuned for static files
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+error_log stderr error;
+pid {home}/nginx.pid;
+events {{ worker_connections 10000; multi_accept on; accept_mutex off; }}
+http {{
+    access_log {log};
+    types {{ text/plain txt; }}
+    sendfile {sendfile};
+    tcp_nopush on;
+    tcp_nodelay on;
+    keepalive_timeout 300s;
+    keepalive_requests 1000000000;
+    open_file_cache max=1000 inactive=300s;
+    open_file_cache_valid 60s;
+    open_file_cache_min_uses 1;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    server {{ listen 127.0.0.1:{port} backlog=4096{listen}; root {root}; }}
+}}
+"""
+
+
+class Failure(Exception):
+    """A server or a load generator that did not do its work."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """A name for the reader and a command. In the command, {build} {root} {port} {home} stand for the directory of
+    programs, the one that is served, the port, and a directory of the server's own; what it prints goes to
+    {home}/log. `files` are written into {home} first, filled in likewise."""
+
+    name: str
+    command: str
+    ours: bool = False
+    datagram: bool = False
+    files: dict = dataclasses.field(default_factory=dict)
+
+    def program(self, build):
+        return self.command.split()[0].format(build=build)
+
+    def missing(self, build):
+        return shutil.which(self.program(build)) is None
+
+
+def nginx(name="nginx", log="off", sendfile="on", listen=""):
+    text = NGINX.replace("{log}", log).replace("{sendfile}", sendfile).replace("{listen}", listen)
+    return Server(name, "nginx -e stderr -c {home}/nginx.conf", files={"nginx.conf": text})
+
+
+class Running:
+    """A server that runs, as the leader of a session of its own, on one processor."""
+
+    def __init__(self, server, build, root, cpu):
+        self.server, self.cpu = server, cpu
+        self.home = tempfile.mkdtemp(prefix="bench-")
+        os.chmod(self.home, 0o1777)  # nginx becomes another user
+        kind = socket.SOCK_DGRAM if server.datagram else socket.SOCK_STREAM
+        self.port = machine.free_port(kind)
+        values = {"build": build, "root": root, "port": self.port, "home": self.home}
+        for name, text in server.files.items():
+            with open(os.path.join(self.home, name), "w", encoding="utf-8") as file:
+                file.write(text.format(**values))
+        with open(os.path.join(self.home, "log"), "wb") as log:
+            self.process = subprocess.Popen(
+                server.command.format(**values).split(), cwd=self.home, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+        try:
+            self.wait_until_it_answers(kind)
+        except BaseException:
+            self.stop()
+            raise
+
+    def wait_until_it_answers(self, kind):
+        end = time.monotonic() + 30
+        while time.monotonic() < end and self.process.poll() is None:
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.settimeout(0.1)
+                with contextlib.suppress(OSError):
+                    probe.connect(("127.0.0.1", self.port))
+                    if kind == socket.SOCK_STREAM:
+                        return
+                    probe.send(b"ping")
+                    if probe.recv(16) == b"ping":
+                        return
+            time.sleep(0.01)
+        raise Failure(f"{self.server.name} does not answer: {self.said()}")
+
+    def said(self):
+        with open(os.path.join(self.home, "log"), encoding="utf-8", errors="replace") as log:
+            return log.read(2000).strip() or "it says nothing"
+
+    def cpu_seconds(self):
+        if self.process.poll() is not None:
+            raise Failure(f"{self.server.name} has ended with {self.process.returncode}: {self.said()}")
+        return sum(machine.tree(self.process.pid).values())
+
+    def stop(self, patience=5.0):
+        """End the server and what it has started, and nothing else."""
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in machine.tree(self.process.pid):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal_number)
+            end = time.monotonic() + patience
+            while machine.tree(self.process.pid) and time.monotonic() < end:
+                self.process.poll()
+                time.sleep(0.01)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def load(command, cpu, limit):
+    """Run a load generator on a processor; what it reports, parsed by the caller."""
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False,
+                         preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+    if ran.returncode != 0:
+        raise Failure(f"{' '.join(command)}: {ran.stderr.strip()}")
+    return ran.stdout
