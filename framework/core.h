@@ -33,11 +33,11 @@ struct ss_core {
     atomic_uint active;                     /* requests that go on elsewhere */
     atomic_bool waiting;                    /* somebody waits for `active` to sink */
     int wake[2];                            /* tells that one */
-    unsigned forks;    /* how often this process is removed from the one that made the server */
-    char *packet;      /* a datagram is received here first */
-    pthread_t taker;   /* the thread that takes requests */
-    pid_t owner;       /* the process that bound the socket */
-    dev_t unix_device; /* the socket's file, to remove no other one */
+    unsigned forks;             /* how often this process is removed from the one that made the server */
+    struct ss_datagram *packet; /* a datagram is received here first */
+    pthread_t taker;            /* the thread that takes requests */
+    pid_t owner;                /* the process that bound the socket */
+    dev_t unix_device;          /* the socket's file, to remove no other one */
     ino_t unix_inode;
     uint64_t canceled_at; /* when children were first seen to go on all the same */
     bool clone;           /* another thread's copy: owns little */

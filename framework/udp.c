@@ -41,64 +41,90 @@ static int server_activate(struct ss_server *self)
 
 /* ---------------------------------------------------------------- receiving */
 
-static void set_local_address(struct ss_datagram *datagram, const struct ss_server *self,
-                              struct msghdr *message)
+static void take_local_address(struct ss_address *local, struct msghdr *message)
 {
-    datagram->local_address = self->server_address;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof info);
-            datagram->local_address.u.in.sin_addr =
-                info.ipi_spec_dst; /* ours, also when asked by broadcast */
+            local->u.in.sin_addr = info.ipi_spec_dst; /* ours, also when asked by broadcast */
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
             struct in6_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof info);
             if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
-                datagram->local_address.u.in6.sin6_addr = info.ipi6_addr;
+                local->u.in6.sin6_addr = info.ipi6_addr;
         }
     }
 }
 
-static struct ss_datagram *datagram_new(const char *data, size_t size)
+/* Where datagrams are received first: how large the next one is, nobody knows. */
+static struct ss_datagram *scratch_of(const struct ss_server *self)
 {
-    struct ss_datagram *datagram = malloc(sizeof *datagram + size); /* calloc knows no cache */
+    struct ss_core *core = self->core;
+    if (!core->packet && (core->packet = malloc(sizeof *core->packet + self->max_packet_size))) {
+        memset(core->packet, 0, sizeof *core->packet);
+        core->packet->data = (char *)(core->packet + 1);
+        core->packet->local_address = self->server_address;
+    }
+    return core->packet;
+}
+
+static struct ss_datagram *datagram_copy(const struct ss_datagram *scratch)
+{
+    struct ss_datagram *datagram = malloc(sizeof *datagram + scratch->size); /* calloc knows no cache */
     if (datagram) {
-        memset(datagram, 0, sizeof *datagram);
-        datagram->size = size;
+        memcpy(datagram, scratch, sizeof *scratch + scratch->size);
         datagram->data = (char *)(datagram + 1);
-        memcpy(datagram->data, data, size);
     }
     return datagram;
 }
 
-static int get_request(struct ss_server *self, struct ss_request *request)
+/* Receives with the address that was asked. Returns the datagram's size, which may be more than there was
+   room for, or -errno. */
+static ssize_t receive_asked(const struct ss_server *self, struct ss_datagram *to)
 {
-    struct ss_core *core = self->core;
-    if (!core->packet && !(core->packet = malloc(self->max_packet_size + 1)))
-        return -ENOMEM;
-    struct ss_address client;
     union control control;
-    struct iovec data = {core->packet, self->max_packet_size};
-    struct msghdr message = {.msg_name = &client.u,
-                             .msg_namelen = sizeof client.u,
+    struct iovec data = {to->data, self->max_packet_size};
+    struct msghdr message = {.msg_name = &to->client_address.u,
+                             .msg_namelen = sizeof to->client_address.u,
                              .msg_iov = &data,
                              .msg_iovlen = 1,
                              .msg_control = &control,
                              .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(self->socket, &message, MSG_DONTWAIT);
+    ssize_t n = recvmsg(self->socket, &message, MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0)
         return -errno;
-    struct ss_datagram *datagram = datagram_new(core->packet, (size_t)n);
-    if (!datagram)
+    to->client_address.length = message.msg_namelen;
+    to->local_address = self->server_address;
+    take_local_address(&to->local_address, &message);
+    return n;
+}
+
+/* The same on a socket that has but one address, for less of the kernel's time. */
+static ssize_t receive_plain(const struct ss_server *self, struct ss_datagram *to)
+{
+    struct ss_address *client = &to->client_address;
+    client->length = sizeof client->u;
+    ssize_t n = recvfrom(self->socket, to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC,
+                         &client->u.any, &client->length);
+    return n < 0 ? -errno : n;
+}
+
+static int get_request(struct ss_server *self, struct ss_request *request)
+{
+    struct ss_datagram *to = scratch_of(self);
+    if (!to)
         return -ENOMEM;
-    client.length = message.msg_namelen > sizeof(sa_family_t) ? message.msg_namelen : 0;
-    datagram->client_address = client;
-    datagram->truncated = (message.msg_flags & MSG_TRUNC) != 0;
-    set_local_address(datagram, self, &message);
-    request->datagram = datagram;
+    ssize_t n = is_wildcard(&self->server_address) ? receive_asked(self, to) : receive_plain(self, to);
+    if (n < 0)
+        return (int)n;
+    to->truncated = (size_t)n > self->max_packet_size;
+    to->size = to->truncated ? self->max_packet_size : (size_t)n;
+    if (to->client_address.length <= sizeof(sa_family_t)) /* a Unix client without a name */
+        to->client_address.length = 0;
+    request->datagram = datagram_copy(to);
     request->fd = self->socket;
-    return 0;
+    return request->datagram ? 0 : -ENOMEM;
 }
 
 /* ---------------------------------------------------------------- replying */
@@ -133,21 +159,27 @@ static int wait_for_room(struct ss_stream *s, bool is_unix, int *waited)
     return ss_sleep(s->server, pause);
 }
 
-int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram)
+static ssize_t send_from(const struct ss_stream *s, struct ss_datagram *datagram)
 {
+    enum { FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT };
+    struct ss_address *client = &datagram->client_address;
+    if (!is_wildcard(&s->server->server_address))
+        return sendto(s->fd, s->wbuf, s->wend, FLAGS, &client->u.any, client->length);
     union control control = {0};
     struct iovec data = {s->wbuf, s->wend};
-    struct msghdr message = {.msg_name = &datagram->client_address.u,
-                             .msg_namelen = datagram->client_address.length,
-                             .msg_iov = &data,
-                             .msg_iovlen = 1};
+    struct msghdr message = {
+        .msg_name = &client->u, .msg_namelen = client->length, .msg_iov = &data, .msg_iovlen = 1};
+    set_source(&message, &control, &datagram->local_address, client);
+    return sendmsg(s->fd, &message, FLAGS);
+}
+
+int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram)
+{
     bool is_unix = datagram->local_address.u.any.sa_family == AF_UNIX;
     int waited = 0, rc = 0;
     if (!datagram->client_address.length)
         return 0; /* it did not want a reply: it has no name to send it to */
-    if (!is_unix && is_wildcard(&s->server->server_address))
-        set_source(&message, &control, &datagram->local_address, &datagram->client_address);
-    while (rc == 0 && sendmsg(s->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+    while (rc == 0 && send_from(s, datagram) < 0) {
         if (errno == ECONNREFUSED || errno == ENOENT)
             return 0; /* a client that has gone */
         if (errno != EINTR)
