@@ -61,6 +61,20 @@ def test_kept_alive_get(traced, root, size):
     assert count == {"recv": COUNT, "stat": COUNT, "send": COUNT}
 
 
+@pytest.mark.parametrize("size, corks", [(100 * 1024, 0), (4 << 20, 2)])
+def test_large_files_leave_corked(traced, root, size, corks):
+    """Sent in pieces, a file of megabytes fills its segments only if the socket is told to wait; small ones gain nothing."""
+    with open(root / "file", "wb") as file:
+        file.truncate(size)
+    server = traced()
+    with server.client() as client:
+        for _ in range(WARM):
+            assert len(client.ask(path="/file").body) == size
+    calls = traced.calls(server)
+    first = calls.index("sendfile")
+    assert calls[first - 1:].count("setsockopt") == WARM * corks
+
+
 def test_one_request_per_connection(traced, root):
     """accept, recv, send, and what it takes to say good-bye: at most five, and the stat."""
     (root / "file").write_bytes(b"x")
