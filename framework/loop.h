@@ -23,14 +23,21 @@ struct waiter {
 struct known {
     struct waiter *waiters;
     struct request *parked;
-    void (*call)(void *);
-    void *argument;
     uint32_t tag;    /* of the registration that is in force: events of earlier ones are old news */
     short ready;     /* told, and nobody has used it yet */
     short lasting;   /* events that are never used up */
     bool registered; /* with the poller */
     bool own;        /* stays registered until loop_forget; others only while waited for */
+    bool watched;    /* there is a struct watch for it */
 };
+
+/* The loop's own descriptors have something called; the table has a line for each connection, and no room. */
+struct watch {
+    int fd;
+    void (*ready)(void *);
+    void *argument;
+};
+enum { MAX_WATCHES = 2 }; /* the drain, and offloaded calls that have returned */
 
 struct task {
     struct entry entry;
@@ -61,6 +68,8 @@ struct loop {
     struct offload *offload;
     struct loop *before;
     stack_t signal_stack;
+    struct watch watches[MAX_WATCHES];
+    int watch_count;
 };
 
 /* The loop of the calling thread, NULL: none. */

@@ -1,6 +1,7 @@
 /* What an event loop waits for: a table of descriptors, each registered with the poller once, and the
    tasks and parked requests that wait for them. */
 #include "loop.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,15 @@ static void unpark(struct loop *loop, struct known *known)
     loop_queue(loop, &request->entry);
 }
 
+static void call_watch(struct loop *loop, const struct known *known, const struct poller_event *event)
+{
+    for (int i = 0; i < loop->watch_count; i++)
+        if (loop->watches[i].fd == event->fd)
+            loop->watches[i].ready(loop->watches[i].argument);
+    if (!(known->lasting & POLLIN))
+        (void)poller_want(loop->poller, event->fd, POLLIN, event->tag);
+}
+
 static void deliver(struct loop *loop, const struct poller_event *event)
 {
     struct known *known = &loop->fds[event->fd];
@@ -84,11 +94,8 @@ static void deliver(struct loop *loop, const struct poller_event *event)
         left &= ~POLLIN;
     }
     known->ready |= left | (event->events & known->lasting);
-    if (known->call) {
-        known->call(known->argument);
-        if (!(known->lasting & POLLIN))
-            (void)poller_want(loop->poller, event->fd, POLLIN, event->tag);
-    }
+    if (known->watched)
+        call_watch(loop, known, event);
 }
 
 static void close_parked(struct loop *loop, struct known *known)
@@ -273,7 +280,10 @@ int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), v
         return rc;
     known->own = true;
     known->lasting = lasting ? LASTING | POLLIN : LASTING;
-    known->call = ready;
-    known->argument = argument;
+    if (ready) {
+        assert(loop->watch_count < MAX_WATCHES);
+        loop->watches[loop->watch_count++] = (struct watch){fd, ready, argument};
+        known->watched = true;
+    }
     return poller_want(loop->poller, fd, POLLIN, known->tag);
 }
