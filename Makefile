@@ -38,7 +38,7 @@ PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp)
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ pkgconf \
                   valgrind strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev
-PACKAGES_bench := nginx-light libuv1-dev python3 iproute2 procps
+PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 iproute2 procps
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
 

@@ -23,7 +23,7 @@ http {{
     access_log {log};
     types {{ text/plain txt; }}
     sendfile {sendfile};
-    tcp_nopush on;
+    tcp_nopush {nopush};
     tcp_nodelay on;
     keepalive_timeout 300s;
     keepalive_requests 1000000000;
@@ -37,6 +37,33 @@ http {{
     scgi_temp_path {home}/scgi;
     server {{ listen 127.0.0.1:{port} backlog=4096{listen}; root {root}; }}
 }}
+"""
+
+LIGHTTPD = """# lighttpd tuned for static files
+server.document-root = "{root}"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.max-fds = 20000
+server.max-connections = 10000
+server.max-keep-alive-requests = 1000000000
+server.max-keep-alive-idle = 300
+server.stat-cache-engine = "simple"
+mimetype.assign = ( ".txt" => "text/plain" )
+"""
+
+H2O = """# h2o tuned for static files
+listen:
+  host: 127.0.0.1
+  port: {port}
+num-threads: 1
+max-connections: 10000
+http1-request-timeout: 300
+file.send-compressed: OFF
+hosts:
+  default:
+    paths:
+      /:
+        file.dir: {root}
 """
 
 
@@ -63,9 +90,19 @@ class Server:
         return shutil.which(self.program(build)) is None
 
 
-def nginx(name="nginx", log="off", sendfile="on", listen=""):
-    text = NGINX.replace("{log}", log).replace("{sendfile}", sendfile).replace("{listen}", listen)
+def nginx(name="nginx", log="off", sendfile="on", nopush="on", listen=""):
+    text = NGINX
+    for key, value in {"log": log, "sendfile": sendfile, "nopush": nopush, "listen": listen}.items():
+        text = text.replace("{" + key + "}", value)
     return Server(name, "nginx -e stderr -c {home}/nginx.conf", files={"nginx.conf": text})
+
+
+def lighttpd():
+    return Server("lighttpd", "lighttpd -D -f {home}/lighttpd.conf", files={"lighttpd.conf": LIGHTTPD})
+
+
+def h2o():
+    return Server("h2o", "h2o -m worker -c {home}/h2o.conf", files={"h2o.conf": H2O})
 
 
 class Running:
