@@ -1,9 +1,46 @@
-/* SimpleHTTPRequestHandler's list_directory; see http_server.h. */
+/* SimpleHTTPRequestHandler's list_directory; see http_server.h. Its parts:
+
+     listing.c         which form, and the loop over the entries
+     listing_names.c   the names in order
+     listing_html.c    a page for people
+     listing_json.c    the same for programs */
 #ifndef HTTP_LISTING_H
 #define HTTP_LISTING_H
 
-struct ss_handler;
+#include "socketserver.h"
+#include <sys/stat.h>
 
 int http_list_directory(struct ss_handler *h, int fd, const char *name);
+
+struct http_entry {
+    const char *name;
+    const struct stat *status; /* the entry's own, not that of what a link points to; NULL: not known */
+};
+
+/* A form of the listing. `name` is that of the directory, as translate_path has it. Each returns 0 or -errno.
+ */
+struct http_listing {
+    const char *type;
+    int (*send_headers)(struct ss_handler *h); /* NULL: no more than all forms have */
+    int (*begin)(struct ss_handler *h, const char *name);
+    int (*entry)(struct ss_handler *h, const struct http_entry *entry, bool first);
+    int (*end)(struct ss_handler *h, bool empty);
+};
+
+extern const struct http_listing http_listing_html, http_listing_json;
+
+#define HTTP_TIME_SIZE 32
+/* Writes a time as RFC 3339 has it, "2024-02-29T23:59:59Z"; "" for a year that it cannot hold. */
+void http_format_time(time_t when, char text[HTTP_TIME_SIZE]);
+
+/* What is not to be seen as it is: 0 for an ordinary character, else the kind of it. */
+enum http_oddity {
+    HTTP_ORDINARY,
+    HTTP_CONTROL,    /* an ASCII control character */
+    HTTP_MISLEADING, /* a control character beyond ASCII, or one that turns the direction of text round */
+    HTTP_NOT_UTF8,   /* a byte that is no part of UTF-8 */
+};
+/* The kind of the character at `text`, and its bytes. */
+enum http_oddity http_oddity_at(const char *text, size_t *size);
 
 #endif
