@@ -170,7 +170,9 @@ struct http_handler_class {
        `directory` is opened, through symbolic links neither.
        guess_type: the media type for a file name, always the same; lives as long as the program.
        list_directory: answers with a listing of the open directory `fd`, which it does not own;
-       `name` is translate_path's. */
+       `name` is translate_path's. The default sends a page, or JSON to a client whose Accept field likes that
+       better, or with ?json (the form: listing_json.c); sorted by name in any case, in memory that does
+       not grow with the directory. */
     const char *(*translate_path)(struct ss_handler *h, const char *path);
     const char *(*guess_type)(struct ss_handler *h, const char *name);
     int (*list_directory)(struct ss_handler *h, int fd, const char *name);
@@ -219,9 +221,21 @@ SS_API ssize_t http_unquote(char *text);
 SS_API const char *http_quote(struct ss_handler *h, const char *text);
 /* Escapes & < > " ' for HTML. From ss_alloc, or NULL. (html.escape) */
 SS_API const char *http_escape(struct ss_handler *h, const char *text);
-/* The media type by a file name's ending; "application/octet-stream" for an unknown one.
-   (mimetypes.guess_type) */
+/* The media type by a file name's ending, the longest that is known ("tar.gz" before "gz"), in any case:
+   first those that were added, then a built-in table of what is in use on the web, then http_init_types'
+   file. "application/octet-stream" for an unknown one. Lives as long as the program. (mimetypes.guess_type)
+ */
 SS_API const char *http_guess_type(const char *name);
+/* Adds a type, with the parameters that it is to have ("text/plain; charset=utf-8"), for names that end in
+   `ext`, ".log" or "log" or "tar.gz"; the latest counts. Both are copied. To be done before serving: a file
+   that was served already may keep its type. 0, -ENOMEM, or -EINVAL for what is no media type (RFC
+   9110 8.3.1) or no ending. (mimetypes.add_type) */
+SS_API int http_add_type(const char *type, const char *ext);
+/* Reads the system's list of types; NULL: /etc/mime.types. Done by itself when an ending is first met that is
+   not in the table; to be called before serving when there are processes that should not each do it, or
+   another file (at most 1 MiB) is meant. Read once: later calls return what the first did. text/... types get
+   charset=utf-8. 0 or -errno; without a file there is the table. (mimetypes.init) */
+SS_API int http_init_types(const char *path);
 
 /* The version of this library, "0.1.0", and what was built into it, a line for each part (those of the
    framework: ss_features). */

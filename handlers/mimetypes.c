@@ -1,7 +1,10 @@
-/* Media types by the ending of a file's name. */
-#include "http_server.h"
+/* Media types by the ending of a file's name: first those that were added, then the table of what a browser
+   or its user may want to know exactly, then the system's list. */
+#include "mimetypes.h"
+
+#include "http_internal.h"
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define UTF8 "; charset=utf-8"
 
@@ -10,7 +13,8 @@ struct media_type {
 };
 
 /* Sorted by ending. A compressed file is what it is compressed with, as in http.server, so that clients
-   save it as it is. XML says its own encoding and gets no charset. */
+   save it as it is. XML says its own encoding and gets no charset. "ts" is a part of a stream of video, as
+   players need it, not TypeScript, which no browser runs. */
 static const struct media_type table[] = {
     {"3gp", "video/3gpp"},
     {"7z", "application/x-7z-compressed"},
@@ -153,38 +157,144 @@ static const struct media_type table[] = {
     {"zst", "application/zstd"},
 };
 
-/* ASCII only: what an ending means does not depend on the locale. */
-static int lower(char c)
+/* What was added, the latest first. Only ever grows, so that whoever looks something up needs no lock. */
+struct added_type {
+    struct added_type *next;
+    char ending[HTTP_ENDING_SIZE];
+    char type[];
+};
+
+static _Atomic(struct added_type *) added;
+
+static unsigned char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? c | 0x20 : (unsigned char)c;
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+int http_compare_endings(const char *a, const char *b)
+{
+    while (*a != '\0' && lower(*a) == lower(*b))
+        a++, b++;
+    return lower(*a) - lower(*b);
+}
+
+bool http_copy_ending(const char *text, size_t size, char ending[HTTP_ENDING_SIZE])
+{
+    size_t dot = size > 0 && text[0] == '.';
+
+    text += dot;
+    size -= dot;
+    if (size == 0 || size >= HTTP_ENDING_SIZE)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f || text[i] == '/')
+            return false;
+        ending[i] = (char)lower(text[i]);
+    }
+    ending[size] = '\0';
+    return true;
+}
+
+/* ---------------------------------------------------------------- the grammar */
+
+/* A token or a quoted string; its length, 0: neither. */
+static size_t value_size(const char *text)
+{
+    size_t i = 1;
+
+    if (*text != '"')
+        return http_span(text, strlen(text), HTTP_TOKEN);
+    for (; text[i] != '"'; i++) {
+        i += text[i] == '\\';
+        if ((http_chars[(unsigned char)text[i]] & HTTP_VALUE) == 0)
+            return 0;
+    }
+    return i + 1;
+}
+
+bool http_is_media_type(const char *text)
+{
+    size_t size = strlen(text), type = http_span(text, size, HTTP_TOKEN), n;
+
+    if (size >= HTTP_TYPE_SIZE || type == 0 || text[type] != '/')
+        return false;
+    text += type + 1;
+    n = http_span(text, strlen(text), HTTP_TOKEN);
+    while (n > 0 && *(text += n) != '\0') {
+        text += strspn(text, " \t");
+        if (*text++ != ';')
+            return false;
+        text += strspn(text, " \t");
+        n = http_span(text, strlen(text), HTTP_TOKEN);
+        if (n == 0 || text[n] != '=')
+            return false;
+        text += n + 1;
+        n = value_size(text);
+    }
+    return n > 0;
+}
+
+/* ---------------------------------------------------------------- looking up and adding */
+
+static const char *find_added(const char *ending)
+{
+    const struct added_type *type = atomic_load_explicit(&added, memory_order_acquire);
+
+    while (type != NULL && http_compare_endings(ending, type->ending) != 0)
+        type = type->next;
+    return type != NULL ? type->type : NULL;
 }
 
 static int compare(const void *ending, const void *element)
 {
-    const char *a = ending, *b = ((const struct media_type *)element)->ending;
-
-    while (*a != '\0' && lower(*a) == *b)
-        a++, b++;
-    return lower(*a) - (unsigned char)*b;
+    return http_compare_endings(ending, ((const struct media_type *)element)->ending);
 }
 
-/* What follows the last dot of the last name in a path; "" if there is none, or only dots in front of it
-   (".bashrc" has no ending), as os.path.splitext. */
-static const char *ending_of(const char *path)
+static const char *find_built_in(const char *ending)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    const char *dot;
+    const struct media_type *found =
+        bsearch(ending, table, sizeof table / sizeof table[0], sizeof table[0], compare);
 
-    name += strspn(name, ".");
-    dot = strrchr(name, '.');
-    return dot != NULL ? dot + 1 : "";
+    return found != NULL ? found->type : NULL;
+}
+
+/* The longest ending counts: "tar.gz" before "gz". Dots in front of a name begin none, as with
+   os.path.splitext. */
+static const char *find(const char *path, const char *(*look_up)(const char *))
+{
+    const char *slash = strrchr(path, '/'), *at = slash != NULL ? slash + 1 : path, *type = NULL;
+
+    at += strspn(at, ".");
+    while (type == NULL && (at = strchr(at, '.')) != NULL)
+        type = look_up(++at);
+    return type;
 }
 
 SS_API const char *http_guess_type(const char *name)
 {
-    const struct media_type *found =
-        bsearch(ending_of(name), table, sizeof table / sizeof table[0], sizeof table[0], compare);
+    const char *type = find(name, find_added);
 
-    return found != NULL ? found->type : "application/octet-stream";
+    if (type == NULL)
+        type = find(name, find_built_in);
+    if (type == NULL)
+        type = find(name, http_mime_file_find);
+    return type != NULL ? type : "application/octet-stream";
+}
+
+SS_API int http_add_type(const char *type, const char *ext)
+{
+    char ending[HTTP_ENDING_SIZE];
+    struct added_type *item;
+
+    if (!http_is_media_type(type) || !http_copy_ending(ext, strlen(ext), ending))
+        return -EINVAL;
+    item = malloc(sizeof *item + strlen(type) + 1);
+    if (item == NULL)
+        return -ENOMEM;
+    strcpy(item->ending, ending);
+    strcpy(item->type, type);
+    item->next = atomic_load_explicit(&added, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak(&added, &item->next, item))
+        ;
+    return 0;
 }

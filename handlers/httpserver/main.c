@@ -150,6 +150,7 @@ int main(int argc, char **argv)
         return rc;
     if (check_directory(options.directory) < 0)
         return 1;
+    http_init_types(NULL); /* once for all processes; there need be none */
     for (size_t i = 0; options.mixins[i] != NULL; i++)
         bases[count++] = options.mixins[i];
     bases[count++] = &HTTPServer;

@@ -2,18 +2,19 @@
 #include "options.h"
 
 #include "http_server.h"
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { PROTOCOL = 256, MIXIN, WORKERS, CGI }; /* options without a letter */
+enum { PROTOCOL = 256, MIXIN, WORKERS, MIME, CGI }; /* options without a letter */
 enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024 };
 
 static const char usage[] =
     "usage: httpserver [-h] [-V] [-b ADDRESS] [-p PORT] [-d DIR] [--protocol VERSION]\n"
-    "                  [--mixin NAME[,NAME]] [--workers N] [-q] [PORT]\n";
+    "                  [--mixin NAME[,NAME]] [--workers N] [--mime EXT=TYPE] [-q] [PORT]\n";
 
 static const char help[] =
     "\n"
@@ -30,22 +31,19 @@ static const char help[] =
     "                          sequential (default: eventloop)\n"
     "  --workers N             loops of eventloop, threads of threadpool, processes of\n"
     "                          preforking\n"
+    "  --mime EXT=TYPE         the media type of files that end in EXT, as in\n"
+    "                          --mime log=text/plain; may be given several times\n"
     "  -q, --quiet             do not log requests\n"
     "  -h, --help              show this and exit\n"
     "  -V, --version           show the version and what is in, and exit\n";
 
 static const struct option long_options[] = {
-    {"bind", required_argument, NULL, 'b'},
-    {"port", required_argument, NULL, 'p'},
-    {"directory", required_argument, NULL, 'd'},
-    {"protocol", required_argument, NULL, PROTOCOL},
-    {"mixin", required_argument, NULL, MIXIN},
-    {"workers", required_argument, NULL, WORKERS},
-    {"cgi", no_argument, NULL, CGI},
-    {"quiet", no_argument, NULL, 'q'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    {"bind", required_argument, NULL, 'b'},      {"port", required_argument, NULL, 'p'},
+    {"directory", required_argument, NULL, 'd'}, {"protocol", required_argument, NULL, PROTOCOL},
+    {"mixin", required_argument, NULL, MIXIN},   {"workers", required_argument, NULL, WORKERS},
+    {"mime", required_argument, NULL, MIME},     {"cgi", no_argument, NULL, CGI},
+    {"quiet", no_argument, NULL, 'q'},           {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0},
 };
 
 static int complain(const char *text, const char *what)
@@ -122,6 +120,17 @@ static int compose_address(struct options *options, const char *bind, unsigned p
     return -1;
 }
 
+/* "log=text/plain" */
+static int add_type(const char *argument)
+{
+    const char *equals = strchr(argument, '=');
+    char *ext = equals != NULL ? strndup(argument, (size_t)(equals - argument)) : NULL;
+    int rc = ext != NULL ? http_add_type(equals + 1, ext) : -EINVAL;
+
+    free(ext);
+    return rc < 0 ? complain("--mime is EXT=TYPE, as in log=text/plain, not ", argument) : -1;
+}
+
 static int parse_option(int option, struct options *options, const char **bind, unsigned *port)
 {
     switch (option) {
@@ -151,6 +160,8 @@ static int parse_option(int option, struct options *options, const char **bind, 
         if (!number(optarg, MAX_WORKERS, &options->workers) || options->workers == 0)
             return complain("--workers is a number from 1 to 1024, not ", optarg);
         return -1;
+    case MIME:
+        return add_type(optarg);
     case CGI:
         return complain("--cgi is not supported: write a handler, which is faster and safer", "");
     case 'h':

@@ -3,6 +3,7 @@
 import os
 import socket
 
+import programs
 import pytest
 import wire
 
@@ -104,6 +105,19 @@ def test_types(files, root, name, kind):
     (root / name).write_text("x")
     response = files.ask(path="/" + name)
     assert response.status == 200 and (kind is None or response.get("Content-Type") == kind)
+
+
+def test_list_of_types(probe, root, tmp_path, mixin):
+    """What /etc/mime.types is to others: behind the table, read once by whoever needs it first."""
+    (tmp_path / "types").write_text("# type\tendings\ntext/x-odd\t\todd html\napplication/x-even even\nx/y txt\n")
+    for name in "a.ODD", "b.even", "c.html", "d.neither":
+        (root / name).touch()
+    server = probe(*programs.as_settings(mixin), f"mime_types={tmp_path}/types")
+    types = {"a.ODD": "text/x-odd; charset=utf-8", "b.even": "application/x-even", "c.html": "text/html; charset=utf-8",
+             "d.neither": "application/octet-stream"}
+    for name, kind in types.items():
+        response = server.ask(path="/" + name)
+        assert response.status == 200 and response.get("Content-Type") == kind
 
 
 def test_modified_since(files, root):

@@ -129,6 +129,18 @@ def test_workers_of_eventloop_are_threads(httpserver):
     assert server.ask(path="/a.txt").text == "hello"
 
 
+def test_mime(httpserver, root, mixin):
+    """The last one counts, the longest ending goes first, and all of them before what is built in."""
+    for name in "a.foo", "a.html", "a.tar.gz", "a.gz":
+        (root / name).write_text("x")
+    server = httpserver(*mixin, "--mime", "foo=a/b", "--mime=.FOO=text/foo; charset=\"utf-8\"", "--mime", "html=text/x-html",
+                        "--mime", "tar.gz=application/x-tgz")
+    types = {"a.foo": 'text/foo; charset="utf-8"', "a.html": "text/x-html", "a.tar.gz": "application/x-tgz",
+             "a.gz": "application/gzip", "a.txt": "text/plain; charset=utf-8"}
+    for name, kind in types.items():
+        assert server.ask(path="/" + name).get("Content-Type") == kind
+
+
 def test_quiet(httpserver):
     server = httpserver("-q")
     assert server.ask(path="/a.txt").status == 200
@@ -150,6 +162,8 @@ def test_log(httpserver):
     "--unknown", "-x", "eighty", "80 81", "-1", "65536", "99999999999999999999", "80x", "''", "-p", "-p x", "-p 65536",
     "-p -1", "-d", "-b", "--mixin", "--mixin nothing", "--mixin eventloop,nothing", "--mixin eventloop,", "--mixin ''",
     "--workers 0", "--workers x", "--workers -1", "--workers 1000000", "--protocol HTTP/2", "--protocol HTTP/0.9",
+    "--mime", "--mime x", "--mime x=", "--mime =text/plain", "--mime x=text", "--mime x=text/", "--mime x=text/plain;",
+    "--mime a/b=text/plain", "--mime .=text/plain", "--mime text/plain=x", "--mime x=text/plain,text/html",
     "--cgi", "--protocol x", "--mixin " + ",".join(["threading"] * 50), "-b " + "x" * 5000,
 ])
 def test_bad_lines(line):
@@ -165,7 +179,7 @@ def test_help():
     for option in "-h", "--help":
         result = run(option)
         assert result.returncode == 0 and result.stderr == ""
-        for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "-h", "-V",
+        for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "--mime", "-h", "-V",
                      "8000", "127.0.0.1", "eventloop", "preforking"):
             assert name in result.stdout
 
