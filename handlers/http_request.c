@@ -340,12 +340,12 @@ static int check_expect(const struct seen *seen, struct http_head *head)
     return 0;
 }
 
-static int parse_fields(char *text, size_t size, struct http_field *fields, struct http_head *head)
+static int parse_fields(char *text, size_t size, struct http_field *fields, size_t room,
+                        struct http_head *head)
 {
-    struct parse parse = {.fields = fields, .room = head->request.field_count};
+    struct parse parse = {.fields = fields, .room = room};
     struct seen seen = {0};
     llhttp_t parser;
-    head->request.field_count = 0;
     if (check_lines(text, size, &head->refusal) < 0 ||
         run_llhttp(text, size, &parse, &parser, &head->refusal) < 0)
         return -EBADMSG;
@@ -362,13 +362,12 @@ static int parse_fields(char *text, size_t size, struct http_field *fields, stru
 int http_parse_head(char *text, size_t size, struct http_field *fields, size_t room, struct http_head *head)
 {
     const char *end = memchr(text, '\n', size);
-    head->request.field_count = room;
     if (!end || end == text || end[-1] != '\r' || size < 4 || memcmp(text + size - 4, "\r\n\r\n", 4) != 0)
         return http_refuse(&head->refusal, 400, "A line does not end with CR and LF");
     size_t line = (size_t)(end - text) + 1;
     if (parse_line(text, line - 2, head) < 0)
         return -EBADMSG;
-    return parse_fields(text + line, size - line, fields, head);
+    return parse_fields(text + line, size - line, fields, room, head);
 }
 
 #define TEXT(number) TEXT_OF(number)

@@ -309,18 +309,25 @@ static void test_too_many_fields(void **state)
     assert_int_equal(http_parse_head(text, sizeof text - 1, fields, 1, &head), -EBADMSG);
 }
 
+/* Whoever is called for a refused request may still ask for its fields. */
+static void test_refused_has_no_fields(void **state)
+{
+    struct http_field fields[2];
+    struct http_head head = {0};
+    char text[] = "GET /%00 HTTP/9.9\r\n" HOST END;
+    (void)state;
+    assert_int_equal(http_parse_head(text, sizeof text - 1, fields, 2, &head), -EBADMSG);
+    assert_int_equal(head.request.field_count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request_line),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_host),
-        cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_persistence),
-        cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_request_line), cmocka_unit_test(test_refused_has_no_fields),
+        cmocka_unit_test(test_fields),       cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_host),         cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_results),      cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_persistence),  cmocka_unit_test(test_too_many_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
