@@ -83,13 +83,14 @@ static int socket_write(struct ss_stream *s, struct iovec *vector, int count, bo
                                             : sendmsg(s->fd, &message, flags);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return -errno;
-        int rc = n >= 0 ? let_others_run(s) : errno == EINTR ? 0 : wait_for(s, POLLOUT, CANCELED);
-        if (rc < 0)
-            return rc;
         if (n > 0) {
+            s->sent += (uint64_t)n;
             left -= (size_t)n;
             advance(&message, (size_t)n);
         }
+        int rc = n >= 0 ? let_others_run(s) : errno == EINTR ? 0 : wait_for(s, POLLOUT, CANCELED);
+        if (rc < 0)
+            return rc;
     }
     return 0;
 }
@@ -103,6 +104,8 @@ static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return -errno;
         int rc = 0;
+        if (n > 0)
+            s->sent += (uint64_t)n;
         if (n < 0)
             rc = errno == EINTR ? 0 : wait_for(s, POLLOUT, CANCELED);
         else if ((size -= (size_t)n) > 0 && n == SENDFILE_TURN && s->server)

@@ -497,6 +497,8 @@ struct ss_stream {
     char *rbuf, *wbuf;          /* input not yet read: rbuf[rpos..rend), output: wbuf[0..wend) */
     size_t rpos, rend, rsize;
     size_t wend, wsize;
+    uint64_t sent;          /* bytes that `write` and `sendfile` have passed on, also before they failed;
+                               theirs to count */
     struct ss_stream *tied; /* flushed when this one is about to wait for input; NULL: itself */
     bool drained;           /* private: the last read got less than it asked for */
     bool unread;            /* private: it got all that it asked for: there may be more */

@@ -62,6 +62,38 @@ static void test_flush_rule(void **state)
     with_each(many_small_writes, expect_one_packet);
 }
 
+/* ---- how much has left ---- */
+
+static int write_and_count(struct ss_handler *h)
+{
+    static char large[100000];
+    ss_write(h->wfile, "12345", 5);
+    if (h->wfile->sent != 0)
+        return -EILSEQ;
+    ss_flush(h->wfile);
+    if (h->wfile->sent != 5)
+        return -ERANGE;
+    ss_write(h->wfile, large, sizeof large);
+    result = h->wfile->sent == 5 + sizeof large ? 0 : 1;
+    return 0;
+}
+
+static void read_all(int fd)
+{
+    char data[4096];
+    ssize_t n, size = 0;
+    while ((n = recv(fd, data, sizeof data, 0)) > 0)
+        size += n;
+    assert_int_equal(size, 100005);
+    assert_int_equal(result, 0);
+}
+
+static void test_sent(void **state)
+{
+    (void)state;
+    with_each(write_and_count, read_all);
+}
+
 /* ---- peek_now ---- */
 
 static int poll_with_peek_now(struct ss_handler *h)
@@ -320,10 +352,11 @@ static void test_sendfile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flush_rule),    cmocka_unit_test(test_peek_now),
-        cmocka_unit_test(test_poll_and_read), cmocka_unit_test(test_timeout),
-        cmocka_unit_test(test_deadline),      cmocka_unit_test(test_write_timeout),
-        cmocka_unit_test(test_write_eof),     cmocka_unit_test(test_sendfile),
+        cmocka_unit_test(test_flush_rule),    cmocka_unit_test(test_sent),
+        cmocka_unit_test(test_peek_now),      cmocka_unit_test(test_poll_and_read),
+        cmocka_unit_test(test_timeout),       cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_write_timeout), cmocka_unit_test(test_write_eof),
+        cmocka_unit_test(test_sendfile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
