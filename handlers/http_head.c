@@ -1,6 +1,7 @@
 /* Waits for a request head: finds its end line by line, within the limits and the time allowed. */
 #include "http_internal.h"
 
+enum { LINE_START = 256 }; /* bytes of a request line without an end that are logged */
 enum { EMPTY_LINES = 16 }; /* before a request line, where RFC 9112 2.2 wants at least one ignored */
 
 struct scan {
@@ -73,15 +74,23 @@ static int skip_empty_lines(struct ss_stream *in, const char **data, size_t *siz
     return 0;
 }
 
-/* The strings of a head that is refused before it can be parsed: for the log. */
+/* The strings of a head that is refused before it can be parsed: for the log. Of a line without an end a few
+   bytes are enough to tell another protocol, or a long address. */
 static void keep_line(struct ss_handler *h, const struct scan *scan)
 {
     const char *data;
-    char *line = scan->lines > 0 ? ss_alloc(h, scan->first + 1) : NULL;
-    if (!line || ss_peek(http_exchange_of(h)->in, &data, 0) < (ssize_t)scan->first)
+    ssize_t there = ss_peek(http_exchange_of(h)->in, &data, 0);
+    size_t size = there > 0 ? (size_t)there : 0, limit = scan->lines > 0 ? scan->first : LINE_START;
+    const char *newline = size > 0 ? memchr(data, '\n', size) : NULL;
+    if (scan->lines == 0 && newline)
+        size = (size_t)(newline - data);
+    if (size > limit)
+        size = limit;
+    char *line = size > 0 ? ss_alloc(h, size + 1) : NULL;
+    if (!line)
         return;
-    memcpy(line, data, scan->first);
-    line[scan->first] = 0;
+    memcpy(line, data, size);
+    line[size] = 0;
     http_exchange_of(h)->head.request.requestline = line;
 }
 
@@ -128,6 +137,8 @@ static int read_head(struct ss_handler *h, struct scan *scan, const char **data)
     ssize_t n = ss_peek_now(x->in, data);
     while (n > 0) {
         size_t size = (size_t)n;
+        if (!h->request->busy)
+            http_log_begun(x);
         h->request->busy = true;
         if (skip_empty_lines(x->in, data, &size, &skipped) < 0)
             return http_refuse(refusal, 400, "There are too many empty lines");

@@ -8,7 +8,7 @@
      http_response.c   the response's head
      http_output.c     the response's body as a stream
      http_error.c      error pages
-     http_log.c        log lines */
+     http_log.c        log lines; access_log.c others, log_text.c their pieces, log_file.c where they go */
 #ifndef HTTP_INTERNAL_H
 #define HTTP_INTERNAL_H
 
@@ -121,6 +121,7 @@ struct http_response {
     enum http_framing framing;
     int64_t length;  /* Content-Length, -1: none */
     int64_t written; /* bytes of the body */
+    uint64_t start;  /* of the body: how much had been given to the connection before it */
     char *text;      /* the head so far: the status line, then fields */
     size_t size, room, line;
     int error; /* the first one while the head was made */
@@ -132,6 +133,7 @@ struct http_exchange {
     struct ss_stream rfile, wfile; /* ... these, the bodies' */
     /* from here on one request's */
     struct http_head head;
+    uint64_t begun; /* ns: when its first byte was there; 0 where nobody logs */
     struct http_body body;
     struct http_response response;
     bool close; /* the connection, after this response */
@@ -181,6 +183,10 @@ int http_default_send_error(struct ss_handler *h, int status, const char *messag
 void http_default_log_request(struct ss_handler *h, int status, int64_t size);
 void http_default_log_error(struct ss_handler *h, const char *text);
 void http_default_log_message(struct ss_handler *h, const char *text);
+/* Notes when the request began. */
+void http_log_begun(struct http_exchange *x);
+/* The request is done with: calls log_request. */
+void http_log_ended(struct ss_handler *h);
 
 #define HTTP_DATE_FIELD_SIZE 37
 /* http_date.c: "Date: ...\r\n" of now; this thread's, until it is called again. */

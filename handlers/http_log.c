@@ -1,95 +1,95 @@
-/* Log lines as Python's http.server writes them: client - - [date] text. */
+/* Log lines as Python's http.server writes them: client - - [date] text; and when a request is logged. */
 #include "http_internal.h"
+#include "log_file.h"
+#include "log_text.h"
 #include <stdio.h>
-#include <unistd.h>
+#include <time.h>
 
-/* The local time; this thread's, made once a second. */
-static const char *log_time(void)
+/* ---------------------------------------------------------------- one line for each request */
+
+static uint64_t now_ns(void)
 {
-    static _Thread_local char text[32];
-    static _Thread_local time_t when;
-    time_t now = time(NULL);
-    if (now != when) {
-        static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-        struct tm tm = {0};
-        localtime_r(&now, &tm);
-        snprintf(text, sizeof text, "%02d/%s/%04d %02d:%02d:%02d", tm.tm_mday, months[tm.tm_mon % 12],
-                 tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-        when = now;
-    }
-    return text;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* The client's address without its port; "-" for a Unix socket without a name. */
-static void client_text(const struct ss_handler *h, char text[SS_ADDRESS_TEXT])
+void http_log_begun(struct http_exchange *x)
 {
-    if (ss_address_format(&h->client_address, text, SS_ADDRESS_TEXT) <= 0) {
-        strcpy(text, "-");
-        return;
-    }
-    if (ss_address_port(&h->client_address) > 0)
-        *strrchr(text, ':') = 0;
-    if (text[0] == '[') {
-        text[strcspn(text, "]")] = 0;
-        memmove(text, text + 1, strlen(text));
-    }
+    if (x->cls->table.log_request != http_log_nothing)
+        x->begun = now_ns();
 }
 
-/* What would let a client forge lines, or speak to the terminal, becomes \xNN. */
-static char *escape(char *to, const char *text)
+int64_t http_duration(const struct ss_handler *h)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-            to += sprintf(to, "\\x%02x", c);
-        else if (c == '\\')
-            to = stpcpy(to, "\\\\");
-        else
-            *to++ = (char)c;
-    }
-    return to;
+    uint64_t begun = http_exchange_of(h)->begun;
+    return begun ? (int64_t)((now_ns() - begun) / 1000) : 0;
 }
 
+/* Bytes of the body that have gone to the connection. After an error these are those that had left before it,
+   with what frames chunks. */
+static int64_t body_sent(const struct http_exchange *x)
+{
+    const struct http_response *r = &x->response;
+    if (!r->committed || r->headless || r->framing == HTTP_EMPTY)
+        return 0;
+    if (!x->out->error)
+        return r->written;
+    int64_t left = x->out->sent > r->start ? (int64_t)(x->out->sent - r->start) : 0;
+    return left < r->written ? left : r->written;
+}
+
+void http_log_ended(struct ss_handler *h)
+{
+    const struct http_exchange *x = http_exchange_of(h);
+    int status = x->response.committed ? x->response.status : 0;
+    x->cls->table.log_request(h, status, body_sent(x));
+}
+
+void http_log_nothing(struct ss_handler *h, int status, int64_t size)
+{
+    (void)h, (void)status, (void)size;
+}
+
+/* ---------------------------------------------------------------- Python's lines */
+
+/* To stderr, behind what is there already. */
 void http_default_log_message(struct ss_handler *h, const char *text)
 {
-    char client[SS_ADDRESS_TEXT];
-    client_text(h, client);
-    struct ss_mark mark = ss_mark(h);
-    char *line = ss_alloc(h, SS_ADDRESS_TEXT + 64 + 4 * strlen(text));
-    if (!line)
-        return;
-    char *at = stpcpy(stpcpy(stpcpy(stpcpy(line, client), " - - ["), log_time()), "] ");
-    at = escape(at, text);
-    *at++ = '\n';
-    /* in one call, so that lines of several processes do not mix */
-    (void)!write(STDERR_FILENO, line, (size_t)(at - line));
-    ss_release(h, mark);
-}
-
-void http_default_log_request(struct ss_handler *h, int status, int64_t size)
-{
-    const char *line = http_request(h)->requestline;
-    size_t line_size = strlen(line);
-    struct ss_mark mark = ss_mark(h);
-    char *text = ss_alloc(h, line_size + sizeof "\"\" -2147483648 -9223372036854775808");
-    if (text) {
-        char *at = text;
-        *at++ = '"';
-        memcpy(at, line, line_size);
-        at = http_append_number(stpcpy(at + line_size, "\" "), status);
-        *at++ = ' ';
-        if (size < 0)
-            *at++ = '-';
-        else
-            at = http_append_number(at, size);
-        *at = 0;
-        http_class_of(h)->log_message(h, text);
+    char *at = http_log_begin(&http_log_stderr);
+    if (at) {
+        at = stpcpy(http_log_client(at, h, HTTP_LOG_PYTHON), " - - [");
+        at = stpcpy(http_log_time(at, HTTP_LOG_PYTHON_TIME), "] ");
+        at = stpcpy(http_log_escaped(at, text, HTTP_LOG_PYTHON), "\n");
     }
-    ss_release(h, mark);
+    (void)http_log_end(&http_log_stderr, at, true); /* there is nobody else to tell */
 }
 
 void http_default_log_error(struct ss_handler *h, const char *text)
 {
     http_class_of(h)->log_message(h, text);
+}
+
+/* For a log_message that was overridden, as in Python. */
+static void tell(struct ss_handler *h, int status, int64_t size)
+{
+    char code[24] = "-", bytes[24] = "-";
+    struct ss_mark mark = ss_mark(h);
+    const char *line = http_request(h)->requestline;
+    if (status > 0)
+        *http_append_number(code, status) = 0;
+    if (size > 0)
+        *http_append_number(bytes, size) = 0;
+    const char *text = ss_format(h, "\"%s\" %s %s", *line ? line : "-", code, bytes);
+    if (text)
+        http_class_of(h)->log_message(h, text);
+    ss_release(h, mark);
+}
+
+void http_default_log_request(struct ss_handler *h, int status, int64_t size)
+{
+    if (http_class_of(h)->log_message == http_default_log_message)
+        http_log_python(h, status, size);
+    else
+        tell(h, status, size);
 }

@@ -263,7 +263,7 @@ int http_commit(struct ss_handler *h, bool final)
     };
     int rc = ss_writev(x->out, pieces, 5);
     r->committed = true;
-    x->cls->table.log_request(h, r->status, r->length);
+    r->start = x->out->sent + x->out->wend;
     return rc;
 }
 

@@ -2,6 +2,7 @@
 #include "http_server.h"
 
 #include "file_cache.h"
+#include "log_file.h"
 
 enum { FIRST_BYTES = 5 /* seconds */, BUFFER_SIZE = 32768 };
 
@@ -11,11 +12,12 @@ static void init(struct ss_server *self)
     self->buffer_size = BUFFER_SIZE;
 }
 
-/* The files that were served stay open no longer than the server. */
+/* The files that were served stay open no longer than the server, and what it has logged is to be read. */
 static void server_close(struct ss_server *self)
 {
     ss_super(self, &HTTPServer)->server_close(self);
     http_file_cache_clear();
+    http_log_settle();
 }
 
 #ifndef SS_VERSION

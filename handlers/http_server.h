@@ -154,9 +154,13 @@ struct http_handler_class {
 
     /* send_error, log_request, log_error, log_message: overridden to change pages and logs.
        log_message gets one line without its end; the default writes it to stderr behind client
-       and date, control characters escaped. log_request is called when a response's head leaves;
-       `size` is its Content-Length, -1 when that is not known or there is none. An override of
-       send_error can call BaseHTTPRequestHandler.send_error, and the others likewise. */
+       and date, control characters escaped. log_request is called once for each request, behind its
+       response, when that has gone to the connection or cannot go on: also for requests that were
+       refused, and when a tunnel ends. `status` is the final response's, 0: none has left, as when
+       the client went away; `size`: bytes of its body that were sent, without what frames chunks, 0
+       for HEAD and 304. http_request, http_header, http_duration tell the rest; what a refused
+       request was not understood in is "". See "access log" below for those that are there. An
+       override of send_error can call BaseHTTPRequestHandler.send_error, and the others likewise. */
     int (*send_error)(struct ss_handler *h, int status, const char *message, const char *explain);
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
     void (*log_error)(struct ss_handler *h, const char *text);
@@ -199,6 +203,55 @@ SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h
 /* do_GET of SimpleHTTPRequestHandler, for methods of your own, in a class based on it, that fall back on
    files. */
 SS_API int http_do_GET(struct ss_handler *h);
+
+/* ---------------------------------------------------------------- access log
+
+   Functions for log_request: .log_request = http_log_combined. The time is when the response ended.
+     http_log_python    what BaseHTTPRequestHandler writes, as http.server does, but with the size:
+                        127.0.0.1 - - [21/Nov/2026 13:25:17] "GET / HTTP/1.1" 200 1024
+     http_log_common    the Common Log Format of NCSA and Apache:
+                        127.0.0.1 - - [21/Nov/2026:13:25:17 +0100] "GET / HTTP/1.1" 200 1024
+     http_log_combined  Apache's "combined": the same, and "Referer" "User-Agent"
+     http_log_json      an object a line, in UTF-8: time (RFC 3339, UTC), client, method, path,
+                        version, status, bytes, duration_ms (three decimals), referer, user_agent;
+                        null: there is none. A request that was not understood has its first line as
+                        `request`.
+     http_log_nothing   none
+   In the first three a dash stands for what there is none of, a size of 0 too. Control characters are
+   escaped, by Apache's forms quotes, backslashes and all that is not ASCII as well (\xHH), so that a
+   client can neither forge a line nor speak to a terminal; in JSON what is no UTF-8 becomes U+FFFD. A text
+   of more than 8 KiB is cut and ends with "...".
+
+   The lines go to stderr, or to one file for the whole process. They are gathered: a file gets them
+   in large pieces, 0.9 s after the first at the latest, a terminal or pipe after 20 ms; the first few of
+   each process at once. A thread that the library makes when it is needed sees to that; it takes no
+   signals. Only whole lines are written, appended, so several processes can share a file; to a pipe
+   that holds for lines of up to PIPE_BUF. A forked child has none of its parent's lines and writes its own.
+   HTTPServer's server_close, which ForkingMixIn and PreforkingMixIn call in each child, and exit()
+   write what is left; other server classes call http_access_log_flush there. What a signal kills takes up
+   to 0.9 s of lines with it. A reader that takes nothing, or a disk that is full, does not stop the
+   server: at most 128 KiB of lines wait, more are lost and counted, and log_error is told, once. */
+SS_API void http_log_python(struct ss_handler *h, int status, int64_t size);
+SS_API void http_log_common(struct ss_handler *h, int status, int64_t size);
+SS_API void http_log_combined(struct ss_handler *h, int status, int64_t size);
+SS_API void http_log_json(struct ss_handler *h, int status, int64_t size);
+SS_API void http_log_nothing(struct ss_handler *h, int status, int64_t size);
+
+/* Microseconds from the first byte of the request until now; 0 where log_request is http_log_nothing,
+   which needs no clock. For handlers and log_request. */
+SS_API int64_t http_duration(const struct ss_handler *h);
+
+/* From now on the lines of the functions above go to this file; it is made (0644) if it is not there, else
+   appended to: who copies and truncates it (logrotate's copytruncate) loses no more than what is
+   written in between. log_message stays with stderr. The path is not kept. 0 or -errno. For the program,
+   while no server runs in this process; children have the same file. Waits for a file that was open. */
+SS_API int http_access_log_open(const char *path);
+/* Writes what waits, closes the file; lines go to stderr again. Harmless when none is open. Waits. */
+SS_API void http_access_log_close(void);
+/* Writes what waits; for a pipe or terminal that takes nothing up to 0.5 s. Any thread. Waits. */
+SS_API void http_access_log_flush(void);
+/* Lines that this process could not write since the file was opened. Any thread. */
+SS_API uint64_t http_access_log_lost(void);
 
 /* ---------------------------------------------------------------- helpers, any thread */
 

@@ -68,11 +68,25 @@ static void no_message(struct ss_handler *h, const char *text)
     (void)text;
 }
 
-static void no_request(struct ss_handler *h, int status, int64_t size)
+/* -q is for stderr: a file that was asked for by name is written all the same. */
+static void choose_log(struct http_handler_class *handler)
 {
-    (void)h;
-    (void)status;
-    (void)size;
+    handler->log_request = options.log_request;
+    if (options.quiet && options.access_log == NULL)
+        handler->log_request = http_log_nothing;
+    if (options.quiet)
+        handler->log_message = no_message;
+}
+
+static int open_log(const char *path)
+{
+    int rc = path != NULL ? http_access_log_open(path) : 0;
+
+    if (rc < 0)
+        fprintf(stderr,
+                "httpserver: cannot write the access log %s: %s; name a file with --access-log FILE\n", path,
+                strerror(-rc));
+    return rc;
 }
 
 static int check_directory(const char *directory)
@@ -148,7 +162,7 @@ int main(int argc, char **argv)
 
     if (rc >= 0)
         return rc;
-    if (check_directory(options.directory) < 0)
+    if (check_directory(options.directory) < 0 || open_log(options.access_log) < 0)
         return 1;
     http_init_types(NULL); /* once for all processes; there need be none */
     for (size_t i = 0; options.mixins[i] != NULL; i++)
@@ -160,8 +174,9 @@ int main(int argc, char **argv)
         .handler = {.base = &SimpleHTTPRequestHandler.handler},
         .directory = options.directory,
         .protocol_version = options.protocol,
-        .log_message = options.quiet ? no_message : NULL,
-        .log_request = options.quiet ? no_request : NULL,
     };
-    return serve(bases, &Handler.handler);
+    choose_log(&Handler);
+    rc = serve(bases, &Handler.handler);
+    http_access_log_close();
+    return rc;
 }

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PROTOCOL = 256, MIXIN, WORKERS, MIME, CGI }; /* options without a letter */
+enum { PROTOCOL = 256, MIXIN, WORKERS, CGI, MIME, ACCESS_LOG, LOG_FORMAT }; /* options without a letter */
 enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024 };
 
 static const char usage[] =
     "usage: httpserver [-h] [-V] [-b ADDRESS] [-p PORT] [-d DIR] [--protocol VERSION]\n"
-    "                  [--mixin NAME[,NAME]] [--workers N] [--mime EXT=TYPE] [-q] [PORT]\n";
+    "                  [--mixin NAME[,NAME]] [--workers N] [-q] [OPTION]... [PORT]\n";
 
 static const char help[] =
     "\n"
@@ -33,17 +33,28 @@ static const char help[] =
     "                          preforking\n"
     "  --mime EXT=TYPE         the media type of files that end in EXT, as in\n"
     "                          --mime log=text/plain; may be given several times\n"
-    "  -q, --quiet             do not log requests\n"
+    "  --access-log FILE       append the log of requests to this file (default: stderr)\n"
+    "  --log-format NAME       python, common, combined (Apache's), or json, which alone has\n"
+    "                          the time that each request took (default: python)\n"
+    "  -q, --quiet             log nothing on stderr\n"
     "  -h, --help              show this and exit\n"
     "  -V, --version           show the version and what is in, and exit\n";
 
 static const struct option long_options[] = {
-    {"bind", required_argument, NULL, 'b'},      {"port", required_argument, NULL, 'p'},
-    {"directory", required_argument, NULL, 'd'}, {"protocol", required_argument, NULL, PROTOCOL},
-    {"mixin", required_argument, NULL, MIXIN},   {"workers", required_argument, NULL, WORKERS},
-    {"mime", required_argument, NULL, MIME},     {"cgi", no_argument, NULL, CGI},
-    {"quiet", no_argument, NULL, 'q'},           {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},         {NULL, 0, NULL, 0},
+    {"bind", required_argument, NULL, 'b'},
+    {"port", required_argument, NULL, 'p'},
+    {"directory", required_argument, NULL, 'd'},
+    {"protocol", required_argument, NULL, PROTOCOL},
+    {"mixin", required_argument, NULL, MIXIN},
+    {"workers", required_argument, NULL, WORKERS},
+    {"cgi", no_argument, NULL, CGI},
+    {"mime", required_argument, NULL, MIME},
+    {"access-log", required_argument, NULL, ACCESS_LOG},
+    {"log-format", required_argument, NULL, LOG_FORMAT},
+    {"quiet", no_argument, NULL, 'q'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 static int complain(const char *text, const char *what)
@@ -99,6 +110,25 @@ static int parse_mixins(const char *argument, struct options *options)
     }
     options->mixins[count] = NULL;
     return -1;
+}
+
+static int parse_format(const char *name, struct options *options)
+{
+    static const struct {
+        const char *name;
+        void (*log_request)(struct ss_handler *h, int status, int64_t size);
+    } formats[] = {{"python", http_log_python},
+                   {"common", http_log_common},
+                   {"combined", http_log_combined},
+                   {"json", http_log_json}};
+
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(name, formats[i].name) == 0) {
+            options->log_request = formats[i].log_request;
+            return -1;
+        }
+    }
+    return complain("--log-format is python, common, combined or json, not ", name);
 }
 
 /* Bind address and port as one string. */
@@ -162,6 +192,11 @@ static int parse_option(int option, struct options *options, const char **bind, 
         return -1;
     case MIME:
         return add_type(optarg);
+    case ACCESS_LOG:
+        options->access_log = optarg;
+        return -1;
+    case LOG_FORMAT:
+        return parse_format(optarg, options);
     case CGI:
         return complain("--cgi is not supported: write a handler, which is faster and safer", "");
     case 'h':
@@ -190,7 +225,10 @@ int options_parse(int argc, char **argv, struct options *options)
     unsigned port = 8000;
     int option, rc = -1;
 
-    *options = (struct options){.directory = ".", .protocol = "HTTP/1.1", .mixins = {&EventLoopMixIn}};
+    *options = (struct options){.directory = ".",
+                                .protocol = "HTTP/1.1",
+                                .mixins = {&EventLoopMixIn},
+                                .log_request = http_log_python};
     while (rc < 0 && (option = getopt_long(argc, argv, "b:p:d:qhV", long_options, NULL)) != -1)
         rc = parse_option(option, options, &bind, &port);
     if (rc >= 0)

@@ -11,6 +11,8 @@ struct options {
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
     unsigned workers;                            /* 0: as many as the mix-in thinks right */
     bool quiet;
+    const char *access_log; /* a file's name, NULL: stderr */
+    void (*log_request)(struct ss_handler *h, int status, int64_t size);
 };
 
 /* Reads the command line. Returns -1 if the server is to be started, else the status to exit with; what

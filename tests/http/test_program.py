@@ -179,7 +179,8 @@ def test_help():
     for option in "-h", "--help":
         result = run(option)
         assert result.returncode == 0 and result.stderr == ""
-        for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "--mime", "-h", "-V",
+        for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "--mime",
+                     "--access-log", "--log-format", "-h", "-V",
                      "8000", "127.0.0.1", "eventloop", "preforking"):
             assert name in result.stdout
 
