@@ -20,15 +20,10 @@ static int do_POST(struct ss_handler *h)
     return n < 0 ? (int)n : do_GET(h);
 }
 
-static void no_log(struct ss_handler *h, int status, int64_t size)
-{
-    (void)h, (void)status, (void)size;
-}
-
 static const struct http_handler_class Dynamic = {
     .handler = {.base = &BaseHTTPRequestHandler.handler},
     .methods = HTTP_METHODS({"GET", do_GET}, {"POST", do_POST}),
-    .log_request = no_log,
+    .log_request = http_log_nothing,
 };
 
 int main(int argc, char **argv)
