@@ -1,0 +1,10 @@
+/* The answer with a file of the cache. */
+#ifndef HTTP_FILE_RESPONSE_H
+#define HTTP_FILE_RESPONSE_H
+
+#include "file_cache.h"
+
+/* Answers the GET or HEAD in h with `file`, which the caller holds. Returns 0 or -errno. */
+int http_send_file(struct ss_handler *h, const struct http_file *file);
+
+#endif
