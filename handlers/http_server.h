@@ -119,6 +119,42 @@ SS_API void http_close_connection(struct ss_handler *h);
 /* Status of the response that was begun, 0: none yet. */
 SS_API int http_status(const struct ss_handler *h);
 
+/* ---------------------------------------------------------------- preconditions and ranges */
+
+/* By what one representation of a resource is told from another (RFC 9110 8.8). */
+struct http_validators {
+    const char *etag;            /* entity tag with its quotes, "\"v7\"" or "W/\"v7\""; strong: other bytes,
+                                    other tag. NULL: none */
+    const time_t *last_modified; /* as sent in Last-Modified; NULL: none */
+    bool strong_date;            /* it cannot have changed twice in the second of last_modified, so that a
+                                    download may be resumed by the date alone (RFC 9110 8.8.2.2) */
+};
+
+struct http_range {
+    int64_t first, size; /* bytes; size > 0 */
+};
+
+#define HTTP_MAX_RANGES 32 /* of one response */
+
+struct http_decision {
+    int status;         /* 200: go on; 206, 304, 412, 416 */
+    size_t range_count; /* > 0 with 206 only */
+    struct http_range ranges[HTTP_MAX_RANGES];
+};
+
+/* Decides what a request is to get whose answer would be a 2xx without its conditions. Looks at If-Match,
+   If-Unmodified-Since, If-None-Match, If-Modified-Since, If-Range and Range, in the order of RFC 9110
+   13.2.2; at the last two for GET only. `current` is what there is now, NULL: nothing (PUT to a new name
+   with If-None-Match: *). `size`: its bytes; -1: not known, or parts of it cannot be had. The ranges stand in
+   the order asked for, disjoint, with a gap between any two. What is malformed counts as not there, but for
+   an If-Match or If-Range, which are not fulfilled then; more than HTTP_MAX_RANGES, or a Range
+   that is malformed: 200. Stores the decision, returns its status. Pure: no I/O, any thread.
+
+     case for a PUT:   if (http_evaluate(http_request(h), &current, -1, &decision) == 412)
+                           return http_send_error(h, 412, NULL, NULL); */
+SS_API int http_evaluate(const struct http_request *request, const struct http_validators *current,
+                         int64_t size, struct http_decision *decision);
+
 /* ---------------------------------------------------------------- handler classes */
 
 struct http_method {
