@@ -76,6 +76,29 @@ int http_default_send_error(struct ss_handler *h, int status, const char *messag
     return send_page(h, status, message, explain);
 }
 
+int http_error_header(struct ss_handler *h, const char *name, const char *value)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    size_t size = strlen(value);
+    if (!http_is_token(name, strlen(name)) || http_span(value, size, HTTP_VALUE) != size)
+        return -EINVAL;
+    struct http_error_field *field = ss_alloc(h, sizeof *field);
+    if (!field)
+        return -ENOMEM;
+    *field = (struct http_error_field){ss_format(h, "%s", name), ss_format(h, "%s", value), x->error_fields};
+    if (!field->name || !field->value)
+        return -ENOMEM;
+    x->error_fields = field;
+    return 0;
+}
+
+void http_send_error_headers(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    for (; x->error_fields; x->error_fields = x->error_fields->next)
+        http_send_header(h, x->error_fields->name, x->error_fields->value);
+}
+
 int http_send_error(struct ss_handler *h, int status, const char *message, const char *explain)
 {
     struct http_exchange *x = http_exchange_of(h);

@@ -127,6 +127,12 @@ struct http_response {
     int error; /* the first one while the head was made */
 };
 
+/* Of the next error response, see http_error_header. */
+struct http_error_field {
+    const char *name, *value;
+    struct http_error_field *next;
+};
+
 struct http_exchange {
     const struct http_class *cls;
     struct ss_stream *in, *out;    /* the connection's; h->rfile and h->wfile are meanwhile ... */
@@ -136,6 +142,7 @@ struct http_exchange {
     uint64_t begun; /* ns: when its first byte was there; 0 where nobody logs */
     struct http_body body;
     struct http_response response;
+    struct http_error_field *error_fields;
     bool close; /* the connection, after this response */
 };
 
@@ -180,6 +187,8 @@ int http_output_end(struct ss_handler *h);
 
 /* http_error.c, http_log.c: what BaseHTTPRequestHandler does */
 int http_default_send_error(struct ss_handler *h, int status, const char *message, const char *explain);
+/* Adds what http_error_header has collected. */
+void http_send_error_headers(struct ss_handler *h);
 void http_default_log_request(struct ss_handler *h, int status, int64_t size);
 void http_default_log_error(struct ss_handler *h, const char *text);
 void http_default_log_message(struct ss_handler *h, const char *text);

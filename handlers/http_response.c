@@ -190,6 +190,8 @@ int http_end_headers(struct ss_handler *h)
         return r->error ? r->error : -EINVAL;
     if (r->status < 200 && r->status != 101)
         return send_interim(h);
+    if (r->status >= 400)
+        http_send_error_headers(h);
     r->ended = true;
     r->headless = strcmp(x->head.request.command, "HEAD") == 0;
     r->framing = framing_of(x);

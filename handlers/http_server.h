@@ -113,6 +113,10 @@ SS_API int http_send_error(struct ss_handler *h, int status, const char *message
 /* A complete response in one call: status, type and body. 0 or -errno. */
 SS_API int http_reply(struct ss_handler *h, int status, const char *type, const void *body, size_t size);
 
+/* A field for the next error response of this request, whoever makes its page: Retry-After of a 503,
+   WWW-Authenticate of a 401. Then call http_send_error. 0 or -errno, as http_send_header. */
+SS_API int http_error_header(struct ss_handler *h, const char *name, const char *value);
+
 /* Close the connection after this response. (close_connection = True) */
 SS_API void http_close_connection(struct ss_handler *h);
 
