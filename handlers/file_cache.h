@@ -6,7 +6,13 @@
    tells whether the file that was opened is still the one.
 
    A file that is opened in the moment after it was changed is looked at with suspicion: the clock of file
-   systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn. */
+   systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn.
+
+   Its entity tag is made of size, inode, times of modification and change, and of the content where that is
+   in memory: so a small file's tag is another when its bytes are others, whatever the clock says. A large
+   file that was changed in the last moment is given that moment to come to rest; when it does not, or the
+   file system's clock is coarse, its tag is weak and never given twice: nothing is resumed by it, nothing
+   taken for unchanged. */
 #ifndef HTTP_FILE_CACHE_H
 #define HTTP_FILE_CACHE_H
 
@@ -20,16 +26,21 @@
 #define HTTP_FILE_CACHE_SMALL (64 * 1024)        /* a file up to this size is kept in memory */
 #define HTTP_FILE_CACHE_IDLE 60                  /* seconds without use; then a file may go */
 
+#define HTTP_FILE_ETAG 56 /* bytes of an entity tag, with NUL */
+
 typedef const char *http_guess_function(struct ss_handler *h, const char *name);
 
 /* For readers: what stays the same as long as one holds it. */
 struct http_file {
     size_t size;
-    time_t modified;
+    time_t modified;     /* as in Last-Modified: never later than when it was loaded */
     const char *content; /* `size` bytes, or NULL: use fd */
     int fd;              /* -1 when there is content */
-    const char *fields;  /* Content-Type and Last-Modified, each line with its end */
+    const char *fields;  /* Content-Type, Accept-Ranges, Last-Modified, ETag: each line with its end */
     size_t fields_size;
+    size_t type_size;    /* of the first line */
+    size_t content_size; /* of the first lines that are no part of a 304 */
+    char etag[HTTP_FILE_ETAG];
 
     /* The cache's own. */
     atomic_uint references;

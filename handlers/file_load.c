@@ -5,6 +5,7 @@
 #include "open_beneath.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,19 +116,90 @@ static int take_in(struct http_file *file)
     return 0;
 }
 
-/* Whether a change from now on is bound to show in the file's times: most file systems count them in ticks
-   of some milliseconds, those that know no fractions in up to two seconds. */
+/* ---------------------------------------------------------------- times
+
+   A change from now on is bound to show in the file's times when the last one is older than a tick of the
+   file system's clock: most count some milliseconds, those that know no fractions up to two seconds. */
+
+enum { COARSE = 3000, MARGIN = 100, TICK = 20 }; /* ms */
+
+static int64_t age_of(const struct stat *status, const struct timespec *now)
+{
+    return ((int64_t)now->tv_sec - status->st_ctim.tv_sec) * 1000 +
+           (now->tv_nsec - status->st_ctim.tv_nsec) / 1000000;
+}
+
+/* A long write shows its first moment only, so the margin is wide. */
 static bool settled(const struct stat *status, const struct timespec *now)
 {
-    int64_t margin = status->st_ctim.tv_nsec != 0 ? 100 : 3000;
-    int64_t age = ((int64_t)now->tv_sec - status->st_ctim.tv_sec) * 1000 +
-                  (now->tv_nsec - status->st_ctim.tv_nsec) / 1000000;
+    return age_of(status, now) > (status->st_ctim.tv_nsec != 0 ? MARGIN : COARSE);
+}
 
-    return age > margin;
+/* Whether no other content will ever have these times. Waits a tick for it, but not for a file that is
+   written to all the time. */
+static bool comes_to_rest(struct ss_handler *h, const struct http_file *file)
+{
+    int64_t left;
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    left = (file->status.st_ctim.tv_nsec != 0 ? TICK : COARSE) - age_of(&file->status, &now);
+    if (left > TICK)
+        return false;
+    if (left > 0 && ss_sleep(h->server, (int)left) < 0)
+        return false;
+    return unchanged(file->fd, &file->status);
+}
+
+/* ---------------------------------------------------------------- fields */
+
+/* Each step is reversible: what differs in one word only never comes out the same. */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
+static uint64_t mix_data(uint64_t hash, const char *data, size_t size)
+{
+    uint64_t word = 0;
+
+    for (; size >= sizeof word; data += sizeof word, size -= sizeof word) {
+        memcpy(&word, data, sizeof word);
+        hash = mix(hash, word);
+    }
+    word = 0;
+    memcpy(&word, data, size);
+    return mix(hash, word);
+}
+
+static uint64_t mix_time(uint64_t hash, const struct timespec *t)
+{
+    return mix(mix(hash, (uint64_t)t->tv_sec), (uint64_t)t->tv_nsec);
+}
+
+/* RFC 9110 8.8.3; see file_cache.h. */
+static void make_etag(struct ss_handler *h, struct http_file *file)
+{
+    const struct stat *status = &file->status;
+    uint64_t hash = mix(mix(0, (uint64_t)status->st_ino), (uint64_t)status->st_dev);
+    struct timespec now;
+
+    hash = mix_time(mix_time(hash, &status->st_mtim), &status->st_ctim);
+    if (file->content != NULL)
+        hash = mix_data(hash, file->content, file->size);
+    if (file->content != NULL || comes_to_rest(h, file)) {
+        snprintf(file->etag, sizeof file->etag, "\"%zx-%016" PRIx64 "\"", file->size, hash);
+        return;
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    hash = mix(mix_time(hash, &now), (uint64_t)getpid());
+    snprintf(file->etag, sizeof file->etag, "W/\"%zx-%016" PRIx64 "\"", file->size, hash);
 }
 
 static int describe(struct ss_handler *h, struct http_file *file, const char *name)
 {
+    static const char accept[] = "Accept-Ranges: bytes\r\n";
     const char *type = file->guess(h, name);
     time_t now = time(NULL);
     char date[HTTP_DATE_SIZE], *fields;
@@ -135,14 +207,17 @@ static int describe(struct ss_handler *h, struct http_file *file, const char *na
 
     if (strpbrk(type, "\r\n") != NULL)
         return -EINVAL;
-    file->modified = file->status.st_mtim.tv_sec;
+    make_etag(h, file);
     /* RFC 9110 8.8.2.1: never later than Date */
-    http_format_date(file->modified < now ? file->modified : now, date);
-    size = asprintf(&fields, "Content-Type: %s\r\nLast-Modified: %s\r\n", type, date);
+    file->modified = file->status.st_mtim.tv_sec < now ? file->status.st_mtim.tv_sec : now;
+    size = asprintf(&fields, "Content-Type: %s\r\n%sLast-Modified: %s\r\nETag: %s\r\n", type, accept,
+                    http_format_date(file->modified, date), file->etag);
     if (size < 0)
         return -ENOMEM;
     file->fields = fields;
     file->fields_size = (size_t)size;
+    file->type_size = strlen("Content-Type: \r\n") + strlen(type);
+    file->content_size = file->type_size + sizeof accept - 1;
     return 0;
 }
 

@@ -1,39 +1,40 @@
-/* Sends a file of the cache, or says that the client has it already. */
+/* Sends a file of the cache, a part of it, or says that the client has it already. */
 #include "file_response.h"
 
+#include "http_content.h"
 #include "http_internal.h"
 
-/* As in Python: not when the client has an entity tag to compare, which is more exact. */
-static bool is_not_modified(struct ss_handler *h, const struct http_file *file)
+/* RFC 9110 8.8.2.2: who saw the file in the second in which it was changed may have seen another one. */
+static bool is_date_strong(const struct http_file *file)
 {
-    const char *since = http_header(h, "If-Modified-Since");
-    time_t when;
+    time_t now = time(NULL);
 
-    return since != NULL && http_header(h, "If-None-Match") == NULL && http_parse_date(since, &when) == 0 &&
-           file->modified <= when;
+    return file->modified + 1 < now && file->status.st_ctim.tv_sec + 1 < now;
 }
 
-static int send_not_modified(struct ss_handler *h, const struct http_file *file)
-{
-    char date[HTTP_DATE_SIZE];
-
-    http_send_response(h, 304, NULL);
-    http_send_header(h, "Last-Modified", http_format_date(file->modified, date));
-    return http_end_headers(h);
-}
-
+/* In this order: the representation, its validators, what the request makes of them, the answer. */
 int http_send_file(struct ss_handler *h, const struct http_file *file)
 {
-    int rc;
+    const struct http_class *cls = http_exchange_of(h)->cls;
+    struct http_source source = {
+        .fields = file->fields,
+        .fields_size = file->fields_size,
+        .type_size = file->type_size,
+        .content_size = file->content_size,
+        .more = cls->cache_field,
+        .more_size = cls->cache_field_size,
+        .extra = NULL,
+        .data = file->content,
+        .fd = file->fd,
+        .size = (int64_t)file->size,
+    };
+    struct http_validators current = {
+        .etag = file->etag,
+        .last_modified = &file->modified,
+        .strong_date = is_date_strong(file),
+    };
+    struct http_decision decision;
 
-    if (is_not_modified(h, file))
-        return send_not_modified(h, file);
-    http_send_response(h, 200, NULL);
-    http_send_fields(h, file->fields, file->fields_size, (int64_t)file->size);
-    rc = http_end_headers(h);
-    if (rc < 0 || strcmp(http_request(h)->command, "HEAD") == 0)
-        return rc;
-    if (file->content != NULL)
-        return ss_write(h->wfile, file->content, file->size);
-    return ss_sendfile(h->wfile, file->fd, 0, file->size);
+    http_evaluate(http_request(h), &current, source.size, &decision);
+    return http_send_source(h, &source, &decision);
 }

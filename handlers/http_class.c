@@ -32,6 +32,7 @@ static void inherit(struct http_handler_class *to, const struct http_handler_cla
     INHERIT(max_body);
     INHERIT(head_timeout);
     INHERIT(idle_timeout);
+    INHERIT(cache_seconds);
     INHERIT(send_error);
     INHERIT(log_request);
     INHERIT(log_error);
@@ -108,7 +109,8 @@ static int make_texts(struct http_class *cls)
 {
     const char *server = cls->table.server_version;
     size_t size = strlen(server), allow = list_methods(cls, NULL);
-    char *text = malloc(allow + size + sizeof "Server: \r\n");
+    char *text =
+        malloc(allow + size + sizeof "Server: \r\n" + sizeof "Cache-Control: max-age=2147483647\r\n");
     if (!text)
         return -ENOMEM;
     list_methods(cls, text);
@@ -117,6 +119,11 @@ static int make_texts(struct http_class *cls)
     *text = 0;
     if (size > 0 && http_span(server, size, HTTP_VALUE) == size)
         cls->server_field_size = (size_t)sprintf(text, "Server: %s\r\n", server);
+    cls->cache_field = text += cls->server_field_size + 1;
+    cls->cache_field_size =
+        (size_t)(cls->table.cache_seconds > 0
+                     ? sprintf(text, "Cache-Control: max-age=%d\r\n", cls->table.cache_seconds)
+                     : sprintf(text, "Cache-Control: no-cache\r\n"));
     return 0;
 }
 

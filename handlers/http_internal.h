@@ -8,6 +8,8 @@
      http_response.c   the response's head
      http_output.c     the response's body as a stream
      http_error.c      error pages
+     preconditions.c   what a request makes of a representation; for handlers
+     http_content.c    sends a representation so
      http_log.c        log lines; access_log.c others, log_text.c their pieces, log_file.c where they go */
 #ifndef HTTP_INTERNAL_H
 #define HTTP_INTERNAL_H
@@ -78,6 +80,8 @@ struct http_class {
     const char *allow;        /* "GET, HEAD, OPTIONS" */
     const char *server_field; /* "Server: ...\r\n" or "" */
     size_t server_field_size;
+    const char *cache_field; /* "Cache-Control: ...\r\n" of files */
+    size_t cache_field_size;
     bool persistent; /* protocol_version is "HTTP/1.1" or later */
     size_t method_count;
     struct http_class_method methods[];
@@ -170,7 +174,7 @@ bool http_body_is_hopeless(const struct http_exchange *x);
 bool http_body_skip(struct ss_handler *h);
 
 /* http_response.c */
-/* Adds ready-made fields, complete lines that need no check, and Content-Length. 0 or -errno. */
+/* Adds ready-made fields, complete lines that need no check, and Content-Length, -1: none. 0 or -errno. */
 int http_send_fields(struct ss_handler *h, const char *text, size_t size, int64_t length);
 /* Forgets a response that was begun and not committed. */
 void http_response_reset(struct ss_handler *h);

@@ -159,6 +159,26 @@ struct http_decision {
 SS_API int http_evaluate(const struct http_request *request, const struct http_validators *current,
                          int64_t size, struct http_decision *decision);
 
+/* A representation that a handler has at hand. */
+struct http_content {
+    const char *type; /* Content-Type */
+    struct http_validators validators;
+    int64_t size;                    /* bytes */
+    const void *data;                /* all of it; NULL: in `fd` */
+    int fd;                          /* a file of at least `size` bytes */
+    const struct http_field *fields; /* more fields, ended by {NULL}, for 200 and 206; a 304 leaves out
+                                        Content-* but Content-Location. Sizes need not be set. NULL: none */
+};
+
+/* Answers GET or HEAD with it, as http_evaluate decides: 200, 206 with a part, or several as
+   multipart/byteranges, 304, or an error page with 412 or 416. Sends ETag, Last-Modified and
+   Accept-Ranges. `content` and what it points to are borrowed for the call. 0 or -errno, -EINVAL for a type
+   or a tag that cannot be sent; -EIO when the file is shorter: the connection is then closed. May wait.
+
+     return http_send_content(h, &(struct http_content){.type = "image/png", .data = blob, .size = n,
+                                                        .validators = {.etag = "\"v7\""}}); */
+SS_API int http_send_content(struct ss_handler *h, const struct http_content *content);
+
 /* ---------------------------------------------------------------- handler classes */
 
 struct http_method {
@@ -191,6 +211,9 @@ struct http_handler_class {
     int head_timeout;             /* ms from the first byte of a request to the end of its head; later:
                                      408. 20,000 */
     int idle_timeout;             /* ms that a kept-alive connection may be silent. 60,000 */
+    int cache_seconds;            /* SimpleHTTPRequestHandler's: how long browsers and caches may use a file
+                                     without asking again (Cache-Control: max-age). -1: they ask each time,
+                                     and get a 304 (no-cache). -1 */
 
     /* send_error, log_request, log_error, log_message: overridden to change pages and logs.
        log_message gets one line without its end; the default writes it to stderr behind client
@@ -231,7 +254,7 @@ struct http_handler {
 /* BaseHTTPRequestHandler: parses requests and calls do_X; answers OPTIONS itself, with Allow.
    SimpleHTTPRequestHandler: do_GET (and so HEAD) serves the files below `directory`: index.html or
    index.htm for a directory, else a listing; a directory's URL ends with a slash or is redirected
-   there; Last-Modified and If-Modified-Since. */
+   there; ETag and Last-Modified, and all that http_evaluate decides by them; ranges; Cache-Control. */
 extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_SimpleHTTPRequestHandler;
 #define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
 #define SimpleHTTPRequestHandler http_SimpleHTTPRequestHandler

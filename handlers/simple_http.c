@@ -128,6 +128,7 @@ const struct http_handler_class http_SimpleHTTPRequestHandler = {
     .max_body = 0,
     .head_timeout = 0,
     .idle_timeout = 0,
+    .cache_seconds = -1,
     .send_error = NULL,
     .log_request = NULL,
     .log_error = NULL,

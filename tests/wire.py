@@ -17,7 +17,7 @@ CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}\Z")
 DATE = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-3][0-9] (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) "
                   r"[0-9]{4} [0-2][0-9]:[0-5][0-9]:[0-6][0-9] GMT\Z")
 ONCE = ("content-length", "content-type", "transfer-encoding", "date", "server", "connection", "location",
-        "last-modified", "allow")
+        "last-modified", "allow", "etag", "content-range", "accept-ranges", "cache-control")
 
 look_up = socket.getaddrinfo
 
@@ -108,6 +108,8 @@ def check_fields(response):
         raise Malformed(f"Transfer-Encoding: {response!r}")
     if (response.status < 200 or response.status == 204) and {"content-length", "transfer-encoding"} & set(names):
         raise Malformed(f"a body is announced: {response!r}")
+    if response.status == 416 and not re.match("bytes [*]/[0-9]+$", response.get("content-range", "")):
+        raise Malformed(f"416 without Content-Range: {response!r}")
     if response.status >= 200 and not DATE.match(response.get("date", "")):
         raise Malformed(f"Date: {response!r}")
     if response.status == 405 and "allow" not in names:
