@@ -174,6 +174,7 @@ int main(int argc, char **argv)
         .handler = {.base = &SimpleHTTPRequestHandler.handler},
         .directory = options.directory,
         .protocol_version = options.protocol,
+        .cache_seconds = (int)options.cache,
     };
     choose_log(&Handler);
     rc = serve(bases, &Handler.handler);

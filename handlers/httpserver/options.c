@@ -9,8 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PROTOCOL = 256, MIXIN, WORKERS, CGI, MIME, ACCESS_LOG, LOG_FORMAT }; /* options without a letter */
-enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024 };
+/* options without a letter */
+enum { PROTOCOL = 256, MIXIN, WORKERS, CGI, MIME, CACHE, ACCESS_LOG, LOG_FORMAT };
+enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024, MAX_CACHE = 0x7fffffff };
 
 static const char usage[] =
     "usage: httpserver [-h] [-V] [-b ADDRESS] [-p PORT] [-d DIR] [--protocol VERSION]\n"
@@ -33,6 +34,8 @@ static const char help[] =
     "                          preforking\n"
     "  --mime EXT=TYPE         the media type of files that end in EXT, as in\n"
     "                          --mime log=text/plain; may be given several times\n"
+    "  --cache SECONDS         how long browsers and caches may use a file without asking\n"
+    "                          again (default: 0, they always ask)\n"
     "  --access-log FILE       append the log of requests to this file (default: stderr)\n"
     "  --log-format NAME       python, common, combined (Apache's), or json, which alone has\n"
     "                          the time that each request took (default: python)\n"
@@ -47,6 +50,7 @@ static const struct option long_options[] = {
     {"protocol", required_argument, NULL, PROTOCOL},
     {"mixin", required_argument, NULL, MIXIN},
     {"workers", required_argument, NULL, WORKERS},
+    {"cache", required_argument, NULL, CACHE},
     {"cgi", no_argument, NULL, CGI},
     {"mime", required_argument, NULL, MIME},
     {"access-log", required_argument, NULL, ACCESS_LOG},
@@ -197,6 +201,10 @@ static int parse_option(int option, struct options *options, const char **bind, 
         return -1;
     case LOG_FORMAT:
         return parse_format(optarg, options);
+    case CACHE:
+        return number(optarg, MAX_CACHE, &options->cache)
+                   ? -1
+                   : complain("--cache is a number of seconds up to 2147483647, not ", optarg);
     case CGI:
         return complain("--cgi is not supported: write a handler, which is faster and safer", "");
     case 'h':
@@ -206,7 +214,7 @@ static int parse_option(int option, struct options *options, const char **bind, 
         printf("httpserver %s\n%s%s", http_version(), http_features(), ss_features());
         return 0;
     default:
-        fputs(usage, stderr); /* getopt has said what is wrong */
+        fputs("httpserver --help shows what there is\n", stderr); /* getopt has said what is wrong */
         return 2;
     }
 }

@@ -9,6 +9,7 @@ struct options {
     const char *directory;                       /* as given */
     const char *protocol;                        /* "HTTP/1.1" */
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
+    unsigned cache;                              /* seconds, 0: files are asked for each time */
     unsigned workers;                            /* 0: as many as the mix-in thinks right */
     bool quiet;
     const char *access_log; /* a file's name, NULL: stderr */

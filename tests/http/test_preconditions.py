@@ -143,6 +143,18 @@ def test_modified_in_the_future(files, root):
     assert files.ask(path="/a.txt", if_none_match=response.get("ETag")).status == 304
 
 
+def test_cache_seconds(httpserver, root):
+    """9111 5.2.2.1"""
+    (root / "a.txt").write_text("hello")
+    for options, expected in [(["--cache", "3600"], "max-age=3600"), (["--cache=0"], "no-cache"), ([], "no-cache")]:
+        server = httpserver(*options)
+        response = server.ask(path="/a.txt")
+        assert response.get("Cache-Control") == expected
+        assert server.ask(path="/a.txt", range="bytes=0-1").get("Cache-Control") == expected
+        assert server.ask(path="/a.txt", if_none_match=response.get("ETag")).get("Cache-Control") == expected
+        assert "Cache-Control" not in server.ask(path="/none")
+
+
 # ---------------------------------------------------------------- handlers of one's own
 
 
