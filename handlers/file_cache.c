@@ -74,7 +74,7 @@ static unsigned hash_of(const char *name)
 
 static bool matches(const struct http_file *file, const struct http_file_key *key)
 {
-    return file->hash == key->hash && file->guess == key->guess &&
+    return file->hash == key->hash && file->guess == key->guess && file->symlinks == key->symlinks &&
            file->directory_size == key->directory_size &&
            memcmp(file->path, key->directory, key->directory_size) == 0 &&
            strcmp(file->path + key->directory_size + 1, key->name) == 0;
@@ -267,17 +267,24 @@ static int open_anew(struct ss_handler *h, const struct http_file_key *key, uint
     }
     if (rc < 0)
         return rc;
-    file->used = now;
+    file->used = file->opened = now;
     atomic_store_explicit(&file->checked, now, memory_order_relaxed);
     insert(file, key);
     *result = file;
     return 0;
 }
 
-int http_file_open(struct ss_handler *h, const char *directory, const char *name, http_guess_function *guess,
-                   struct http_file **result)
+/* Whether what was opened can still be what an opening would find. */
+static bool is_current(const struct http_file *file, const struct stat *status, uint64_t now)
 {
-    struct http_file_key key = {directory, name, strlen(directory), guess, hash_of(name)};
+    return file->settled && now - file->opened < HTTP_FILE_CACHE_TRUST * 1000000000ull &&
+           same(&file->status, status);
+}
+
+int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
+                   http_guess_function *guess, struct http_file **result)
+{
+    struct http_file_key key = {directory, name, strlen(directory), symlinks, guess, hash_of(name)};
     uint64_t began = turn_began(h->server), now;
     struct http_file *file = find(&key, began);
     struct stat status;
@@ -289,7 +296,7 @@ int http_file_open(struct ss_handler *h, const char *directory, const char *name
     }
     now = nanoseconds();
     rc = look(&key, &status);
-    if (rc == 0 && file != NULL && file->settled && same(&file->status, &status)) {
+    if (rc == 0 && file != NULL && is_current(file, &status, now)) {
         atomic_store_explicit(&file->checked, now, memory_order_relaxed);
         *result = file;
         return 0;

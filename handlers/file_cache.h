@@ -3,7 +3,9 @@
    One cache for the process, shared by its threads. It is never stale: before an entry is used for the
    first time in a turn of the loop (see ss_turn) its path is looked at with one stat, and another file, or
    the same one changed, is opened anew. Opening is confined to the directory; the stat is not, but only
-   tells whether the file that was opened is still the one.
+   tells whether the file that was opened is still the one. A directory on the way may have been moved
+   outside, with a link in its place that leads to the same file: so a file is opened anew, confined, when
+   that was last done HTTP_FILE_CACHE_TRUST ago. What is sent was inside when it was read, in any case.
 
    A file that is opened in the moment after it was changed is looked at with suspicion: the clock of file
    systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn.
@@ -16,7 +18,7 @@
 #ifndef HTTP_FILE_CACHE_H
 #define HTTP_FILE_CACHE_H
 
-#include "socketserver.h"
+#include "http_server.h"
 #include <stdatomic.h>
 #include <sys/stat.h>
 
@@ -24,6 +26,7 @@
 #define HTTP_FILE_CACHE_DESCRIPTORS 256          /* of files too large to be kept in memory */
 #define HTTP_FILE_CACHE_BYTES (16 * 1024 * 1024) /* of contents together */
 #define HTTP_FILE_CACHE_SMALL (64 * 1024)        /* a file up to this size is kept in memory */
+#define HTTP_FILE_CACHE_TRUST 10                 /* seconds; then a file is opened anew */
 #define HTTP_FILE_CACHE_IDLE 60                  /* seconds without use; then a file may go */
 
 #define HTTP_FILE_ETAG 56 /* bytes of an entity tag, with NUL */
@@ -46,26 +49,28 @@ struct http_file {
     atomic_uint references;
     _Atomic uint64_t checked; /* ns: when it was last known to be the file of that name */
     uint64_t used;            /* ns */
+    uint64_t opened;          /* ns */
     bool settled;             /* false: changed so recently that `status` proves nothing */
     struct stat status;
     struct http_file *next;          /* in its bucket */
     struct http_file *newer, *older; /* in order of use */
+    enum http_symlinks symlinks;
     http_guess_function *guess;
     unsigned hash;
     size_t directory_size; /* of the directory's part of `path` */
     char path[];           /* directory, slash, name */
 };
 
-/* Opens the regular file `name` below `directory`, or finds it open, for the request in h. `guess` gives the
-   media type of a name, always the same one. Stores a file for http_file_release. Returns 0 or -errno:
-   -EISDIR for a directory, -ENOENT for what is no regular file either, -EXDEV or -ELOOP for what lies
-   outside. Any thread. */
-int http_file_open(struct ss_handler *h, const char *directory, const char *name, http_guess_function *guess,
-                   struct http_file **file);
+/* Opens the regular file `name` below `directory`, through these symbolic links, or finds it open, for the
+   request in h. `guess` gives the media type of a name, always the same one. Stores a file for
+   http_file_release. Returns 0 or -errno: -EISDIR for a directory, -ENOENT for what is no regular file
+   either, -EXDEV or -ELOOP for what lies outside. Any thread. */
+int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
+                   http_guess_function *guess, struct http_file **file);
 void http_file_release(struct http_file *file);
 
 /* Opens the directory `name` below `directory` for reading. Returns a descriptor or -errno. */
-int http_open_directory(const char *directory, const char *name);
+int http_open_directory(const char *directory, enum http_symlinks symlinks, const char *name);
 
 /* Lets go of everything: a server closes. What somebody holds goes when it is released. Any thread. */
 void http_file_cache_clear(void);

@@ -20,20 +20,74 @@
 
 /* The root is opened each time: whoever replaces it (a new release, a link turned round) sees the new one
    served. */
-static int open_below(const char *directory, const char *name, int flags)
+static int open_root(const char *directory)
 {
-    int root = open(directory, O_ROOT), fd;
+    int root = open(directory, O_ROOT);
+
+    return root >= 0 ? root : -errno;
+}
+
+int http_open_directory(const char *directory, enum http_symlinks symlinks, const char *name)
+{
+    int root = open_root(directory), fd;
 
     if (root < 0)
-        return -errno;
-    fd = http_open_beneath(root, name, flags);
+        return root;
+    fd = http_open_beneath(root, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK, symlinks);
     close(root);
     return fd;
 }
 
-int http_open_directory(const char *directory, const char *name)
+static int check_regular(int fd, struct stat *status)
 {
-    return open_below(directory, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+    if (fstat(fd, status) < 0)
+        return -errno;
+    if (S_ISREG(status->st_mode))
+        return 0;
+    return S_ISDIR(status->st_mode) ? -EISDIR : -ENOENT;
+}
+
+#ifdef O_PATH
+/* Opening a FIFO or a device for reading does something, if only to wake up who waits for a reader. So
+   first the name is found, and it is opened only if it is a regular file. -ENOSYS: no /proc. */
+static int open_if_regular(int root, const struct http_file_key *key)
+{
+    int handle = http_open_beneath(root, key->name, O_PATH, key->symlinks), rc;
+    char path[32];
+    struct stat status;
+
+    if (handle < 0)
+        return handle;
+    rc = check_regular(handle, &status);
+    if (rc == 0) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", handle);
+        rc = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        if (rc < 0)
+            rc = errno == EMFILE || errno == ENFILE ? -errno : -ENOSYS;
+    }
+    close(handle);
+    return rc;
+}
+#else
+static int open_if_regular(int root, const struct http_file_key *key)
+{
+    (void)root;
+    (void)key;
+    return -ENOSYS;
+}
+#endif
+
+static int open_file(const struct http_file_key *key)
+{
+    int root = open_root(key->directory), fd;
+
+    if (root < 0)
+        return root;
+    fd = open_if_regular(root, key);
+    if (fd == -ENOSYS)
+        fd = http_open_beneath(root, key->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, key->symlinks);
+    close(root);
+    return fd;
 }
 
 void http_file_free(struct http_file *file)
@@ -54,6 +108,7 @@ static struct http_file *file_new(const struct http_file_key *key)
         return NULL;
     atomic_init(&file->references, 1);
     file->fd = -1;
+    file->symlinks = key->symlinks;
     file->guess = key->guess;
     file->hash = key->hash;
     file->directory_size = key->directory_size;
@@ -93,12 +148,11 @@ static int take_in(struct http_file *file)
     enum { ATTEMPTS = 3 };
 
     for (int i = 0; i < ATTEMPTS; i++) {
+        int rc = check_regular(file->fd, &file->status);
         char *content;
 
-        if (fstat(file->fd, &file->status) < 0)
-            return -errno;
-        if (!S_ISREG(file->status.st_mode))
-            return S_ISDIR(file->status.st_mode) ? -EISDIR : -ENOENT;
+        if (rc < 0)
+            return rc;
         file->size = (size_t)file->status.st_size;
         if (file->size > HTTP_FILE_CACHE_SMALL)
             return 0;
@@ -230,7 +284,7 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     if (file == NULL)
         return -ENOMEM;
     clock_gettime(CLOCK_REALTIME, &now);
-    rc = file->fd = open_below(key->directory, key->name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    rc = file->fd = open_file(key);
     if (rc < 0)
         goto out;
     rc = take_in(file);

@@ -8,6 +8,7 @@
 struct http_file_key {
     const char *directory, *name;
     size_t directory_size;
+    enum http_symlinks symlinks;
     http_guess_function *guess;
     unsigned hash;
 };

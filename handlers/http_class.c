@@ -26,6 +26,7 @@ static void inherit(struct http_handler_class *to, const struct http_handler_cla
     INHERIT(protocol_version);
     INHERIT(server_version);
     INHERIT(directory);
+    INHERIT(symlinks);
     INHERIT(max_request_line);
     INHERIT(max_head);
     INHERIT(max_headers);

@@ -203,6 +203,7 @@ const struct http_handler_class http_BaseHTTPRequestHandler = {
     .protocol_version = "HTTP/1.1",
     .server_version = "httpserver/" SS_VERSION,
     .directory = ".",
+    .symlinks = HTTP_SYMLINKS_INSIDE,
     .max_request_line = 8192,
     .max_head = 32768,
     .max_headers = 100,

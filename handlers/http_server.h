@@ -191,6 +191,14 @@ struct http_method {
 #define HTTP_METHODS(...) ((const struct http_method[]){__VA_ARGS__, {NULL, NULL}})
 #endif
 
+/* Which symbolic links below `directory` are followed. (The directory itself may always be one.) */
+enum http_symlinks {
+    HTTP_SYMLINKS_NEVER = 1, /* none: a name with a link in it does not exist */
+    HTTP_SYMLINKS_INSIDE,    /* those that lead to something inside, be they relative or absolute */
+    HTTP_SYMLINKS_FOLLOW,    /* all, to wherever the server may read: who can make a link below `directory`
+                                can publish any such file. ".." in a URL still stays inside */
+};
+
 /* NULL and 0 mean inherited, as everywhere. */
 struct http_handler_class {
     struct ss_handler_class handler;   /* .base: BaseHTTPRequestHandler.handler or one based on it;
@@ -203,6 +211,7 @@ struct http_handler_class {
     const char *protocol_version; /* protocol_version: "HTTP/1.1"; "HTTP/1.0" closes after each request */
     const char *server_version;   /* server_version: the Server field; "" sends none */
     const char *directory;        /* SimpleHTTPRequestHandler's: the files below it are served; "." */
+    enum http_symlinks symlinks;  /* HTTP_SYMLINKS_INSIDE */
     size_t max_request_line;      /* bytes; longer: 414. 8,192 */
     size_t max_head;              /* bytes of request line and header fields; more: 431. 32,768, and at
                                      most the server's buffer_size */
@@ -234,7 +243,7 @@ struct http_handler_class {
        without leading slash ("" is the directory itself), with one at its end when a directory is
        meant; NULL: no such thing (404). The default decodes once, resolves dot segments, never
        above the root, and refuses encoded slashes. Whatever it returns, nothing outside of
-       `directory` is opened, through symbolic links neither.
+       `directory` is opened, through symbolic links neither unless `symlinks` allows it.
        guess_type: the media type for a file name, always the same; lives as long as the program.
        list_directory: answers with a listing of the open directory `fd`, which it does not own;
        `name` is translate_path's. The default sends a page, or JSON to a client whose Accept field likes that
@@ -252,9 +261,10 @@ struct http_handler {
 };
 
 /* BaseHTTPRequestHandler: parses requests and calls do_X; answers OPTIONS itself, with Allow.
-   SimpleHTTPRequestHandler: do_GET (and so HEAD) serves the files below `directory`: index.html or
-   index.htm for a directory, else a listing; a directory's URL ends with a slash or is redirected
-   there; ETag and Last-Modified, and all that http_evaluate decides by them; ranges; Cache-Control. */
+   SimpleHTTPRequestHandler: do_GET (and so HEAD) serves the regular files below `directory` (a FIFO, a
+   device or a socket is never opened: 404; what may not be read: 403): index.html or index.htm for a
+   directory, else a listing; a directory's URL ends with a slash or is redirected there; ETag and
+   Last-Modified, and all that http_evaluate decides by them; ranges; Cache-Control. */
 extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_SimpleHTTPRequestHandler;
 #define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
 #define SimpleHTTPRequestHandler http_SimpleHTTPRequestHandler

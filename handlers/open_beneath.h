@@ -3,12 +3,18 @@
 #ifndef HTTP_OPEN_BENEATH_H
 #define HTTP_OPEN_BENEATH_H
 
-/* Opens `name` (as from http_normalize_path; "" is the directory itself) below the directory whose
-   descriptor is `root`. Symbolic links that stay below it are followed where the kernel has openat2, else
-   none are. Returns a descriptor or -errno: -EXDEV or -ELOOP for a name that leads outside. Any thread. */
-int http_open_beneath(int root, const char *name, int flags);
+#include "http_server.h"
 
-/* The way without openat2, for kernels that lack it and for the tests. */
-int http_open_walk(int root, const char *name, int flags);
+#define HTTP_OPEN_LINKS 40 /* symbolic links on the way to one file, as many as Linux follows */
+
+/* Opens `name` (as from http_normalize_path; "" is the directory itself) below the directory whose
+   descriptor is `root`. How far symbolic links are followed: see enum http_symlinks. Returns a descriptor or
+   -errno: -EXDEV or -ELOOP for a name that leads outside, or through a link where none is followed. Any
+   thread. */
+int http_open_beneath(int root, const char *name, int flags, enum http_symlinks symlinks);
+
+/* The same without openat2, and without HTTP_SYMLINKS_FOLLOW: component by component, reading the links.
+   For kernels that lack it, for links that are absolute or go out and in again, and for the tests. */
+int http_open_walk(int root, const char *name, int flags, enum http_symlinks symlinks);
 
 #endif

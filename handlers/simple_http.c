@@ -62,7 +62,7 @@ static int redirect(struct ss_handler *h)
 static int try_file(struct ss_handler *h, const struct http_handler_class *cls, const char *name, int *rc)
 {
     struct http_file *file;
-    int opened = http_file_open(h, cls->directory, name, cls->guess_type, &file);
+    int opened = http_file_open(h, cls->directory, cls->symlinks, name, cls->guess_type, &file);
 
     if (opened < 0)
         return opened;
@@ -86,7 +86,7 @@ static int send_directory(struct ss_handler *h, const struct http_handler_class 
         if (!is_absent(opened))
             return refuse(h, opened);
     }
-    fd = http_open_directory(cls->directory, name);
+    fd = http_open_directory(cls->directory, cls->symlinks, name);
     if (fd < 0)
         return refuse(h, fd);
     rc = cls->list_directory(h, fd, name);
@@ -122,6 +122,7 @@ const struct http_handler_class http_SimpleHTTPRequestHandler = {
     .protocol_version = NULL,
     .server_version = NULL,
     .directory = ".",
+    .symlinks = 0,
     .max_request_line = 0,
     .max_head = 0,
     .max_headers = 0,

@@ -40,8 +40,9 @@ def test_symbolic_links(files, root, tmp_path):
              "again": str(root / "a.txt")}
     for name, target in links.items():
         (root / name).symlink_to(target)
-    for name in "inside", "deep":
+    for name in "inside", "deep", "again":
         assert files.ask(path="/" + name).text == "hello"
+    assert files.ask(path="/out/root/a.txt").status == 404
     for path in "/absolute", "/up", "/out", "/out/", "/out/secret", "/etc", "/etc/", "/etc/passwd", "/proc", "/self", "/round":
         assert files.ask(path=path).status == 404, path
     (root / "dir" / "index.html").symlink_to("../../secret")
