@@ -241,9 +241,10 @@ struct http_handler_class {
     /* SimpleHTTPRequestHandler's.
        translate_path: file name below `directory` for a request path, from ss_alloc, relative,
        without leading slash ("" is the directory itself), with one at its end when a directory is
-       meant; NULL: no such thing (404). The default decodes once, resolves dot segments, never
-       above the root, and refuses encoded slashes. Whatever it returns, nothing outside of
-       `directory` is opened, through symbolic links neither unless `symlinks` allows it.
+       meant; NULL: no such thing (404; 400 when the path has a malformed escape or %00). The
+       default decodes once, an encoded slash being a slash, and then resolves dot segments, never
+       above the root. Whatever it returns, nothing outside of `directory` is opened, through
+       symbolic links neither unless `symlinks` allows it.
        guess_type: the media type for a file name, always the same; lives as long as the program.
        list_directory: answers with a listing of the open directory `fd`, which it does not own;
        `name` is translate_path's. The default sends a page, or JSON to a client whose Accept field likes that

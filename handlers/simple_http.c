@@ -26,7 +26,7 @@ static const char *guess_type(struct ss_handler *h, const char *name)
 static bool is_absent(int error)
 {
     return error == -ENOENT || error == -ENOTDIR || error == -EISDIR || error == -ENAMETOOLONG ||
-           error == -ELOOP || error == -EXDEV;
+           error == -ELOOP || error == -EXDEV || error == -EILSEQ;
 }
 
 static int refuse(struct ss_handler *h, int error)
@@ -38,17 +38,31 @@ static int refuse(struct ss_handler *h, int error)
     return error;
 }
 
+/* "http://host" of an absolute-form target, as long as Host says the same, which is then what everybody on
+   the way has understood; else "": the client knows where it is (RFC 9112 3.2.2). */
+static const char *origin(struct ss_handler *h)
+{
+    const char *target = strchr(http_request(h)->requestline, ' ') + 1;
+    const char *host = http_request(h)->host, *field = http_header(h, "Host");
+
+    if (*target == '/' || field == NULL || strcmp(host, field) != 0)
+        return "";
+    return ss_format(h, "%s://%s", strncasecmp(target, "https:", 6) == 0 ? "https" : "http", host);
+}
+
 /* To the same place with a slash at its end; as sent otherwise, since translate_path may have been
-   overridden. Never to another host: browsers take "//host" and "/\host" for one. */
+   overridden. Never to another host: for browsers "//host" and "/\host" are one, for what stands between
+   perhaps the encoded forms, too. */
 static int redirect(struct ss_handler *h)
 {
-    const char *path = http_request(h)->path + strspn(http_request(h)->path, "/\\");
+    const char *path = http_skip_slashes(http_request(h)->path), *front = origin(h);
     size_t size = strcspn(path, "?#"), query_size = strcspn(path + size, "#");
-    char *location = ss_alloc(h, 3 * (size + query_size) + 3), *end = location;
+    char *location = front != NULL ? ss_alloc(h, strlen(front) + 3 * (size + query_size) + 5) : NULL, *end;
 
     if (location == NULL)
         return -ENOMEM;
-    *end++ = '/';
+    end = stpcpy(location, front);
+    end = stpcpy(end, *path == '\\' || strncasecmp(path, "%5c", 3) == 0 ? "/./" : "/");
     end += http_requote(path, size, end);
     *end++ = '/';
     http_requote(path + size, query_size, end);
@@ -94,6 +108,13 @@ static int send_directory(struct ss_handler *h, const struct http_handler_class 
     return rc;
 }
 
+static int refuse_path(struct ss_handler *h)
+{
+    if (http_is_well_escaped(http_request(h)->path))
+        return refuse(h, -ENOENT);
+    return http_send_error(h, 400, NULL, "The path has an escape that is malformed, or a NUL");
+}
+
 SS_API int http_do_GET(struct ss_handler *h)
 {
     const struct http_handler_class *cls = http_class_of(h);
@@ -103,7 +124,7 @@ SS_API int http_do_GET(struct ss_handler *h)
     assert(cls->translate_path != NULL); /* the class is based on SimpleHTTPRequestHandler */
     name = cls->translate_path(h, http_request(h)->path);
     if (name == NULL)
-        return refuse(h, -ENOENT);
+        return refuse_path(h);
     if (*name == '\0' || name[strlen(name) - 1] == '/')
         return send_directory(h, cls, name);
     opened = try_file(h, cls, name, &rc);

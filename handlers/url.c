@@ -64,36 +64,78 @@ static int dots(const char *segment, size_t size)
     return (int)size;
 }
 
-ssize_t http_normalize_path(const char *path, char *name)
+/* Takes dot segments and empty ones out of name[0..size), in place. Returns the length. */
+static size_t resolve(char *name, size_t size)
 {
-    const char *end = path + strcspn(path, "?#");
+    const char *from = name, *end = name + size;
     size_t used = 0;
     bool directory = true;
 
-    while (path < end) {
-        const char *slash = memchr(path, '/', (size_t)(end - path));
-        const char *next = slash != NULL ? slash : end;
-        ssize_t size = decode(path, (size_t)(next - path), name + used);
-        int up;
+    while (from < end) {
+        const char *slash = memchr(from, '/', (size_t)(end - from));
+        size_t length = (size_t)((slash != NULL ? slash : end) - from);
+        int up = dots(from, length);
 
-        if (size < 0)
-            return size;
-        if (memchr(name + used, '/', (size_t)size) != NULL)
-            return -ENOENT;
-        up = dots(name + used, (size_t)size);
-        directory = slash != NULL || up > 0 || size == 0;
+        directory = slash != NULL || up > 0;
         if (up == 2) {
             used = parent(name, used);
-        } else if (up == 0 && size > 0) {
-            used += (size_t)size;
+        } else if (up == 0 && length > 0) {
+            memmove(name + used, from, length);
+            used += length;
             name[used++] = '/';
         }
-        path = next + (slash != NULL);
+        from += length + (slash != NULL);
     }
-    if (!directory)
-        used--;
-    name[used] = '\0';
-    return (ssize_t)used;
+    return directory ? used : used - 1;
+}
+
+/* Decoding comes first: what a proxy in front may have decoded already means the same, and no escape can
+   bring in a dot segment afterwards. */
+ssize_t http_normalize_path(const char *path, char *name)
+{
+    ssize_t size = decode(path, strcspn(path, "?#"), name);
+
+    if (size >= 0) {
+        size = (ssize_t)resolve(name, (size_t)size);
+        name[size] = '\0';
+    }
+    return size;
+}
+
+bool http_is_well_escaped(const char *path)
+{
+    const char *end = path + strcspn(path, "?#");
+
+    while ((path = memchr(path, '%', (size_t)(end - path))) != NULL) {
+        char ignored;
+
+        if (decode(path, end - path < 3 ? (size_t)(end - path) : 3, &ignored) < 0)
+            return false;
+        path += 3;
+    }
+    return true;
+}
+
+bool http_has_dotfile(const char *name)
+{
+    static const char well_known[] = ".well-known";
+    size_t size = strcspn(name, "/");
+
+    if (size == sizeof well_known - 1 && memcmp(name, well_known, size) == 0)
+        name += size;
+    return name[0] == '.' || strstr(name, "/.") != NULL;
+}
+
+const char *http_skip_slashes(const char *path)
+{
+    for (;;) {
+        if (*path == '/')
+            path++;
+        else if (strncasecmp(path, "%2f", 3) == 0)
+            path += 3;
+        else
+            return path;
+    }
 }
 
 static bool unreserved(unsigned char c)

@@ -25,12 +25,11 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS)
 def test_paths(files, path):
-    with files.client() as client:
-        for method in "GET", "HEAD":
-            response = client.ask(method, path)
-            assert b"secret" not in response.body or response.status == 200 and b"listing for /<" in response.body
-            assert response.status in (200, 301, 404)
-            assert response.status != 200 or method == "HEAD" or b"Directory listing for /<" in response.body
+    for method in "GET", "HEAD":
+        response = files.ask(method, path)
+        assert b"secret" not in response.body or response.status == 200 and b"listing for /<" in response.body
+        assert response.status in (200, 301, 400, 404)
+        assert response.status != 200 or method == "HEAD" or b"Directory listing for /<" in response.body
 
 
 def test_symbolic_links(files, root, tmp_path):

@@ -71,7 +71,7 @@ def test_large_listing(files, root, tmp_path):
 @pytest.mark.parametrize("path, location", [
     ("/dir", "/dir/"), ("/dir?", "/dir/?"), ("/dir?a=b&c=%20d", "/dir/?a=b&c=%20d"), ("//dir", "/dir/"), ("/%64ir", "/%64ir/"),
     ("/./dir", "/./dir/"), ("http://other:81/dir", "/dir/"), ("/dir?next=//evil.org/", "/dir/?next=//evil.org/"),
-    ("////dir?x", "/dir/?x"),
+    ("////dir?x", "/dir/?x"), ("/%2fdir", "/dir/"),
 ])
 def test_redirect(files, path, location):
     response = files.ask(path=path)
@@ -81,13 +81,12 @@ def test_redirect(files, path, location):
 def test_redirect_never_leaves(files, root):
     (root / "evil.org").mkdir()
     (root / "\\evil.org").mkdir()
-    for path in "//evil.org", "///evil.org", "/\\evil.org", "/%5cevil.org", "//evil.org/..//evil.org", "/.//evil.org":
+    for path in "//evil.org", "///evil.org", "/\\evil.org", "/%5cevil.org", "//evil.org/..//evil.org", "/.//evil.org", "/%2fevil.org":
         response = files.ask(path=path)
         location = response.get("Location")
         assert response.status == 301 and location[0] == "/" and location[1] not in "/\\", path
         assert files.ask(path=location).status == 200
-    for path in "/%2fevil.org", "/./\\/evil.org":
-        assert files.ask(path=path).status == 404
+    assert files.ask(path="/./\\/evil.org").status == 404
 
 
 # ---------------------------------------------------------------- types and dates
@@ -98,13 +97,13 @@ def test_redirect_never_leaves(files, root):
     ("a.js", "text/javascript; charset=utf-8"), ("a.json", "application/json; charset=utf-8"), ("a.png", "image/png"),
     ("a.jpg", "image/jpeg"), ("a.svg", "image/svg+xml"), ("a.wasm", "application/wasm"), ("a.pdf", "application/pdf"),
     ("a.txt", "text/plain; charset=utf-8"), ("a.tar.gz", "application/gzip"), ("a", "application/octet-stream"),
-    ("a.unknown", "application/octet-stream"), (".html", None), ("a.", "application/octet-stream"),
+    ("a.unknown", "application/octet-stream"), ("a.", "application/octet-stream"),
     ("a.mp4", "video/mp4"), ("a.woff2", "font/woff2"), ("a.mjs", "text/javascript; charset=utf-8"),
 ])
 def test_types(files, root, name, kind):
     (root / name).write_text("x")
     response = files.ask(path="/" + name)
-    assert response.status == 200 and (kind is None or response.get("Content-Type") == kind)
+    assert response.status == 200 and (response.get("Content-Type") == kind)
 
 
 def test_list_of_types(probe, root, tmp_path, mixin):

@@ -13,6 +13,17 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
+static void assert_name(const char *path, const char *expected)
+{
+    char name[64];
+    ssize_t size = http_normalize_path(path, name);
+
+    if (size < 0 || strcmp(name, expected) != 0)
+        print_error("%s\n", path);
+    assert_int_equal(size, strlen(expected));
+    assert_string_equal(name, expected);
+}
+
 static void test_normalize(void **state)
 {
     static const struct {
@@ -58,18 +69,42 @@ static void test_normalize(void **state)
         {"/%c0%ae%c0%ae/x", "\xc0\xae\xc0\xae/x"},
         {"/%0d%0a", "\r\n"},
         {"/a/;/b;c", "a/;/b;c"},
+        {"/a..", "a.."},
+        {"/.a/..b", ".a/..b"},
+        {"/a?%zz", "a"},
     };
-    char name[64];
 
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        ssize_t size = http_normalize_path(rows[i].path, name);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_name(rows[i].path, rows[i].name);
+}
 
-        if (size < 0 || strcmp(name, rows[i].name) != 0)
-            print_error("%s\n", rows[i].path);
-        assert_int_equal(size, strlen(rows[i].name));
-        assert_string_equal(name, rows[i].name);
-    }
+/* Decoding comes first, and once. */
+static void test_normalize_decodes(void **state)
+{
+    static const struct {
+        const char *path, *name;
+    } rows[] = {
+        {"/a%2fb", "a/b"}, /* an encoded slash is a slash */
+        {"/%2F", ""},
+        {"/a%2F", "a/"},
+        {"/a%2f..", ""},
+        {"/..%2f..", ""},
+        {"/a%2f..%2f..%2f../b", "b"},
+        {"/%2e%2e%2fetc", "etc"},
+        {"%2e%2e%2fetc", "etc"},
+        {"/a/..%2fb%3f/%2e%2fc", "b?/c"},
+        {"/..%252f..%252fetc", "..%2f..%2fetc"}, /* decoded once */
+        {"/..%c0%af..%c0%afetc", "..\xc0\xaf..\xc0\xaf"
+                                 "etc"}, /* bytes, whatever a lax decoder made of them */
+        {"/%e0%80%af", "\xe0\x80\xaf"},
+        {"/%ef%bc%8e%ef%bc%8e/x", "\xef\xbc\x8e\xef\xbc\x8e/x"}, /* full-width dots */
+        {"/\xc3\xa9", "\xc3\xa9"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_name(rows[i].path, rows[i].name);
 }
 
 static void test_normalize_refuses(void **state)
@@ -78,22 +113,79 @@ static void test_normalize_refuses(void **state)
         const char *path;
         int error;
     } rows[] = {
-        {"/%", -EINVAL},      {"/%4", -EINVAL},      {"/%zz", -EINVAL},     {"/%4g", -EINVAL},
-        {"/%%41", -EINVAL},   {"/a%00b", -EINVAL},   {"/%00", -EINVAL},     {"/% 1", -EINVAL},
-        {"/a%2fb", -ENOENT},  {"/%2F", -ENOENT},     {"/..%2f..", -ENOENT}, {"/%4/1", -EINVAL},
-        {"/a/%?41", -EINVAL}, {"/%u002e/", -EINVAL}, {"/%2", -EINVAL},      {"/%2e%2e%2f", -ENOENT},
+        {"/%", -EINVAL},      {"/%4", -EINVAL},     {"/%zz", -EINVAL},     {"/%4g", -EINVAL},
+        {"/%%41", -EINVAL},   {"/a%00b", -EINVAL},  {"/%00", -EINVAL},     {"/% 1", -EINVAL},
+        {"/%4/1", -EINVAL},   {"/a/%?41", -EINVAL}, {"/%u002e/", -EINVAL}, {"/%2", -EINVAL},
+        {"/../%00", -EINVAL}, {"/%00/..", -EINVAL},
     };
     char name[64];
 
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++)
+    for (size_t i = 0; i < COUNT(rows); i++) {
         assert_int_equal(http_normalize_path(rows[i].path, name), rows[i].error);
+        assert_false(http_is_well_escaped(rows[i].path));
+    }
+}
+
+static void test_well_escaped(void **state)
+{
+    static const char *const good[] = {"", "/", "/%41", "/a%2Fb%2f", "/%ff?%00", "/a?%", "/a#%zz", "/%25zz"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++)
+        assert_true(http_is_well_escaped(good[i]));
+}
+
+static void test_dotfiles(void **state)
+{
+    static const struct {
+        const char *name;
+        bool found;
+    } rows[] = {
+        {"", false},
+        {"a", false},
+        {"a.b/c.", false},
+        {".git", true},
+        {".git/", true},
+        {".git/config", true},
+        {"a/.git", true},
+        {"a/.git/b", true},
+        {"...", true},
+        {"a/..b", true},
+        {".well-known", false},
+        {".well-known/", false},
+        {".well-known/a/b", false},
+        {".well-known/.a", true},
+        {"a/.well-known", true},
+        {".well-known2/a", true},
+        {".well-knowN/a", true},
+        {".well-known/a/.well-known", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(http_has_dotfile(rows[i].name), rows[i].found);
+}
+
+static void test_skip_slashes(void **state)
+{
+    static const struct {
+        const char *path, *rest;
+    } rows[] = {
+        {"", ""},          {"/", ""},       {"//a", "a"},  {"/%2f/%2Fa/", "a/"},
+        {"/%5ca", "%5ca"}, {"/\\a", "\\a"}, {"/%2", "%2"}, {"/./a", "./a"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_string_equal(http_skip_slashes(rows[i].path), rows[i].rest);
 }
 
 /* Whatever is asked for: no empty or dot segment is left, and nothing is written past the end. */
 static void test_normalize_holds(void **state)
 {
-    static const char *const parts[] = {"/", "..", ".", "a", "%2e", "%41", "//", "bc", "?", "%"};
+    static const char *const parts[] = {"/",  "..", ".", "a", "%2e", "%41",
+                                        "//", "bc", "?", "%", "%2f", "%2e%2E"};
     uint32_t random = 1;
 
     (void)state;
@@ -193,9 +285,11 @@ static void test_utf8_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_normalize),       cmocka_unit_test(test_normalize_refuses),
-        cmocka_unit_test(test_normalize_holds), cmocka_unit_test(test_unquote),
-        cmocka_unit_test(test_requote),         cmocka_unit_test(test_utf8_length),
+        cmocka_unit_test(test_normalize),         cmocka_unit_test(test_normalize_decodes),
+        cmocka_unit_test(test_normalize_refuses), cmocka_unit_test(test_normalize_holds),
+        cmocka_unit_test(test_unquote),           cmocka_unit_test(test_requote),
+        cmocka_unit_test(test_well_escaped),      cmocka_unit_test(test_dotfiles),
+        cmocka_unit_test(test_skip_slashes),      cmocka_unit_test(test_utf8_length),
     };
 
     return cmocka_run_group_tests_name("url", tests, NULL, NULL);
