@@ -27,6 +27,7 @@ static void inherit(struct http_handler_class *to, const struct http_handler_cla
     INHERIT(server_version);
     INHERIT(directory);
     INHERIT(symlinks);
+    INHERIT(dotfiles);
     INHERIT(max_request_line);
     INHERIT(max_head);
     INHERIT(max_headers);

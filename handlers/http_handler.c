@@ -204,6 +204,7 @@ const struct http_handler_class http_BaseHTTPRequestHandler = {
     .server_version = "httpserver/" SS_VERSION,
     .directory = ".",
     .symlinks = HTTP_SYMLINKS_INSIDE,
+    .dotfiles = HTTP_DOTFILES_HIDDEN,
     .max_request_line = 8192,
     .max_head = 32768,
     .max_headers = 100,

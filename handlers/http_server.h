@@ -199,6 +199,13 @@ enum http_symlinks {
                                 can publish any such file. ".." in a URL still stays inside */
 };
 
+/* Names that begin with a dot: .git, .htpasswd, .ssh. */
+enum http_dotfiles {
+    HTTP_DOTFILES_HIDDEN = 1, /* they are answered as if they did not exist, and not listed; but for
+                                 /.well-known/ (RFC 8615), which is served and not listed */
+    HTTP_DOTFILES_SERVED,     /* names like any other */
+};
+
 /* NULL and 0 mean inherited, as everywhere. */
 struct http_handler_class {
     struct ss_handler_class handler;   /* .base: BaseHTTPRequestHandler.handler or one based on it;
@@ -212,6 +219,7 @@ struct http_handler_class {
     const char *server_version;   /* server_version: the Server field; "" sends none */
     const char *directory;        /* SimpleHTTPRequestHandler's: the files below it are served; "." */
     enum http_symlinks symlinks;  /* HTTP_SYMLINKS_INSIDE */
+    enum http_dotfiles dotfiles;  /* HTTP_DOTFILES_HIDDEN */
     size_t max_request_line;      /* bytes; longer: 414. 8,192 */
     size_t max_head;              /* bytes of request line and header fields; more: 431. 32,768, and at
                                      most the server's buffer_size */
@@ -244,7 +252,7 @@ struct http_handler_class {
        meant; NULL: no such thing (404; 400 when the path has a malformed escape or %00). The
        default decodes once, an encoded slash being a slash, and then resolves dot segments, never
        above the root. Whatever it returns, nothing outside of `directory` is opened, through
-       symbolic links neither unless `symlinks` allows it.
+       symbolic links neither unless `symlinks` allows it, and no dotfile unless `dotfiles` does.
        guess_type: the media type for a file name, always the same; lives as long as the program.
        list_directory: answers with a listing of the open directory `fd`, which it does not own;
        `name` is translate_path's. The default sends a page, or JSON to a client whose Accept field likes that

@@ -153,6 +153,7 @@ int http_list_directory(struct ss_handler *h, int fd, const char *name)
     struct http_names names;
     int rc = http_names_open(&names, fd);
 
+    names.no_dotfiles = http_class_of(h)->dotfiles != HTTP_DOTFILES_SERVED;
     if (rc == 0 && strcmp(http_request(h)->command, "HEAD") == 0)
         rc = http_names_read_few(&names);
     else if (rc == 0)

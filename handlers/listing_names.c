@@ -19,8 +19,10 @@ static atomic_size_t shared; /* bytes of HTTP_NAMES_TOTAL in use */
 
 /* ---------------------------------------------------------------- which names, in which order */
 
-static bool is_listed(const char *name)
+static bool is_listed(const struct http_names *names, const char *name)
 {
+    if (names->no_dotfiles)
+        return name[0] != '.';
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
@@ -177,7 +179,7 @@ static int read_entries(struct http_names *names, int most)
         entry = readdir(names->directory);
         if (entry == NULL)
             return -errno;
-        if (!is_listed(entry->d_name) || http_names_compare(entry->d_name, names->last) <= 0 ||
+        if (!is_listed(names, entry->d_name) || http_names_compare(entry->d_name, names->last) <= 0 ||
             (names->cut && http_names_compare(entry->d_name, names->bound) > 0))
             continue;
         rc = add(names, entry->d_name);

@@ -25,6 +25,7 @@ struct http_names {
     size_t used, room, count, slots;
     size_t limit;              /* bytes for both */
     bool shares;               /* limit counts as part of HTTP_NAMES_TOTAL */
+    bool no_dotfiles;          /* set before reading: names that begin with a dot are left out */
     bool cut;                  /* names behind `bound` were left to the next batch */
     char last[HTTP_NAME_SIZE]; /* the last name of the batch before; "": none */
     char bound[HTTP_NAME_SIZE];

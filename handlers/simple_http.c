@@ -108,6 +108,16 @@ static int send_directory(struct ss_handler *h, const struct http_handler_class 
     return rc;
 }
 
+/* The name of a file that may be asked for, or NULL. */
+static const char *name_of(struct ss_handler *h, const struct http_handler_class *cls)
+{
+    const char *name = cls->translate_path(h, http_request(h)->path);
+
+    if (name != NULL && cls->dotfiles != HTTP_DOTFILES_SERVED && http_has_dotfile(name))
+        return NULL;
+    return name;
+}
+
 static int refuse_path(struct ss_handler *h)
 {
     if (http_is_well_escaped(http_request(h)->path))
@@ -122,7 +132,7 @@ SS_API int http_do_GET(struct ss_handler *h)
     int opened, rc;
 
     assert(cls->translate_path != NULL); /* the class is based on SimpleHTTPRequestHandler */
-    name = cls->translate_path(h, http_request(h)->path);
+    name = name_of(h, cls);
     if (name == NULL)
         return refuse_path(h);
     if (*name == '\0' || name[strlen(name) - 1] == '/')
@@ -144,6 +154,7 @@ const struct http_handler_class http_SimpleHTTPRequestHandler = {
     .server_version = NULL,
     .directory = ".",
     .symlinks = 0,
+    .dotfiles = 0,
     .max_request_line = 0,
     .max_head = 0,
     .max_headers = 0,

@@ -173,6 +173,8 @@ int main(int argc, char **argv)
     Handler = (struct http_handler_class){
         .handler = {.base = &SimpleHTTPRequestHandler.handler},
         .directory = options.directory,
+        .symlinks = options.symlinks,
+        .dotfiles = options.hidden ? HTTP_DOTFILES_SERVED : 0,
         .protocol_version = options.protocol,
         .cache_seconds = (int)options.cache,
     };

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 /* options without a letter */
-enum { PROTOCOL = 256, MIXIN, WORKERS, CGI, MIME, CACHE, ACCESS_LOG, LOG_FORMAT };
+enum { PROTOCOL = 256, MIXIN, WORKERS, CGI, MIME, CACHE, SYMLINKS, HIDDEN, ACCESS_LOG, LOG_FORMAT };
 enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024, MAX_CACHE = 0x7fffffff };
 
 static const char usage[] =
@@ -36,6 +36,11 @@ static const char help[] =
     "                          --mime log=text/plain; may be given several times\n"
     "  --cache SECONDS         how long browsers and caches may use a file without asking\n"
     "                          again (default: 0, they always ask)\n"
+    "  --symlinks WHICH        follow symbolic links: never, inside (those that lead to something\n"
+    "                          in the directory), follow (to any file on this machine)\n"
+    "                          (default: inside)\n"
+    "  --hidden                serve and list names that begin with a dot, too; without it only\n"
+    "                          /.well-known/ is served\n"
     "  --access-log FILE       append the log of requests to this file (default: stderr)\n"
     "  --log-format NAME       python, common, combined (Apache's), or json, which alone has\n"
     "                          the time that each request took (default: python)\n"
@@ -53,6 +58,8 @@ static const struct option long_options[] = {
     {"cache", required_argument, NULL, CACHE},
     {"cgi", no_argument, NULL, CGI},
     {"mime", required_argument, NULL, MIME},
+    {"symlinks", required_argument, NULL, SYMLINKS},
+    {"hidden", no_argument, NULL, HIDDEN},
     {"access-log", required_argument, NULL, ACCESS_LOG},
     {"log-format", required_argument, NULL, LOG_FORMAT},
     {"quiet", no_argument, NULL, 'q'},
@@ -114,6 +121,21 @@ static int parse_mixins(const char *argument, struct options *options)
     }
     options->mixins[count] = NULL;
     return -1;
+}
+
+static int parse_symlinks(const char *argument, struct options *options)
+{
+    static const char *const names[] = {[HTTP_SYMLINKS_NEVER] = "never",
+                                        [HTTP_SYMLINKS_INSIDE] = "inside",
+                                        [HTTP_SYMLINKS_FOLLOW] = "follow"};
+
+    for (unsigned i = HTTP_SYMLINKS_NEVER; i <= HTTP_SYMLINKS_FOLLOW; i++) {
+        if (strcmp(argument, names[i]) == 0) {
+            options->symlinks = (enum http_symlinks)i;
+            return -1;
+        }
+    }
+    return complain("--symlinks is never, inside or follow, not ", argument);
 }
 
 static int parse_format(const char *name, struct options *options)
@@ -196,6 +218,11 @@ static int parse_option(int option, struct options *options, const char **bind, 
         return -1;
     case MIME:
         return add_type(optarg);
+    case SYMLINKS:
+        return parse_symlinks(optarg, options);
+    case HIDDEN:
+        options->hidden = true;
+        return -1;
     case ACCESS_LOG:
         options->access_log = optarg;
         return -1;

@@ -2,7 +2,7 @@
 #ifndef HTTPSERVER_OPTIONS_H
 #define HTTPSERVER_OPTIONS_H
 
-#include "socketserver.h"
+#include "http_server.h"
 
 struct options {
     char address[300];                           /* as ss_server_init takes it */
@@ -11,6 +11,8 @@ struct options {
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
     unsigned cache;                              /* seconds, 0: files are asked for each time */
     unsigned workers;                            /* 0: as many as the mix-in thinks right */
+    enum http_symlinks symlinks;                 /* 0: the default */
+    bool hidden;                                 /* serve dotfiles */
     bool quiet;
     const char *access_log; /* a file's name, NULL: stderr */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);

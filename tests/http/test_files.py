@@ -13,7 +13,7 @@ def files(httpserver, root):
     (root / "a.txt").write_text("hello")
     (root / "dir").mkdir()
     (root / "dir" / "b.html").write_text("<p>b")
-    return httpserver()
+    return httpserver("--hidden")
 
 
 # ---------------------------------------------------------------- directories

@@ -146,7 +146,7 @@ def test_way_back(httpserver, root):
 
 def test_nasty_names(httpserver, root, mixin):
     make(root, NASTY)
-    server = httpserver(*mixin)
+    server = httpserver("--hidden", *mixin)
     entries = entries_of(server.ask(path="/?json"))
     page = Page(server.ask().text)
     expected = sorted(NASTY, key=lower)
@@ -170,7 +170,7 @@ def test_nasty_names(httpserver, root, mixin):
 def test_all_of_a_name_is_seen(httpserver, root):
     """Names in UTF-8 look different when they are, and none can pass for another by what is not seen."""
     make(root, NASTY)
-    response = httpserver().ask()
+    response = httpserver("--hidden").ask()
     page = Page(response.text)
     texts = [entry["text"] for entry in page.entries]
     assert len(texts) == len(NASTY)
@@ -182,7 +182,7 @@ def test_all_of_a_name_is_seen(httpserver, root):
 
 def test_nasty_directory(httpserver, root):
     """Its own name is in the title, the heading and the trail."""
-    server = httpserver()
+    server = httpserver("--hidden")
     for name in NASTY:
         if name not in (b"json", b"?json"):
             os.mkdir(os.path.join(os.fsencode(root), name))

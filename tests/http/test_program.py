@@ -181,7 +181,8 @@ def test_help():
         result = run(option)
         assert result.returncode == 0 and result.stderr == ""
         for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "--mime",
-                     "--cache", "--access-log", "--log-format", "-h", "-V",
+                     "--cache", "--symlinks", "--hidden", "--access-log", "--log-format", "-h",
+                     "-V",
                      "8000", "127.0.0.1", "eventloop", "preforking"):
             assert name in result.stdout
 
