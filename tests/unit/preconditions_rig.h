@@ -80,10 +80,10 @@ static inline const char *ranges_text(const struct http_decision *d)
 
 struct row {
     const char *rule, *method, *lines;
-    enum there there;
     int64_t size;
-    int status;
     const char *ranges; /* "0-4,8-9"; NULL: none */
+    enum there there;
+    int status;
 };
 
 static inline void check_rows(const struct row *rows, size_t count)
