@@ -125,6 +125,17 @@ static void *write_on(void *stop)
     return NULL;
 }
 
+/* On a busy machine the writer may be kept from its work for a while: then the file does rest. */
+static void get_weak(char etag[HTTP_FILE_ETAG])
+{
+    int left = 200;
+
+    do
+        get_anew(etag);
+    while (etag[0] == '"' && --left > 0);
+    assert_memory_equal(etag, "W/\"", 3);
+}
+
 /* A large file that never rests: nothing can be told from its times. */
 static void test_restless(void **state)
 {
@@ -135,13 +146,10 @@ static void test_restless(void **state)
     (void)state;
     put(LARGE, 'a');
     assert_int_equal(pthread_create(&writer, NULL, write_on, &stop), 0);
-    usleep(20 * 1000);
-    get_anew(one);
-    get_anew(other);
+    get_weak(one);
+    get_weak(other);
     atomic_store(&stop, true);
     pthread_join(writer, NULL);
-    assert_memory_equal(one, "W/\"", 3);
-    assert_memory_equal(other, "W/\"", 3);
     assert_string_not_equal(one, other);
     usleep(200 * 1000);
     get(one);
