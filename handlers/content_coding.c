@@ -1,0 +1,134 @@
+#include "content_coding.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+enum { LEAST = 1 };
+
+const char *http_coding_name(enum http_coding coding)
+{
+    static const char *const names[HTTP_CODINGS] = {
+        [HTTP_IDENTITY] = "identity", [HTTP_GZIP] = "gzip", [HTTP_BROTLI] = "br", [HTTP_ZSTD] = "zstd"};
+
+    return names[coding];
+}
+
+static bool is(const char *text, size_t size, const char *name)
+{
+    return strlen(name) == size && strncasecmp(text, name, size) == 0;
+}
+
+static const char *skip_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    return at;
+}
+
+/* qvalue: "0" or "1" and at most three digits behind a dot, nothing above 1 (RFC 9110 12.4.2). -1: none. */
+static int read_qvalue(const char *at, const char *end)
+{
+    int value, scale = 100;
+
+    if (at == end || (*at != '0' && *at != '1'))
+        return -1;
+    value = (*at++ - '0') * 1000;
+    if (at < end && *at++ != '.')
+        return -1;
+    for (; at < end && scale > 0 && *at >= '0' && *at <= '9'; scale /= 10)
+        value += (*at++ - '0') * scale;
+    return at < end || value > 1000 ? -1 : value;
+}
+
+/* weight: OWS ";" OWS "q=" qvalue; 1000 when there is none, -1 when it is malformed. */
+static int read_weight(const char *at, const char *end)
+{
+    at = skip_space(at, end);
+    if (at == end)
+        return 1000;
+    if (*at++ != ';')
+        return -1;
+    at = skip_space(at, end);
+    if (end - at < 2 || (*at != 'q' && *at != 'Q') || at[1] != '=')
+        return -1;
+    return read_qvalue(at + 2, end);
+}
+
+/* The place of a coding's weight. NULL for a coding that nobody here makes. */
+static short *place_of(struct http_accept_list *list, const char *name, size_t size)
+{
+    if (size == 1 && *name == '*')
+        return &list->others;
+    if (is(name, size, "x-gzip")) /* RFC 9110 8.4.1.3 */
+        return &list->listed[HTTP_GZIP];
+    for (int coding = 0; coding < HTTP_CODINGS; coding++)
+        if (is(name, size, http_coding_name(coding)))
+            return &list->listed[coding];
+    return NULL;
+}
+
+static void read_element(struct http_accept_list *list, const char *at, const char *end)
+{
+    size_t size = 0;
+    short *place;
+    int weight;
+
+    while (at + size < end && strchr("; \t", at[size]) == NULL)
+        size++;
+    place = place_of(list, at, size);
+    if (place == NULL || *place >= 0)
+        return;
+    weight = read_weight(at + size, end);
+    if (weight >= 0)
+        *place = (short)weight;
+}
+
+void http_accept_begin(struct http_accept_list *list)
+{
+    for (int coding = 0; coding < HTTP_CODINGS; coding++)
+        list->listed[coding] = -1;
+    list->others = -1;
+    list->present = false;
+}
+
+void http_accept_line(struct http_accept_list *list, const char *value)
+{
+    const char *at = value;
+
+    list->present = true;
+    while (*at != '\0') {
+        const char *comma = at + strcspn(at, ","), *end = comma;
+
+        at = skip_space(at, end);
+        while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
+            end--;
+        read_element(list, at, end);
+        at = *comma == ',' ? comma + 1 : comma;
+    }
+}
+
+/* A client that says nothing would take anything (RFC 9110 12.5.3), but the simplest ones say nothing, and
+   can undo nothing. Identity needs no mention; it comes last then, as a client that lists codings likes them.
+ */
+void http_accept_end(const struct http_accept_list *list, struct http_accepted *accepted)
+{
+    for (int coding = 0; coding < HTTP_CODINGS; coding++) {
+        short weight = list->listed[coding] >= 0 ? list->listed[coding] : list->others;
+
+        if (weight < 0 || !list->present)
+            weight = coding == HTTP_IDENTITY ? LEAST : 0;
+        accepted->weight[coding] = weight;
+    }
+}
+
+int http_choose_coding(const struct http_accepted *accepted, unsigned available)
+{
+    int best = -1;
+
+    for (int coding = 0; coding < HTTP_CODINGS; coding++)
+        if ((available & HTTP_CODING_BIT(coding)) != 0 && accepted->weight[coding] > 0 &&
+            (best < 0 || accepted->weight[coding] >= accepted->weight[best]))
+            best = coding;
+    return best;
+}
