@@ -33,11 +33,16 @@ say = $(if $(Q),@printf '  %-5s %s\n' '$(1)' '$(2)')
 # libllhttp where the system has it, else the sources that Debian 12 ships in node-llhttp
 HAVE_LIBLLHTTP := $(shell pkg-config --exists libllhttp 2>/dev/null && echo yes)
 LLHTTP_DIR     := /usr/share/llhttp
+# Libraries that switch a feature on where they are, by pkg-config's names: content codings. WITHOUT= leaves some out.
+OPTIONAL := zlib libbrotlienc libzstd
+HAVE     := $(foreach l,$(filter-out $(WITHOUT),$(OPTIONAL)),$(shell pkg-config --exists $(l) 2>/dev/null && echo $(l)))
 CC_PACKAGE     := $(if $(findstring clang,$(CC)),clang,gcc)
 PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp)
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ pkgconf \
+                  zlib1g-dev libbrotli-dev libzstd-dev brotli zstd \
                   valgrind strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps
-PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev
+PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev \
+                  zlib1g-dev libbrotli-dev libzstd-dev
 PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 iproute2 procps
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
@@ -137,6 +142,15 @@ endif
 $(BUILD)/handlers/http_request.o: private INCLUDES += $(LLHTTP_CPPFLAGS)
 $(BUILD)/llhttp/%.o: private INCLUDES := $(LLHTTP_CPPFLAGS)
 $(BUILD)/llhttp/%.o: private WARNINGS := -w
+# Nor the libraries that may be missing: one file for each.
+optional        = $(if $(filter $(1),$(HAVE)),-D$(2) $(shell pkg-config --cflags $(1)))
+ZLIB_CPPFLAGS   := $(call optional,zlib,HTTP_ZLIB)
+BROTLI_CPPFLAGS := $(call optional,libbrotlienc,HTTP_BROTLI_ENCODER)
+ZSTD_CPPFLAGS   := $(call optional,libzstd,HTTP_LIBZSTD)
+OPTIONAL_LIBS   := $(if $(HAVE),$(shell pkg-config --libs $(HAVE)))
+$(BUILD)/handlers/compress_gzip.o: private INCLUDES += $(ZLIB_CPPFLAGS)
+$(BUILD)/handlers/compress_brotli.o: private INCLUDES += $(BROTLI_CPPFLAGS)
+$(BUILD)/handlers/compress_zstd.o: private INCLUDES += $(ZSTD_CPPFLAGS)
 # Unit tests link without LTO (it would be most of the time they take); all else is tested as it ships.
 $(BUILD)/tests/unit/%: private LTO := $(if $(LTO),-fno-lto)
 
@@ -191,7 +205,8 @@ bench: all $(BENCH) ## measure against nginx, Python, libuv and a raw epoll loop
 
 HEADERS := framework/socketserver.h handlers/http_server.h
 lint: $(SHARED) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang, public headers, exported symbols
-	@BUILD='$(BUILD)' MAKE='$(MAKE)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' tests/lint
+	@BUILD='$(BUILD)' MAKE='$(MAKE)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
+	    OPTIONAL='$(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS)' tests/lint
 
 ##@ Install
 include_dir := $(DESTDIR)$(PREFIX)/include
@@ -217,7 +232,7 @@ Libs: -L$${libdir} -l$(1) -Wl,-z,now
 Libs.private: -pthread
 endef
 install: export SOCKETSERVER_PC = $(call pc,socketserver,Python's socketserver for C,,)
-install: export HTTPSERVER_PC = $(call pc,httpserver,Python's http.server for C,socketserver,$(if $(HAVE_LIBLLHTTP),libllhttp))
+install: export HTTPSERVER_PC = $(call pc,httpserver,Python's http.server for C,socketserver,$(strip $(if $(HAVE_LIBLLHTTP),libllhttp) $(HAVE)))
 install: all $(SHARED) ## headers, libraries, pkg-config files and httpserver (PREFIX=, LIBDIR=, DESTDIR=)
 	$(call say,INST,$(DESTDIR)$(PREFIX))
 	$(Q)install -d $(include_dir) $(lib_dir)/pkgconfig $(bin_dir)
@@ -245,7 +260,7 @@ help: ## this list
 # ---- rules ----------------------------------------------------------------------------------------------------
 # Two stamps, rewritten only when their text changes: another compiler or flag rebuilds everything, a file that is
 # gone leaves the archives. (The coroutines are annotated for valgrind when its header is there.)
-$(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTTP_CPPFLAGS) \
+$(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTTP_CPPFLAGS) $(HAVE) \
     $(wildcard /usr/include/valgrind/valgrind.h)
 # BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
 $(BUILD)/files: export TEXT = $(AR) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
@@ -261,7 +276,7 @@ endef
 define link
 $(call say,LD,$@)
 @mkdir -p $(@D)
-$(Q)$(CC) $(ldflags) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LLHTTP_LIBS) $(LDLIBS)
+$(Q)$(CC) $(ldflags) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LLHTTP_LIBS) $(OPTIONAL_LIBS) $(LDLIBS)
 endef
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
@@ -281,7 +296,7 @@ $(BUILD)/libhttpserver.so: $(HANDLERS) $(BUILD)/files $(BUILD)/libsocketserver.s
 $(SHARED):
 	$(call say,LD,$@.$(VERSION))
 	$(Q)$(CC) -shared $(ldflags) -Wl,-z,defs -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(VERSION) \
-	    $(filter %.o,$^) $(filter %.so,$^) $(if $(filter %/libhttpserver.so,$@),$(LLHTTP_LIBS))
+	    $(filter %.o,$^) $(filter %.so,$^) $(if $(filter %/libhttpserver.so,$@),$(LLHTTP_LIBS) $(OPTIONAL_LIBS))
 	$(Q)ln -sf $(@F).$(VERSION) $@.$(SOVERSION) && ln -sf $(@F).$(SOVERSION) $@
 
 $(PROGRAM): $(HTTPSERVER)

@@ -65,6 +65,9 @@ int http_check_line(const char *line, size_t size, struct http_refusal *refusal)
    0, or -EBADMSG with head->refusal; the parts that were understood by then are set. */
 int http_parse_head(char *text, size_t size, struct http_field *fields, size_t room, struct http_head *head);
 
+/* A line for http_features. */
+const char *http_parser_feature(void);
+
 /* ---------------------------------------------------------------- classes (http_class.c) */
 
 struct http_class_method {

@@ -375,7 +375,7 @@ int http_parse_head(char *text, size_t size, struct http_field *fields, size_t r
 #define LLHTTP_VERSION \
     TEXT(LLHTTP_VERSION_MAJOR) "." TEXT(LLHTTP_VERSION_MINOR) "." TEXT(LLHTTP_VERSION_PATCH)
 
-const char *http_features(void)
+const char *http_parser_feature(void)
 {
     return "parser: llhttp " LLHTTP_VERSION "\n";
 }

@@ -1,8 +1,10 @@
 /* HTTPServer: TCPServer for clients that speak first, and at some length. */
-#include "http_server.h"
+#include "http_internal.h"
 
+#include "compress.h"
 #include "file_cache.h"
 #include "log_file.h"
+#include <stdio.h>
 
 enum { FIRST_BYTES = 5 /* seconds */, BUFFER_SIZE = 32768 };
 
@@ -27,6 +29,14 @@ static void server_close(struct ss_server *self)
 const char *http_version(void)
 {
     return SS_VERSION;
+}
+
+const char *http_features(void)
+{
+    static _Thread_local char text[256];
+
+    snprintf(text, sizeof text, "%s%s", http_parser_feature(), http_coding_features());
+    return text;
 }
 
 const struct ss_class http_HTTPServer = {
