@@ -113,6 +113,7 @@ static int conclude(struct ss_handler *h, int rc)
     struct http_exchange *x = http_exchange_of(h);
     const char *data;
     x->in->tied = NULL;
+    http_coded_free(h);
     http_log_ended(h);
     if (rc == 0 && !x->close && http_body_skip(h)) {
         h->request->busy = false;

@@ -7,6 +7,7 @@
      http_body.c       the request's body as a stream
      http_response.c   the response's head
      http_output.c     the response's body as a stream
+     http_coding.c     the same in a content coding
      http_error.c      error pages
      preconditions.c   what a request makes of a representation; for handlers
      http_content.c    sends a representation so
@@ -14,6 +15,7 @@
 #ifndef HTTP_INTERNAL_H
 #define HTTP_INTERNAL_H
 
+#include "content_coding.h"
 #include "http_server.h"
 #include <errno.h>
 #include <string.h>
@@ -124,7 +126,9 @@ struct http_response {
     bool ended;     /* http_end_headers was called */
     bool committed; /* the head has gone to the connection: nothing can be taken back */
     bool headless;  /* the request was HEAD: what is written only counts */
-    bool has_close, has_date, has_server, has_allow; /* fields that the handler has sent itself */
+    /* fields that the handler has sent itself */
+    bool has_close, has_date, has_server, has_allow, has_coding;
+    enum http_coding coding; /* the body is to be put into; decided when it ends short or begins to leave */
     enum http_framing framing;
     int64_t length;  /* Content-Length, -1: none */
     int64_t written; /* bytes of the body */
@@ -150,7 +154,8 @@ struct http_exchange {
     struct http_body body;
     struct http_response response;
     struct http_error_field *error_fields;
-    bool close; /* the connection, after this response */
+    struct http_coded *coded; /* what puts the body into its coding, NULL: none */
+    bool close;               /* the connection, after this response */
 };
 
 static inline struct http_exchange *http_exchange_of(const struct ss_handler *h)
@@ -179,6 +184,8 @@ bool http_body_skip(struct ss_handler *h);
 /* http_response.c */
 /* Adds ready-made fields, complete lines that need no check, and Content-Length, -1: none. 0 or -errno. */
 int http_send_fields(struct ss_handler *h, const char *text, size_t size, int64_t length);
+/* Adds a field, though the head has ended, before it is committed. 0 or -errno. */
+int http_append_field(struct ss_handler *h, const char *name, const char *value);
 /* Forgets a response that was begun and not committed. */
 void http_response_reset(struct ss_handler *h);
 /* Gives the head to the connection. `final`: the whole body is in h->wfile's buffer. */
@@ -191,6 +198,16 @@ void http_output_refuse(struct ss_handler *h);
 int http_output_begin(struct ss_handler *h);
 /* Ends the body. 0, or < 0: the client has not got a whole response. */
 int http_output_end(struct ss_handler *h);
+
+/* http_coding.c */
+/* What the client accepts. */
+void http_accepted(const struct ss_handler *h, struct http_accepted *accepted);
+/* Puts the body, which is begun, into the response's coding: h->wfile is now what does so. 0 or -ENOMEM. */
+int http_coded_begin(struct ss_handler *h);
+/* Gives the rest to the body, and the coding its end. 0 or -errno. */
+int http_coded_end(struct ss_handler *h);
+/* Frees what it has. */
+void http_coded_free(struct ss_handler *h);
 
 /* http_error.c, http_log.c: what BaseHTTPRequestHandler does */
 int http_default_send_error(struct ss_handler *h, int status, const char *message, const char *explain);

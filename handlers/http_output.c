@@ -127,7 +127,7 @@ int http_output_begin(struct ss_handler *h)
     ss_stream_init(&x->wfile, &body_stream, h, NULL, 0, buffer, buffered ? BUFFER_SIZE : 0);
     x->wfile.server = h->server;
     h->wfile = &x->wfile;
-    return 0;
+    return x->response.coding != HTTP_IDENTITY ? http_coded_begin(h) : 0;
 }
 
 /* What is still in the buffer, and the last chunk. */
@@ -150,7 +150,9 @@ int http_output_end(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
     const struct http_response *r = &x->response;
-    int rc = x->wfile.error;
+    int rc = x->coded ? http_coded_end(h) : 0;
+    if (rc == 0)
+        rc = x->wfile.error;
     if (rc == 0 && !r->committed)
         rc = http_commit(h, true);
     if (rc == 0)

@@ -11,6 +11,7 @@ void http_response_reset(struct ss_handler *h)
     struct http_response *r = &http_exchange_of(h)->response;
     char *text = r->text;
     size_t room = r->room;
+    http_coded_free(h);
     *r = (struct http_response){.length = -1, .text = text, .room = room};
     http_output_refuse(h);
 }
@@ -110,6 +111,8 @@ static int take_special(struct http_exchange *x, const char *name, size_t size, 
         return take_connection(x, value);
     else if (size == 14 && strcasecmp(name, "Content-Length") == 0)
         return take_length(r, value) < 0 ? -EINVAL : 1;
+    else if (size == 16 && strcasecmp(name, "Content-Encoding") == 0)
+        r->has_coding = true;
     else if (size == 17 && strcasecmp(name, "Transfer-Encoding") == 0)
         return -EINVAL;
     return 0;
@@ -125,6 +128,11 @@ int http_send_header(struct ss_handler *h, const char *name, const char *value)
         return -EINVAL;
     int rc = take_special(x, name, name_size, value);
     return rc == 0 ? add_field(h, name, name_size, value, size) : rc < 0 ? rc : 0;
+}
+
+int http_append_field(struct ss_handler *h, const char *name, const char *value)
+{
+    return add_field(h, name, strlen(name), value, strlen(value));
 }
 
 int http_send_fields(struct ss_handler *h, const char *text, size_t size, int64_t length)
@@ -194,6 +202,10 @@ int http_end_headers(struct ss_handler *h)
         http_send_error_headers(h);
     r->ended = true;
     r->headless = strcmp(x->head.request.command, "HEAD") == 0;
+    if (r->has_coding || framing_of(x) == HTTP_EMPTY || framing_of(x) == HTTP_TUNNEL)
+        r->coding = HTTP_IDENTITY;
+    if (r->coding != HTTP_IDENTITY)
+        r->length = -1; /* that of the body before it is coded */
     r->framing = framing_of(x);
     if (!r->has_allow && r->status == 405) /* RFC 9110 15.5.6 */
         add_field(h, "Allow", 5, x->cls->allow, strlen(x->cls->allow));

@@ -107,6 +107,82 @@ static int big(struct ss_handler *h)
     return rc;
 }
 
+static void send_lines(struct ss_handler *h, long count)
+{
+    for (long i = 0; i < count; i++)
+        ss_printf(h->wfile, "line %ld of %ld\n", i, count);
+}
+
+/* "?N" lines, compressed if the client likes. */
+static int compressed(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "Content-Type", "text/plain");
+    http_compress(h);
+    http_end_headers(h);
+    send_lines(h, argument(h));
+    return 0;
+}
+
+/* The same with a flush in the middle, and then nothing until the client has sent its body. */
+static int compressed_halves(struct ss_handler *h)
+{
+    char byte;
+    http_send_response(h, 200, NULL);
+    http_compress(h);
+    http_end_headers(h);
+    ss_printf(h->wfile, "first");
+    ss_flush(h->wfile);
+    ssize_t n = ss_readexactly(h->rfile, &byte, 1);
+    return n < 0 ? (int)n : ss_printf(h->wfile, "other");
+}
+
+/* Responses that are not compressed, though they ask for it; by status. */
+static int not_compressed(struct ss_handler *h)
+{
+    int status = (int)argument(h);
+    http_send_response(h, status, NULL);
+    if (status == 200)
+        http_send_header(h, "Content-Encoding", "x-own");
+    http_compress(h);
+    http_end_headers(h);
+    if (status != 204 && status != 304)
+        send_lines(h, 1000);
+    return 0;
+}
+
+/* Compressed, and then it fails: before anything has left, or after. */
+static int compressed_fail(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_compress(h);
+    http_end_headers(h);
+    send_lines(h, argument(h));
+    return -EIO;
+}
+
+/* Something else is answered in the end. */
+static int compressed_other(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_compress(h);
+    http_end_headers(h);
+    send_lines(h, 100);
+    return http_send_error(h, 404, NULL, NULL);
+}
+
+/* Content-Length is that of the plain body, and goes. */
+static int compressed_counted(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "Content-Length", "3000");
+    http_compress(h);
+    http_end_headers(h);
+    for (int i = 0; i < 100; i++)
+        ss_write(h->wfile, "abcdefghijklmnopqrstuvwxyz 12\n", 30);
+    return 0;
+}
+
 static int slow(struct ss_handler *h)
 {
     int rc = ss_sleep(h->server, (int)argument(h));
@@ -260,6 +336,12 @@ static const struct {
     {"/log", log_text},
     {"/halves", two_halves},
     {"/date", date},
+    {"/compressed", compressed},
+    {"/compressed-halves", compressed_halves},
+    {"/compressed-fail", compressed_fail},
+    {"/compressed-other", compressed_other},
+    {"/compressed-counted", compressed_counted},
+    {"/not-compressed", not_compressed},
 };
 
 static int by_path(struct ss_handler *h)
