@@ -1,8 +1,24 @@
 #include "compress.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static atomic_int coders;
+
+bool http_coder_enter(bool must)
+{
+    if (atomic_fetch_add(&coders, 1) < HTTP_CODERS || must)
+        return true;
+    http_coder_leave();
+    return false;
+}
+
+void http_coder_leave(void)
+{
+    atomic_fetch_sub(&coders, 1);
+}
 
 const struct http_coder_class *http_coder_of(enum http_coding coding)
 {
@@ -46,23 +62,22 @@ const char *http_coding_features(void)
     return text;
 }
 
-int http_compress_whole(enum http_coding coding, const char *data, size_t size, char **result,
+int http_compress_whole(enum http_coding coding, const char *data, size_t size, size_t room, char **result,
                         size_t *result_size)
 {
     const struct http_coder_class *coder = http_coder_of(coding);
-    char *out = malloc(size + 1);
+    char *out = malloc(room + 1);
     void *state = coder->open(HTTP_CODER_GOOD, size);
-    struct http_coder_buffers buffers = {.in = data, .in_size = size, .out = out, .out_room = size};
+    struct http_coder_buffers buffers = {.in = data, .in_size = size, .out = out, .out_room = room};
     int rc = out != NULL && state != NULL ? coder->run(state, &buffers, HTTP_CODER_END) : -ENOMEM;
 
     if (state != NULL)
         coder->close(state);
-    if (rc == 0 && buffers.out_room > 0) {
-        char *fitting;
-
-        *result_size = size - buffers.out_room;
-        fitting = realloc(out, *result_size);
-        *result = fitting != NULL ? fitting : out;
+    if (rc == 0) {
+        *result_size = room - buffers.out_room;
+        *result = realloc(out, *result_size + 1);
+        if (*result == NULL)
+            *result = out;
         return 0;
     }
     free(out);

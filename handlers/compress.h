@@ -40,15 +40,24 @@ struct http_coder_class {
 /* NULL where the library is missing. */
 extern const struct http_coder_class *const http_gzip_coder, *const http_brotli_coder, *const http_zstd_coder;
 
+#define HTTP_CODERS                                                                        \
+    64 /* at work at once in this process; who comes later gets what he asked for as it is \
+        */
+
+/* Before a coder is opened: false when there are enough. `must`: one more all the same. */
+bool http_coder_enter(bool must);
+/* When it is closed. */
+void http_coder_leave(void);
+
 const struct http_coder_class *http_coder_of(enum http_coding coding);
 /* Bits of the codings that can be made here; HTTP_IDENTITY always. */
 unsigned http_codings(void);
 /* A line for http_features: "compression: zlib 1.2.13, brotli 1.0.9, zstd 1.5.4\n". */
 const char *http_coding_features(void);
 
-/* Compresses all of it at once. Stores memory from malloc with *result_size bytes. 0; -ENOSPC if that is no
-   shorter; -ENOMEM, -EIO. Slow: not for the thread of a loop. */
-int http_compress_whole(enum http_coding coding, const char *data, size_t size, char **result,
+/* Compresses all of it at once. Stores memory from malloc with *result_size bytes. 0; -ENOSPC if these
+   were more than `room`; -ENOMEM, -EIO. Slow: not for the thread of a loop. */
+int http_compress_whole(enum http_coding coding, const char *data, size_t size, size_t room, char **result,
                         size_t *result_size);
 
 #endif

@@ -14,9 +14,12 @@ const char *http_coding_name(enum http_coding coding)
     return names[coding];
 }
 
-static bool is(const char *text, size_t size, const char *name)
+const char *http_coding_ending(enum http_coding coding)
 {
-    return strlen(name) == size && strncasecmp(text, name, size) == 0;
+    static const char *const endings[HTTP_CODINGS] = {
+        [HTTP_IDENTITY] = "", [HTTP_GZIP] = ".gz", [HTTP_BROTLI] = ".br", [HTTP_ZSTD] = ".zst"};
+
+    return endings[coding];
 }
 
 static const char *skip_space(const char *at, const char *end)
@@ -55,17 +58,36 @@ static int read_weight(const char *at, const char *end)
     return read_qvalue(at + 2, end);
 }
 
-/* The place of a coding's weight. NULL for a coding that nobody here makes. */
+/* The place of a coding's weight. NULL for a coding that nobody here makes. By size, as this is done for each
+   request of a browser. */
 static short *place_of(struct http_accept_list *list, const char *name, size_t size)
 {
-    if (size == 1 && *name == '*')
-        return &list->others;
-    if (is(name, size, "x-gzip")) /* RFC 9110 8.4.1.3 */
-        return &list->listed[HTTP_GZIP];
-    for (int coding = 0; coding < HTTP_CODINGS; coding++)
-        if (is(name, size, http_coding_name(coding)))
-            return &list->listed[coding];
-    return NULL;
+    int coding = -1;
+
+    switch (size) {
+    case 1:
+        return *name == '*' ? &list->others : NULL;
+    case 2:
+        coding = HTTP_BROTLI;
+        break;
+    case 4:
+        coding = (*name | 0x20) == 'g' ? HTTP_GZIP : HTTP_ZSTD;
+        break;
+    case 6: /* RFC 9110 8.4.1.3 */
+        return strncasecmp(name, "x-gzip", 6) == 0 ? &list->listed[HTTP_GZIP] : NULL;
+    case 8:
+        coding = HTTP_IDENTITY;
+        break;
+    default:
+        return NULL;
+    }
+    return strncasecmp(name, http_coding_name((enum http_coding)coding), size) == 0 ? &list->listed[coding]
+                                                                                    : NULL;
+}
+
+static bool ends_name(char c)
+{
+    return c == ';' || c == ' ' || c == '\t';
 }
 
 static void read_element(struct http_accept_list *list, const char *at, const char *end)
@@ -74,7 +96,7 @@ static void read_element(struct http_accept_list *list, const char *at, const ch
     short *place;
     int weight;
 
-    while (at + size < end && strchr("; \t", at[size]) == NULL)
+    while (at + size < end && !ends_name(at[size]))
         size++;
     place = place_of(list, at, size);
     if (place == NULL || *place >= 0)
@@ -98,8 +120,11 @@ void http_accept_line(struct http_accept_list *list, const char *value)
 
     list->present = true;
     while (*at != '\0') {
-        const char *comma = at + strcspn(at, ","), *end = comma;
+        const char *comma = at, *end;
 
+        while (*comma != '\0' && *comma != ',')
+            comma++;
+        end = comma;
         at = skip_space(at, end);
         while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
             end--;

@@ -20,6 +20,9 @@ enum http_coding {
 /* "identity", "gzip", "br", "zstd" */
 const char *http_coding_name(enum http_coding coding);
 
+/* What the name of a file in this coding ends with: "", ".gz", ".br", ".zst" */
+const char *http_coding_ending(enum http_coding coding);
+
 /* What a client accepts: for each coding its weight in thousandths, 0: refused. */
 struct http_accepted {
     short weight[HTTP_CODINGS];

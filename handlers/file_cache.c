@@ -75,7 +75,7 @@ static unsigned hash_of(const char *name)
 static bool matches(const struct http_file *file, const struct http_file_key *key)
 {
     return file->hash == key->hash && file->guess == key->guess && file->symlinks == key->symlinks &&
-           file->directory_size == key->directory_size &&
+           file->coding == key->coding && file->directory_size == key->directory_size &&
            memcmp(file->path, key->directory, key->directory_size) == 0 &&
            strcmp(file->path + key->directory_size + 1, key->name) == 0;
 }
@@ -124,6 +124,8 @@ static void evict(struct http_file **place, struct http_file **victims)
     *place = file->next;
     list_remove(file);
     cache.entries--;
+    file->cached = false;
+    cache.bytes -= file->coded_bytes;
     if (file->content != NULL)
         cache.bytes -= file->size;
     else
@@ -147,6 +149,7 @@ static void add(struct http_file *file)
     *bucket = file;
     list_add(file);
     cache.entries++;
+    file->cached = true;
     if (file->content != NULL)
         cache.bytes += file->size;
     else
@@ -160,6 +163,12 @@ void http_file_release(struct http_file *file)
 {
     if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) == 1)
         http_file_free(file);
+}
+
+struct http_file *http_file_hold(struct http_file *file)
+{
+    atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+    return file;
 }
 
 static void release_all(struct http_file *victims)
@@ -180,7 +189,7 @@ static struct http_file *find(const struct http_file_key *key, uint64_t now)
     lock();
     file = *place_of(key);
     if (file != NULL) {
-        atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+        http_file_hold(file);
         file->used = now;
         if (file != cache.newest) {
             list_remove(file);
@@ -204,6 +213,24 @@ static void insert(struct http_file *file, const struct http_file_key *key)
     add(file);
     while (too_full(file->used))
         evict(place_of_file(cache.oldest), &victims);
+    unlock();
+    release_all(victims);
+}
+
+void http_file_keep(struct http_file *file, struct http_file *coded)
+{
+    struct http_file *victims = NULL, *none = NULL;
+
+    lock();
+    if (atomic_compare_exchange_strong(&file->coded[coded->coding], &none, coded)) {
+        http_file_hold(coded);
+        if (file->cached) {
+            file->coded_bytes += coded->size;
+            cache.bytes += coded->size;
+        }
+        while (too_full(file->used))
+            evict(place_of_file(cache.oldest), &victims);
+    }
     unlock();
     release_all(victims);
 }
@@ -282,9 +309,22 @@ static bool is_current(const struct http_file *file, const struct stat *status, 
 }
 
 int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
-                   http_guess_function *guess, struct http_file **result)
+                   http_guess_function *guess, struct http_file **file)
 {
-    struct http_file_key key = {directory, name, strlen(directory), symlinks, guess, hash_of(name)};
+    return http_file_open_coded(h, directory, symlinks, name, guess, HTTP_IDENTITY, file);
+}
+
+int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_symlinks symlinks,
+                         const char *name, http_guess_function *guess, enum http_coding coding,
+                         struct http_file **result)
+{
+    struct http_file_key key = {.directory = directory,
+                                .name = name,
+                                .directory_size = strlen(directory),
+                                .symlinks = symlinks,
+                                .guess = guess,
+                                .hash = hash_of(name),
+                                .coding = coding};
     uint64_t began = turn_began(h->server), now;
     struct http_file *file = find(&key, began);
     struct stat status;

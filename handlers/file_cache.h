@@ -7,6 +7,10 @@
    outside, with a link in its place that leads to the same file: so a file is opened anew, confined, when
    that was last done HTTP_FILE_CACHE_TRUST ago. What is sent was inside when it was read, in any case.
 
+   An entry can have other forms: its content compressed, made when first wanted and kept as long as the
+   entry. A file that somebody has compressed (name.gz) is an entry of its own, described as the one it stands
+   for; see file_coding.h.
+
    A file that is opened in the moment after it was changed is looked at with suspicion: the clock of file
    systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn.
 
@@ -18,6 +22,7 @@
 #ifndef HTTP_FILE_CACHE_H
 #define HTTP_FILE_CACHE_H
 
+#include "content_coding.h"
 #include "http_server.h"
 #include <stdatomic.h>
 #include <sys/stat.h>
@@ -44,6 +49,9 @@ struct http_file {
     size_t type_size;    /* of the first line */
     size_t content_size; /* of the first lines that are no part of a 304 */
     char etag[HTTP_FILE_ETAG];
+    const char *type;         /* the media type, of what is in the coding */
+    enum http_coding coding;  /* of content or file; HTTP_IDENTITY: none */
+    struct http_file *source; /* the file, held, when this form of it is to be compressed while it is sent */
 
     /* The cache's own. */
     atomic_uint references;
@@ -57,6 +65,17 @@ struct http_file {
     enum http_symlinks symlinks;
     http_guess_function *guess;
     unsigned hash;
+    bool cached;
+
+    /* file_coding.c's. */
+    struct http_file *_Atomic coded[HTTP_CODINGS]; /* compressed forms, each held once */
+    size_t coded_bytes;                            /* of them together, guarded by the cache's lock */
+    bool compressible;                             /* the type is one that is worth it */
+    atomic_uint hopeless;                          /* codings that make it no shorter */
+    atomic_uint making;                            /* codings into which somebody compresses it just now */
+    atomic_uint siblings;                          /* codings for which there is a file beside this one */
+    _Atomic uint64_t probed;                       /* ns: when these were looked for; 0: never */
+
     size_t directory_size; /* of the directory's part of `path` */
     char path[];           /* directory, slash, name */
 };
@@ -67,6 +86,14 @@ struct http_file {
    either, -EXDEV or -ELOOP for what lies outside. Any thread. */
 int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
                    http_guess_function *guess, struct http_file **file);
+/* The same for a file that is another one in a coding, whose name it has, with http_coding_ending behind. */
+int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_symlinks symlinks,
+                         const char *name, http_guess_function *guess, enum http_coding coding,
+                         struct http_file **file);
+/* Another user of a file that is held. */
+struct http_file *http_file_hold(struct http_file *file);
+/* Keeps a compressed form with a file, both held, unless it has one for this coding by now. */
+void http_file_keep(struct http_file *file, struct http_file *coded);
 void http_file_release(struct http_file *file);
 
 /* Opens the directory `name` below `directory` for reading. Returns a descriptor or -errno. */

@@ -1,6 +1,7 @@
 /* Opens a file, reads it if it is small, and writes the header fields that go with it. */
 #include "file_load.h"
 
+#include "file_coding.h"
 #include "http_server.h"
 #include "open_beneath.h"
 #include <errno.h>
@@ -92,7 +93,12 @@ static int open_file(const struct http_file_key *key)
 
 void http_file_free(struct http_file *file)
 {
-    if (file->fd >= 0)
+    for (int coding = 0; coding < HTTP_CODINGS; coding++)
+        if (file->coded[coding] != NULL)
+            http_file_release(file->coded[coding]);
+    if (file->source != NULL)
+        http_file_release(file->source);
+    else if (file->fd >= 0)
         close(file->fd);
     free((char *)file->content);
     free((char *)file->fields);
@@ -111,6 +117,7 @@ static struct http_file *file_new(const struct http_file_key *key)
     file->symlinks = key->symlinks;
     file->guess = key->guess;
     file->hash = key->hash;
+    file->coding = key->coding;
     file->directory_size = key->directory_size;
     memcpy(file->path, key->directory, key->directory_size);
     file->path[key->directory_size] = '/';
@@ -251,28 +258,67 @@ static void make_etag(struct ss_handler *h, struct http_file *file)
     snprintf(file->etag, sizeof file->etag, "W/\"%zx-%016" PRIx64 "\"", file->size, hash);
 }
 
-static int describe(struct ss_handler *h, struct http_file *file, const char *name)
+/* The media type; of a file that is compressed that of what is in it. */
+static int find_type(struct ss_handler *h, struct http_file *file, const char *name)
+{
+    char *plain = strndup(name, strlen(name) - strlen(http_coding_ending(file->coding)));
+
+    if (plain == NULL)
+        return -ENOMEM;
+    file->type = file->guess(h, plain);
+    file->compressible = http_is_compressible(file->type);
+    free(plain);
+    return strpbrk(file->type, "\r\n") != NULL ? -EINVAL : 0;
+}
+
+static int describe(struct http_file *file)
 {
     static const char accept[] = "Accept-Ranges: bytes\r\n";
-    const char *type = file->guess(h, name);
+    bool coded = file->coding != HTTP_IDENTITY;
     time_t now = time(NULL);
     char date[HTTP_DATE_SIZE], *fields;
     int size;
 
-    if (strpbrk(type, "\r\n") != NULL)
-        return -EINVAL;
-    make_etag(h, file);
     /* RFC 9110 8.8.2.1: never later than Date */
     file->modified = file->status.st_mtim.tv_sec < now ? file->status.st_mtim.tv_sec : now;
-    size = asprintf(&fields, "Content-Type: %s\r\n%sLast-Modified: %s\r\nETag: %s\r\n", type, accept,
-                    http_format_date(file->modified, date), file->etag);
+    size = asprintf(&fields, "Content-Type: %s\r\n%s%s%s%sLast-Modified: %s\r\nETag: %s\r\n", file->type,
+                    coded ? "Content-Encoding: " : "", coded ? http_coding_name(file->coding) : "",
+                    coded ? "\r\n" : "", accept, http_format_date(file->modified, date), file->etag);
     if (size < 0)
         return -ENOMEM;
     file->fields = fields;
     file->fields_size = (size_t)size;
-    file->type_size = strlen("Content-Type: \r\n") + strlen(type);
-    file->content_size = file->type_size + sizeof accept - 1;
+    file->type_size = strlen("Content-Type: \r\n") + strlen(file->type);
+    file->content_size = (size_t)(strstr(fields, accept) - fields) + sizeof accept - 1;
     return 0;
+}
+
+/* RFC 9110 8.8.3.3: another one for each coding; a weak one, as another version of the library may give other
+ * bytes. */
+static void derive_etag(const struct http_file *file, struct http_file *form)
+{
+    const char *tag = file->etag + (file->etag[0] == 'W' ? 2 : 0);
+
+    snprintf(form->etag, sizeof form->etag, "W/%.*s-%s\"", (int)strlen(tag) - 1, tag,
+             http_coding_name(form->coding));
+}
+
+struct http_file *http_file_form(const struct http_file *file, enum http_coding coding)
+{
+    struct http_file *form = calloc(1, sizeof *form);
+
+    if (form == NULL)
+        return NULL;
+    atomic_init(&form->references, 1);
+    form->fd = -1;
+    form->type = file->type;
+    form->status = file->status;
+    form->coding = coding;
+    derive_etag(file, form);
+    if (describe(form) == 0)
+        return form;
+    http_file_free(form);
+    return NULL;
 }
 
 int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct http_file **result)
@@ -291,7 +337,11 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     if (rc < 0)
         goto out;
     file->settled = settled(&file->status, &now);
-    rc = describe(h, file, key->name);
+    rc = find_type(h, file, key->name);
+    if (rc < 0)
+        goto out;
+    make_etag(h, file);
+    rc = describe(file);
     if (rc < 0)
         goto out;
     *result = file;

@@ -24,6 +24,7 @@ int http_send_file(struct ss_handler *h, const struct http_file *file)
         .more = cls->cache_field,
         .more_size = cls->cache_field_size,
         .extra = NULL,
+        .coding = file->source != NULL ? file->coding : HTTP_IDENTITY,
         .data = file->content,
         .fd = file->fd,
         .size = (int64_t)file->size,
@@ -36,5 +37,7 @@ int http_send_file(struct ss_handler *h, const struct http_file *file)
     struct http_decision decision;
 
     http_evaluate(http_request(h), &current, source.size, &decision);
+    if (file->source != NULL && decision.status == 206) /* how long it will be is not known */
+        decision.status = 200;
     return http_send_source(h, &source, &decision);
 }

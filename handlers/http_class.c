@@ -35,6 +35,7 @@ static void inherit(struct http_handler_class *to, const struct http_handler_cla
     INHERIT(head_timeout);
     INHERIT(idle_timeout);
     INHERIT(cache_seconds);
+    INHERIT(compress);
     INHERIT(send_error);
     INHERIT(log_request);
     INHERIT(log_error);

@@ -3,12 +3,10 @@
  */
 #include "compress.h"
 #include "http_internal.h"
-#include <stdatomic.h>
 #include <stdlib.h>
 
-/* MINIMUM: bytes of a body that is worth the work. CODERS: at once, as each has about 1 MiB; who comes later
-   gets the body as it is. PIECE: bytes compressed before others run. */
-enum { MINIMUM = 1024, CODERS = 64, IN_SIZE = 8192, OUT_SIZE = 16384, PIECE = 65536 };
+/* MINIMUM: bytes of a body that is worth the work. PIECE: bytes compressed before others run. */
+enum { MINIMUM = 1024, IN_SIZE = 8192, OUT_SIZE = 16384, PIECE = 65536 };
 
 struct http_coded {
     struct ss_stream stream; /* h->wfile meanwhile */
@@ -18,33 +16,72 @@ struct http_coded {
     char in[IN_SIZE], out[OUT_SIZE];
 };
 
-static atomic_int coders;
-
 /* ---------------------------------------------------------------- negotiation */
 
-void http_accepted(const struct ss_handler *h, struct http_accepted *accepted)
+static bool is_accept_encoding(const struct http_field *field)
 {
-    const struct http_request *request = http_request(h);
+    return field->name_size == 15 && strcasecmp(field->name, "Accept-Encoding") == 0;
+}
+
+static void read_all(const struct http_field *field, const struct http_field *end,
+                     struct http_accepted *accepted)
+{
     struct http_accept_list list;
     http_accept_begin(&list);
-    for (size_t i = 0; i < request->field_count; i++)
-        if (request->fields[i].name_size == 15 && strcasecmp(request->fields[i].name, "Accept-Encoding") == 0)
-            http_accept_line(&list, request->fields[i].value);
+    for (; field < end; field++)
+        if (is_accept_encoding(field))
+            http_accept_line(&list, field->value);
     http_accept_end(&list, accepted);
+}
+
+/* A browser says the same with each request, and so do most others: what the last line meant is remembered.
+ */
+bool http_accepted(const struct ss_handler *h, struct http_accepted *accepted)
+{
+    static _Thread_local struct {
+        char value[64];
+        struct http_accepted accepted;
+    } last;
+    const struct http_request *request = http_request(h);
+    const struct http_field *field = request->fields, *end = field + request->field_count, *other;
+    while (field < end && !is_accept_encoding(field))
+        field++;
+    for (other = field + 1; other < end && !is_accept_encoding(other);)
+        other++;
+    bool known =
+        field < end && other >= end && field->value_size < sizeof last.value && field->value_size > 0;
+    if (known && strcmp(field->value, last.value) == 0) {
+        *accepted = last.accepted;
+        return true;
+    }
+    read_all(field, end, accepted);
+    if (known) {
+        strcpy(last.value, field->value);
+        last.accepted = *accepted;
+    }
+    return field < end;
 }
 
 int http_compress(struct ss_handler *h)
 {
-    struct http_response *r = &http_exchange_of(h)->response;
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_response *r = &x->response;
     struct http_accepted accepted;
-    int rc = http_send_header(h, "Vary", "Accept-Encoding");
-    if (rc < 0)
-        return rc;
+    if (!r->status || r->ended)
+        return -EINVAL;
+    x->negotiated = true;
     http_accepted(h, &accepted);
     int coding = http_choose_coding(&accepted, http_codings());
     if (coding > HTTP_IDENTITY && r->status != 206)
         r->coding = (enum http_coding)coding;
     return 0;
+}
+
+void http_compress_as(struct ss_handler *h, enum http_coding coding)
+{
+    struct http_response *r = &http_exchange_of(h)->response;
+    r->coding = coding;
+    r->has_coding = r->promised = true;
 }
 
 /* ---------------------------------------------------------------- work */
@@ -79,19 +116,23 @@ static int code(struct ss_handler *h, const char *data, size_t size, enum http_c
 }
 
 /* The decision to compress: the head gets its field, which it can until it is committed. False: out of
-   memory, or there are too many at work. */
+   memory, or there are too many at work. What was promised is done in any case. */
 static bool start(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
     struct http_coded *c = x->coded;
-    if (atomic_fetch_add(&coders, 1) < CODERS)
+    bool entered = http_coder_enter(x->response.promised);
+    if (entered)
         c->state = c->coder->open(HTTP_CODER_FAST, 0);
     if (!c->state) {
-        atomic_fetch_sub(&coders, 1);
+        if (entered)
+            http_coder_leave();
         c->plain = true;
+        x->response.error = x->response.promised ? -ENOMEM : 0;
         return false;
     }
-    return http_append_field(h, "Content-Encoding", http_coding_name(x->response.coding)) == 0;
+    return x->response.promised ||
+           http_append_field(h, "Content-Encoding", http_coding_name(x->response.coding)) == 0;
 }
 
 /* ---------------------------------------------------------------- the stream */
@@ -178,7 +219,7 @@ void http_coded_free(struct ss_handler *h)
         return;
     if (c->state) {
         c->coder->close(c->state);
-        atomic_fetch_sub(&coders, 1);
+        http_coder_leave();
     }
     h->wfile = &x->wfile;
     if (x->in->tied == &c->stream)

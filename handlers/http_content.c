@@ -60,6 +60,8 @@ static int send_data(struct ss_handler *h, const struct http_source *source, con
 static int send_whole(struct ss_handler *h, const struct http_source *source)
 {
     int rc = send_fields(h, 200, source, 0, source->size);
+    if (rc == 0 && source->coding != HTTP_IDENTITY)
+        http_compress_as(h, source->coding);
     if (rc == 0)
         rc = http_end_headers(h);
     if (rc < 0 || strcmp(http_request(h)->command, "HEAD") == 0)

@@ -3,6 +3,7 @@
 #ifndef HTTP_CONTENT_H
 #define HTTP_CONTENT_H
 
+#include "content_coding.h"
 #include "http_server.h"
 
 /* Everything is borrowed. */
@@ -14,6 +15,7 @@ struct http_source {
     const char *more;    /* lines for a 304 too */
     size_t more_size;
     const struct http_field *extra; /* as in struct http_content */
+    enum http_coding coding;        /* into which data is to be put while it is sent; fields say so */
     const char *data;               /* NULL: in fd */
     int fd;
     int64_t size;

@@ -212,6 +212,7 @@ const struct http_handler_class http_BaseHTTPRequestHandler = {
     .max_body = (int64_t)1 << 30,
     .head_timeout = 20000,
     .idle_timeout = 60000,
+    .compress = HTTP_COMPRESS_OFF,
     .send_error = http_default_send_error,
     .log_request = http_default_log_request,
     .log_error = http_default_log_error,

@@ -128,7 +128,8 @@ struct http_response {
     bool headless;  /* the request was HEAD: what is written only counts */
     /* fields that the handler has sent itself */
     bool has_close, has_date, has_server, has_allow, has_coding;
-    enum http_coding coding; /* the body is to be put into; decided when it ends short or begins to leave */
+    enum http_coding coding; /* that the body is to be put into, if it does not end short */
+    bool promised;           /* in any case: the field for it is there */
     enum http_framing framing;
     int64_t length;  /* Content-Length, -1: none */
     int64_t written; /* bytes of the body */
@@ -155,6 +156,7 @@ struct http_exchange {
     struct http_response response;
     struct http_error_field *error_fields;
     struct http_coded *coded; /* what puts the body into its coding, NULL: none */
+    bool negotiated;          /* the response depends on Accept-Encoding: Vary says so */
     bool close;               /* the connection, after this response */
 };
 
@@ -200,8 +202,10 @@ int http_output_begin(struct ss_handler *h);
 int http_output_end(struct ss_handler *h);
 
 /* http_coding.c */
-/* What the client accepts. */
-void http_accepted(const struct ss_handler *h, struct http_accepted *accepted);
+/* Has the body of a response put into a coding, whatever its length; the field for it is sent already. */
+void http_compress_as(struct ss_handler *h, enum http_coding coding);
+/* What the client accepts. False: it does not say. */
+bool http_accepted(const struct ss_handler *h, struct http_accepted *accepted);
 /* Puts the body, which is begun, into the response's coding: h->wfile is now what does so. 0 or -ENOMEM. */
 int http_coded_begin(struct ss_handler *h);
 /* Gives the rest to the body, and the coding its end. 0 or -errno. */

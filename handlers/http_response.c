@@ -130,6 +130,16 @@ int http_send_header(struct ss_handler *h, const char *name, const char *value)
     return rc == 0 ? add_field(h, name, name_size, value, size) : rc < 0 ? rc : 0;
 }
 
+/* Ready-made lines. */
+static int append(struct ss_handler *h, const char *lines, size_t size)
+{
+    struct http_response *r = &http_exchange_of(h)->response;
+    if (make_room(h, r, size) < 0)
+        return r->error;
+    put(r, lines, size);
+    return 0;
+}
+
 int http_append_field(struct ss_handler *h, const char *name, const char *value)
 {
     return add_field(h, name, strlen(name), value, strlen(value));
@@ -140,11 +150,8 @@ int http_send_fields(struct ss_handler *h, const char *text, size_t size, int64_
     struct http_response *r = &http_exchange_of(h)->response;
     if (!r->status || r->ended || r->length >= 0)
         return -EINVAL;
-    if (make_room(h, r, size) < 0)
-        return r->error;
-    put(r, text, size);
     r->length = length;
-    return 0;
+    return append(h, text, size);
 }
 
 int http_send_headerf(struct ss_handler *h, const char *name, const char *format, ...)
@@ -202,13 +209,15 @@ int http_end_headers(struct ss_handler *h)
         http_send_error_headers(h);
     r->ended = true;
     r->headless = strcmp(x->head.request.command, "HEAD") == 0;
-    if (r->has_coding || framing_of(x) == HTTP_EMPTY || framing_of(x) == HTTP_TUNNEL)
+    if ((r->has_coding && !r->promised) || framing_of(x) == HTTP_EMPTY || framing_of(x) == HTTP_TUNNEL)
         r->coding = HTTP_IDENTITY;
     if (r->coding != HTTP_IDENTITY)
         r->length = -1; /* that of the body before it is coded */
     r->framing = framing_of(x);
     if (!r->has_allow && r->status == 405) /* RFC 9110 15.5.6 */
         add_field(h, "Allow", 5, x->cls->allow, strlen(x->cls->allow));
+    if (x->negotiated) /* RFC 9110 12.5.5 */
+        append(h, "Vary: Accept-Encoding\r\n", 23);
     return r->error ? r->error : http_output_begin(h);
 }
 

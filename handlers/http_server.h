@@ -216,6 +216,14 @@ enum http_dotfiles {
     HTTP_DOTFILES_SERVED,     /* names like any other */
 };
 
+/* What SimpleHTTPRequestHandler does about Accept-Encoding; each includes the one before. */
+enum http_compression {
+    HTTP_COMPRESS_OFF = 1,       /* files are sent as they are */
+    HTTP_COMPRESS_PRECOMPRESSED, /* name.zst, name.br or name.gz is sent for `name`, when it is not older */
+    HTTP_COMPRESS_SMALL,         /* text from 1 KiB to 64 KiB is compressed once and kept */
+    HTTP_COMPRESS_ALL,           /* longer text is compressed each time, without Content-Length */
+};
+
 /* NULL and 0 mean inherited, as everywhere. */
 struct http_handler_class {
     struct ss_handler_class handler;   /* .base: BaseHTTPRequestHandler.handler or one based on it;
@@ -241,6 +249,8 @@ struct http_handler_class {
     int cache_seconds;            /* SimpleHTTPRequestHandler's: how long browsers and caches may use a file
                                      without asking again (Cache-Control: max-age). -1: they ask each time,
                                      and get a 304 (no-cache). -1 */
+
+    enum http_compression compress; /* SimpleHTTPRequestHandler's. HTTP_COMPRESS_SMALL */
 
     /* send_error, log_request, log_error, log_message: overridden to change pages and logs.
        log_message gets one line without its end; the default writes it to stderr behind client

@@ -1,5 +1,6 @@
 /* SimpleHTTPRequestHandler: GET and HEAD for the files below a directory. */
 #include "file_cache.h"
+#include "file_coding.h"
 #include "file_response.h"
 #include "http_internal.h"
 #include "listing.h"
@@ -80,7 +81,8 @@ static int try_file(struct ss_handler *h, const struct http_handler_class *cls, 
 
     if (opened < 0)
         return opened;
-    *rc = http_send_file(h, file);
+    *rc = http_file_negotiate(h, cls->directory, name, cls->compress, &file);
+    *rc = *rc < 0 ? http_send_error(h, 406, NULL, NULL) : http_send_file(h, file);
     http_file_release(file);
     return 0;
 }
@@ -162,6 +164,7 @@ const struct http_handler_class http_SimpleHTTPRequestHandler = {
     .head_timeout = 0,
     .idle_timeout = 0,
     .cache_seconds = -1,
+    .compress = HTTP_COMPRESS_SMALL,
     .send_error = NULL,
     .log_request = NULL,
     .log_error = NULL,

@@ -177,6 +177,7 @@ int main(int argc, char **argv)
         .dotfiles = options.hidden ? HTTP_DOTFILES_SERVED : 0,
         .protocol_version = options.protocol,
         .cache_seconds = (int)options.cache,
+        .compress = options.compress,
     };
     choose_log(&Handler);
     rc = serve(bases, &Handler.handler);

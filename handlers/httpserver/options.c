@@ -9,8 +9,19 @@
 #include <string.h>
 #include <strings.h>
 
-/* options without a letter */
-enum { PROTOCOL = 256, MIXIN, WORKERS, CGI, MIME, CACHE, SYMLINKS, HIDDEN, ACCESS_LOG, LOG_FORMAT };
+enum { /* options without a letter */
+       PROTOCOL = 256,
+       MIXIN,
+       WORKERS,
+       CGI,
+       MIME,
+       CACHE,
+       COMPRESS,
+       SYMLINKS,
+       HIDDEN,
+       ACCESS_LOG,
+       LOG_FORMAT,
+};
 enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024, MAX_CACHE = 0x7fffffff };
 
 static const char usage[] =
@@ -36,6 +47,9 @@ static const char help[] =
     "                          --mime log=text/plain; may be given several times\n"
     "  --cache SECONDS         how long browsers and caches may use a file without asking\n"
     "                          again (default: 0, they always ask)\n"
+    "  --compress WHAT         for clients that accept it: off, precompressed (name.zst, name.br,\n"
+    "                          name.gz for name), small (text up to 64 KiB, too, once for all), or\n"
+    "                          all (longer text, too, each time) (default: small)\n"
     "  --symlinks WHICH        follow symbolic links: never, inside (those that lead to something\n"
     "                          in the directory), follow (to any file on this machine)\n"
     "                          (default: inside)\n"
@@ -56,6 +70,7 @@ static const struct option long_options[] = {
     {"mixin", required_argument, NULL, MIXIN},
     {"workers", required_argument, NULL, WORKERS},
     {"cache", required_argument, NULL, CACHE},
+    {"compress", required_argument, NULL, COMPRESS},
     {"cgi", no_argument, NULL, CGI},
     {"mime", required_argument, NULL, MIME},
     {"symlinks", required_argument, NULL, SYMLINKS},
@@ -187,6 +202,21 @@ static int add_type(const char *argument)
     return rc < 0 ? complain("--mime is EXT=TYPE, as in log=text/plain, not ", argument) : -1;
 }
 
+static int parse_compress(const char *argument, struct options *options)
+{
+    static const char *const words[] = {[HTTP_COMPRESS_OFF] = "off",
+                                        [HTTP_COMPRESS_PRECOMPRESSED] = "precompressed",
+                                        [HTTP_COMPRESS_SMALL] = "small",
+                                        [HTTP_COMPRESS_ALL] = "all"};
+
+    for (int i = HTTP_COMPRESS_OFF; i <= HTTP_COMPRESS_ALL; i++)
+        if (strcmp(argument, words[i]) == 0) {
+            options->compress = (enum http_compression)i;
+            return -1;
+        }
+    return complain("--compress is off, precompressed, small or all, not ", argument);
+}
+
 static int parse_option(int option, struct options *options, const char **bind, unsigned *port)
 {
     switch (option) {
@@ -232,6 +262,8 @@ static int parse_option(int option, struct options *options, const char **bind, 
         return number(optarg, MAX_CACHE, &options->cache)
                    ? -1
                    : complain("--cache is a number of seconds up to 2147483647, not ", optarg);
+    case COMPRESS:
+        return parse_compress(optarg, options);
     case CGI:
         return complain("--cgi is not supported: write a handler, which is faster and safer", "");
     case 'h':

@@ -13,6 +13,7 @@ struct options {
     unsigned workers;                            /* 0: as many as the mix-in thinks right */
     enum http_symlinks symlinks;                 /* 0: the default */
     bool hidden;                                 /* serve dotfiles */
+    enum http_compression compress;
     bool quiet;
     const char *access_log; /* a file's name, NULL: stderr */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);

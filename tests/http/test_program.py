@@ -164,7 +164,8 @@ def test_log(httpserver):
     "--workers 0", "--workers x", "--workers -1", "--workers 1000000", "--protocol HTTP/2", "--protocol HTTP/0.9",
     "--mime", "--mime x", "--mime x=", "--mime =text/plain", "--mime x=text", "--mime x=text/", "--mime x=text/plain;",
     "--mime a/b=text/plain", "--mime .=text/plain", "--mime text/plain=x", "--mime x=text/plain,text/html",
-    "--cgi", "--protocol x", "--cache", "--cache x", "--cache -1", "--cache 1h", "--cache 2147483648", "--cache ''",
+    "--cgi", "--protocol x", "--compress", "--compress on", "--compress ALL",
+    "--cache", "--cache x", "--cache -1", "--cache 1h", "--cache 2147483648", "--cache ''",
     "--mixin " + ",".join(["threading"] * 50), "-b " + "x" * 5000,
 ])
 def test_bad_lines(line):
@@ -181,8 +182,7 @@ def test_help():
         result = run(option)
         assert result.returncode == 0 and result.stderr == ""
         for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "--mime",
-                     "--cache", "--symlinks", "--hidden", "--access-log", "--log-format", "-h",
-                     "-V",
+                     "--cache", "--compress", "--symlinks", "--hidden", "--access-log", "--log-format", "-h", "-V",
                      "8000", "127.0.0.1", "eventloop", "preforking"):
             assert name in result.stdout
 
@@ -191,7 +191,7 @@ def test_version():
     for option in "-V", "--version":
         result = run(option)
         assert result.returncode == 0 and result.stderr == ""
-        assert result.stdout.startswith("httpserver ") and "llhttp" in result.stdout
+        assert result.stdout.startswith("httpserver ") and "llhttp" in result.stdout and "\ncompression: " in result.stdout
 
 
 def one_line_and_exit_1(result, *words):

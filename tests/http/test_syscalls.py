@@ -4,7 +4,9 @@ import collections
 import os
 import re
 import shutil
+import time
 
+import coding
 import programs
 import pytest
 import wire
@@ -73,6 +75,32 @@ def test_large_files_leave_corked(traced, root, size, corks):
     calls = traced.calls(server)
     first = calls.index("sendfile")
     assert calls[first - 1:].count("setsockopt") == WARM * corks
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["made", "sibling"])
+def test_browser(traced, root, beside):
+    """Compressing is done once, or was done by somebody, whose file costs a stat as any other. Looking for such files
+    costs three, ten times a second."""
+    (root / "file.txt").write_bytes(b"x" * 20000)
+    if beside:
+        coding.sibling(root / "file.txt", "gzip", b"coded")
+        wire.settle(root / "file.txt.gz")
+    wire.settle(root / "file.txt")
+    server = traced()
+    begin = time.monotonic()
+    with server.client() as client:
+        for _ in range(WARM + COUNT):
+            response = client.ask(path="/file.txt", accept_encoding="gzip, deflate")
+            assert response.get("Content-Encoding") == ("gzip" if beside or "gzip" in coding.made() else None)
+    looks = int((time.monotonic() - begin) * 10) + 1
+    calls = traced.calls(server)
+    sends = [i for i, name in enumerate(calls) if name == "send"]
+    assert len(sends) == WARM + COUNT
+    count = collections.Counter(calls[sends[WARM - 1] + 1:sends[-1] + 1])
+    stats = COUNT * (2 if beside else 1)
+    assert count.pop("epoll_wait") <= COUNT + 1
+    assert stats <= count.pop("stat") <= stats + 3 * looks
+    assert count == {"recv": COUNT, "send": COUNT}
 
 
 def test_one_request_per_connection(traced, root):

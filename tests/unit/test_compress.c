@@ -71,11 +71,12 @@ static void test_whole(int coding)
         char *coded, *again;
         size_t size, again_size;
 
-        assert_int_equal(http_compress_whole((enum http_coding)coding, data, sizes[i], &coded, &size), 0);
+        assert_int_equal(
+            http_compress_whole((enum http_coding)coding, data, sizes[i], sizes[i], &coded, &size), 0);
         assert_true(size < sizes[i]);
         assert_decodes(coding, coded, size, sizes[i]);
-        assert_int_equal(http_compress_whole((enum http_coding)coding, data, sizes[i], &again, &again_size),
-                         0);
+        assert_int_equal(
+            http_compress_whole((enum http_coding)coding, data, sizes[i], size, &again, &again_size), 0);
         assert_int_equal(again_size, size);
         assert_memory_equal(again, coded, size);
         free(coded);
@@ -90,9 +91,9 @@ static void test_no_shorter(int coding)
     size_t size;
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        assert_int_equal(
-            http_compress_whole((enum http_coding)coding, texts[i], strlen(texts[i]), &coded, &size),
-            -ENOSPC);
+        assert_int_equal(http_compress_whole((enum http_coding)coding, texts[i], strlen(texts[i]),
+                                             strlen(texts[i]), &coded, &size),
+                         -ENOSPC);
 }
 
 /* Pieces of many sizes, little room, and flushes between. */

@@ -1,5 +1,7 @@
 /* handlers/file_cache.c, file_load.c: what is served is what is there, and nothing else. */
 #include "file_cache.h"
+#include "file_coding.h"
+#include "file_load.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -381,6 +383,96 @@ static void test_held_outlives_the_cache(void **state)
     http_file_release(large);
 }
 
+/* Compressed forms count, and go with what they belong to; who holds one keeps it. */
+static void test_compressed_forms_are_bounded(void **state)
+{
+    enum { FORM = 1024 * 1024, COUNT = 2 * HTTP_FILE_CACHE_BYTES / FORM };
+    struct http_file *files[COUNT], *forms[COUNT];
+    char name[16];
+    int kept = 0;
+
+    (void)state;
+    put_text("a.txt", "x");
+    settle();
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(name, sizeof name, "a%d.txt", i);
+        assert_int_equal(link("a.txt", name), 0);
+        files[i] = get(name);
+        forms[i] = http_file_form(files[i], HTTP_GZIP);
+        forms[i]->content = calloc(1, FORM);
+        forms[i]->size = FORM;
+        http_file_keep(files[i], forms[i]);
+        assert_ptr_equal(files[i]->coded[HTTP_GZIP], forms[i]);
+    }
+    for (int i = 0; i < COUNT; i++)
+        kept += files[i]->cached;
+    assert_in_range(kept, HTTP_FILE_CACHE_BYTES / FORM / 2, HTTP_FILE_CACHE_BYTES / FORM);
+    for (int i = 0; i < COUNT; i++) {
+        http_file_release(files[i]);
+        assert_int_equal(forms[i]->content[FORM - 1], 0);
+        assert_non_null(strstr(forms[i]->fields, "Content-Encoding: gzip\r\n"));
+        http_file_release(forms[i]);
+    }
+}
+
+/* The second of two that were made at the same time is not kept, but its maker can use it. */
+static void test_one_form_is_kept(void **state)
+{
+    struct http_file *file, *first, *second;
+
+    (void)state;
+    put_text("a.txt", "x");
+    file = get("a.txt");
+    first = http_file_form(file, HTTP_GZIP);
+    second = http_file_form(file, HTTP_GZIP);
+    http_file_keep(file, first);
+    http_file_keep(file, second);
+    assert_ptr_equal(file->coded[HTTP_GZIP], first);
+    assert_null(file->coded[HTTP_ZSTD]);
+    http_file_release(second);
+    http_file_release(first);
+    http_file_release(file);
+}
+
+/* A compressed file is one thing under its own name and another one as a form of the original. */
+static void test_sibling_has_its_own_entry(void **state)
+{
+    struct http_file *plain, *coded;
+
+    (void)state;
+    put_text("a.html.gz", "x");
+    plain = get("a.html.gz");
+    assert_int_equal(
+        http_file_open_coded(&handler, root, HTTP_SYMLINKS_INSIDE, "a.html.gz", guess, HTTP_GZIP, &coded), 0);
+    assert_ptr_not_equal(plain, coded);
+    assert_null(strstr(plain->fields, "Content-Encoding"));
+    assert_non_null(strstr(coded->fields, "Content-Type: text/html\r\n"));
+    assert_non_null(strstr(coded->fields, "Content-Encoding: gzip\r\n"));
+    http_file_release(plain);
+    http_file_release(coded);
+}
+
+static void test_compressible_types(void **state)
+{
+    static const char *const yes[] = {"text/plain",
+                                      "text/html; charset=utf-8",
+                                      "TEXT/CSS",
+                                      "application/json; charset=utf-8",
+                                      "application/ld+json",
+                                      "image/svg+xml",
+                                      "application/wasm",
+                                      "font/ttf"};
+    static const char *const no[] = {
+        "",    "text",  "image/png",        "application/zip",   "font/woff2",  "video/mp4",
+        "xml", "+json", "application/gzip", "application/jsonx", "a/b; x=+xml", "application/octet-stream"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+        assert_true(http_is_compressible(yes[i]));
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+        assert_false(http_is_compressible(no[i]));
+}
+
 /* Eight letters, all the same: a file seen half written shows. */
 static void *reader(void *errors)
 {
@@ -445,6 +537,10 @@ int main(void)
         TEST(test_symlinks_are_part_of_the_key),
         TEST(test_bounded),
         TEST(test_held_outlives_the_cache),
+        TEST(test_compressed_forms_are_bounded),
+        TEST(test_one_form_is_kept),
+        TEST(test_sibling_has_its_own_entry),
+        TEST(test_compressible_types),
         TEST(test_threads),
     };
 
