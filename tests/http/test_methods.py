@@ -14,7 +14,7 @@ def files(httpserver, root):
     return httpserver()
 
 
-@pytest.mark.parametrize("path", ["/", "/a.txt", "/empty", "/large.bin", "/dir/", "/dir", "/nowhere", "/%00"])
+@pytest.mark.parametrize("path", ["/", "/a.txt", "/empty", "/large.bin", "/dir/", "/dir", "/nowhere"])
 def test_head_is_get_without_body(files, path):
     with files.client() as client:
         get, head = client.ask("GET", path), client.ask("HEAD", path)
