@@ -23,6 +23,7 @@ static int do_POST(struct ss_handler *h)
 static const struct http_handler_class Dynamic = {
     .handler = {.base = &BaseHTTPRequestHandler.handler},
     .methods = HTTP_METHODS({"GET", do_GET}, {"POST", do_POST}),
+    .max_body = (int64_t)1 << 50, /* uploads without end are measured too */
     .log_request = http_log_nothing,
 };
 

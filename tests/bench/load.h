@@ -19,6 +19,7 @@ struct load {
     double seconds;
     uint64_t limit; /* requests, 0: as many as fit into the seconds */
     uint64_t started, begun, done, bytes, lost;
+    uint64_t greedy; /* bytes that a greedy client has sent and received */
     int epoll;
     uint64_t histogram[RANGES * STEPS]; /* of nanoseconds; steps of 3 % */
 };
@@ -151,10 +152,11 @@ static inline void load_report(const struct load *load)
     double seconds = (double)(nanoseconds() - load->started) / 1e9;
     if (!load->done)
         DIE("no answer in %.1f seconds", seconds);
-    printf("{\"requests\": %llu, \"seconds\": %.4f, \"bytes\": %llu, \"lost\": %llu, \"p50_us\": %.1f, "
-           "\"p99_us\": %.1f}\n",
+    printf("{\"requests\": %llu, \"seconds\": %.4f, \"bytes\": %llu, \"lost\": %llu, \"greedy\": %llu, "
+           "\"p50_us\": %.1f, \"p99_us\": %.1f}\n",
            (unsigned long long)load->done, seconds, (unsigned long long)load->bytes,
-           (unsigned long long)load->lost, load_quantile(load, .5), load_quantile(load, .99));
+           (unsigned long long)load->lost, (unsigned long long)load->greedy, load_quantile(load, .5),
+           load_quantile(load, .99));
 }
 
 #endif

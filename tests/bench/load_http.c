@@ -1,16 +1,19 @@
 /* load_http: asks an HTTP/1.1 server for one thing again and again; see load.h.
 
-   load_http [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-p DEPTH] [-1] [-H FIELD]... [-b BYTES] [-f FILE]
-   PORT PATH
+   load_http [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-p DEPTH] [-1] [-H FIELD]... [-b BYTES] [-g KIND]
+   [-f FILE] PORT PATH
 
      -p  so many requests at once on each connection (pipelining)
      -1  a connection for each request: "Connection: close", and the next one when the server has closed
      -H  a further header field
      -b  POST with a body of so many bytes
+     -g  one client more, whose requests do not count: pipeline:/path asks for it without end and takes all
+         answers, slow:/path asks once and reads a byte a second, upload:/path posts chunks without end
      -f  the body of every answer has the length of this file, and that of a connection's first answer its
    content
 
    Every answer must be a 200 with a Content-Length and a body of that length. */
+#include "greedy.h"
 #include "load.h"
 #include <strings.h>
 #include <unistd.h>
@@ -39,6 +42,8 @@ static struct {
     const char *content; /* NULL: any */
     size_t content_size;
 } want = {.depth = 1};
+static struct greedy greedy = {.fd = -1};
+static bool has_greedy;
 
 /* Sends the next batch of requests, if there is to be one. */
 static void ask(struct connection *c)
@@ -199,6 +204,14 @@ static void writable(struct connection *c)
     }
 }
 
+static void happened(struct connection *c, uint32_t events)
+{
+    if (events & EPOLLOUT)
+        writable(c);
+    if (events & ~(uint32_t)EPOLLOUT)
+        receive(c);
+}
+
 static void run(void)
 {
     struct epoll_event events[EVENTS];
@@ -207,16 +220,20 @@ static void run(void)
         DIE("no memory for %d connections", load.connections);
     for (int i = 0; i < load.connections; i++)
         dial(&connections[i]);
+    if (has_greedy)
+        greedy_dial(&greedy, &load);
     while (!load_over(&load)) {
         int n = epoll_wait(load.epoll, events, EVENTS, 0);
         for (int i = 0; i < n; i++) {
-            struct connection *c = events[i].data.ptr;
-            if (events[i].events & EPOLLOUT)
-                writable(c);
-            if (events[i].events & ~(uint32_t)EPOLLOUT)
-                receive(c);
+            if (events[i].data.ptr == &greedy)
+                greedy_event(&greedy, events[i].events);
+            else
+                happened(events[i].data.ptr, events[i].events);
         }
+        if (has_greedy)
+            greedy_turn(&greedy);
     }
+    load.greedy = greedy.given + greedy.received;
     free(connections);
 }
 
@@ -257,7 +274,7 @@ int main(int argc, char **argv)
 {
     char fields[HEAD_SIZE] = "";
     long body = -1;
-    for (int option; (option = getopt(argc, argv, "c:s:n:p:1H:b:f:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "c:s:n:p:1H:b:g:f:")) != -1;) {
         size_t used = strlen(fields);
         if (option == 'p')
             want.depth = (unsigned)number(optarg, 1, 1000);
@@ -267,6 +284,8 @@ int main(int argc, char **argv)
             snprintf(fields + used, sizeof fields - used, "%s\r\n", optarg);
         else if (option == 'b')
             body = (long)number(optarg, 0, 1e9);
+        else if (option == 'g')
+            greedy_parse(&greedy, optarg), has_greedy = true;
         else if (option == 'f')
             expect(optarg);
         else if (!load_option(&load, option, optarg))
