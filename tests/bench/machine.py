@@ -1,9 +1,10 @@
-"""The machine under the benchmark: a network of its own, processors, and the CPU time of a tree of processes."""
+"""The machine under the benchmark: a network of its own, processors, and what a tree of processes takes of it."""
 
 import ctypes
 import fcntl
 import os
 import platform
+import resource
 import socket
 import struct
 
@@ -97,6 +98,29 @@ def tree(root):
     while more := {pid for pid, (parent, _, _) in every.items() if parent in members} - members:
         members |= more
     return {pid: every[pid][2] for pid in members}
+
+
+def memory(root):
+    """Bytes of user memory of the processes of this tree: their shares of what they share (PSS), and all that is
+    resident (RSS), in which shared memory counts once for each process."""
+    sums = {"Pss": 0, "Rss": 0}
+    for pid in tree(root):
+        for line in read(f"/proc/{pid}/smaps_rollup").splitlines():
+            key, _, value = line.partition(":")
+            if key in sums:
+                sums[key] += int(value.split()[0]) * 1024
+    return sums["Pss"], sums["Rss"]
+
+
+def allow_files(count):
+    """Let this process and its children open so many files; return how many it can be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft == unlimited or soft >= count:
+        return count
+    most = count if hard == unlimited or hard >= count else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
 
 
 def busy(cpu):

@@ -18,7 +18,7 @@ worker_processes 1;
 worker_rlimit_nofile 20000;
 error_log stderr error;
 pid {home}/nginx.pid;
-events {{ worker_connections 10000; multi_accept on; accept_mutex off; }}
+events {{ worker_connections 12000; multi_accept on; accept_mutex off; }}
 http {{
     access_log {log};
     types {{ text/plain txt; }}
@@ -44,7 +44,7 @@ server.document-root = "{root}"
 server.bind = "127.0.0.1"
 server.port = {port}
 server.max-fds = 20000
-server.max-connections = 10000
+server.max-connections = 12000
 server.max-keep-alive-requests = 1000000000
 server.max-keep-alive-idle = 300
 server.stat-cache-engine = "simple"
@@ -56,7 +56,7 @@ listen:
   host: 127.0.0.1
   port: {port}
 num-threads: 1
-max-connections: 10000
+max-connections: 12000
 http1-request-timeout: 300
 file.send-compressed: OFF
 hosts:
@@ -105,6 +105,15 @@ def h2o():
     return Server("h2o", "h2o -m worker -c {home}/h2o.conf", files={"h2o.conf": H2O})
 
 
+def installed(servers, options):
+    """Those of the servers that are here; the reader is told of the others."""
+    for server in servers:
+        if server.missing(options.build):
+            print(f"  {server.name} is left out: no {server.program(options.build)} (make deps bench)")
+        else:
+            yield server
+
+
 class Running:
     """A server that runs, as the leader of a session of its own, on one processor."""
 
@@ -121,12 +130,15 @@ class Running:
         with open(os.path.join(self.home, "log"), "wb") as log:
             self.process = subprocess.Popen(
                 server.command.format(**values).split(), cwd=self.home, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+                stderr=log, start_new_session=True, preexec_fn=self.before_exec)
         try:
             self.wait_until_it_answers(kind)
         except BaseException:
             self.stop()
             raise
+
+    def before_exec(self):
+        os.sched_setaffinity(0, {self.cpu})
 
     def wait_until_it_answers(self, kind):
         end = time.monotonic() + 30

@@ -1,0 +1,121 @@
+"""What is measured: the servers, the loads, and how they are put together. A further measurement is one more here."""
+
+import os
+
+from cpu import Row
+from servers import Server, h2o, lighttpd, nginx
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+SERVE = "{build}/httpserver -d {root} -b 127.0.0.1 -p {port}"
+PYTHON = "/usr/bin/python3 -m http.server -d {root} -b 127.0.0.1 {port}"
+
+HTTPSERVER = Server("httpserver", SERVE + " -q", ours=True)
+HTTPSERVER_LOG = Server("httpserver, log to a file", SERVE, ours=True)
+POOL = Server("httpserver, thread pool of 4", SERVE + " -q --mixin threadpool --workers 4", ours=True)
+THREADING = Server("httpserver, a thread each", SERVE + " -q --mixin threading", ours=True)
+TWO_LOOPS = Server("httpserver, two loops", SERVE + " -q --workers 2", ours=True)
+NGINX = nginx()
+NGINX_COPY = nginx("nginx, sendfile off", sendfile="off")
+NGINX_EAGER = nginx("nginx, tcp_nopush off", nopush="off")
+NGINX_DEFERRED = nginx("nginx, listen deferred", listen=" deferred")
+NGINX_LOG = nginx("nginx, log to a file", log="{home}/access.log")
+NGINX_BUFFERED = nginx("nginx, buffered log", log="{home}/access.log combined buffer=64k flush=1s")
+LIGHTTPD, H2O = lighttpd(), h2o()
+FLOOR = Server("epoll loop in C", "{build}/tests/bench/http_floor {port} {root}/1k.txt")
+DYNAMIC = Server("a handler in C", "{build}/tests/bench/dynamic {port}", ours=True)
+DYNAMIC_PYTHON = Server("its twin in Python", "/usr/bin/python3 " + os.path.join(HERE, "dynamic.py") + " {port}")
+PYTHON_10 = Server("python3 -m http.server", PYTHON)
+PYTHON_11 = Server("python3 -m http.server", PYTHON + " --protocol HTTP/1.1")
+ECHO = Server("EventLoopTCPServer", "{build}/samples/echo EventLoopTCPServer 127.0.0.1:{port}", ours=True)
+EPOLL = Server("epoll loop in C", "{build}/tests/bench/echo_epoll {port}")
+LIBUV = Server("libuv", "{build}/tests/bench/echo_uv {port}")
+UDP_ECHO = Server("UDPServer", "{build}/samples/echo UDPServer 127.0.0.1:{port}", ours=True, datagram=True)
+UDP_EVENT = Server("EventLoopUDPServer", "{build}/samples/echo EventLoopUDPServer 127.0.0.1:{port}", ours=True,
+                   datagram=True)
+UDP_LOOP = Server("recvfrom/sendto loop", "{build}/tests/bench/udp_loop {port}", datagram=True)
+
+BROWSER = {  # what a browser sends with every request for a page
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Accept-Language": "en-GB,en;q=0.9,de;q=0.8",
+    "Cache-Control": "max-age=0",
+    "Connection": "keep-alive",
+    "Sec-Ch-Ua": '"Chromium";v="120", "Not?A_Brand";v="8"',
+    "Sec-Ch-Ua-Mobile": "?0",
+    "Sec-Ch-Ua-Platform": '"Linux"',
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "none",
+    "Upgrade-Insecure-Requests": "1",
+}
+
+
+def http(name, *options, connections=64):
+    return ["{build}/tests/bench/load_http", "-c", str(connections), *options, "-f", "{root}/" + name,
+            "{port}", "/" + name]
+
+
+def dynamic(*options, connections=64):
+    return ["{build}/tests/bench/load_http", "-c", str(connections), *options, "{port}", "/"]
+
+
+def tcp(size, connections=64):
+    return ["{build}/tests/bench/load_tcp", "-c", str(connections), "-b", str(size), "{port}"]
+
+
+def udp(size, clients=8, window=8):
+    return ["{build}/tests/bench/load_udp", "-c", str(clients), "-w", str(window), "-b", str(size), "{port}"]
+
+
+CPU = [
+    Row("http-1k", "HTTP, 1 KiB, kept alive, 64 connections", http("1k.txt"),
+        [HTTPSERVER, FLOOR, NGINX, NGINX_COPY, LIGHTTPD, H2O, PYTHON_11],
+        {"nginx": 0.66, "epoll loop in C": 1.08, "python3 -m http.server": 0.02}),
+    Row("http-1k-1000", "HTTP, 1 KiB, kept alive, 1,000 connections", http("1k.txt", connections=1000),
+        [HTTPSERVER, FLOOR, NGINX, LIGHTTPD, H2O], {"nginx": 0.66}),
+    Row("http-1k-log", "HTTP, 1 KiB, kept alive, with a log of the requests", http("1k.txt"),
+        [HTTPSERVER_LOG, NGINX_LOG, NGINX_BUFFERED], {"nginx, log to a file": 0.60}),
+    Row("http-1k-browser", "HTTP, 1 KiB, kept alive, a browser's request of 14 fields",
+        http("1k.txt", *(part for field in BROWSER.items() for part in ("-H", ": ".join(field)))),
+        [HTTPSERVER, NGINX, LIGHTTPD, H2O], {"nginx": 0.62}),
+    Row("http-1k-pipelined", "HTTP, 1 KiB, 16 requests at once on each of 64 connections", http("1k.txt", "-p", "16"),
+        [HTTPSERVER, FLOOR, NGINX_EAGER, LIGHTTPD, H2O], {"nginx, tcp_nopush off": 0.2}),
+    Row("http-1k-close", "HTTP, 1 KiB, a connection for each request", http("1k.txt", "-1"),
+        [HTTPSERVER, NGINX, NGINX_DEFERRED, LIGHTTPD, H2O, PYTHON_10], {"nginx": 0.75}),
+    Row("http-100k", "HTTP, 100 KiB, kept alive, 64 connections", http("100k.txt"),
+        [HTTPSERVER, NGINX, LIGHTTPD, H2O, PYTHON_11], {"nginx": 0.96}),
+    Row("http-10m", "HTTP, 10 MiB, kept alive, 8 connections", http("10m.txt", connections=8),
+        [HTTPSERVER, NGINX, LIGHTTPD, H2O], {"nginx": 1.0}),
+    Row("http-mixins", "HTTP, 1 KiB, kept alive, 64 connections: the mix-ins", http("1k.txt"),
+        [HTTPSERVER, POOL, THREADING, TWO_LOOPS]),
+    Row("dynamic-get", "A handler of one's own, GET of 1 KiB", dynamic(), [DYNAMIC, DYNAMIC_PYTHON],
+        {"its twin in Python": 0.02}),
+    Row("dynamic-post", "A handler of one's own, POST of 1 KiB, answered with as much", dynamic("-b", "1024"),
+        [DYNAMIC, DYNAMIC_PYTHON], {"its twin in Python": 0.02}),
+    Row("tcp-64", "TCP echo, 64 bytes, 64 connections", tcp(64), [ECHO, EPOLL, LIBUV], {"epoll loop in C": 1.08}),
+    Row("tcp-16k", "TCP echo, 16 KiB, 64 connections", tcp(16384), [ECHO, EPOLL, LIBUV], {"epoll loop in C": 1.08}),
+    Row("udp-64", "UDP echo, 64 bytes, 8 clients with 8 datagrams each", udp(64), [UDP_ECHO, UDP_EVENT, UDP_LOOP],
+        {"recvfrom/sendto loop": 1.05}),
+]
+
+ALL = [*CPU]
+
+FOOTNOTES = [
+    "httpserver is what make builds, in its default mode (event loop). It logs requests to stderr unless told -q, and "
+    "nginx is measured without its log: so -q here, except in the row with logs.",
+    "nginx: one worker, open_file_cache, sendfile, tcp_nopush, no access log. Without sendfile it does better on "
+    "small files and worse on large ones; with \"listen deferred\" it hears of a connection when there is a request, "
+    "as httpserver does by default.",
+    "python3 -m http.server: with --protocol HTTP/1.1 where connections are kept alive.",
+]
+
+INSTRUCTIONS = [  # of one request at a time on one connection
+    ("HTTP, 1 KiB, kept alive", http("1k.txt", connections=1), [HTTPSERVER, NGINX]),
+    ("HTTP, 1 KiB, a connection for each request", http("1k.txt", "-1", connections=1), [HTTPSERVER, NGINX]),
+    ("TCP echo, 64 bytes", tcp(64, connections=1), [ECHO, EPOLL, LIBUV]),
+    ("UDP echo, 64 bytes", udp(64, clients=1, window=1), [UDP_ECHO, UDP_EVENT, UDP_LOOP]),
+]
+
+
