@@ -200,7 +200,7 @@ check: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer, in bu
 tsan: ## the tests under ThreadSanitizer, in build/tsan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread test \
 	    RUN_UNDER="$$(setarch -R true 2>/dev/null && echo setarch -R)"
-bench: all $(BENCH) ## measure against nginx, Python, libuv and a raw epoll loop
+bench: all $(BENCH) ## measure CPU, memory and latency against nginx, lighttpd, h2o, Python, libuv and raw loops
 	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py
 
 HEADERS := framework/socketserver.h handlers/http_server.h

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a request costs: httpserver and the samples beside others.
+"""What a request costs, what a connection keeps, how long clients wait: httpserver and the samples beside others.
 
     make bench                                            all of it; some ten minutes
     make bench ARGS='--quick --only udp'                  options: --help
@@ -7,6 +7,8 @@
 CPU (cpu.py): each row of the table is one load on two or more servers, measured in turns (A B C, C B A, ...): the CPU
 time of the server's whole tree of processes per request, medians of all rounds, and the ratio of the medians. CPU time
 is what can be compared on a machine that does other work too; rates and latencies are those of one busy processor.
+Memory (memory.py): what an idle connection keeps, and what a server takes to start. Latency (latency.py): by
+connections, and beside a client that wants more than the others.
 
 All of it happens in a network namespace of its own (for users: where the system gives them one) with congestion
 control reno. The server has one processor and the load generator, which never sleeps, another. Nothing but the
@@ -28,6 +30,7 @@ import time
 
 import bars
 import instructions
+import lines
 import machine
 import report
 from rows import ALL, FOOTNOTES, INSTRUCTIONS
@@ -40,7 +43,8 @@ SKIPPED = 77
 
 FILES = {"1k.txt": 1024, "100k.txt": 100 * 1024, "10m.txt": 10 << 20}  # what is served
 OPEN_FILES = 20000  # connections, and some
-PLOTS = [("cpu.svg", "rows", bars.cpu)]
+PLOTS = [("cpu.svg", "rows", bars.cpu), ("memory.svg", "memory", lines.memory),
+         ("latency.svg", "latency", lines.latency)]
 
 
 def make_files(root):
@@ -51,11 +55,11 @@ def make_files(root):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(description="Measure the CPU time of a request beside other servers.")
+    parser = argparse.ArgumentParser(description="Measure CPU, memory and latency beside other servers.")
     parser.add_argument("--rounds", type=int, help="of each row (default: 5)")
     parser.add_argument("--seconds", type=float, help="of load for each server in each round (default: 2)")
     parser.add_argument("--quick", action="store_true", 
-                        help="2 rounds of half a second: does it work?")
+                        help="2 rounds of half a second, 100 connections, 2 starts: does it work?")
     parser.add_argument("--only", metavar="PATTERN", default="", help="rows with PATTERN in key or title")
     parser.add_argument("--list", action="store_true", help="list the rows and exit")
     parser.add_argument("--output", metavar="DIR", default=os.path.join(BUILD, "bench"),

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import resource
 import statistics
+import time
 
 import machine
 from servers import Running, installed, load
@@ -20,11 +21,12 @@ def measure(command, running, root, options, seconds=None):
     seconds = seconds or options.seconds
     command = [part.format(build=options.build, root=root, port=running.port) for part in command]
     command[1:1] = ["-s", str(seconds)]
-    busy, spent, generator = machine.busy(running.cpu), running.cpu_seconds(), children_seconds()
+    began, generator = time.monotonic(), children_seconds()
+    busy, spent = machine.busy(running.cpu), running.cpu_seconds()
     result = json.loads(load(command, options.load_cpu, seconds + 30))
     spent = running.cpu_seconds() - spent
     busy = machine.busy(running.cpu) - busy
-    generator = children_seconds() - generator
+    generator, elapsed = children_seconds() - generator, time.monotonic() - began
     return {
         "cpu_us": spent * 1e6 / result["requests"],
         "rate": result["requests"] / result["seconds"],
@@ -33,7 +35,7 @@ def measure(command, running, root, options, seconds=None):
         "lost": result["lost"],
         "greedy_rate": result.get("greedy", 0) / result["seconds"],  # bytes a second of a greedy client
         "used": spent / result["seconds"],  # of its processor, by the server
-        "others": max(0.0, busy - spent) / result["seconds"],  # and by somebody else
+        "others": min(1.0, max(0.0, busy - spent) / elapsed),  # and by somebody else
         "generator": min(1.0, generator / result["seconds"]),  # of its processor, by the load generator
     }
 

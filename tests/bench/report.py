@@ -3,6 +3,8 @@
 import statistics
 import textwrap
 
+from latency import OTHERS
+
 USED = 0.85  # of its processor: a server that was busy all the time
 
 
@@ -62,7 +64,52 @@ def cpu(results):
     return lines
 
 
-KINDS = {}
+def memory(summary):
+    counts = summary["connections"]
+    lines = [summary["title"], f"{'':32}{'MiB with none':>15}"
+             + "".join(f"{f'{count:,}':>15}" for count in counts) + "  bytes each (PSS)"]
+    for name, of in summary["servers"].items():
+        lines.append(f"  {name:30}{mebibytes(of['pss'][0]):>15}"
+                     + "".join(f"{of['each'][count]:>15,.0f}" for count in counts))
+    return lines
+
+
+def startup(summary):
+    lines = [summary["title"], f"{'':32}{'ms':>9}{'range':>20}{'PSS MiB':>10}{'RSS MiB':>10}"]
+    for name, of in summary["medians"].items():
+        ms = column(summary["starts"][name], "ms")
+        lines.append(f"  {name:30}{of['ms']:>9.1f}{f'{min(ms):.1f} .. {max(ms):.1f}':>20}"
+                     f"{mebibytes(of['pss']):>10}{mebibytes(of['rss']):>10}")
+    return lines
+
+
+def disturbed(cases):
+    """Whether a reader should believe latencies."""
+    most = max(of["others"] for of in cases)
+    return [f"  ! others took up to {most:.0%} of a processor: do not read the p99s"] if most > OTHERS else []
+
+
+def latency(summary):
+    lines = [summary["title"], f"{'':32}{'connections':>12}{'requests/s':>13}{'p50 us':>10}{'p99 us':>10}"]
+    for count, point in summary["points"].items():
+        lines += [f"  {name:30}{count:>12}{of['rate']:>13.0f}{of['p50_us']:>10.0f}{of['p99_us']:>10.0f}"
+                  for name, of in point.items()]
+    return lines + disturbed(of for point in summary["points"].values() for of in point.values())
+
+
+def greedy(summary):
+    lines = [summary["title"], f"{'the 32, when the other':45}{'requests/s':>13}{'p50 us':>9}{'ratio':>7}{'p99 us':>9}"
+             f"{'ratio':>7}{'its MiB/s':>11}"]
+    for name, cases in summary["servers"].items():
+        lines.append("  " + name)
+        for what, of in cases.items():
+            what = "is not there" if what == "alone" else what
+            lines.append(f"    {what:41}{of['rate']:>13.0f}{of['p50_us']:>9.0f}{of['p50_ratio']:>7.2f}"
+                         f"{of['p99_us']:>9.0f}{of['p99_ratio']:>7.2f}{of['greedy_rate'] / 2**20:>11.1f}")
+    return lines + disturbed(of for cases in summary["servers"].values() for of in cases.values())
+
+
+KINDS = {"memory": memory, "startup": startup, "latency": latency, "greedy": greedy}
 
 
 def tables(results):

@@ -3,6 +3,8 @@
 import os
 
 from cpu import Row
+from latency import Connections, Greedy
+from memory import Idle, Startup
 from servers import Server, h2o, lighttpd, nginx
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -100,7 +102,26 @@ CPU = [
         {"recvfrom/sendto loop": 1.05}),
 ]
 
-ALL = [*CPU]
+MEMORY = [
+    Idle("memory", "Memory of idle connections that are kept alive", [HTTPSERVER, POOL, NGINX, LIGHTTPD, H2O],
+         (100, 1000, 10000), at_most=200),
+    Startup("startup", "From exec to the first answer", [HTTPSERVER, NGINX, LIGHTTPD, H2O, PYTHON_10], 20,
+            {"ms": 5, "rss": 4 << 20}),
+]
+
+LATENCY = [
+    Connections("latency", "Latency by connections, HTTP, 1 KiB, kept alive",
+                lambda connections: http("1k.txt", connections=connections), [HTTPSERVER, NGINX], (1, 8, 64, 512),
+                against="nginx"),
+    Greedy("greedy-files", "32 connections with a greedy one: files, 1 KiB, kept alive",
+           http("1k.txt", connections=32), [HTTPSERVER, NGINX],
+           {"pipelines without end": "pipeline:/1k.txt", "reads 10 MiB, a byte a second": "slow:/10m.txt",
+            "downloads 10 MiB without end": "pipeline:/10m.txt"}),
+    Greedy("greedy-upload", "32 connections with a greedy one: uploads, to a handler of one's own",
+           dynamic(connections=32), [DYNAMIC], {"uploads without end": "upload:/"}),
+]
+
+ALL = [*CPU, *MEMORY, *LATENCY]
 
 FOOTNOTES = [
     "httpserver is what make builds, in its default mode (event loop). It logs requests to stderr unless told -q, and "

@@ -1,0 +1,105 @@
+"""Latency: how long clients wait, by how many they are, and beside one that wants more than the others.
+
+The loads are closed loops: every connection asks again as soon as it is answered, so the server is always busy, and
+with n connections a request waits for about n others. What is compared are servers, or one server with and without
+the greedy client, under the same load in the same minutes. The greedy client is part of the load generator
+(greedy.h): on a processor of its own it would need a third one, on the generator's it would stop the clocks. It takes
+as much as the server gives, so its effect is the turn that the server grants it among all others: bounded work keeps
+the ratio of the latencies below 2, and work without a bound shows however fast the machine is. The 99th percentile is
+the target; where another process had a share of either processor, it is the scheduler's, so that target is neither
+met nor missed then, and the median tells more."""
+
+import dataclasses
+import statistics
+
+from cpu import compare, measure
+from servers import Running, installed
+
+OTHERS = 0.03  # of a processor: more than that, taken by others, can be all of a 99th percentile
+
+
+def medians(rounds):
+    of = {key: statistics.median(each[key] for each in rounds) for key in ("p50_us", "p99_us", "rate", "greedy_rate")}
+    others = statistics.median(max(each["others"], 1 - each["generator"]) for each in rounds)
+    return {**of, "others": others, "rounds": rounds}
+
+
+def target(what, ratio, at_most, cases):
+    """`met` is None when it cannot be told."""
+    quiet = max(of["others"] for of in cases) <= OTHERS
+    return {"what": what, "value": ratio, "at_most": at_most, "met": ratio <= at_most if quiet else None}
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What cpu.compare() wants of a row."""
+
+    load: list
+    servers: list
+
+
+@dataclasses.dataclass(frozen=True)
+class Connections:
+    """The servers (ours first) with one load on different numbers of connections."""
+
+    key: str
+    title: str
+    load: object  # a function of the number of connections
+    servers: list
+    counts: tuple
+    against: str  # whose 99th percentile ours may not exceed
+    kind = "latency"
+
+    def run(self, root, options):
+        points = {}
+        for count in self.counts:
+            rounds = compare(Load(self.load(count), self.servers), root, options)
+            points[count] = {name: medians(of) for name, of in rounds.items()}
+        ours = self.servers[0].name
+        targets = []
+        for count, point in points.items():
+            if self.against in point and ours in point:
+                ratio = point[ours]["p99_us"] / point[self.against]["p99_us"]
+                targets.append(target(f"p99 of {count} connections, of {self.against}'s", ratio, 1.0, point.values()))
+        return {"key": self.key, "title": self.title, "points": points, "ours": [ours], "targets": targets}
+
+
+@dataclasses.dataclass(frozen=True)
+class Greedy:
+    """Clients alone, and the same with a greedy one; {what it does: the option of the load generator}."""
+
+    key: str
+    title: str
+    load: list
+    servers: list
+    greedy: dict
+    at_most: float = 2.0
+    kind = "greedy"
+
+    def measure(self, server, root, options):
+        """{what the greedy client does, or "alone": rounds}, in turns."""
+        cases = {"alone": [], **{what: ["-g", kind] for what, kind in self.greedy.items()}}
+        rounds = {what: [] for what in cases}
+        running = Running(server, options.build, root, options.server_cpu)
+        try:
+            measure(self.load, running, root, options, min(0.3, options.seconds))
+            for _ in range(options.rounds):
+                for what, more in cases.items():
+                    command = [self.load[0], *more, *self.load[1:]]
+                    rounds[what].append(measure(command, running, root, options))
+        finally:
+            running.stop()
+        return rounds
+
+    def run(self, root, options):
+        servers, targets = {}, []
+        for server in installed(self.servers, options):
+            rounds = self.measure(server, root, options)
+            cases = {what: medians(of) for what, of in rounds.items()}
+            for case in cases.values():
+                case |= {f"{key}_ratio": case[f"{key}_us"] / cases["alone"][f"{key}_us"] for key in ("p50", "p99")}
+            servers[server.name] = cases
+            if server.ours:
+                targets += [target(f"{server.name}: p99 when one client {what}, of p99 alone", cases[what]["p99_ratio"],
+                                   self.at_most, (cases["alone"], cases[what])) for what in self.greedy]
+        return {"key": self.key, "title": self.title, "servers": servers, "targets": targets} if servers else None
