@@ -36,7 +36,7 @@ LLHTTP_DIR     := /usr/share/llhttp
 # Libraries that switch a feature on where they are, by pkg-config's names: content codings. WITHOUT= leaves some out.
 OPTIONAL := zlib libbrotlienc libzstd
 HAVE     := $(foreach l,$(filter-out $(WITHOUT),$(OPTIONAL)),$(shell pkg-config --exists $(l) 2>/dev/null && echo $(l)))
-CC_PACKAGE     := $(if $(findstring clang,$(CC)),clang,gcc)
+CC_PACKAGE     := $(if $(findstring afl,$(CC)),afl++,$(if $(findstring clang,$(CC)),clang,gcc))
 PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp)
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ pkgconf \
                   zlib1g-dev libbrotli-dev libzstd-dev brotli zstd \
@@ -44,6 +44,7 @@ PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist pyth
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev \
                   zlib1g-dev libbrotli-dev libzstd-dev
 PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 iproute2 procps
+PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
 
@@ -83,13 +84,17 @@ else
 
 # ---- what is missing? -----------------------------------------------------------------------------------------
 HASH := \#
+COMMA := ,
 lacks_header = $(shell printf '$(HASH)include <%s>\n' '$(1)' | $(CC) $(CPPFLAGS) $(2) -E - >/dev/null 2>&1 || echo yes)
+lacks_fuzzer = $(shell printf 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+    $(CC) -fsanitize=fuzzer -xc - -xnone -o /dev/null >/dev/null 2>&1 || echo yes)
 lacks_command = $(if $(shell command -v $(firstword $(1))),,yes)
-need = $(if $(1),$(error $(2) is missing: install the package $(3), or: $(strip make deps $(filter-out all,$(GOAL)))))
+need = $(if $(1),$(error $(2) is missing: install the package $(3), or: $(strip make deps $(patsubst %-fuzz,fuzz,$(filter-out all,$(GOAL))))))
 
 GOAL   := $(or $(MAKECMDGOALS),all)
 BUILDS := $(filter-out clean help uninstall deps,$(GOAL))
 TESTS  := $(filter test check tsan build-tests lint,$(GOAL))
+FUZZES := $(filter build-fuzz run-fuzz,$(GOAL))
 
 ifneq ($(BUILDS),)
 CC_VERSION := $(shell $(CC) --version 2>/dev/null | head -n 1)
@@ -100,6 +105,9 @@ endif
 ifneq ($(TESTS),)
 $(call need,$(call lacks_header,cmocka.h,$(addprefix -include ,stdarg.h stddef.h stdint.h setjmp.h)),cmocka,libcmocka-dev)
 $(call need,$(call lacks_command,$(PYTHON)),$(PYTHON),python3)
+endif
+ifneq ($(FUZZES),)
+$(call need,$(call lacks_fuzzer),libFuzzer or AFL++ for $(CC),libclang-rt-dev or afl++)
 endif
 ifneq ($(filter lint,$(GOAL)),)
 $(foreach c,clang clang-tidy clang-format cppcheck g++,$(call need,$(call lacks_command,$(c)),$(c),$(c)))
@@ -152,7 +160,7 @@ $(BUILD)/handlers/compress_gzip.o: private INCLUDES += $(ZLIB_CPPFLAGS)
 $(BUILD)/handlers/compress_brotli.o: private INCLUDES += $(BROTLI_CPPFLAGS)
 $(BUILD)/handlers/compress_zstd.o: private INCLUDES += $(ZSTD_CPPFLAGS)
 # Unit tests link without LTO (it would be most of the time they take); all else is tested as it ships.
-$(BUILD)/tests/unit/%: private LTO := $(if $(LTO),-fno-lto)
+$(BUILD)/tests/unit/% $(BUILD)/tests/fuzz/%: private LTO := $(if $(LTO),-fno-lto)
 
 # ---- files ----------------------------------------------------------------------------------------------------
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -166,6 +174,7 @@ SAMPLES    := $(call programs,$(wildcard samples/*.c))
 UNIT       := $(call programs,$(wildcard tests/unit/test_*.c))
 HTTP       := $(call programs,$(wildcard tests/http/*.c tests/framework/*.c))
 MATRIX     := $(call objects,$(wildcard tests/matrix/*.c))
+FUZZ       := $(call programs,$(wildcard tests/fuzz/fuzz_*.c))
 BENCH      := $(call programs,$(wildcard tests/bench/*.c))
 # The comparison with libuv is built where libuv is.
 UV_BENCH   := $(call programs,$(shell grep -l '^$(HASH)include <uv.h>' tests/bench/*.c 2>/dev/null))
@@ -176,13 +185,14 @@ endif
 ARCHIVES := $(BUILD)/libhttpserver.a $(BUILD)/libsocketserver.a
 SHARED   := $(BUILD)/libsocketserver.so $(BUILD)/libhttpserver.so
 PROGRAM  := $(BUILD)/httpserver
-LINKED   := $(PROGRAM) $(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(if $(MATRIX),$(BUILD)/tests/matrix/matrix)
-OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SAMPLES) $(UNIT) $(HTTP) $(BENCH))
+LINKED   := $(PROGRAM) $(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ) $(if $(MATRIX),$(BUILD)/tests/matrix/matrix)
+OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ)) \
+            $(BUILD)/tests/fuzz/replay.o
 
 # ---- targets --------------------------------------------------------------------------------------------------
 
 ##@ Build and run
-.PHONY: all serve build-tests test check tsan bench lint install uninstall clean help FORCE
+.PHONY: all serve build-tests test check tsan fuzz build-fuzz run-fuzz bench lint install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 # Shared libraries are not built with sanitizers: nothing tests them there.
 all: $(ARCHIVES) $(if $(SANITIZE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
@@ -190,7 +200,7 @@ serve: all ## serve www/ on http://127.0.0.1:8000/ (PORT=N: another port)
 	@exec $(PROGRAM) -d www $(if $(PORT),-p $(PORT))
 
 ##@ Test
-build-tests: all $(UNIT) $(HTTP) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE),,$(BENCH))
+build-tests: all $(UNIT) $(HTTP) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE),,$(BENCH))
 test: build-tests ## build and run all tests (T=PATTERN: only the files with PATTERN in their path)
 	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' CC='$(CC)' \
 	    $(RUN_UNDER) $(PYTHON) tests/run $(T)
@@ -200,6 +210,15 @@ check: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer, in bu
 tsan: ## the tests under ThreadSanitizer, in build/tsan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread test \
 	    RUN_UNDER="$$(setarch -R true 2>/dev/null && echo setarch -R)"
+# Built anew in build/libfuzzer or build/afl; the tests run the same targets without a fuzzer, in a second or so each.
+FUZZER ?= libfuzzer
+FUZZ_TIME ?= 600
+fuzz: ## fuzz every target for FUZZ_TIME=600 seconds, two at a time (T=PATTERN; FUZZER=afl: AFL++, not libFuzzer)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/$(FUZZER) CC=$(if $(filter afl,$(FUZZER)),afl-clang-fast,clang) \
+	    SANITIZE=address,undefined$(if $(filter afl,$(FUZZER)),,$(COMMA)fuzzer-no-link) run-fuzz
+build-fuzz: $(FUZZ)
+run-fuzz: build-fuzz
+	@BUILD='$(abspath $(BUILD))' FUZZER='$(FUZZER)' FUZZ_TIME='$(FUZZ_TIME)' $(PYTHON) tests/fuzz/run $(T)
 bench: all $(BENCH) ## measure CPU, memory and latency against nginx, lighttpd, h2o, Python, libuv and raw loops
 	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py
 
@@ -300,9 +319,15 @@ $(SHARED):
 	$(Q)ln -sf $(@F).$(VERSION) $@.$(SOVERSION) && ln -sf $(@F).$(SOVERSION) $@
 
 $(PROGRAM): $(HTTPSERVER)
-$(SAMPLES) $(UNIT) $(HTTP) $(BENCH): %: %.o
+$(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ): %: %.o
 $(UNIT): private LDLIBS += -lcmocka
 $(UV_BENCH): private LDLIBS += -luv
+# The main of a fuzz target: the fuzzer's, or ours.
+ifneq ($(FUZZES),)
+$(FUZZ): private LDLIBS += -fsanitize=fuzzer
+else
+$(FUZZ): $(BUILD)/tests/fuzz/replay.o
+endif
 $(BUILD)/tests/matrix/matrix: $(MATRIX)
 $(LINKED): $(ARCHIVES) $(BUILD)/files
 	$(link)
