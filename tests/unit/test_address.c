@@ -121,6 +121,9 @@ static void test_format(void **state)
     inet_pton(AF_INET6, "fe80::1", &a.u.in6.sin6_addr);
     assert_true(ss_address_format(&a, text, sizeof text) > 0);
     assert_string_equal(text, "[fe80::1%lo]:8000");
+    inet_pton(AF_INET6, "2001:db8::1", &a.u.in6.sin6_addr); /* a name would not be read there */
+    assert_true(ss_address_format(&a, text, sizeof text) > 0);
+    assert_string_equal(text, "[2001:db8::1%1]:8000");
     assert_int_equal(ss_address_port(&a), 8000);
     a.length = 0;
     assert_true(ss_address_format(&a, text, sizeof text) >= 0);
