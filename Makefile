@@ -40,11 +40,14 @@ CC_PACKAGE     := $(if $(findstring afl,$(CC)),afl++,$(if $(findstring clang,$(C
 PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp)
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ pkgconf \
                   zlib1g-dev libbrotli-dev libzstd-dev brotli zstd \
-                  valgrind strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps
+                  valgrind strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps \
+                  wget aria2 git apt-utils
+# Clients of hundreds of megabytes: `make test` tests with those that are there.
+PACKAGES_clients := $(PACKAGES_test) chromium ffmpeg nodejs
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev \
                   zlib1g-dev libbrotli-dev libzstd-dev
 PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 iproute2 procps
-PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
+PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3 zlib1g-dev libbrotli-dev libzstd-dev
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
 
@@ -93,7 +96,7 @@ need = $(if $(1),$(error $(2) is missing: install the package $(3), or: $(strip 
 
 GOAL   := $(or $(MAKECMDGOALS),all)
 BUILDS := $(filter-out clean help uninstall deps,$(GOAL))
-TESTS  := $(filter test check tsan build-tests lint,$(GOAL))
+TESTS  := $(filter test clients check tsan build-tests lint,$(GOAL))
 FUZZES := $(filter build-fuzz run-fuzz,$(GOAL))
 
 ifneq ($(BUILDS),)
@@ -192,7 +195,7 @@ OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SA
 # ---- targets --------------------------------------------------------------------------------------------------
 
 ##@ Build and run
-.PHONY: all serve build-tests test check tsan fuzz build-fuzz run-fuzz bench lint install uninstall clean help FORCE
+.PHONY: all serve build-tests test clients check tsan fuzz build-fuzz run-fuzz bench lint install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 # Shared libraries are not built with sanitizers: nothing tests them there.
 all: $(ARCHIVES) $(if $(SANITIZE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
@@ -204,6 +207,8 @@ build-tests: all $(UNIT) $(HTTP) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SAN
 test: build-tests ## build and run all tests (T=PATTERN: only the files with PATTERN in their path)
 	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' CC='$(CC)' \
 	    $(RUN_UNDER) $(PYTHON) tests/run $(T)
+clients: ## the tests with real clients, for which deps installs Chromium, ffmpeg and node as well
+	@$(MAKE) --no-print-directory test T=real_clients
 check: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined test
 # ThreadSanitizer's fixed memory layout does not survive the address randomisation of every kernel.
