@@ -85,6 +85,60 @@ SS_API const char *http_allow(const struct ss_handler *h);
    http_header_has(h, "Connection", "upgrade"). */
 SS_API bool http_header_has(const struct ss_handler *h, const char *name, const char *token);
 
+/* ---------------------------------------------------------------- forms and bodies
+
+   A form is read field by field while it arrives, so that its size does not matter:
+
+     struct http_form *form;
+     struct http_part part;
+     int rc = http_form_open(h, &form);
+     while (rc >= 0 && (rc = http_form_next(form, &part)) > 0)
+         if (strcmp(part.name, "message") == 0)
+             rc = http_form_value(form, 1000, &message, NULL);
+     if (rc < 0)
+         return rc;
+
+   What goes wrong is answered when do_X returns it: -EPROTO for what is malformed (400), -EMSGSIZE for
+   what is beyond a limit (413), -EINVAL for a body of another type (415). A do_X that answers by itself
+   is free to. The body in all is limited by max_body. */
+
+#define HTTP_FORM_MAX_FIELDS 1000 /* fields of a form */
+#define HTTP_FORM_MAX_NAME 1024   /* bytes of a field's name */
+#define HTTP_FORM_MAX_HEAD 4096   /* bytes of what stands in front of a value in multipart/form-data */
+
+struct http_form;
+
+/* A field. The strings live until the next http_form_next, and may hold any bytes but NUL: the names of
+   fields and files are as the client gives them. */
+struct http_part {
+    const char *name;
+    const char *filename;     /* of a file that is sent; "" when none was chosen; NULL: no file. Nothing that
+                                 may be used as a path: see UploadHTTPRequestHandler */
+    const char *type;         /* its Content-Type; NULL when none was sent */
+    struct ss_stream *stream; /* the value, decoded; belongs to the form; what is not read is skipped */
+};
+
+/* Begins to read the body as a form: application/x-www-form-urlencoded (as the WHATWG's URL standard
+   parses it) or multipart/form-data (RFC 7578), by Content-Type. Stores a form that lives as long as the
+   request. 0; -EINVAL for another type or none, -EPROTO for a boundary that is none, -ENOMEM. */
+SS_API int http_form_open(struct ss_handler *h, struct http_form **form);
+
+/* The next field: 1, with `part` filled in; 0: there was the last one, and the body has been read to its end;
+   -errno as above, or what reading the body gives. An error stays. Waits. */
+SS_API int http_form_next(struct http_form *form, struct http_part *part);
+
+/* Reads the rest of the field's value, at most `limit` bytes, into memory as from ss_alloc, with a NUL behind
+   it; `size` may be NULL. 0 or -errno; -EMSGSIZE when there is more. Waits. */
+SS_API int http_form_value(struct http_form *form, size_t limit, char **value, size_t *size);
+
+/* Reads the body, at most `limit` bytes, into memory as from ss_alloc, with a NUL behind it; `size` may
+   be NULL. 0 or -errno; -EMSGSIZE when there is more, at once if the client says so. Waits.
+   (rfile.read()) */
+SS_API int http_read_body(struct ss_handler *h, size_t limit, char **data, size_t *size);
+
+/* True if the body's Content-Type is `type`, "application/json", whatever its parameters. */
+SS_API bool http_content_type_is(const struct ss_handler *h, const char *type);
+
 /* ---------------------------------------------------------------- response */
 
 /* Begins a response: status line, Server and Date. `message` NULL: the usual phrase. A response that
