@@ -98,13 +98,15 @@ SS_API int http_form_next(struct http_form *form, struct http_part *part)
     int rc = skip_value(form);
 
     if (rc < 0 || form->finished)
-        return rc;
+        return rc < 0 ? rc : 0;
     rc = form->coding->next(form, &found);
     form->finished = rc == 0;
     if (rc <= 0)
         return rc;
-    if (++form->count > HTTP_FORM_MAX_FIELDS)
-        return http_form_fail(form, -EMSGSIZE, "The form has too many fields");
+    if (++form->count > HTTP_FORM_MAX_FIELDS) {
+        http_form_fail(form, -EMSGSIZE, "The form has too many fields");
+        return -EMSGSIZE;
+    }
     form->open = true;
     ss_stream_init(&form->value, &value_stream, form, form->buffer, sizeof form->buffer, NULL, 0);
     form->value.server = form->in->server;

@@ -71,6 +71,78 @@ static int lines(struct ss_handler *h)
     return ss_printf(h->wfile, "end:%zd", ss_readexactly(h->rfile, line, 1));
 }
 
+static int print_hex(struct ss_handler *h, const char *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        ss_printf(h->wfile, "%02x", (unsigned char)data[i]);
+    return ss_printf(h->wfile, " ");
+}
+
+/* A line for each field of a form: name, file name, type and value in hexadecimal, "-" for what is not there.
+   Nothing is read of values whose name is "skip", and the first 3 bytes of "half". */
+static int print_field(struct ss_handler *h, struct http_form *form, const struct http_part *part)
+{
+    const char *strings[] = {part->name, part->filename, part->type};
+    char *value = "", some[3];
+    size_t size = 0;
+    int rc = 0;
+    if (strcmp(part->name, "half") == 0)
+        rc = (int)ss_readexactly(part->stream, value = some, size = sizeof some);
+    else if (strcmp(part->name, "skip") != 0)
+        rc = http_form_value(form, 100000, &value, &size);
+    for (size_t i = 0; i < 3; i++) {
+        if (strings[i])
+            print_hex(h, strings[i], strlen(strings[i]));
+        else
+            ss_printf(h->wfile, "- ");
+    }
+    print_hex(h, value, size);
+    ss_printf(h->wfile, "\n");
+    return rc < 0 ? rc : 0;
+}
+
+/* The number of fields, once they have all been read. */
+static int count(struct ss_handler *h)
+{
+    struct http_form *form;
+    struct http_part part;
+    int fields = 0, rc = http_form_open(h, &form);
+    while (rc >= 0 && (rc = http_form_next(form, &part)) > 0) {
+        char *value;
+        rc = http_form_value(form, 100000, &value, NULL);
+        fields++;
+    }
+    return rc < 0 ? rc : text_reply(h, ss_format(h, "%d", fields));
+}
+
+/* Answered while the form comes. */
+static int form(struct ss_handler *h)
+{
+    struct http_form *form;
+    struct http_part part;
+    int rc = http_form_open(h, &form);
+    if (rc < 0)
+        return rc;
+    http_send_response(h, 200, NULL);
+    http_end_headers(h);
+    while (rc >= 0 && (rc = http_form_next(form, &part)) > 0)
+        rc = print_field(h, form, &part);
+    return rc;
+}
+
+/* A JSON body of at most 1,000 bytes. */
+static int json(struct ss_handler *h)
+{
+    char *data;
+    size_t size;
+    if (!http_content_type_is(h, "application/json"))
+        return http_send_error(h, 415, NULL, NULL);
+    int rc = http_read_body(h, 1000, &data, &size);
+    if (rc < 0)
+        return rc;
+    return data[size] ? -EINVAL : http_reply(h, 200, "application/json", data, size);
+}
+
 /* ---------------------------------------------------------------- answers of all kinds */
 
 static long argument(struct ss_handler *h)
@@ -321,6 +393,9 @@ static const struct {
     {"/half", half},
     {"/ignore", ignore},
     {"/lines", lines},
+    {"/form", form},
+    {"/count", count},
+    {"/json", json},
     {"/reflect", reflect},
     {"/big", big},
     {"/slow", slow},
