@@ -12,6 +12,15 @@ static bool is_date_strong(const struct http_file *file)
     return file->modified + 1 < now && file->status.st_ctim.tv_sec + 1 < now;
 }
 
+struct http_validators http_file_validators(const struct http_file *file)
+{
+    return (struct http_validators){
+        .etag = file->etag,
+        .last_modified = &file->modified,
+        .strong_date = is_date_strong(file),
+    };
+}
+
 /* In this order: the representation, its validators, what the request makes of them, the answer. */
 int http_send_file(struct ss_handler *h, const struct http_file *file)
 {
@@ -29,11 +38,7 @@ int http_send_file(struct ss_handler *h, const struct http_file *file)
         .fd = file->fd,
         .size = (int64_t)file->size,
     };
-    struct http_validators current = {
-        .etag = file->etag,
-        .last_modified = &file->modified,
-        .strong_date = is_date_strong(file),
-    };
+    struct http_validators current = http_file_validators(file);
     struct http_decision decision;
 
     http_evaluate(http_request(h), &current, source.size, &decision);

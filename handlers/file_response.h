@@ -7,4 +7,7 @@
 /* Answers the GET or HEAD in h with `file`, which the caller holds. Returns 0 or -errno. */
 int http_send_file(struct ss_handler *h, const struct http_file *file);
 
+/* What conditions are compared with; points into `file`. */
+struct http_validators http_file_validators(const struct http_file *file);
+
 #endif

@@ -43,6 +43,7 @@ static void inherit(struct http_handler_class *to, const struct http_handler_cla
     INHERIT(translate_path);
     INHERIT(guess_type);
     INHERIT(list_directory);
+    INHERIT(on_duplicate);
 }
 
 /* A class's own table begins with its ss_handler_class, up to BaseHTTPRequestHandler. */

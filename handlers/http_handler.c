@@ -220,4 +220,5 @@ const struct http_handler_class http_BaseHTTPRequestHandler = {
     .translate_path = NULL,
     .guess_type = NULL,
     .list_directory = NULL,
+    .on_duplicate = 0,
 };

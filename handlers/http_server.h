@@ -278,6 +278,13 @@ enum http_compression {
     HTTP_COMPRESS_ALL,           /* longer text is compressed each time, without Content-Length */
 };
 
+/* What is done about a file that is sent and whose name is taken. */
+enum http_on_duplicate {
+    HTTP_DUPLICATE_ERROR = 1, /* it is refused, 409 */
+    HTTP_DUPLICATE_OVERWRITE, /* it takes the place of the other */
+    HTTP_DUPLICATE_RENAME,    /* "name (1).ext", or the next number that is free */
+};
+
 /* NULL and 0 mean inherited, as everywhere. */
 struct http_handler_class {
     struct ss_handler_class handler;   /* .base: BaseHTTPRequestHandler.handler or one based on it;
@@ -335,6 +342,8 @@ struct http_handler_class {
     const char *(*translate_path)(struct ss_handler *h, const char *path);
     const char *(*guess_type)(struct ss_handler *h, const char *name);
     int (*list_directory)(struct ss_handler *h, int fd, const char *name);
+
+    enum http_on_duplicate on_duplicate; /* UploadHTTPRequestHandler's POST: HTTP_DUPLICATE_ERROR */
 };
 
 /* An instance; own ones begin with it. */
@@ -352,6 +361,24 @@ extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_
 #define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
 #define SimpleHTTPRequestHandler http_SimpleHTTPRequestHandler
 
+/* UploadHTTPRequestHandler: SimpleHTTPRequestHandler that also takes files, at most max_body bytes a request.
+   do_POST stores each file of a multipart/form-data body in the directory that its path names: under the last
+   component of its filename, whatever the field is called; other fields are ignored. Then 303 back to the
+   directory, or 201 and {"files": [{"name", "href", "size"}]} for who likes application/json better than
+   text/html. on_duplicate says what happens to names that are taken. Should one file fail, those before it
+   stay. do_PUT stores the body as its path says: 201, or 204 when there was such a file, which keeps its
+   permissions; If-Match, If-None-Match and If-Unmodified-Since hold (412), so that If-None-Match: * keeps
+   PUT from replacing. Content-Range: 400; a missing directory: 409.
+   Both write to a file without name, or with a hidden one where the file system knows no other, which comes
+   to the disk (fsync) and then to its name in one step: readers see the old or the new file whole, and
+   nothing is left of an upload that fails. Nothing outside of `directory` is written to, but through links to
+   directories that `symlinks` follows; a link of the file's own name is replaced. Names that begin with a dot
+   or hold control characters are refused. No room: 507, no permission: 403, Content-Encoding: 415. Requests
+   that a browser sends for a page of another origin (Sec-Fetch-Site, Origin) are refused with 403; who may
+   store files is otherwise for verify_request, or a do_POST of your own, to say. */
+extern SS_API const struct http_handler_class http_UploadHTTPRequestHandler;
+#define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
+
 /* The complete table of h's class, with everything inherited filled in (`methods` is its own); only
    SimpleHTTPRequestHandler's slots are NULL in classes not based on it. */
 SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h);
@@ -359,6 +386,9 @@ SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h
 /* do_GET of SimpleHTTPRequestHandler, for methods of your own, in a class based on it, that fall back on
    files. */
 SS_API int http_do_GET(struct ss_handler *h);
+/* do_POST and do_PUT of UploadHTTPRequestHandler, in a class based on it. */
+SS_API int http_do_POST(struct ss_handler *h);
+SS_API int http_do_PUT(struct ss_handler *h);
 
 /* ---------------------------------------------------------------- access log
 

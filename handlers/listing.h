@@ -29,6 +29,9 @@ struct http_listing {
 
 extern const struct http_listing http_listing_html, http_listing_json;
 
+/* The inside of a string of RFC 8259: valid UTF-8, with DEL escaped too. From ss_alloc, or NULL. */
+const char *http_json_text(struct ss_handler *h, const char *text);
+
 #define HTTP_TIME_SIZE 32
 /* Writes a time as RFC 3339 has it, "2024-02-29T23:59:59Z"; "" for a year that it cannot hold. */
 void http_format_time(time_t when, char text[HTTP_TIME_SIZE]);

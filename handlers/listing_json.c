@@ -16,8 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The inside of a string of RFC 8259: valid UTF-8, with DEL escaped too. NULL if out of memory. */
-static const char *json_text(struct ss_handler *h, const char *text)
+const char *http_json_text(struct ss_handler *h, const char *text)
 {
     char *start = ss_alloc(h, 6 * strlen(text) + 1), *out = start;
     size_t size;
@@ -43,7 +42,7 @@ static const char *json_text(struct ss_handler *h, const char *text)
 
 static int begin(struct ss_handler *h, const char *name)
 {
-    const char *path = json_text(h, name);
+    const char *path = http_json_text(h, name);
 
     return path != NULL ? ss_printf(h->wfile, "{\"path\": \"/%s\", \"entries\": [", path) : -ENOMEM;
 }
@@ -62,7 +61,8 @@ static const char *type_of(const struct stat *status)
 static int write_entry(struct ss_handler *h, const struct http_entry *entry, bool first)
 {
     const struct stat *status = entry->status;
-    const char *name = json_text(h, entry->name), *href = http_quote(h, entry->name), *type = type_of(status);
+    const char *name = http_json_text(h, entry->name), *href = http_quote(h, entry->name),
+               *type = type_of(status);
     char size[24] = "null", when[HTTP_TIME_SIZE] = "";
 
     if (name == NULL || href == NULL)

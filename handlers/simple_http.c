@@ -1,4 +1,5 @@
 /* SimpleHTTPRequestHandler: GET and HEAD for the files below a directory. */
+#include "simple_http.h"
 #include "file_cache.h"
 #include "file_coding.h"
 #include "file_response.h"
@@ -51,22 +52,34 @@ static const char *origin(struct ss_handler *h)
     return ss_format(h, "%s://%s", strncasecmp(target, "https:", 6) == 0 ? "https" : "http", host);
 }
 
-/* To the same place with a slash at its end; as sent otherwise, since translate_path may have been
-   overridden. Never to another host: for browsers "//host" and "/\host" are one, for what stands between
-   perhaps the encoded forms, too. */
-static int redirect(struct ss_handler *h)
+/* As sent otherwise, since translate_path may have been overridden. Never to another host: for browsers
+   "//host" and "/\host" are one, for what stands between perhaps the encoded forms, too. */
+char *http_directory_url(struct ss_handler *h, const char *behind)
 {
     const char *path = http_skip_slashes(http_request(h)->path), *front = origin(h);
-    size_t size = strcspn(path, "?#"), query_size = strcspn(path + size, "#");
-    char *location = front != NULL ? ss_alloc(h, strlen(front) + 3 * (size + query_size) + 5) : NULL, *end;
+    size_t size = strcspn(path, "?#"), behind_size = strlen(behind);
+    char *url = front != NULL ? ss_alloc(h, strlen(front) + 3 * (size + behind_size) + 5) : NULL, *end;
+
+    if (url == NULL)
+        return NULL;
+    end = stpcpy(url, front);
+    end = stpcpy(end, *path == '\\' || strncasecmp(path, "%5c", 3) == 0 ? "/./" : "/");
+    end += http_requote(path, size, end);
+    if (size > 0 && path[size - 1] != '/')
+        *end++ = '/';
+    http_requote(behind, behind_size, end);
+    return url;
+}
+
+/* To the same place with a slash at its end. */
+static int redirect(struct ss_handler *h)
+{
+    const char *path = http_request(h)->path, *query = path + strcspn(path, "?#");
+    char *behind = ss_format(h, "%.*s", (int)strcspn(query, "#"), query);
+    char *location = behind != NULL ? http_directory_url(h, behind) : NULL;
 
     if (location == NULL)
         return -ENOMEM;
-    end = stpcpy(location, front);
-    end = stpcpy(end, *path == '\\' || strncasecmp(path, "%5c", 3) == 0 ? "/./" : "/");
-    end += http_requote(path, size, end);
-    *end++ = '/';
-    http_requote(path + size, query_size, end);
     http_send_response(h, 301, NULL);
     http_send_header(h, "Location", location);
     http_send_header(h, "Content-Length", "0");
@@ -110,9 +123,9 @@ static int send_directory(struct ss_handler *h, const struct http_handler_class 
     return rc;
 }
 
-/* The name of a file that may be asked for, or NULL. */
-static const char *name_of(struct ss_handler *h, const struct http_handler_class *cls)
+const char *http_name_of(struct ss_handler *h)
 {
+    const struct http_handler_class *cls = http_class_of(h);
     const char *name = cls->translate_path(h, http_request(h)->path);
 
     if (name != NULL && cls->dotfiles != HTTP_DOTFILES_SERVED && http_has_dotfile(name))
@@ -120,7 +133,7 @@ static const char *name_of(struct ss_handler *h, const struct http_handler_class
     return name;
 }
 
-static int refuse_path(struct ss_handler *h)
+int http_refuse_path(struct ss_handler *h)
 {
     if (http_is_well_escaped(http_request(h)->path))
         return refuse(h, -ENOENT);
@@ -134,9 +147,9 @@ SS_API int http_do_GET(struct ss_handler *h)
     int opened, rc;
 
     assert(cls->translate_path != NULL); /* the class is based on SimpleHTTPRequestHandler */
-    name = name_of(h, cls);
+    name = http_name_of(h);
     if (name == NULL)
-        return refuse_path(h);
+        return http_refuse_path(h);
     if (*name == '\0' || name[strlen(name) - 1] == '/')
         return send_directory(h, cls, name);
     opened = try_file(h, cls, name, &rc);
@@ -172,4 +185,5 @@ const struct http_handler_class http_SimpleHTTPRequestHandler = {
     .translate_path = translate_path,
     .guess_type = guess_type,
     .list_directory = http_list_directory,
+    .on_duplicate = 0,
 };

@@ -1,0 +1,18 @@
+/* What classes based on SimpleHTTPRequestHandler share. */
+#ifndef HTTP_SIMPLE_HTTP_H
+#define HTTP_SIMPLE_HTTP_H
+
+struct ss_handler;
+
+/* The name of the file that the request is for, as from translate_path. NULL: there is no such, or none that
+   may be asked for. */
+const char *http_name_of(struct ss_handler *h);
+/* The answer when http_name_of is NULL: 404, or 400. 0 or -errno. */
+int http_refuse_path(struct ss_handler *h);
+
+/* The URL of the directory that the request's path names, with or without a slash at its end, on this host,
+   for a Location field. `behind` (a file's name from http_quote, a query, or "") is put behind it. NULL if
+   out of memory. */
+char *http_directory_url(struct ss_handler *h, const char *behind);
+
+#endif

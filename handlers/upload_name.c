@@ -1,0 +1,38 @@
+/* The names of files that others send. Pure functions. */
+#include "upload.h"
+#include <stdio.h>
+#include <string.h>
+
+const char *http_upload_name(const char *filename, bool dotfiles)
+{
+    const char *name = filename;
+
+    for (const char *p = filename; *p != '\0'; p++) {
+        if (*p == '/' || *p == '\\')
+            name = p + 1;
+        else if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return NULL;
+    }
+    if (*name == '.' && (!dotfiles || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
+        return NULL;
+    return *name != '\0' && strlen(name) <= NAME_MAX ? name : NULL;
+}
+
+void http_number_name(const char *name, unsigned number, char numbered[NAME_MAX + 1])
+{
+    enum { MAX_EXTENSION = 32 }; /* bytes; what is longer is no extension */
+    size_t size = strlen(name), stem = size, end_size;
+    const char *dot = strrchr(name, '.');
+    char end[16 + MAX_EXTENSION];
+
+    if (dot != NULL && dot > name && strlen(dot) <= MAX_EXTENSION)
+        stem = (size_t)(dot - name);
+    end_size = (size_t)snprintf(end, sizeof end, " (%u)%s", number, name + stem);
+    if (stem + end_size > NAME_MAX) {
+        stem = NAME_MAX - end_size;
+        while (stem > 0 && (name[stem] & 0xc0) == 0x80) /* not in the middle of a character */
+            stem--;
+    }
+    memmove(numbered, name, stem);
+    memcpy(numbered + stem, end, end_size + 1);
+}

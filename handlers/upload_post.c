@@ -1,0 +1,128 @@
+/* POST of a form with files to a directory. */
+#include "accept.h"
+#include "http_internal.h"
+#include "listing.h"
+#include "simple_http.h"
+#include "upload.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct stored {
+    struct stored *next;
+    const char *name;
+    int64_t size;
+};
+
+static int send_json(struct ss_handler *h, const struct stored *files)
+{
+    const char *first = http_quote(h, files->name), *location = first ? http_directory_url(h, first) : NULL;
+    int rc = 0;
+
+    if (location == NULL)
+        return -ENOMEM;
+    http_send_response(h, 201, NULL);
+    http_send_header(h, "Location", location);
+    http_send_header(h, "Content-Type", "application/json");
+    http_end_headers(h);
+    ss_printf(h->wfile, "{\"files\": [");
+    for (const struct stored *f = files; f != NULL && rc == 0; f = f->next) {
+        const char *name = http_json_text(h, f->name), *href = http_quote(h, f->name);
+
+        if (name == NULL || href == NULL)
+            return -ENOMEM;
+        rc = ss_printf(h->wfile, "%s\n{\"name\": \"%s\", \"href\": \"%s\", \"size\": %jd}",
+                       f != files ? "," : "", name, href, (intmax_t)f->size);
+    }
+    return rc < 0 ? rc : ss_printf(h->wfile, "\n]}\n");
+}
+
+/* A browser goes back to the directory, so that reloading sends nothing again. */
+static int send_stored(struct ss_handler *h, const struct stored *files)
+{
+    static const char *const types[] = {"text/html", "application/json"};
+    char *location;
+
+    if (files == NULL)
+        return http_send_error(h, 400, NULL, "The form has no file");
+    if (http_accept_best(h, types, 2) == 1)
+        return send_json(h, files);
+    location = http_directory_url(h, "");
+    if (location == NULL)
+        return -ENOMEM;
+    http_send_response(h, 303, NULL);
+    http_send_header(h, "Location", location);
+    http_send_header(h, "Content-Length", "0");
+    return http_end_headers(h);
+}
+
+/* Stores one file of the form. 0: `stored` is filled in; 1: answered; -errno. */
+static int take_file(struct ss_handler *h, int directory, const struct http_part *part, struct stored *stored)
+{
+    const char *wanted = http_upload_storable(h, part->filename);
+    char name[NAME_MAX + 1];
+    struct http_publishing p = {.name = name, .how = http_class_of(h)->on_duplicate};
+    struct stat status;
+    int rc = 0;
+
+    if (wanted == NULL) {
+        rc = http_send_error(h, 400, NULL, "A file of the form has a name that cannot be stored");
+        return rc < 0 ? rc : 1;
+    }
+    strcpy(name, wanted);
+    if (p.how == HTTP_DUPLICATE_ERROR && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        rc = -EEXIST;
+    if (rc == 0)
+        rc = http_upload_store(h, directory, part->stream, &p);
+    if (rc < 0) {
+        rc = http_upload_refuse(h, rc, name);
+        return rc < 0 ? rc : 1;
+    }
+    stored->size = p.size;
+    stored->name = ss_format(h, "%s", name);
+    return stored->name != NULL ? 0 : -ENOMEM;
+}
+
+static int take_files(struct ss_handler *h, int directory)
+{
+    struct stored *files = NULL, **last = &files;
+    struct http_form *form;
+    struct http_part part;
+    int rc = http_form_open(h, &form);
+
+    while (rc == 0 && (rc = http_form_next(form, &part)) > 0) {
+        rc = 0;
+        if (part.filename == NULL || *part.filename == '\0')
+            continue;
+        *last = ss_alloc(h, sizeof **last);
+        if (*last == NULL)
+            return -ENOMEM;
+        **last = (struct stored){0};
+        rc = take_file(h, directory, &part, *last);
+        if (rc != 0)
+            return rc < 0 ? rc : 0;
+        last = &(*last)->next;
+    }
+    return rc < 0 ? rc : send_stored(h, files);
+}
+
+SS_API int http_do_POST(struct ss_handler *h)
+{
+    const char *name = http_name_of(h);
+    int rc = http_upload_check(h), directory;
+
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    if (name == NULL)
+        return http_refuse_path(h);
+    directory = http_upload_directory(h, name);
+    if (directory == -ENOTDIR && name[strlen(name) - 1] != '/')
+        return http_upload_refuse_method(h, "POST");
+    if (directory == -EACCES || directory == -EPERM || directory == -ENOMEM)
+        return http_upload_refuse(h, directory, name);
+    if (directory < 0)
+        return http_send_error(h, 404, NULL, "There is no such directory");
+    rc = take_files(h, directory);
+    close(directory);
+    return rc;
+}
