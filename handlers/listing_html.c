@@ -1,6 +1,7 @@
 /* A listing for people: one page without scripts, light or dark, for screens of any width. */
 #include "http_server.h"
 #include "listing.h"
+#include "upload.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,6 +35,11 @@ static const char style[] =
     "tabular-nums;width:1%}"
     "td:nth-child(2),th:nth-child(2){text-align:right}"
     "tbody tr:hover{background:var(--hover)}"
+    "form{display:flex;flex-wrap:wrap;gap:.75rem;align-items:center;margin:0 0 1.25rem;font-size:.9rem}"
+    "form *{font:inherit;color:inherit;max-width:100%}"
+    "button,::file-selector-button{font:inherit;color:inherit;background:var(--card);padding:.35rem .9rem;"
+    "border:1px solid var(--dim);border-radius:.4rem;cursor:pointer}"
+    "button:hover,::file-selector-button:hover{background:var(--hover)}"
     ".none{padding:1.5rem 1rem;color:var(--dim)}"
     "i{font-style:normal;font-size:.8em;color:var(--dim);border:1px solid;border-radius:.2em;padding:0 .2em;"
     "margin:0 .1em}"
@@ -138,9 +144,13 @@ static int write_trail(struct ss_handler *h, const char *name)
     return ss_printf(h->wfile, "</nav>\n");
 }
 
-/* What stands between the heading and the table: room for what can be done with this directory. */
+/* What stands between the heading and the table: what can be done with this directory. */
 static int write_table_head(struct ss_handler *h, const char *name)
 {
+    if (http_takes_uploads(h))
+        ss_printf(h->wfile,
+                  "<form method=post enctype=\"multipart/form-data\"><input type=file name=file multiple "
+                  "required aria-label=\"Files to upload\"> <button>Upload</button></form>\n");
     ss_printf(h->wfile, "<table>\n<thead><tr><th scope=col>Name<th scope=col>Size<th scope=col>"
                         "Modified (UTC)\n<tbody>\n");
     if (*name == '\0')
