@@ -171,10 +171,13 @@ int main(int argc, char **argv)
     if (is_unix(options.address))
         bases[count++] = &UnixStreamServer;
     Handler = (struct http_handler_class){
-        .handler = {.base = &SimpleHTTPRequestHandler.handler},
+        .handler = {.base = options.upload ? &UploadHTTPRequestHandler.handler
+                                           : &SimpleHTTPRequestHandler.handler},
         .directory = options.directory,
         .symlinks = options.symlinks,
         .dotfiles = options.hidden ? HTTP_DOTFILES_SERVED : 0,
+        .on_duplicate = options.on_duplicate,
+        .max_body = options.max_upload,
         .protocol_version = options.protocol,
         .cache_seconds = (int)options.cache,
         .compress = options.compress,

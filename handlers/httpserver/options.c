@@ -19,6 +19,9 @@ enum { /* options without a letter */
        COMPRESS,
        SYMLINKS,
        HIDDEN,
+       UPLOAD,
+       ON_DUPLICATE,
+       MAX_UPLOAD,
        ACCESS_LOG,
        LOG_FORMAT,
 };
@@ -58,6 +61,13 @@ static const char help[] =
     "  --access-log FILE       append the log of requests to this file (default: stderr)\n"
     "  --log-format NAME       python, common, combined (Apache's), or json, which alone has\n"
     "                          the time that each request took (default: python)\n"
+    "  --upload                let clients store files: a form on each listing, POST of\n"
+    "                          multipart/form-data to a directory, and PUT; to be used among\n"
+    "                          people who trust each other\n"
+    "  --on-duplicate WHAT     when a file that is posted has a name that is taken: error,\n"
+    "                          overwrite or rename (default: error); PUT replaces\n"
+    "  --max-upload SIZE       the most that a request may send, as in 500K, 20M or 4G\n"
+    "                          (default: 1G)\n"
     "  -q, --quiet             log nothing on stderr\n"
     "  -h, --help              show this and exit\n"
     "  -V, --version           show the version and what is in, and exit\n";
@@ -77,6 +87,9 @@ static const struct option long_options[] = {
     {"hidden", no_argument, NULL, HIDDEN},
     {"access-log", required_argument, NULL, ACCESS_LOG},
     {"log-format", required_argument, NULL, LOG_FORMAT},
+    {"upload", no_argument, NULL, UPLOAD},
+    {"on-duplicate", required_argument, NULL, ON_DUPLICATE},
+    {"max-upload", required_argument, NULL, MAX_UPLOAD},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -217,18 +230,66 @@ static int parse_compress(const char *argument, struct options *options)
     return complain("--compress is off, precompressed, small or all, not ", argument);
 }
 
+static int parse_duplicate(const char *name, struct options *options)
+{
+    static const char *const names[] = {[HTTP_DUPLICATE_ERROR] = "error",
+                                        [HTTP_DUPLICATE_OVERWRITE] = "overwrite",
+                                        [HTTP_DUPLICATE_RENAME] = "rename"};
+
+    for (unsigned i = HTTP_DUPLICATE_ERROR; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) != 0)
+            continue;
+        options->on_duplicate = (enum http_on_duplicate)i;
+        return -1;
+    }
+    return complain("--on-duplicate is error, overwrite or rename, not ", name);
+}
+
+/* "20M": bytes, with K, M or G behind them 1024, its square or its cube of them. */
+static int parse_size(const char *text, struct options *options)
+{
+    static const char units[] = "KMG";
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text[digits] != '\0' ? strchr(units, text[digits] & ~0x20) : units + 3;
+    int shift = unit != NULL && *unit != '\0' ? 10 * (int)(unit - units + 1) : 0;
+    int64_t size = digits <= 18 ? strtoll(text, NULL, 10) : 0;
+
+    if (digits == 0 || unit == NULL || text[digits + (shift > 0)] != '\0' || size < 1 ||
+        size > INT64_MAX >> shift)
+        return complain("--max-upload is a number of bytes, or of K, M or G, not ", text);
+    options->max_upload = size << shift;
+    return -1;
+}
+
+static int parse_upload(int option, struct options *options)
+{
+    if (option == ON_DUPLICATE)
+        return parse_duplicate(optarg, options);
+    if (option == MAX_UPLOAD)
+        return parse_size(optarg, options);
+    options->upload = true;
+    return -1;
+}
+
+static int parse_port(const char *text, unsigned *port)
+{
+    if (number(text, 65535, port))
+        return -1;
+    return strncmp(text, "HTTP/", 5) == 0
+               ? complain("-p is the port here, the version of HTTP is --protocol ", text)
+               : complain("no port number from 0 to 65535: ", text);
+}
+
 static int parse_option(int option, struct options *options, const char **bind, unsigned *port)
 {
+    if (option == UPLOAD || option == ON_DUPLICATE || option == MAX_UPLOAD)
+        return parse_upload(option, options);
     switch (option) {
     case 'b':
         *bind = optarg;
         return -1;
     case 'p':
-        if (number(optarg, 65535, port))
-            return -1;
-        return strncmp(optarg, "HTTP/", 5) == 0
-                   ? complain("-p is the port here, the version of HTTP is --protocol ", optarg)
-                   : complain("no port number from 0 to 65535: ", optarg);
+        return parse_port(optarg, port);
     case 'd':
         options->directory = optarg;
         return -1;
@@ -302,6 +363,9 @@ int options_parse(int argc, char **argv, struct options *options)
         return rc;
     if (options->workers != 0 && !takes_workers(options))
         return complain("--workers is for eventloop, threadpool and preforking", "");
+    if (!options->upload && (options->on_duplicate != 0 || options->max_upload != 0))
+        return complain("this goes with --upload: ",
+                        options->on_duplicate != 0 ? "--on-duplicate" : "--max-upload");
     if (optind < argc && !number(argv[optind], 65535, &port))
         return complain("no port number from 0 to 65535: ", argv[optind]);
     if (optind + 1 < argc)

@@ -15,7 +15,10 @@ struct options {
     bool hidden;                                 /* serve dotfiles */
     enum http_compression compress;
     bool quiet;
-    const char *access_log; /* a file's name, NULL: stderr */
+    bool upload;
+    enum http_on_duplicate on_duplicate; /* 0: not said */
+    int64_t max_upload;                  /* bytes; 0: not said */
+    const char *access_log;              /* a file's name, NULL: stderr */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
 };
 
