@@ -41,19 +41,18 @@ static int do_GET(struct ss_handler *h)
 
 static int do_POST(struct ss_handler *h)
 {
-    char body[MAX_ENTRY + 1];
-    ssize_t n = ss_readexactly(h->rfile, body, sizeof body);
-    if (n < 0)
-        return (int)n;
-    if (n > MAX_ENTRY)
-        return http_send_error(h, 413, NULL, "That is too much for one entry.");
-    body[n] = '\0';
-    for (char *p = body; (p = strchr(p, '+'));)
-        *p = ' ';
-    if (strncmp(body, "message=", 8) != 0 || http_unquote(body) < 0)
+    struct http_form *form;
+    struct http_part part;
+    char *message = "";
+    int rc = http_form_open(h, &form);
+    while (rc >= 0 && (rc = http_form_next(form, &part)) > 0)
+        if (strcmp(part.name, "message") == 0)
+            rc = http_form_value(form, MAX_ENTRY, &message, NULL);
+    if (rc < 0)
+        return rc; /* answered with 400, 413 or 415 */
+    if (!*message)
         return http_send_error(h, 400, NULL, "The form has one field: message.");
-    body[strcspn(body, "\r\n")] = '\0';
-    char *line = ss_format(h, "%s\n", body + 8);
+    char *line = ss_format(h, "%.*s\n", (int)strcspn(message, "\r\n"), message);
     int fd = line ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
     if (fd < 0 || write(fd, line, strlen(line)) < 0)
         return http_send_error(h, 500, NULL, "The guest book cannot be written.");

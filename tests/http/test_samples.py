@@ -207,8 +207,9 @@ def test_guestbook(guestbook):
 
 
 @pytest.mark.parametrize("body, status", [
-    (b"", 400), (b"other=x", 400), (b"message", 400), (b"message=%zz", 400), (b"message=%00", 400),
-    (b"message=" + b"x" * 992, 303), (b"message=" + b"x" * 993, 413), (b"x" * 100000, 413),
+    (b"", 400), (b"other=x", 400), (b"message", 400), (b"message=", 400), (b"message=%00", 400),
+    (b"message=%zz", 303), (b"a=b&message=" + b"x" * 1000 + b"&c", 303), (b"message=" + b"%78" * 1001, 413),
+    (b"x" * 100000, 413),
 ])
 def test_guestbook_limits(guestbook, body, status):
     with guestbook.client() as client:
@@ -216,7 +217,13 @@ def test_guestbook_limits(guestbook, body, status):
     assert guestbook.ask().text.count("<li>") == (status == 303)
 
 
-def test_guestbook_curl(guestbook):
+def test_guestbook_wants_a_form(guestbook):
+    assert guestbook.ask("POST", "/", b"message=x").status == 415
+    assert guestbook.ask("POST", "/", b"{}", content_type="application/json").status == 415
+
+
+@pytest.mark.parametrize("option", ["-d", "-F"])
+def test_guestbook_curl(guestbook, option):
     url = "http://%s:%d/" % guestbook.address
-    result = programs.run(["curl", "--noproxy", "*", "-sS", "-L", "-d", "message=Hello", url])
+    result = programs.run(["curl", "--noproxy", "*", "-sS", "-L", option, "message=Hello", url])
     assert "<li>Hello" in result.stdout
