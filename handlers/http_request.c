@@ -6,6 +6,7 @@
    every line is checked before, and what came out, framing above all, is compared afterwards. */
 #include "http_internal.h"
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <llhttp.h>
 #include <stdlib.h>
 
@@ -16,10 +17,10 @@ struct line {
 
 /* What the fields say about framing and the connection. */
 struct seen {
-    const char *host, *expect;
+    const char *host;
     int hosts, lengths, codings;
     const char *length, *coding;
-    bool close, keep_alive;
+    bool close, keep_alive, expect_continue, expect_other;
 };
 
 struct parse {
@@ -49,12 +50,25 @@ static int split_line(const char *text, size_t size, struct line *line, struct h
     return 0;
 }
 
+/* How much of `text` is the name of a host, in which every '%' begins an escape (RFC 3986 3.2.2). */
+static size_t host_span(const char *text, size_t size)
+{
+    size_t n = http_span(text, size, HTTP_HOST);
+    const char *at = text;
+    while ((at = memchr(at, '%', n - (size_t)(at - text))) != NULL) {
+        if (text + n - at < 3 || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
+            return 0;
+        at += 3;
+    }
+    return n;
+}
+
 /* host [":" port], for http and https never empty (RFC 9110 4.2). */
 static bool is_authority(const char *text, size_t size, bool port_needed)
 {
     char address[INET6_ADDRSTRLEN];
     struct in6_addr ignored;
-    size_t n = http_span(text, size, HTTP_HOST);
+    size_t n = host_span(text, size);
     if (size > 0 && text[0] == '[') {
         const char *end = memchr(text, ']', size);
         n = end ? (size_t)(end - text) + 1 : 0;
@@ -181,16 +195,26 @@ static int on_headers_complete(llhttp_t *parser)
     return HPE_PAUSED;
 }
 
-/* Checks each line; llhttp would let some things through. */
-static int check_lines(const char *text, size_t size, struct http_refusal *refusal)
+/* Here llhttp is stricter than the RFC: it takes tabs behind some values for a part of them, and no empty
+   element behind "chunked" (RFC 9110 5.6.1, 5.6.3). */
+static void blank_end(char *line, size_t size)
 {
-    const char *end = text + size - 2; /* the empty line */
+    char *at = line + size - 1; /* the colon is behind all that this skips */
+    while (*at == ' ' || *at == '\t' || (*at == ',' && strncasecmp(line, "Transfer-Encoding:", 18) == 0))
+        *at-- = ' ';
+}
+
+/* Checks each line; llhttp would let some things through. */
+static int check_lines(char *text, size_t size, struct http_refusal *refusal)
+{
+    char *end = text + size - 2; /* the empty line */
     while (text < end) {
-        const char *line_end = memchr(text, '\n', (size_t)(end - text));
+        char *line_end = memchr(text, '\n', (size_t)(end - text));
         if (!line_end || line_end == text || line_end[-1] != '\r')
             return http_refuse(refusal, 400, "A line does not end with CR and LF");
         if (!http_is_field_line(text, (size_t)(line_end - 1 - text)))
             return http_refuse(refusal, 400, "A header field is malformed");
+        blank_end(text, (size_t)(line_end - 1 - text));
         text = line_end + 1;
     }
     return 0;
@@ -220,10 +244,16 @@ static int run_llhttp(const char *text, size_t size, struct parse *parse, llhttp
     return 0;
 }
 
-/* True also for none. */
-static bool is_continue(const char *expect)
+/* A list, and there may be several (RFC 9110 10.1.1). */
+static void look_at_expect(const char *list, struct seen *seen)
 {
-    return !expect || strcasecmp(expect, "100-continue") == 0;
+    const char *element;
+    size_t size;
+    while (http_list_next(&list, &element, &size)) {
+        bool known = size == 12 && strncasecmp(element, "100-continue", 12) == 0;
+        seen->expect_continue |= known;
+        seen->expect_other |= !known;
+    }
 }
 
 /* Notes the fields that matter here; their names all differ in length. */
@@ -236,7 +266,7 @@ static void look_at(const struct http_field *field, struct seen *seen)
         break;
     case 6:
         if (strcasecmp(field->name, "Expect") == 0)
-            seen->expect = is_continue(seen->expect) ? field->value : seen->expect;
+            look_at_expect(field->value, seen);
         break;
     case 10:
         if (strcasecmp(field->name, "Connection") == 0) {
@@ -332,12 +362,10 @@ static int check_host(const struct seen *seen, struct http_head *head)
 
 static int check_expect(const struct seen *seen, struct http_head *head)
 {
-    if (!seen->expect || head->request.minor == 0)
+    if (head->request.minor == 0)
         return 0;
-    if (!is_continue(seen->expect))
-        return http_refuse(&head->refusal, 417, NULL);
-    head->expect_continue = true;
-    return 0;
+    head->expect_continue = seen->expect_continue;
+    return seen->expect_other ? http_refuse(&head->refusal, 417, NULL) : 0;
 }
 
 static int parse_fields(char *text, size_t size, struct http_field *fields, size_t room,

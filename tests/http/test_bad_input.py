@@ -63,7 +63,7 @@ def test_no_host(server):
     refused(server, "GET /ignore HTTP/1.1\r\n\r\n")
 
 
-@pytest.mark.parametrize("host", ["a", "a.b.c", "a:80", "a:", "[::1]", "[::1]:8000", "127.0.0.1:80", "a_b-c~d", "%41", "a,b"])
+@pytest.mark.parametrize("host", ["a", "a.b.c", "a:80", "a:", "[::1]", "[::1]:8000", "127.0.0.1:80", "a_b-c~d", "%41"])
 def test_good_hosts(server, host):
     assert server.ask(path="/ignore", host=host).status == 200
 

@@ -135,6 +135,9 @@ static void test_fields(void **state)
         FIELD("RFC 9110 10.1.1", "Expect: 100-Continue", 0),
         FIELD("RFC 9110 10.1.1 others", "Expect: a=b", 417),
         FIELD("RFC 9110 10.1.1 one of two", "Expect: a=b\r\nExpect: 100-continue", 417),
+        FIELD("RFC 9110 10.1.1 one of a list", "Expect: 100-continue, a=b", 417),
+        FIELD("RFC 9110 10.1.1 list", "Expect: 100-continue, 100-CONTINUE", 0),
+        FIELD("RFC 9110 5.6.1 empty list", "Expect:", 0),
     };
     (void)state;
     CHECK_ROWS(rows);
@@ -158,6 +161,11 @@ static void test_framing(void **state)
         FIELD("6.3 two different", "Content-Length: 3\r\nContent-Length: 4", 400),
         FIELD("6.1", "Transfer-Encoding: chunked", 0),
         FIELD("7 case", "Transfer-Encoding: Chunked", 0),
+        FIELD("RFC 9110 5.6.3 tabs", "Transfer-Encoding:\tchunked\t", 0),
+        FIELD("RFC 9110 5.6.3 tabs", "Content-Length:\t3\t", 0),
+        FIELD("RFC 9110 5.6.1 empty elements", "Transfer-Encoding: ,chunked, ,", 0),
+        FIELD("RFC 9110 5.6.1 only empty elements", "Transfer-Encoding: ,,", 400),
+        FIELD("6.3 empty element", "Content-Length: 3,", 400),
         FIELD("6.1 with length", "Transfer-Encoding: chunked\r\nContent-Length: 3", 400),
         FIELD("6.1 with length", "Content-Length: 3\r\nTransfer-Encoding: chunked", 400),
         FIELD("6.1 twice", "Transfer-Encoding: chunked, chunked", 400),
@@ -199,6 +207,10 @@ static void test_host(void **state)
         HOSTS("RFC 3986 3.2.2 path", "Host: a/b\r\n", 400),
         HOSTS("RFC 3986 3.2.1 user", "Host: u@a\r\n", 400),
         HOSTS("RFC 3986 3.2.2 space", "Host: a b\r\n", 400),
+        HOSTS("RFC 3986 2.1 escape", "Host: %4A\r\n", 0),
+        HOSTS("RFC 3986 2.1 bad escape", "Host: a%4g\r\n", 400),
+        HOSTS("RFC 3986 2.1 half an escape", "Host: a%4\r\n", 400),
+        HOSTS("3.2 a list", "Host: a,b\r\n", 400),
         {"3.2 HTTP/1.0 needs none", "GET / HTTP/1.0\r\n" END, 0, 0},
         {"3.2 HTTP/1.0 has two", "GET / HTTP/1.0\r\n" HOST HOST END, 400, 0},
         {"3.2.2 the target's host does not do", "GET http://a/ HTTP/1.1\r\n" END, 400, 0},
