@@ -196,6 +196,23 @@ bool http_body_skip(struct ss_handler *h)
     return n == 0;
 }
 
+int http_body_inspect(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    if (!x->body.chunked || x->response.committed || x->body.refusal.status)
+        return 0;
+    if (!http_body_skip(h))
+        x->close = true;
+    switch (x->body.refusal.status) {
+    case 400:
+        return -EPROTO;
+    case 413:
+        return -EMSGSIZE;
+    default:
+        return 0;
+    }
+}
+
 static const struct ss_stream_class body_stream = {
     .name = "http request body",
     .read = body_read,

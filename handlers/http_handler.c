@@ -48,6 +48,9 @@ bool http_header_has(const struct ss_handler *h, const char *name, const char *t
 
 static int do_OPTIONS(struct ss_handler *h)
 {
+    int rc = http_body_inspect(h);
+    if (rc < 0)
+        return rc;
     http_send_response(h, 204, NULL);
     http_send_header(h, "Allow", http_allow(h));
     return http_end_headers(h);

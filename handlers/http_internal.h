@@ -182,6 +182,9 @@ int http_body_begin(struct ss_handler *h);
 bool http_body_is_hopeless(const struct http_exchange *x);
 /* Skips what was not read of the body. False: the connection cannot be used again. */
 bool http_body_skip(struct ss_handler *h);
+/* For those who answer without reading the body: skips one that came in chunks before the answer, so
+   that a malformed one is refused and not answered. 0, or -errno for do_X to return. */
+int http_body_inspect(struct ss_handler *h);
 
 /* http_response.c */
 /* Adds ready-made fields, complete lines that need no check, and Content-Length, -1: none. 0 or -errno. */

@@ -275,7 +275,7 @@ int http_commit(struct ss_handler *h, bool final)
     decide_framing(x, final);
     /* a client that learns it now need not be cut off later */
     if (r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || x->body.expecting ||
-        ss_draining(h->server) || (r->status >= 300 && http_body_is_hopeless(x)))
+        ss_draining(h->server) || ((final || r->status >= 300) && http_body_is_hopeless(x)))
         x->close = true;
     struct iovec pieces[] = {
         {r->text, r->line},

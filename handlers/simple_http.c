@@ -147,6 +147,8 @@ SS_API int http_do_GET(struct ss_handler *h)
     int opened, rc;
 
     assert(cls->translate_path != NULL); /* the class is based on SimpleHTTPRequestHandler */
+    if ((rc = http_body_inspect(h)) < 0)
+        return rc;
     name = http_name_of(h);
     if (name == NULL)
         return http_refuse_path(h);
