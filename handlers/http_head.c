@@ -35,10 +35,10 @@ static int end_line(struct scan *scan, const char *data, size_t newline,
 static int check_incomplete(struct scan *scan, const char *data, size_t size,
                             const struct http_handler_class *limit, struct http_refusal *refusal)
 {
-    if (scan->lines == 0 && size > limit->max_request_line + 1)
-        return http_refuse(refusal, 414, NULL);
     if (!(http_chars[(unsigned char)data[0]] & HTTP_TOKEN) && !(data[0] == '\r' && size == 1))
         return http_refuse(refusal, 400, "The request does not begin with a method and a space");
+    if (scan->lines == 0 && size > limit->max_request_line + 1)
+        return http_refuse(refusal, 414, NULL);
     if (scan->lines > 0 && !scan->checked && http_check_line(data, scan->first, refusal) < 0)
         return -EBADMSG;
     scan->checked = scan->lines > 0;
