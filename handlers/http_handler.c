@@ -148,6 +148,8 @@ static int refuse(struct ss_handler *h)
     x->head.request.content_length = 0;
     if (!x->head.request.host)
         x->head.request.host = "";
+    if (strncmp(x->head.request.requestline, "HEAD ", 5) == 0)
+        x->head.request.command = "HEAD"; /* so that no content is sent, whatever else was wrong */
     http_response_reset(h);
     http_body_begin(h);
     x->body.done = false; /* nobody knows */
