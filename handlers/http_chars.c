@@ -1,4 +1,6 @@
 #include "http_internal.h"
+#include <arpa/inet.h>
+#include <ctype.h>
 
 #define T HTTP_TOKEN
 #define V HTTP_VALUE
@@ -55,6 +57,46 @@ bool http_is_field_line(const char *line, size_t size)
     size_t name = http_span(line, size, HTTP_TOKEN);
     return name > 0 && name < size && line[name] == ':' &&
            http_span(line + name, size - name, HTTP_VALUE) == size - name;
+}
+
+/* How much of `text` is the name of a host, in which every '%' begins an escape (RFC 3986 3.2.2). */
+static size_t host_span(const char *text, size_t size)
+{
+    size_t n = http_span(text, size, HTTP_HOST);
+    const char *at = text;
+    while ((at = memchr(at, '%', n - (size_t)(at - text))) != NULL) {
+        if (text + n - at < 3 || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
+            return 0;
+        at += 3;
+    }
+    return n;
+}
+
+bool http_is_authority(const char *text, size_t size, bool port_needed)
+{
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr ignored;
+    size_t n = host_span(text, size);
+    if (size > 0 && text[0] == '[') {
+        const char *end = memchr(text, ']', size);
+        n = end ? (size_t)(end - text) + 1 : 0;
+        if (n < 3 || n - 2 >= sizeof address)
+            return false;
+        memcpy(address, text + 1, n - 2);
+        address[n - 2] = 0;
+        if (inet_pton(AF_INET6, address, &ignored) != 1)
+            return false;
+    }
+    if (n == 0)
+        return false;
+    if (n == size)
+        return !port_needed;
+    if (text[n] != ':' || size - n > 6 || (port_needed && size - n == 1))
+        return false;
+    unsigned port = 0;
+    for (n++; n < size && text[n] >= '0' && text[n] <= '9'; n++)
+        port = port * 10 + (unsigned)(text[n] - '0');
+    return n == size && port <= 65535;
 }
 
 bool http_list_next(const char **list, const char **element, size_t *size)

@@ -34,6 +34,8 @@ size_t http_span(const char *text, size_t size, unsigned char kind);
 bool http_is_token(const char *text, size_t size);
 /* True for "name: value" without anything that is forbidden there; no line end. */
 bool http_is_field_line(const char *line, size_t size);
+/* True for host [":" port], the host never empty, as for http and https (RFC 9110 4.2). */
+bool http_is_authority(const char *text, size_t size, bool port_needed);
 /* Steps through a comma-separated list: the next element that is not empty, or false. */
 bool http_list_next(const char **list, const char **element, size_t *size);
 bool http_list_has(const char *list, const char *token);

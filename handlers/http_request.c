@@ -5,8 +5,6 @@
    and there: bare CR, the white space around things, what a list of transfer codings may hold. So
    every line is checked before, and what came out, framing above all, is compared afterwards. */
 #include "http_internal.h"
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <llhttp.h>
 #include <stdlib.h>
 
@@ -50,47 +48,6 @@ static int split_line(const char *text, size_t size, struct line *line, struct h
     return 0;
 }
 
-/* How much of `text` is the name of a host, in which every '%' begins an escape (RFC 3986 3.2.2). */
-static size_t host_span(const char *text, size_t size)
-{
-    size_t n = http_span(text, size, HTTP_HOST);
-    const char *at = text;
-    while ((at = memchr(at, '%', n - (size_t)(at - text))) != NULL) {
-        if (text + n - at < 3 || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
-            return 0;
-        at += 3;
-    }
-    return n;
-}
-
-/* host [":" port], for http and https never empty (RFC 9110 4.2). */
-static bool is_authority(const char *text, size_t size, bool port_needed)
-{
-    char address[INET6_ADDRSTRLEN];
-    struct in6_addr ignored;
-    size_t n = host_span(text, size);
-    if (size > 0 && text[0] == '[') {
-        const char *end = memchr(text, ']', size);
-        n = end ? (size_t)(end - text) + 1 : 0;
-        if (n < 3 || n - 2 >= sizeof address)
-            return false;
-        memcpy(address, text + 1, n - 2);
-        address[n - 2] = 0;
-        if (inet_pton(AF_INET6, address, &ignored) != 1)
-            return false;
-    }
-    if (n == 0)
-        return false;
-    if (n == size)
-        return !port_needed;
-    if (text[n] != ':' || size - n > 6 || (port_needed && size - n == 1))
-        return false;
-    unsigned port = 0;
-    for (n++; n < size && text[n] >= '0' && text[n] <= '9'; n++)
-        port = port * 10 + (unsigned)(text[n] - '0');
-    return n == size && port <= 65535;
-}
-
 static bool is_absolute(const char *target, size_t *scheme_size)
 {
     *scheme_size = strncasecmp(target, "https://", 8) == 0 ? 8 : 7;
@@ -103,7 +60,7 @@ static bool split_absolute(char *target, size_t scheme_size, struct http_request
     char *authority = target + scheme_size;
     size_t size = strcspn(authority, "/?");
     char *path = authority + size;
-    if (!is_authority(authority, size, false))
+    if (!http_is_authority(authority, size, false))
         return false;
     memmove(target, authority, size);
     target[size] = 0;
@@ -123,7 +80,7 @@ static bool split_target(char *target, size_t size, struct http_request *request
     request->path = target;
     if (strcmp(request->command, "CONNECT") == 0) {
         request->host = target;
-        return is_authority(target, size, true);
+        return http_is_authority(target, size, true);
     }
     if (target[0] == '*')
         return size == 1 && strcmp(request->command, "OPTIONS") == 0;
@@ -353,7 +310,7 @@ static int check_host(const struct seen *seen, struct http_head *head)
     struct http_request *request = &head->request;
     if (seen->hosts > 1 || (seen->hosts == 0 && request->minor > 0))
         return http_refuse(&head->refusal, 400, "There must be one Host field");
-    if (seen->host && !is_authority(seen->host, strlen(seen->host), false))
+    if (seen->host && !http_is_authority(seen->host, strlen(seen->host), false))
         return http_refuse(&head->refusal, 400, "The Host field is malformed");
     if (!request->host) /* RFC 9112 3.2.2: an absolute target's own host counts */
         request->host = seen->host ? seen->host : "";
