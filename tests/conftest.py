@@ -23,6 +23,7 @@ MIXINS = {
     "eventloop-2": ["--mixin", "eventloop", "--workers", "2"],
     "preforking-eventloop": ["--mixin", "preforking,eventloop", "--workers", "2"],
 }
+FOUR = ("sequential", "threading", "forking", "eventloop")  # for suites of many cases; the others combine these
 ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
 
 
@@ -97,6 +98,21 @@ def probe(started, tmp_path, root):
         return server.read_banner()
 
     return start
+
+
+@pytest.fixture(scope="module", params=FOUR)
+def message_server(request, tmp_path_factory):
+    """The probe with a few files, once for each module and mix-in: its tests leave nothing behind on it."""
+    directory = tmp_path_factory.mktemp("messages")
+    root = directory / "root"
+    (root / "dir").mkdir(parents=True)
+    (root / "file.txt").write_text("file")
+    server = programs.Server([programs.path_of("tests/http/probe"), f"directory={root}",
+                              *programs.as_settings(MIXINS[request.param])], directory)
+    try:
+        yield server.read_banner()
+    finally:
+        server.finish()
 
 
 @pytest.fixture

@@ -323,6 +323,22 @@ static int too_long(struct ss_handler *h)
     return announced(h, "5", "1234567890");
 }
 
+/* "?N": an answer with status N and a body, whether it may have one or not. */
+static int status(struct ss_handler *h)
+{
+    http_send_response(h, (int)argument(h), NULL);
+    http_end_headers(h);
+    return ss_write(h->wfile, "body", 4);
+}
+
+static int counted_status(struct ss_handler *h)
+{
+    http_send_response(h, (int)argument(h), NULL);
+    http_send_header(h, "Content-Length", "4");
+    http_end_headers(h);
+    return ss_write(h->wfile, "body", 4);
+}
+
 static int closing(struct ss_handler *h)
 {
     http_close_connection(h);
@@ -406,6 +422,8 @@ static const struct {
     {"/short", too_short},
     {"/long", too_long},
     {"/close", closing},
+    {"/status", status},
+    {"/counted", counted_status},
     {"/processing", processing},
     {"/headers", headers},
     {"/log", log_text},

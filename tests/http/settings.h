@@ -1,7 +1,7 @@
 /* What the programs of this directory have in common: they serve HTTP on 127.0.0.1 with a port of the
    kernel's choice, print their URL, and take their settings from the command line as NAME=VALUE:
 
-     mixin=a,b workers=N directory=DIR protocol=HTTP/1.0 max_body=BYTES
+     mixin=a,b workers=N directory=DIR protocol=HTTP/1.0 server=NAME max_body=BYTES
      head_timeout=MS idle_timeout=MS request_timeout=MS shutdown_timeout=MS
      mime_types=FILE log=json */
 #ifndef TESTS_HTTP_SETTINGS_H
@@ -54,6 +54,8 @@ static void set(struct ss_server *server, const char *name, const char *value)
         http_init_types(value);
     else if (strcmp(name, "log") == 0)
         handler.log_request = http_log_json;
+    else if (strcmp(name, "server") == 0)
+        handler.server_version = value;
     else if (strcmp(name, "directory") == 0)
         handler.directory = value;
 }

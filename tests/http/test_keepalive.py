@@ -37,29 +37,6 @@ def test_idle_connections_wait_for_their_next_request(httpserver, page, concurre
             assert client.ask().body == FILE
 
 
-@pytest.mark.parametrize("fields, closes", [
-    ({"version": "HTTP/1.1"}, False),
-    ({"version": "HTTP/1.1", "connection": "keep-alive"}, False),
-    ({"version": "HTTP/1.1", "connection": "close"}, True),
-    ({"version": "HTTP/1.1", "connection": "Close"}, True),
-    ({"version": "HTTP/1.1", "connection": "x, close ,y"}, True),
-    ({"version": "HTTP/1.1", "connection": "closed"}, False),
-    ({"version": "HTTP/1.0"}, True),
-    ({"version": "HTTP/1.0", "connection": "keep-alive"}, False),
-    ({"version": "HTTP/1.0", "connection": "Keep-Alive"}, False),
-    ({"version": "HTTP/1.0", "connection": "close"}, True),
-])
-def test_who_wants_to_close(httpserver, page, fields, closes):
-    with httpserver().client() as client:
-        response = client.ask(**fields)
-        assert response.body == FILE and response.closes == closes
-        if closes:
-            assert client.ends()
-        else:
-            assert client.ask(version="HTTP/1.0").body == FILE
-            assert client.ends()
-
-
 def test_protocol_option_1_0(httpserver, page):
     server = httpserver("--protocol", "HTTP/1.0")
     for version in "HTTP/1.0", "HTTP/1.1":
