@@ -103,6 +103,27 @@ def test_browser(traced, root, beside):
     assert count == {"recv": COUNT, "send": COUNT}
 
 
+def test_turns_are_short(traced, tmp_path, root):
+    """Who downloads, or asks on and on without waiting, lets the others have their turn after some 100 KiB."""
+    with open(root / "file", "wb") as file:
+        file.truncate(8 << 20)
+    (root / "small").write_bytes(b"x" * 30000)
+    server = traced()
+    with server.client() as greedy, server.client():
+        assert len(greedy.ask(path="/file").body) == 8 << 20
+        greedy.send(wire.request(path="/small") * 100)
+        for _ in range(100):
+            assert len(greedy.response().body) == 30000
+    calls = traced.calls(server)
+    with open(tmp_path / "trace", encoding="utf-8", errors="replace") as file:
+        trace = file.read()
+    assert max(map(int, re.findall(r"sendfile\(.*, (\d+)", trace))) <= 1 << 18
+    turn = 0
+    for name in calls[calls.index("sendfile"):]:
+        turn = 0 if name == "epoll_wait" else turn + (name in ("send", "sendfile"))
+        assert turn <= 6
+
+
 def test_one_request_per_connection(traced, root):
     """accept, recv, send, and what it takes to say good-bye: at most five, and the stat."""
     (root / "file").write_bytes(b"x")
