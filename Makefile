@@ -253,10 +253,12 @@ Requires: $(3)
 Requires.private: $(4)
 Cflags: -I$${includedir} -pthread
 Libs: -L$${libdir} -l$(1) -Wl,-z,now
-Libs.private: -pthread
+Libs.private: $(strip -pthread $(5))
 endef
-install: export SOCKETSERVER_PC = $(call pc,socketserver,Python's socketserver for C,,)
-install: export HTTPSERVER_PC = $(call pc,httpserver,Python's http.server for C,socketserver,$(strip $(if $(HAVE_LIBLLHTTP),libllhttp) $(HAVE)))
+# Not Requires.private: brotli's own file forgets that a program without shared libraries needs -lm, at the end.
+STATIC_LIBS = $(if $(HAVE),$(shell pkg-config --static --libs $(HAVE)) -lm)
+install: export SOCKETSERVER_PC = $(call pc,socketserver,Python's socketserver for C,,,)
+install: export HTTPSERVER_PC = $(call pc,httpserver,Python's http.server for C,socketserver,$(if $(HAVE_LIBLLHTTP),libllhttp),$(STATIC_LIBS))
 install: all $(SHARED) ## headers, libraries, pkg-config files and httpserver (PREFIX=, LIBDIR=, DESTDIR=)
 	$(call say,INST,$(DESTDIR)$(PREFIX))
 	$(Q)install -d $(include_dir) $(lib_dir)/pkgconfig $(bin_dir)
