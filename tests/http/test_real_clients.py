@@ -11,11 +11,13 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 
 import programs
 import pytest
 import relay
 import requests
+import wire
 
 LIMIT = 2 * programs.LIMIT
 NO_PROXY = {name: "" for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")}
@@ -262,6 +264,8 @@ def test_apt_updates_and_downloads(served, root, tmp_path):
     partial = tmp_path / "apt" / "cache" / "archives" / "partial" / "package3_1.0_all.deb"
     partial.write_bytes(half[:100_000])
     os.utime(partial, (os.stat(root / "package3_1.0_all.deb").st_mtime,) * 2)
+    # Only then does a date tell that the file has not changed since (RFC 9110 8.8.2.2).
+    wire.wait_until(lambda: time.time() > os.stat(root / "package3_1.0_all.deb").st_ctime + 3)
     run("apt-get", "install", "-y", "--download-only", *(f"package{i}" for i in range(8)), **apt)
     for i in range(8):
         name = f"package{i}_1.0_all.deb"
