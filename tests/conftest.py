@@ -24,6 +24,8 @@ MIXINS = {
     "preforking-eventloop": ["--mixin", "preforking,eventloop", "--workers", "2"],
 }
 FOUR = ("sequential", "threading", "forking", "eventloop")  # for suites of many cases; the others combine these
+if os.environ.get("SANITIZE") == "thread":  # which has nothing to say about one thread alone
+    FOUR = ["threading", "eventloop"]
 ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
 
 
