@@ -12,13 +12,12 @@ import pytest
 BENCH = os.path.join(programs.TESTS, "bench", "bench.py")
 SKIPPED = 77
 
+pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="the load generators are not built with sanitizers")
+
 
 @pytest.fixture
 def bench(tmp_path):
     """bench(*options) runs some rows, as briefly as can be; what is in bench.json, and the directory it is in."""
-    if not os.path.exists(programs.path_of("tests/bench/load_http")):
-        pytest.skip("the load generators are not built (with sanitizers they never are)")
-
     def run(*options):
         command = [sys.executable, BENCH, "--quick", "--rounds", "1", "--seconds", "0.1", "--output", tmp_path,
                    *options]
