@@ -157,7 +157,8 @@ static int on_headers_complete(llhttp_t *parser)
 static void blank_end(char *line, size_t size)
 {
     char *at = line + size - 1; /* the colon is behind all that this skips */
-    while (*at == ' ' || *at == '\t' || (*at == ',' && strncasecmp(line, "Transfer-Encoding:", 18) == 0))
+    while (*at == ' ' || *at == '\t' ||
+           (*at == ',' && size > 18 && strncasecmp(line, "Transfer-Encoding:", 18) == 0))
         *at-- = ' ';
 }
 
