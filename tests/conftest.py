@@ -24,8 +24,8 @@ MIXINS = {
     "preforking-eventloop": ["--mixin", "preforking,eventloop", "--workers", "2"],
 }
 FOUR = ("sequential", "threading", "forking", "eventloop")  # for suites of many cases; the others combine these
-if os.environ.get("SANITIZE") == "thread":  # which has nothing to say about one thread alone
-    FOUR = ["threading", "eventloop"]
+if programs.SANITIZED:  # there are thousands of them, and the other two run no other code
+    FOUR = ("threading", "eventloop")
 ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
 
 
@@ -35,6 +35,8 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("mixin", MIXINS.values(), ids=MIXINS.keys())
     if "concurrent_mixin" in metafunc.fixturenames:
         names = [name for name in MIXINS if name not in ONE_BY_ONE]
+        if programs.SANITIZED and "real_clients" in metafunc.module.__name__:  # slow, and of one mind
+            names = ["eventloop"]
         metafunc.parametrize("concurrent_mixin", [MIXINS[name] for name in names], ids=names)
 
 

@@ -388,7 +388,7 @@ static void test_compressed_forms_are_bounded(void **state)
 {
     enum { FORM = 1024 * 1024, COUNT = 2 * HTTP_FILE_CACHE_BYTES / FORM };
     struct http_file *files[COUNT], *forms[COUNT];
-    char name[16];
+    char name[24];
     int kept = 0;
 
     (void)state;
