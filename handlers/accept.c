@@ -33,21 +33,6 @@ static const char *element_end(const char *at)
     return at;
 }
 
-/* RFC 9110 12.4.2: 0 to 1 with up to three digits. In thousandths, -1 for anything else. */
-static int parse_quality(const char *text, size_t size)
-{
-    int value = 0, unit = 1000;
-
-    if (size == 0 || (text[0] != '0' && text[0] != '1') || (size > 1 && text[1] != '.') || size > 5)
-        return -1;
-    for (size_t i = 0; i < size; i += 1 + (i == 0), unit /= 10) {
-        if (text[i] < '0' || text[i] > '9')
-            return -1;
-        value += (text[i] - '0') * unit;
-    }
-    return value <= 1000 ? value : -1;
-}
-
 /* Reads ";name=value" parameters up to `end`. Returns the value of q, 1000 without one, -1 if malformed. */
 static int parse_parameters(const char *at, const char *end)
 {
@@ -70,7 +55,7 @@ static int parse_parameters(const char *at, const char *end)
         if (at == NULL || at == value)
             return -1;
         if (size == 1 && (name[0] | 0x20) == 'q') {
-            quality = parse_quality(value, (size_t)(at - value));
+            quality = http_read_qvalue(value, (size_t)(at - value));
             if (quality < 0)
                 return -1;
         }

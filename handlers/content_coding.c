@@ -1,5 +1,6 @@
 #include "content_coding.h"
 
+#include "http_internal.h"
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
@@ -29,21 +30,6 @@ static const char *skip_space(const char *at, const char *end)
     return at;
 }
 
-/* qvalue: "0" or "1" and at most three digits behind a dot, nothing above 1 (RFC 9110 12.4.2). -1: none. */
-static int read_qvalue(const char *at, const char *end)
-{
-    int value, scale = 100;
-
-    if (at == end || (*at != '0' && *at != '1'))
-        return -1;
-    value = (*at++ - '0') * 1000;
-    if (at < end && *at++ != '.')
-        return -1;
-    for (; at < end && scale > 0 && *at >= '0' && *at <= '9'; scale /= 10)
-        value += (*at++ - '0') * scale;
-    return at < end || value > 1000 ? -1 : value;
-}
-
 /* weight: OWS ";" OWS "q=" qvalue; 1000 when there is none, -1 when it is malformed. */
 static int read_weight(const char *at, const char *end)
 {
@@ -55,7 +41,7 @@ static int read_weight(const char *at, const char *end)
     at = skip_space(at, end);
     if (end - at < 2 || (*at != 'q' && *at != 'Q') || at[1] != '=')
         return -1;
-    return read_qvalue(at + 2, end);
+    return http_read_qvalue(at + 2, (size_t)(end - at - 2));
 }
 
 /* The place of a coding's weight. NULL for a coding that nobody here makes. By size, as this is done for each

@@ -120,3 +120,24 @@ bool http_list_has(const char *list, const char *token)
             return true;
     return false;
 }
+
+int http_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int http_read_qvalue(const char *text, size_t size)
+{
+    const char *end = text + size;
+    if (size == 0 || (*text != '0' && *text != '1'))
+        return -1;
+    int value = (*text++ - '0') * 1000;
+    if (text < end && *text++ != '.')
+        return -1;
+    for (int scale = 100; text < end && scale > 0 && *text >= '0' && *text <= '9'; scale /= 10)
+        value += (*text++ - '0') * scale;
+    return text < end || value > 1000 ? -1 : value;
+}

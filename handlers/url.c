@@ -1,17 +1,9 @@
 /* Percent-encoding, HTML escapes, and the way from a request's path to a file's name. */
 #include "url.h"
 
-#include "http_server.h"
+#include "http_internal.h"
 #include <errno.h>
 #include <string.h>
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Undoes percent-encoding of `size` bytes; `to` may be `from`. Returns the length, or -EINVAL. */
 static ssize_t decode(const char *from, size_t size, char *to)
@@ -23,8 +15,8 @@ static ssize_t decode(const char *from, size_t size, char *to)
         char c = *from++;
 
         if (c == '%') {
-            int high = from < end ? hex_digit(from[0]) : -1;
-            int low = high >= 0 && from + 1 < end ? hex_digit(from[1]) : -1;
+            int high = from < end ? http_hex_digit(from[0]) : -1;
+            int low = high >= 0 && from + 1 < end ? http_hex_digit(from[1]) : -1;
 
             if (low < 0 || (high | low) == 0)
                 return -EINVAL;

@@ -2,16 +2,9 @@
    escape and is none stands for itself, so that nothing is malformed. */
 #include "form.h"
 
+#include "http_internal.h"
 #include <errno.h>
 #include <string.h>
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static char unescape(const char **at, const char *end)
 {
@@ -20,7 +13,7 @@ static char unescape(const char **at, const char *end)
     if (c == '+')
         return ' ';
     if (c == '%' && end - *at >= 2) {
-        int high = hex_digit((*at)[0]), low = hex_digit((*at)[1]);
+        int high = http_hex_digit((*at)[0]), low = http_hex_digit((*at)[1]);
 
         if (high >= 0 && low >= 0) {
             *at += 2;

@@ -36,43 +36,40 @@ def get(fields, path="/reflect", version="HTTP/1.1"):
     return to_bytes(f"GET {path} {version}\r\nHost: a\r\n{fields}\r\n\r\n")
 
 
-def refused(server, data, *statuses, method="GET", behind=BEHIND):
-    """Answered with one of these, the connection closed, what follows not answered. Returns the last response."""
+def exchanges(server, data, behind, method):
+    """The answer to each sending of the data with `behind` after it, and the client, for what comes then."""
     for pieces in sendings(data):
         with wire.Client(server.address) as client:
             for piece in pieces:
                 client.send(piece)
-            response = client.send(behind).final(method)
-            assert response.status in (statuses or (400,)), response
-            assert response.closes, response
-            assert client.ends()
+            yield client.send(behind).final(method), client
+
+
+def refused(server, data, *statuses, method="GET", behind=BEHIND):
+    """Answered with one of these, the connection closed, what follows not answered. Returns the last response."""
+    for response, client in exchanges(server, data, behind, method):
+        assert response.status in (statuses or (400,)), response
+        assert response.closes, response
+        assert client.ends()
     return response
 
 
 def answered(server, data, status=200, method="GET", body=None):
     """Answered so, and the request behind it too. Returns the last response."""
-    for pieces in sendings(data):
-        with wire.Client(server.address) as client:
-            for piece in pieces:
-                client.send(piece)
-            response = client.send(LAST).final(method)
-            assert response.status == status, response
-            assert body is None or response.body == to_bytes(body), response
-            assert not response.closes, response
-            assert client.response().body == b"ignored"
-            assert client.ends()
+    for response, client in exchanges(server, data, LAST, method):
+        assert response.status == status, response
+        assert body is None or response.body == to_bytes(body), response
+        assert not response.closes, response
+        assert client.response().body == b"ignored"
+        assert client.ends()
     return response
 
 
 def answered_last(server, data, status=200, method="GET", body=None):
     """Answered so, and then the connection ends in good order."""
-    for pieces in sendings(data):
-        with wire.Client(server.address) as client:
-            for piece in pieces:
-                client.send(piece)
-            response = client.send(BEHIND).final(method)
-            assert response.status == status, response
-            assert body is None or response.body == to_bytes(body), response
-            assert response.closes, response
-            assert client.ends()
+    for response, client in exchanges(server, data, BEHIND, method):
+        assert response.status == status, response
+        assert body is None or response.body == to_bytes(body), response
+        assert response.closes, response
+        assert client.ends()
     return response
