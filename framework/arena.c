@@ -42,9 +42,8 @@ static struct block *block_new(size_t size)
         pool->count--;
         return b;
     }
-    if (size < BLOCK_SIZE)
-        size = BLOCK_SIZE;
-    if (size > SIZE_MAX / 2 || !(b = malloc(sizeof *b + size)))
+    size = size < BLOCK_SIZE ? BLOCK_SIZE : (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    if (!(b = malloc(sizeof *b + size)))
         return NULL;
     b->size = size;
     return b;
@@ -61,39 +60,35 @@ static void block_free(struct block *b)
     }
 }
 
-void arena_init(struct ss_arena *arena)
+static void use(struct ss_arena *arena, struct block *b)
 {
-    *arena = (struct ss_arena){0};
+    arena->block = b;
+    arena->at = b ? (char *)b->data : NULL;
+    arena->end = b ? arena->at + b->size : NULL;
 }
 
-void *arena_alloc(struct ss_arena *arena, size_t size)
+void *arena_grow(struct ss_arena *arena, size_t size)
 {
-    size_t used = (arena->used + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
-    if (!arena->block || used > arena->block->size || size > arena->block->size - used) {
-        struct block *b = block_new(size);
-        if (!b)
-            return NULL;
-        b->next = arena->block;
-        arena->block = b;
-        used = 0;
-    }
-    arena->used = used + size;
-    return (char *)arena->block->data + used;
+    struct block *b = size > SIZE_MAX / 2 ? NULL : block_new(size);
+    if (!b)
+        return NULL;
+    b->next = arena->block;
+    use(arena, b);
+    arena->at += (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    return b->data;
 }
 
-static void arena_release(struct ss_arena *arena, const struct block *keep, size_t used)
+static void pop(struct ss_arena *arena)
 {
-    while (arena->block != keep) {
-        struct block *b = arena->block;
-        arena->block = b->next;
-        block_free(b);
-    }
-    arena->used = used;
+    struct block *b = arena->block;
+    use(arena, b->next);
+    block_free(b);
 }
 
 void arena_free(struct ss_arena *arena)
 {
-    arena_release(arena, NULL, 0);
+    while (arena->block)
+        pop(arena);
 }
 
 void *ss_alloc(struct ss_handler *h, size_t size)
@@ -103,12 +98,14 @@ void *ss_alloc(struct ss_handler *h, size_t size)
 
 struct ss_mark ss_mark(struct ss_handler *h)
 {
-    return (struct ss_mark){h->arena->block, h->arena->used};
+    return (struct ss_mark){h->arena->block, h->arena->at};
 }
 
 void ss_release(struct ss_handler *h, struct ss_mark mark)
 {
-    arena_release(h->arena, mark.block, mark.used);
+    while (h->arena->block != mark.block)
+        pop(h->arena);
+    h->arena->at = mark.at;
 }
 
 char *ss_format(struct ss_handler *h, const char *format, ...)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #define SS_MAX_MRO 16
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
@@ -118,8 +119,8 @@ void server_close_socket(struct ss_server *self);
 /* arena.c */
 struct block;
 struct ss_arena {
-    struct block *block;
-    size_t used;
+    struct block *block; /* the newest */
+    char *at, *end;      /* what is free in it */
 };
 struct block_pool {
     struct block *free;
@@ -128,9 +129,21 @@ struct block_pool {
 /* From now on this thread keeps a few freed blocks in `pool`; NULL ends that. Returns the one before. */
 struct block_pool *block_pool_enter(struct block_pool *pool);
 void block_pool_leave(struct block_pool *pool, struct block_pool *before);
-void arena_init(struct ss_arena *arena);
-void *arena_alloc(struct ss_arena *arena, size_t size);
 void arena_free(struct ss_arena *arena);
+/* arena_alloc's way when the block is full, or there is none. */
+void *arena_grow(struct ss_arena *arena, size_t size);
+
+#define ARENA_ALIGN _Alignof(max_align_t)
+
+/* `at` and `end` are aligned, so what fits still does when it is rounded up. */
+static inline void *arena_alloc(struct ss_arena *arena, size_t size)
+{
+    char *data = arena->at;
+    if (size >= (size_t)(arena->end - data))
+        return arena_grow(arena, size);
+    arena->at = data + ((size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1));
+    return data;
+}
 
 /* socket.c, udp.c */
 extern const struct ss_stream_class socket_stream, datagram_stream;

@@ -142,8 +142,7 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
 
 int handler_finish_request(struct ss_server *self, struct ss_request *request)
 {
-    struct ss_arena arena;
-    arena_init(&arena);
+    struct ss_arena arena = {0};
     struct ss_handler *h = arena_alloc(&arena, self->core->handler.size);
     int rc = h ? run_instances(h, self, request, &arena) : -ENOMEM;
     arena_free(&arena);

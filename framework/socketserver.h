@@ -429,8 +429,7 @@ SS_API char *ss_format(struct ss_handler *h, const char *format, ...) SS_PRINTF(
 /* Frees early: ss_release gives back everything allocated since ss_mark returned `mark`. For
    handlers that serve many requests in one `handle`. */
 struct ss_mark {
-    void *block;
-    size_t used;
+    void *block, *at;
 };
 SS_API struct ss_mark ss_mark(struct ss_handler *h);
 SS_API void ss_release(struct ss_handler *h, struct ss_mark mark);

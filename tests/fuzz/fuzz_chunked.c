@@ -148,11 +148,10 @@ static void read_body(const uint8_t *data, size_t size, uint32_t seed, struct de
     char buffer[4096];
     struct pieces pieces = {data, size, seed};
     struct ss_stream in;
-    struct ss_arena arena;
+    struct ss_arena arena = {0};
     struct http_exchange x = {.cls = &cls, .in = &in};
     struct http_handler h = {.exchange = &x};
     ss_stream_init(&in, &pieces_stream, &pieces, buffer, sizeof buffer, NULL, 0);
-    arena_init(&arena);
     ((struct ss_handler *)&h)->arena = &arena;
     x.head.request.content_length = -1;
     REQUIRE(http_body_begin((struct ss_handler *)&h) == 0);

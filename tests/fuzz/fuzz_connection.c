@@ -149,13 +149,12 @@ static void run(const uint8_t *data, size_t size, uint32_t seed, struct outcome 
     static char buffers[2][4096];
     struct pieces pieces = {data, size, seed};
     struct ss_stream s;
-    struct ss_arena arena;
+    struct ss_arena arena = {0};
     now = outcome;
     outcome->count = outcome->output_size = 0;
     outcome->refused = false;
     ss_stream_init(&s, &pieces_stream, &pieces, buffers[0], sizeof buffers[0], buffers[1], sizeof buffers[1]);
     s.server = &server;
-    arena_init(&arena);
     run_handler(&s, &arena);
     arena_free(&arena);
     outcome->output[outcome->output_size] = 0;
