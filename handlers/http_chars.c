@@ -1,40 +1,46 @@
 #include "http_internal.h"
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <endian.h>
 
 #define T HTTP_TOKEN
 #define V HTTP_VALUE
 #define U HTTP_TARGET
 #define H HTTP_HOST
+#define P HTTP_PLAIN
 
 const unsigned char http_chars[256] = {
     ['\t'] = V,
     [' '] = V,
-    ['!'] = T | V | U | H,
+    ['!'] = T | V | U | H | P,
     ['"'] = V | U,
     ['#'] = T | V,
-    ['$' ... '\''] = T | V | U | H,
-    ['(' ... ')'] = V | U | H,
-    ['*' ... '+'] = T | V | U | H,
-    [','] = V | U, /* of a host too, says RFC 3986; but only a list of them has one */
-    ['-' ... '.'] = T | V | U | H,
+    ['$'] = T | V | U | H | P,
+    ['%'] = T | V | U | H,
+    ['&' ... '\''] = T | V | U | H | P,
+    ['(' ... ')'] = V | U | H | P,
+    ['*' ... '+'] = T | V | U | H | P,
+    [','] = V | U | P, /* of a host too, says RFC 3986; but only a list of them has one */
+    ['-'] = T | V | U | H | P,
+    ['.'] = T | V | U | H,
     ['/'] = V | U,
-    ['0' ... '9'] = T | V | U | H,
-    [':'] = V | U,
-    [';'] = V | U | H,
+    ['0' ... '9'] = T | V | U | H | P,
+    [':'] = V | U | P,
+    [';'] = V | U | H | P,
     ['<'] = V | U,
-    ['='] = V | U | H,
-    ['>' ... '@'] = V | U,
-    ['A' ... 'Z'] = T | V | U | H,
+    ['='] = V | U | H | P,
+    ['>' ... '?'] = V | U,
+    ['@'] = V | U | P,
+    ['A' ... 'Z'] = T | V | U | H | P,
     ['[' ... ']'] = V | U,
     ['^'] = T | V | U,
-    ['_'] = T | V | U | H,
+    ['_'] = T | V | U | H | P,
     ['`'] = T | V | U,
-    ['a' ... 'z'] = T | V | U | H,
+    ['a' ... 'z'] = T | V | U | H | P,
     ['{'] = V | U,
     ['|'] = T | V | U,
     ['}'] = V | U,
-    ['~'] = T | V | U | H,
+    ['~'] = T | V | U | H | P,
     [0x80 ... 0xff] = V,
 };
 
@@ -44,6 +50,29 @@ size_t http_span(const char *text, size_t size, unsigned char kind)
     while (i < size && http_chars[(unsigned char)text[i]] & kind)
         i++;
     return i;
+}
+
+/* The highest bit of each byte of `eight` that is a control character. */
+static uint64_t controls(uint64_t eight)
+{
+    const uint64_t ones = 0x0101010101010101, high = ones * 0x80;
+    uint64_t seven_bits = eight & ~high;
+    uint64_t printable = seven_bits + ones * (0x80 - ' '), del = seven_bits + ones;
+    return (~printable | del) & ~eight & high;
+}
+
+/* Eight bytes at a time: most of a head are values. */
+size_t http_value_span(const char *text, size_t size)
+{
+    size_t i = 0;
+    for (uint64_t eight, marks; size - i >= sizeof eight; i++) {
+        memcpy(&eight, text + i, sizeof eight);
+        marks = controls(le64toh(eight));
+        i += marks ? (size_t)__builtin_ctzll(marks) / 8 : sizeof eight - 1;
+        if (marks && text[i] != '\t')
+            return i;
+    }
+    return i + http_span(text + i, size - i, HTTP_VALUE);
 }
 
 bool http_is_token(const char *text, size_t size)
@@ -56,7 +85,7 @@ bool http_is_field_line(const char *line, size_t size)
 {
     size_t name = http_span(line, size, HTTP_TOKEN);
     return name > 0 && name < size && line[name] == ':' &&
-           http_span(line + name, size - name, HTTP_VALUE) == size - name;
+           http_value_span(line + name, size - name) == size - name;
 }
 
 /* How much of `text` is the name of a host, in which every '%' begins an escape (RFC 3986 3.2.2). */

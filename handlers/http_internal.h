@@ -27,10 +27,13 @@
 #define HTTP_VALUE 2  /* of a field's value, white space included (RFC 9110 5.5) */
 #define HTTP_TARGET 4 /* of a request target; more than RFC 3986 has, as browsers send more */
 #define HTTP_HOST 8   /* of a host name (RFC 3986 3.2.2) */
+#define HTTP_PLAIN 16 /* of a path's segment, where it stands for itself (RFC 3986 3.3), except the dot */
 extern const unsigned char http_chars[256];
 
 /* How many bytes at the beginning of `text` are of this kind. */
 size_t http_span(const char *text, size_t size, unsigned char kind);
+/* The same for HTTP_VALUE, of which there is much. */
+size_t http_value_span(const char *text, size_t size);
 bool http_is_token(const char *text, size_t size);
 /* True for "name: value" without anything that is forbidden there; no line end. */
 bool http_is_field_line(const char *line, size_t size);
@@ -44,6 +47,13 @@ int http_hex_digit(char c);
 /* A weight of content negotiation (qvalue, RFC 9110 12.4.2) in thousandths; -1 if it is malformed. */
 int http_read_qvalue(const char *text, size_t size);
 
+/* True if the field has this name. Most have not: their first letters tell. */
+static inline bool http_is_named(const struct http_field *field, const char *name, size_t size)
+{
+    return field->name_size == size && ((field->name[0] ^ name[0]) & ~0x20) == 0 &&
+           strncasecmp(field->name, name, size) == 0;
+}
+
 /* ---------------------------------------------------------------- the head (http_request.c) */
 
 /* Why a request is refused. */
@@ -56,6 +66,7 @@ struct http_head {
     struct http_request request;
     bool close;           /* the client wants it so: this was the last request */
     bool expect_continue; /* Expect: 100-continue */
+    bool connects;        /* the method is CONNECT */
     struct http_refusal refusal;
 };
 
@@ -91,6 +102,8 @@ struct http_class {
     const char *allow;        /* "GET, HEAD, OPTIONS" */
     const char *server_field; /* "Server: ...\r\n" or "" */
     size_t server_field_size;
+    const char *ok; /* "HTTP/1.1 200 OK\r\n" and server_field */
+    size_t ok_size;
     const char *cache_field; /* "Cache-Control: ...\r\n" of files */
     size_t cache_field_size;
     bool persistent; /* protocol_version is "HTTP/1.1" or later */
@@ -171,6 +184,12 @@ static inline struct http_exchange *http_exchange_of(const struct ss_handler *h)
     return ((const struct http_handler *)(const void *)h)->exchange;
 }
 
+static inline bool http_is_head(const struct http_exchange *x)
+{
+    const char *command = x->head.request.command;
+    return *command == 'H' && strcmp(command, "HEAD") == 0;
+}
+
 /* http_head.c: what came of waiting for a request head */
 enum http_arrival {
     HTTP_ARRIVED, /* x->head is set */
@@ -199,6 +218,10 @@ int http_send_fields(struct ss_handler *h, const char *text, size_t size, int64_
 int http_append_field(struct ss_handler *h, const char *name, const char *value);
 /* Forgets a response that was begun and not committed. */
 void http_response_reset(struct ss_handler *h);
+#define HTTP_OK_FIELDS 3
+/* A whole response at once: 200, these fields (up to HTTP_OK_FIELDS pieces of complete lines that need no check)
+   and a body. Not for CONNECT. 0 or -errno. */
+int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, const void *body, size_t size);
 /* Gives the head to the connection. `final`: the whole body is in h->wfile's buffer. */
 int http_commit(struct ss_handler *h, bool final);
 

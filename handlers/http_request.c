@@ -74,11 +74,13 @@ static bool split_absolute(char *target, size_t scheme_size, struct http_request
 }
 
 /* The four forms of RFC 9112 3.2. */
-static bool split_target(char *target, size_t size, struct http_request *request)
+static bool split_target(char *target, size_t size, struct http_head *head)
 {
+    struct http_request *request = &head->request;
     size_t scheme_size;
     request->path = target;
-    if (strcmp(request->command, "CONNECT") == 0) {
+    head->connects = *request->command == 'C' && strcmp(request->command, "CONNECT") == 0;
+    if (head->connects) {
         request->host = target;
         return http_is_authority(target, size, true);
     }
@@ -111,7 +113,7 @@ static int parse_line(char *text, size_t size, struct http_head *head)
     request->command = text;
     request->request_version = line.version;
     request->minor = line.version[7] != '0';
-    if (!split_target(text + line.method_size + 1, line.target_size, request)) {
+    if (!split_target(text + line.method_size + 1, line.target_size, head)) {
         request->path = "";
         return http_refuse(&head->refusal, 400, "The request target has none of the forms that there are");
     }
@@ -162,20 +164,40 @@ static void blank_end(char *line, size_t size)
         *at-- = ' ';
 }
 
-/* Checks each line; llhttp would let some things through. */
+static int refuse_field(const char *at, struct http_refusal *refusal)
+{
+    return http_refuse(refusal, 400,
+                       *at == '\n' ? "A line does not end with CR and LF" : "A header field is malformed");
+}
+
+/* Checks each line (RFC 9112 5: no white space around the name); llhttp would let some things through. */
 static int check_lines(char *text, size_t size, struct http_refusal *refusal)
 {
     char *end = text + size - 2; /* the empty line */
     while (text < end) {
-        char *line_end = memchr(text, '\n', (size_t)(end - text));
-        if (!line_end || line_end == text || line_end[-1] != '\r')
-            return http_refuse(refusal, 400, "A line does not end with CR and LF");
-        if (!http_is_field_line(text, (size_t)(line_end - 1 - text)))
-            return http_refuse(refusal, 400, "A header field is malformed");
-        blank_end(text, (size_t)(line_end - 1 - text));
-        text = line_end + 1;
+        char *at = text;
+        while (http_chars[(unsigned char)*at] & HTTP_TOKEN) /* the empty line ends it */
+            at++;
+        if (at == text || *at != ':')
+            return refuse_field(at, refusal);
+        at += http_value_span(at, (size_t)(end - at));
+        if (at[0] != '\r' || at[1] != '\n')
+            return refuse_field(at, refusal);
+        blank_end(text, (size_t)(at - text));
+        text = at + 2;
     }
     return 0;
+}
+
+/* Of two builds of llhttp the one that this processor is good for. */
+static llhttp_errno_t execute(llhttp_t *parser, const char *text, size_t size)
+{
+#ifdef HTTP_LLHTTP_SSE42
+    int HTTP_LLHTTP_SSE42(llhttp_t *, const char *, const char *);
+    if (__builtin_cpu_supports("sse4.2"))
+        return (llhttp_errno_t)HTTP_LLHTTP_SSE42(parser, text, text + size);
+#endif
+    return llhttp_execute(parser, text, size);
 }
 
 static int run_llhttp(const char *text, size_t size, struct parse *parse, llhttp_t *parser,
@@ -194,7 +216,7 @@ static int run_llhttp(const char *text, size_t size, struct parse *parse, llhttp
     }
     *parser = behind_line;
     parser->data = parse;
-    llhttp_errno_t error = llhttp_execute(parser, text, size);
+    llhttp_errno_t error = execute(parser, text, size);
     if (error == HPE_OK || (error == HPE_PAUSED && llhttp_get_error_pos(parser) < text + size - 1))
         return http_refuse(refusal, 400, "The end of the header fields is in doubt");
     if (error != HPE_PAUSED)
@@ -219,25 +241,25 @@ static void look_at(const struct http_field *field, struct seen *seen)
 {
     switch (field->name_size) {
     case 4:
-        if (strcasecmp(field->name, "Host") == 0 && seen->hosts++ == 0)
+        if (http_is_named(field, "Host", 4) && seen->hosts++ == 0)
             seen->host = field->value;
         break;
     case 6:
-        if (strcasecmp(field->name, "Expect") == 0)
+        if (http_is_named(field, "Expect", 6))
             look_at_expect(field->value, seen);
         break;
     case 10:
-        if (strcasecmp(field->name, "Connection") == 0) {
+        if (http_is_named(field, "Connection", 10)) {
             seen->close |= http_list_has(field->value, "close");
             seen->keep_alive |= http_list_has(field->value, "keep-alive");
         }
         break;
     case 14:
-        if (strcasecmp(field->name, "Content-Length") == 0 && seen->lengths++ == 0)
+        if (http_is_named(field, "Content-Length", 14) && seen->lengths++ == 0)
             seen->length = field->value;
         break;
     case 17:
-        if (strcasecmp(field->name, "Transfer-Encoding") == 0 && seen->codings++ == 0)
+        if (http_is_named(field, "Transfer-Encoding", 17) && seen->codings++ == 0)
             seen->coding = field->value;
         break;
     default:
@@ -306,12 +328,26 @@ static int check_framing(const struct seen *seen, const llhttp_t *parser, struct
     return 0;
 }
 
+/* The one that was good last, nearly always the same again, need not be looked at anew. */
+static bool is_host(const char *text)
+{
+    static _Thread_local char last[64];
+    if (*text && strcmp(text, last) == 0)
+        return true;
+    size_t size = strlen(text);
+    if (!http_is_authority(text, size, false))
+        return false;
+    if (size < sizeof last)
+        memcpy(last, text, size + 1);
+    return true;
+}
+
 static int check_host(const struct seen *seen, struct http_head *head)
 {
     struct http_request *request = &head->request;
     if (seen->hosts > 1 || (seen->hosts == 0 && request->minor > 0))
         return http_refuse(&head->refusal, 400, "There must be one Host field");
-    if (seen->host && !http_is_authority(seen->host, strlen(seen->host), false))
+    if (seen->host && !is_host(seen->host))
         return http_refuse(&head->refusal, 400, "The Host field is malformed");
     if (!request->host) /* RFC 9112 3.2.2: an absolute target's own host counts */
         request->host = seen->host ? seen->host : "";

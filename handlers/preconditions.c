@@ -22,7 +22,7 @@ struct tag {
 
 static bool note(const struct http_field *field, const char *name, struct lines *lines)
 {
-    if (strcasecmp(field->name, name) != 0)
+    if (!http_is_named(field, name, field->name_size))
         return false;
     if (lines->count++ == 0)
         lines->first = field;

@@ -81,12 +81,37 @@ static size_t resolve(char *name, size_t size)
     return directory ? used : used - 1;
 }
 
+/* Copies a path that has nothing to decode or to resolve, as nearly all; -1 for any other. */
+static ssize_t copy_plain(const char *path, char *name)
+{
+    const char *from = path + 1;
+
+    if (*path != '/')
+        return -1;
+    for (;; name++, from++) {
+        char c = *from;
+
+        if ((http_chars[(unsigned char)c] & HTTP_PLAIN) == 0) {
+            if (c == '\0' || c == '?' || c == '#')
+                break;
+            if ((c != '/' && c != '.') || from[-1] == '/')
+                return -1;
+        }
+        *name = c;
+    }
+    *name = '\0';
+    return from - path - 1;
+}
+
 /* Decoding comes first: what a proxy in front may have decoded already means the same, and no escape can
    bring in a dot segment afterwards. */
 ssize_t http_normalize_path(const char *path, char *name)
 {
-    ssize_t size = decode(path, strcspn(path, "?#"), name);
+    ssize_t size = copy_plain(path, name);
 
+    if (size >= 0)
+        return size;
+    size = decode(path, strcspn(path, "?#"), name);
     if (size >= 0) {
         size = (ssize_t)resolve(name, (size_t)size);
         name[size] = '\0';
@@ -111,11 +136,19 @@ bool http_is_well_escaped(const char *path)
 bool http_has_dotfile(const char *name)
 {
     static const char well_known[] = ".well-known";
-    size_t size = strcspn(name, "/");
+    const char *dot;
 
-    if (size == sizeof well_known - 1 && memcmp(name, well_known, size) == 0)
+    if (*name == '.') {
+        size_t size = strcspn(name, "/");
+
+        if (size != sizeof well_known - 1 || memcmp(name, well_known, size) != 0)
+            return true;
         name += size;
-    return name[0] == '.' || strstr(name, "/.") != NULL;
+    }
+    for (dot = name; (dot = strchr(dot, '.')) != NULL; dot++)
+        if (dot > name && dot[-1] == '/')
+            return true;
+    return false;
 }
 
 const char *http_skip_slashes(const char *path)
