@@ -111,18 +111,20 @@ static size_t list_methods(const struct http_class *cls, char *text)
 /* The texts that responses need. A Server field that cannot be sent is left out. */
 static int make_texts(struct http_class *cls)
 {
+    static const char status[] = "HTTP/1.1 200 OK\r\n", field[] = "Server: %s\r\n";
     const char *server = cls->table.server_version;
     size_t size = strlen(server), allow = list_methods(cls, NULL);
-    char *text =
-        malloc(allow + size + sizeof "Server: \r\n" + sizeof "Cache-Control: max-age=2147483647\r\n");
+    char *text = malloc(allow + sizeof status + sizeof field + size + sizeof "Cache-Control: max-age=2147483647\r\n");
     if (!text)
         return -ENOMEM;
     list_methods(cls, text);
     cls->allow = text;
-    cls->server_field = text += allow;
-    *text = 0;
+    cls->ok = memcpy(text += allow, status, sizeof status);
+    text[7] = cls->persistent ? '1' : '0';
+    cls->server_field = text += sizeof status - 1;
     if (size > 0 && http_span(server, size, HTTP_VALUE) == size)
-        cls->server_field_size = (size_t)sprintf(text, "Server: %s\r\n", server);
+        cls->server_field_size = (size_t)sprintf(text, field, server);
+    cls->ok_size = sizeof status - 1 + cls->server_field_size;
     cls->cache_field = text += cls->server_field_size + 1;
     cls->cache_field_size =
         (size_t)(cls->table.cache_seconds > 0

@@ -59,12 +59,17 @@ static int send_data(struct ss_handler *h, const struct http_source *source, con
 
 static int send_whole(struct ss_handler *h, const struct http_source *source)
 {
+    if (source->data && source->coding == HTTP_IDENTITY && !source->extra && !http_exchange_of(h)->head.connects) {
+        struct iovec fields[] = {{(char *)(uintptr_t)source->more, source->more_size},
+                                 {(char *)(uintptr_t)source->fields, source->fields_size}};
+        return http_send_ok(h, fields, 2, source->data, (size_t)source->size);
+    }
     int rc = send_fields(h, 200, source, 0, source->size);
     if (rc == 0 && source->coding != HTTP_IDENTITY)
         http_compress_as(h, source->coding);
     if (rc == 0)
         rc = http_end_headers(h);
-    if (rc < 0 || strcmp(http_request(h)->command, "HEAD") == 0)
+    if (rc < 0 || http_exchange_of(h)->response.headless)
         return rc;
     return send_data(h, source, &(struct http_range){0, source->size});
 }

@@ -18,9 +18,8 @@ static const struct http_field *find_field(const struct http_request *request, s
                                            size_t size)
 {
     for (size_t i = from; i < request->field_count; i++) {
-        const struct http_field *field = &request->fields[i];
-        if (field->name_size == size && strncasecmp(field->name, name, size) == 0)
-            return field;
+        if (http_is_named(&request->fields[i], name, size))
+            return &request->fields[i];
     }
     return NULL;
 }
@@ -116,9 +115,10 @@ static int conclude(struct ss_handler *h, int rc)
     struct http_exchange *x = http_exchange_of(h);
     const char *data;
     x->in->tied = NULL;
-    http_coded_free(h);
+    if (x->coded)
+        http_coded_free(h);
     http_log_ended(h);
-    if (rc == 0 && !x->close && http_body_skip(h)) {
+    if (rc == 0 && !x->close && (x->body.done || http_body_skip(h))) {
         h->request->busy = false;
         return NEXT_REQUEST;
     }
@@ -133,7 +133,8 @@ static int answer(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
     x->close = x->head.close || !x->cls->persistent;
-    http_response_reset(h);
+    x->response.length = -1;
+    http_output_refuse(h);
     x->in->tied = &x->wfile;
     int rc = http_body_begin(h);
     return conclude(h, complete(h, rc < 0 ? rc : run_method(h)));
@@ -156,9 +157,19 @@ static int refuse(struct ss_handler *h)
     return conclude(h, complete(h, http_send_error(h, refusal.status, NULL, refusal.explain)));
 }
 
+static int become_idle(struct ss_handler *h)
+{
+    h->request->busy = false;
+    h->timeout = http_exchange_of(h)->cls->table.idle_timeout;
+    return SS_PARK;
+}
+
 static int handle_one_request(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
+    const char *data;
+    if (ss_peek_now(x->in, &data) == -EAGAIN)
+        return become_idle(h);
     memset(&x->head, 0, sizeof *x - offsetof(struct http_exchange, head));
     x->head.request = (struct http_request){
         .command = "", .path = "", .request_version = "", .requestline = "", .host = NULL};
@@ -169,9 +180,7 @@ static int handle_one_request(struct ss_handler *h)
     case HTTP_REFUSED:
         return refuse(h);
     case HTTP_IDLE:
-        h->request->busy = false;
-        h->timeout = x->cls->table.idle_timeout;
-        return SS_PARK;
+        return become_idle(h);
     case HTTP_ENDED:
         return 0;
     default:

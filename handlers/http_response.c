@@ -6,6 +6,8 @@
 
 enum { FIRST_ROOM = 1024, TAIL_SIZE = 128 };
 
+static const char vary[] = "Vary: Accept-Encoding\r\n";
+
 void http_response_reset(struct ss_handler *h)
 {
     struct http_response *r = &http_exchange_of(h)->response;
@@ -18,13 +20,11 @@ void http_response_reset(struct ss_handler *h)
 
 /* ---------------------------------------------------------------- collecting */
 
-static int make_room(struct ss_handler *h, struct http_response *r, size_t size)
+static int grow(struct ss_handler *h, struct http_response *r, size_t size)
 {
     size_t room = r->room ? r->room : FIRST_ROOM;
     while (room - r->size < size)
         room *= 2;
-    if (room == r->room)
-        return 0;
     char *text = ss_alloc(h, room);
     if (!text)
         return r->error = -ENOMEM;
@@ -35,7 +35,12 @@ static int make_room(struct ss_handler *h, struct http_response *r, size_t size)
     return 0;
 }
 
-static void put(struct http_response *r, const char *text, size_t size)
+static inline int make_room(struct ss_handler *h, struct http_response *r, size_t size)
+{
+    return r->room - r->size < size || !r->room ? grow(h, r, size) : 0;
+}
+
+static inline void put(struct http_response *r, const char *text, size_t size)
 {
     memcpy(r->text + r->size, text, size);
     r->size += size;
@@ -53,24 +58,33 @@ static int add_field(struct ss_handler *h, const char *name, size_t name_size, c
     return 0;
 }
 
+/* The status line, its end left out; there is room for it. */
+static void put_status(struct http_response *r, bool persistent, int status, const char *phrase, size_t size)
+{
+    char line[13] = "HTTP/1.0 000 ";
+    line[7] = persistent ? '1' : '0';
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    put(r, line, sizeof line);
+    put(r, phrase, size);
+}
+
 int http_send_response(struct ss_handler *h, int status, const char *message)
 {
     struct http_exchange *x = http_exchange_of(h);
     struct http_response *r = &x->response;
     const char *phrase = message ? message : http_status_phrase(status);
     size_t size = strlen(phrase);
-    if (status < 100 || status > 999 || http_span(phrase, size, HTTP_VALUE) != size)
+    if (status < 100 || status > 999 || (message && http_span(message, size, HTTP_VALUE) != size))
         return -EINVAL;
     if (r->committed)
         return -EALREADY;
-    http_response_reset(h);
+    if (r->size || r->error)
+        http_response_reset(h);
     if (make_room(h, r, size + 15) < 0)
         return r->error;
-    char code[5] = {' ', (char)('0' + status / 100), (char)('0' + status / 10 % 10),
-                    (char)('0' + status % 10), ' '};
-    put(r, x->cls->persistent ? "HTTP/1.1" : "HTTP/1.0", 8);
-    put(r, code, 5);
-    put(r, phrase, size);
+    put_status(r, x->cls->persistent, status, phrase, size);
     put(r, "\r\n", 2);
     r->line = r->size;
     r->status = status;
@@ -174,7 +188,7 @@ int http_send_headerf(struct ss_handler *h, const char *name, const char *format
 static enum http_framing framing_of(const struct http_exchange *x)
 {
     const struct http_response *r = &x->response;
-    if (r->status == 101 || (r->status / 100 == 2 && strcmp(x->head.request.command, "CONNECT") == 0))
+    if (r->status == 101 || (x->head.connects && r->status / 100 == 2))
         return HTTP_TUNNEL;
     if (r->status < 200 || r->status == 204 || r->status == 205 || r->status == 304)
         return HTTP_EMPTY;
@@ -208,16 +222,18 @@ int http_end_headers(struct ss_handler *h)
     if (r->status >= 400)
         http_send_error_headers(h);
     r->ended = true;
-    r->headless = strcmp(x->head.request.command, "HEAD") == 0;
-    if ((r->has_coding && !r->promised) || framing_of(x) == HTTP_EMPTY || framing_of(x) == HTTP_TUNNEL)
-        r->coding = HTTP_IDENTITY;
-    if (r->coding != HTTP_IDENTITY)
-        r->length = -1; /* that of the body before it is coded */
+    r->headless = http_is_head(x);
     r->framing = framing_of(x);
+    if ((r->has_coding && !r->promised) || r->framing == HTTP_EMPTY || r->framing == HTTP_TUNNEL)
+        r->coding = HTTP_IDENTITY;
+    if (r->coding != HTTP_IDENTITY) {
+        r->length = -1; /* that of the body before it is coded */
+        r->framing = HTTP_UNDECIDED;
+    }
     if (!r->has_allow && r->status == 405) /* RFC 9110 15.5.6 */
         add_field(h, "Allow", 5, x->cls->allow, strlen(x->cls->allow));
     if (x->negotiated) /* RFC 9110 12.5.5 */
-        append(h, "Vary: Accept-Encoding\r\n", 23);
+        append(h, vary, sizeof vary - 1);
     return r->error ? r->error : http_output_begin(h);
 }
 
@@ -241,15 +257,17 @@ static void decide_framing(struct http_exchange *x, bool final)
 
 char *http_append_number(char *at, int64_t value)
 {
-    char digits[20];
-    int n = 0;
-    do
-        digits[n++] = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
-    while (n > 0)
-        *at++ = digits[--n];
+    char digits[20], *end = digits + sizeof digits, *first = end;
+    uint64_t left = (uint64_t)value;
+    for (; left >= 10; left /= 10)
+        *--first = (char)('0' + left % 10);
+    *--first = (char)('0' + left);
+    while (first < end)
+        *at++ = *first++;
     return at;
 }
+
+#define APPEND(at, text) ((char *)memcpy(at, text, sizeof(text) - 1) + sizeof(text) - 1)
 
 /* The fields that say how the body and the connection end, and the empty line. */
 static size_t make_tail(const struct http_exchange *x, char tail[TAIL_SIZE])
@@ -257,14 +275,36 @@ static size_t make_tail(const struct http_exchange *x, char tail[TAIL_SIZE])
     const struct http_response *r = &x->response;
     char *at = tail;
     if (r->length >= 0)
-        at = stpcpy(http_append_number(stpcpy(at, "Content-Length: "), r->length), "\r\n");
+        at = APPEND(http_append_number(APPEND(at, "Content-Length: "), r->length), "\r\n");
     if (r->framing == HTTP_CHUNKED)
-        at = stpcpy(at, "Transfer-Encoding: chunked\r\n");
+        at = APPEND(at, "Transfer-Encoding: chunked\r\n");
     if (x->close && x->cls->persistent && !r->has_close && r->framing != HTTP_TUNNEL)
-        at = stpcpy(at, "Connection: close\r\n");
+        at = APPEND(at, "Connection: close\r\n");
     else if (!x->close && x->head.request.minor == 0)
-        at = stpcpy(at, "Connection: keep-alive\r\n");
-    return (size_t)(stpcpy(at, "\r\n") - tail);
+        at = APPEND(at, "Connection: keep-alive\r\n");
+    return (size_t)(APPEND(at, "\r\n") - tail);
+}
+
+/* A client that learns it now need not be cut off later. */
+static bool must_close(struct ss_handler *h, bool final)
+{
+    const struct http_exchange *x = http_exchange_of(h);
+    const struct http_response *r = &x->response;
+    return r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || x->body.expecting ||
+           ss_draining(h->server) || ((final || r->status >= 300) && http_body_is_hopeless(x));
+}
+
+static struct iovec piece(const char *text, size_t size)
+{
+    return (struct iovec){(char *)(uintptr_t)text, size};
+}
+
+static int commit(struct http_exchange *x, const struct iovec *pieces, int count)
+{
+    int rc = ss_writev(x->out, pieces, count);
+    x->response.committed = true;
+    x->response.start = x->out->sent + x->out->wend;
+    return rc;
 }
 
 int http_commit(struct ss_handler *h, bool final)
@@ -273,31 +313,61 @@ int http_commit(struct ss_handler *h, bool final)
     struct http_response *r = &x->response;
     char tail[TAIL_SIZE];
     decide_framing(x, final);
-    /* a client that learns it now need not be cut off later */
-    if (r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || x->body.expecting ||
-        ss_draining(h->server) || ((final || r->status >= 300) && http_body_is_hopeless(x)))
-        x->close = true;
+    x->close |= must_close(h, final);
     struct iovec pieces[] = {
-        {r->text, r->line},
-        {(char *)(uintptr_t)x->cls->server_field, r->has_server ? 0 : x->cls->server_field_size},
-        {(char *)(uintptr_t)http_date_field(), r->has_date ? 0 : HTTP_DATE_FIELD_SIZE},
-        {r->text + r->line, r->size - r->line},
+        piece(r->text, r->line),
+        piece(x->cls->server_field, r->has_server ? 0 : x->cls->server_field_size),
+        piece(http_date_field(), r->has_date ? 0 : HTTP_DATE_FIELD_SIZE),
+        piece(r->text + r->line, r->size - r->line),
         {tail, make_tail(x, tail)},
     };
-    int rc = ss_writev(x->out, pieces, 5);
-    r->committed = true;
-    r->start = x->out->sent + x->out->wend;
-    return rc;
+    return commit(x, pieces, 5);
+}
+
+int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, const void *body, size_t size)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_response *r = &x->response;
+    struct iovec pieces[HTTP_OK_FIELDS + 4], *at = pieces;
+    char tail[TAIL_SIZE];
+    if (r->committed)
+        return -EALREADY;
+    if (r->size || r->error)
+        http_response_reset(h);
+    r->status = 200;
+    r->ended = true;
+    r->headless = http_is_head(x);
+    r->framing = HTTP_COUNTED;
+    r->length = (int64_t)size;
+    x->close |= must_close(h, false);
+    *at++ = piece(x->cls->ok, x->cls->ok_size);
+    *at++ = piece(http_date_field(), HTTP_DATE_FIELD_SIZE);
+    while (count-- > 0)
+        *at++ = *fields++;
+    if (x->negotiated)
+        *at++ = piece(vary, sizeof vary - 1);
+    *at++ = (struct iovec){tail, make_tail(x, tail)};
+    int rc = commit(x, pieces, (int)(at - pieces));
+    if (rc < 0 || r->headless)
+        return rc;
+    r->written = (int64_t)size;
+    return ss_write(x->out, body, size);
 }
 
 /* ---------------------------------------------------------------- for handlers */
 
 int http_reply(struct ss_handler *h, int status, const char *type, const void *body, size_t size)
 {
+    struct http_exchange *x = http_exchange_of(h);
+    size_t type_size = strlen(type);
+    if (status == 200 && !x->head.connects && http_value_span(type, type_size) == type_size) {
+        struct iovec field[] = {piece("Content-Type: ", 14), piece(type, type_size), piece("\r\n", 2)};
+        return http_send_ok(h, field, 3, body, size);
+    }
     int rc = http_send_response(h, status, NULL);
     if (rc == 0)
         rc = http_send_header(h, "Content-Type", type);
-    http_exchange_of(h)->response.length = (int64_t)size;
+    x->response.length = (int64_t)size;
     if (rc == 0)
         rc = http_end_headers(h);
     return rc < 0 ? rc : ss_write(h->wfile, body, size);
