@@ -151,13 +151,12 @@ LLHTTP_OBJECTS  := $(patsubst $(LLHTTP_DIR)/%.c,$(BUILD)/llhttp/%.o,$(wildcard $
 # llhttp reads sixteen bytes at a time with SSE 4.2, which not each x86-64 has: there it is built twice, with another
 # name for the one function that http_request.c chooses by, and all other names hidden. That is half of what parsing
 # a browser's request takes.
-ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
-SSE42           := llhttp__internal_execute_sse42
+SSE42           := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),llhttp__internal_execute_sse42)
+ifneq ($(SSE42),)
 LLHTTP_OBJECTS  += $(BUILD)/llhttp/sse42/llhttp.o
-$(BUILD)/llhttp/sse42/%.o: private CFLAGS += -msse4.2
 $(BUILD)/llhttp/sse42/%.o: private LTO :=
-$(BUILD)/llhttp/sse42/%.o: private CPPFLAGS += -Dllhttp__internal_execute=$(SSE42)
-$(BUILD)/handlers/http_request.o: private CPPFLAGS += -DHTTP_LLHTTP_SSE42=$(SSE42)
+$(BUILD)/llhttp/sse42/%.o: private INCLUDES := $(LLHTTP_CPPFLAGS) -msse4.2 -Dllhttp__internal_execute=$(SSE42)
+$(BUILD)/handlers/http_request.o: private INCLUDES += -DHTTP_LLHTTP_SSE42=$(SSE42)
 endif
 endif
 # Nobody else sees llhttp.

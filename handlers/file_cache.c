@@ -267,19 +267,23 @@ static bool same(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* What a name stands for now. A directory, or no permission to look: 0, as only opening, which is confined,
+/* What a path stands for now. A directory, or no permission to look: 0, as only opening, which is confined,
    tells whether that may be told. */
-static int look(const struct http_file_key *key, struct stat *status)
+static int look(const char *path, struct stat *status)
 {
-    char path[PATH_MAX];
-    int size = snprintf(path, sizeof path, "%s/%s", key->directory, key->name);
-
     status->st_mode = S_IFREG;
-    if (size >= (int)sizeof path)
-        return -ENAMETOOLONG;
     if (stat(path, status) < 0 && errno != EACCES)
         return -errno;
     return S_ISREG(status->st_mode) || S_ISDIR(status->st_mode) ? 0 : -ENOENT;
+}
+
+static int look_anew(const struct http_file_key *key, struct stat *status)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/%s", key->directory, key->name) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    return look(path, status);
 }
 
 static int open_anew(struct ss_handler *h, const struct http_file_key *key, uint64_t now,
@@ -335,7 +339,7 @@ int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_
         return 0;
     }
     now = nanoseconds();
-    rc = look(&key, &status);
+    rc = file != NULL ? look(file->path, &status) : look_anew(&key, &status);
     if (rc == 0 && file != NULL && is_current(file, &status, now)) {
         atomic_store_explicit(&file->checked, now, memory_order_relaxed);
         *result = file;

@@ -130,14 +130,17 @@ bool http_is_authority(const char *text, size_t size, bool port_needed)
 
 bool http_list_next(const char **list, const char **element, size_t *size)
 {
-    const char *at = *list + strspn(*list, ", \t");
-    size_t n = strcspn(at, ",");
-    *list = at + n;
-    while (n > 0 && (at[n - 1] == ' ' || at[n - 1] == '\t'))
-        n--;
+    const char *at = *list, *end;
+    while (*at == ',' || *at == ' ' || *at == '\t')
+        at++;
+    for (end = at; *end != ',' && *end != 0; end++)
+        ;
+    *list = end;
+    while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
     *element = at;
-    *size = n;
-    return n > 0;
+    *size = (size_t)(end - at);
+    return end > at;
 }
 
 bool http_list_has(const char *list, const char *token)

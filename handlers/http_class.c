@@ -114,7 +114,8 @@ static int make_texts(struct http_class *cls)
     static const char status[] = "HTTP/1.1 200 OK\r\n", field[] = "Server: %s\r\n";
     const char *server = cls->table.server_version;
     size_t size = strlen(server), allow = list_methods(cls, NULL);
-    char *text = malloc(allow + sizeof status + sizeof field + size + sizeof "Cache-Control: max-age=2147483647\r\n");
+    char *text =
+        malloc(allow + sizeof status + sizeof field + size + sizeof "Cache-Control: max-age=2147483647\r\n");
     if (!text)
         return -ENOMEM;
     list_methods(cls, text);

@@ -59,7 +59,8 @@ static int send_data(struct ss_handler *h, const struct http_source *source, con
 
 static int send_whole(struct ss_handler *h, const struct http_source *source)
 {
-    if (source->data && source->coding == HTTP_IDENTITY && !source->extra && !http_exchange_of(h)->head.connects) {
+    if (source->data && source->coding == HTTP_IDENTITY && !source->extra &&
+        !http_exchange_of(h)->head.connects) {
         struct iovec fields[] = {{(char *)(uintptr_t)source->more, source->more_size},
                                  {(char *)(uintptr_t)source->fields, source->fields_size}};
         return http_send_ok(h, fields, 2, source->data, (size_t)source->size);

@@ -219,8 +219,8 @@ int http_append_field(struct ss_handler *h, const char *name, const char *value)
 /* Forgets a response that was begun and not committed. */
 void http_response_reset(struct ss_handler *h);
 #define HTTP_OK_FIELDS 3
-/* A whole response at once: 200, these fields (up to HTTP_OK_FIELDS pieces of complete lines that need no check)
-   and a body. Not for CONNECT. 0 or -errno. */
+/* A whole response at once: 200, these fields (up to HTTP_OK_FIELDS pieces of complete lines that need no
+   check) and a body. Not for CONNECT. 0 or -errno. */
 int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, const void *body, size_t size);
 /* Gives the head to the connection. `final`: the whole body is in h->wfile's buffer. */
 int http_commit(struct ss_handler *h, bool final);

@@ -48,6 +48,13 @@ def test_without_any(build):
         assert file in run("ldd", program)
 
 
+def test_processors_without_sse42(tmp_path):
+    """The build of llhttp that other processors get parses the same."""
+    program = f"{tmp_path}/tests/unit/test_http_request"
+    run(os.environ.get("MAKE", "make"), f"BUILD={tmp_path}", "SSE42=", "LTO=", "OPTIMIZE=-O0", program)
+    run(program)
+
+
 def test_the_program_at_hand():
     """With the packages of `make deps test` everything is in."""
     program = os.path.join(os.environ.get("BUILD", os.path.join(ROOT, "build")), "httpserver")

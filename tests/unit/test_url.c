@@ -24,6 +24,22 @@ static void assert_name(const char *path, const char *expected)
     assert_string_equal(name, expected);
 }
 
+/* A path that is copied, and the same in escapes, which is decoded, are one. */
+static void test_plain_or_escaped(void **state)
+{
+    (void)state;
+    for (int c = 1; c < 256; c++) {
+        char plain[16], escaped[16], one[16], other[16];
+
+        if (c == '?' || c == '#' || c == '%')
+            continue;
+        snprintf(plain, sizeof plain, "/a/%cb%c/c", c, c);
+        snprintf(escaped, sizeof escaped, "/a/%%%02xb%%%02x/c", c, c);
+        assert_int_equal(http_normalize_path(plain, one), http_normalize_path(escaped, other));
+        assert_string_equal(one, other);
+    }
+}
+
 static void test_normalize(void **state)
 {
     static const struct {
@@ -285,11 +301,12 @@ static void test_utf8_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_normalize),         cmocka_unit_test(test_normalize_decodes),
-        cmocka_unit_test(test_normalize_refuses), cmocka_unit_test(test_normalize_holds),
-        cmocka_unit_test(test_unquote),           cmocka_unit_test(test_requote),
-        cmocka_unit_test(test_well_escaped),      cmocka_unit_test(test_dotfiles),
-        cmocka_unit_test(test_skip_slashes),      cmocka_unit_test(test_utf8_length),
+        cmocka_unit_test(test_normalize),         cmocka_unit_test(test_plain_or_escaped),
+        cmocka_unit_test(test_normalize_decodes), cmocka_unit_test(test_normalize_refuses),
+        cmocka_unit_test(test_normalize_holds),   cmocka_unit_test(test_unquote),
+        cmocka_unit_test(test_requote),           cmocka_unit_test(test_well_escaped),
+        cmocka_unit_test(test_dotfiles),          cmocka_unit_test(test_skip_slashes),
+        cmocka_unit_test(test_utf8_length),
     };
 
     return cmocka_run_group_tests_name("url", tests, NULL, NULL);
