@@ -46,6 +46,7 @@ struct http_file {
     int fd;              /* -1 when there is content */
     const char *fields;  /* Content-Type, Accept-Ranges, Last-Modified, ETag: each line with its end */
     size_t fields_size;
+    size_t whole_size;   /* with Content-Length behind them, which has no place in each response */
     size_t type_size;    /* of the first line */
     size_t content_size; /* of the first lines that are no part of a 304 */
     char etag[HTTP_FILE_ETAG];

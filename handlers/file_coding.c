@@ -143,6 +143,7 @@ static int make_form(struct ss_handler *h, struct http_file *file, enum http_cod
     if (rc == -ENOSPC || (rc == 0 && w.form->size >= file->size))
         atomic_fetch_or_explicit(&file->hopeless, HTTP_CODING_BIT(coding), memory_order_relaxed);
     if (rc == 0) {
+        http_file_add_length(w.form);
         http_file_keep(file, w.form);
         *result = w.form;
     } else if (w.form != NULL) {

@@ -271,6 +271,8 @@ static int find_type(struct ss_handler *h, struct http_file *file, const char *n
     return strpbrk(file->type, "\r\n") != NULL ? -EINVAL : 0;
 }
 
+enum { LENGTH_ROOM = sizeof "Content-Length: 18446744073709551615\r\n" };
+
 static int describe(struct http_file *file)
 {
     static const char accept[] = "Accept-Ranges: bytes\r\n";
@@ -281,16 +283,23 @@ static int describe(struct http_file *file)
 
     /* RFC 9110 8.8.2.1: never later than Date */
     file->modified = file->status.st_mtim.tv_sec < now ? file->status.st_mtim.tv_sec : now;
-    size = asprintf(&fields, "Content-Type: %s\r\n%s%s%s%sLast-Modified: %s\r\nETag: %s\r\n", file->type,
+    size = asprintf(&fields, "Content-Type: %s\r\n%s%s%s%sLast-Modified: %s\r\nETag: %s\r\n%*s", file->type,
                     coded ? "Content-Encoding: " : "", coded ? http_coding_name(file->coding) : "",
-                    coded ? "\r\n" : "", accept, http_format_date(file->modified, date), file->etag);
+                    coded ? "\r\n" : "", accept, http_format_date(file->modified, date), file->etag, LENGTH_ROOM, "");
     if (size < 0)
         return -ENOMEM;
     file->fields = fields;
-    file->fields_size = (size_t)size;
+    file->fields_size = (size_t)size - LENGTH_ROOM;
     file->type_size = strlen("Content-Type: \r\n") + strlen(file->type);
     file->content_size = (size_t)(strstr(fields, accept) - fields) + sizeof accept - 1;
     return 0;
+}
+
+void http_file_add_length(struct http_file *file)
+{
+    char *end = (char *)(uintptr_t)file->fields + file->fields_size;
+
+    file->whole_size = file->fields_size + (size_t)sprintf(end, "Content-Length: %zu\r\n", file->size);
 }
 
 /* RFC 9110 8.8.3.3: another one for each coding; a weak one, as another version of the library may give other
@@ -344,6 +353,7 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     rc = describe(file);
     if (rc < 0)
         goto out;
+    http_file_add_length(file);
     *result = file;
     return 0;
 out:

@@ -28,6 +28,7 @@ int http_send_file(struct ss_handler *h, const struct http_file *file)
     struct http_source source = {
         .fields = file->fields,
         .fields_size = file->fields_size,
+        .whole_size = file->whole_size,
         .type_size = file->type_size,
         .content_size = file->content_size,
         .more = cls->cache_field,
@@ -41,7 +42,7 @@ int http_send_file(struct ss_handler *h, const struct http_file *file)
     struct http_validators current = http_file_validators(file);
     struct http_decision decision;
 
-    http_evaluate(http_request(h), &current, source.size, &decision);
+    http_evaluate_for(h, &current, source.size, &decision);
     if (file->source != NULL && decision.status == 206) /* how long it will be is not known */
         decision.status = 200;
     return http_send_source(h, &source, &decision);

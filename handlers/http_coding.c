@@ -20,7 +20,7 @@ struct http_coded {
 
 static bool is_accept_encoding(const struct http_field *field)
 {
-    return field->name_size == 15 && strcasecmp(field->name, "Accept-Encoding") == 0;
+    return http_is_named(field, "Accept-Encoding", 15);
 }
 
 static void read_all(const struct http_field *field, const struct http_field *end,

@@ -59,10 +59,9 @@ static int send_data(struct ss_handler *h, const struct http_source *source, con
 
 static int send_whole(struct ss_handler *h, const struct http_source *source)
 {
-    if (source->data && source->coding == HTTP_IDENTITY && !source->extra &&
-        !http_exchange_of(h)->head.connects) {
+    if (source->data && source->whole_size > 0 && !http_exchange_of(h)->head.connects) {
         struct iovec fields[] = {{(char *)(uintptr_t)source->more, source->more_size},
-                                 {(char *)(uintptr_t)source->fields, source->fields_size}};
+                                 {(char *)(uintptr_t)source->fields, source->whole_size}};
         return http_send_ok(h, fields, 2, source->data, (size_t)source->size);
     }
     int rc = send_fields(h, 200, source, 0, source->size);
@@ -141,6 +140,16 @@ static int send_parts(struct ss_handler *h, const struct http_source *source, co
 
 /* ---------------------------------------------------------------- together */
 
+/* The names of all conditions and of Range begin with these. */
+void http_evaluate_for(const struct ss_handler *h, const struct http_validators *current, int64_t size,
+                       struct http_decision *decision)
+{
+    decision->status = 200;
+    decision->range_count = 0;
+    if (http_has_initial(h, HTTP_INITIAL('I') | HTTP_INITIAL('R')))
+        http_evaluate(http_request(h), current, size, decision);
+}
+
 int http_send_source(struct ss_handler *h, const struct http_source *source, const struct http_decision *d)
 {
     int rc;
@@ -199,6 +208,6 @@ int http_send_content(struct ss_handler *h, const struct http_content *content)
     int rc = make_source(h, content, &source);
     if (rc < 0)
         return rc;
-    http_evaluate(http_request(h), &content->validators, content->size, &decision);
+    http_evaluate_for(h, &content->validators, content->size, &decision);
     return http_send_source(h, &source, &decision);
 }

@@ -10,6 +10,7 @@
 struct http_source {
     const char *fields; /* complete lines; Content-Type is the first */
     size_t fields_size;
+    size_t whole_size;   /* with Content-Length, the line behind them; 0: that is not there */
     size_t type_size;    /* of the line with Content-Type */
     size_t content_size; /* of the lines, from the first, that a 304 leaves out */
     const char *more;    /* lines for a 304 too */
@@ -20,6 +21,10 @@ struct http_source {
     int fd;
     int64_t size;
 };
+
+/* http_evaluate for the request in h; most ask for nothing that it would have to look at. */
+void http_evaluate_for(const struct ss_handler *h, const struct http_validators *current, int64_t size,
+                       struct http_decision *decision);
 
 /* Answers as decided. 0 or -errno. */
 int http_send_source(struct ss_handler *h, const struct http_source *source,

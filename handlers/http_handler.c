@@ -26,6 +26,8 @@ static const struct http_field *find_field(const struct http_request *request, s
 
 const char *http_header(const struct ss_handler *h, const char *name)
 {
+    if (!http_has_initial(h, HTTP_INITIAL(*name)))
+        return NULL;
     const struct http_field *field = find_field(http_request(h), 0, name, strlen(name));
     return field ? field->value : NULL;
 }

@@ -54,6 +54,9 @@ static inline bool http_is_named(const struct http_field *field, const char *nam
            strncasecmp(field->name, name, size) == 0;
 }
 
+/* A bit for the first letter of a field's name, in any case: what no name begins with need not be looked for. */
+#define HTTP_INITIAL(letter) (1u << ((letter) & 31))
+
 /* ---------------------------------------------------------------- the head (http_request.c) */
 
 /* Why a request is refused. */
@@ -67,6 +70,7 @@ struct http_head {
     bool close;           /* the client wants it so: this was the last request */
     bool expect_continue; /* Expect: 100-continue */
     bool connects;        /* the method is CONNECT */
+    uint32_t initials;    /* HTTP_INITIAL of the names of all fields */
     struct http_refusal refusal;
 };
 
@@ -184,6 +188,12 @@ static inline struct http_exchange *http_exchange_of(const struct ss_handler *h)
     return ((const struct http_handler *)(const void *)h)->exchange;
 }
 
+/* False: no field's name begins with one of these. */
+static inline bool http_has_initial(const struct ss_handler *h, uint32_t initials)
+{
+    return (http_exchange_of(h)->head.initials & initials) != 0;
+}
+
 static inline bool http_is_head(const struct http_exchange *x)
 {
     const char *command = x->head.request.command;
@@ -218,9 +228,9 @@ int http_send_fields(struct ss_handler *h, const char *text, size_t size, int64_
 int http_append_field(struct ss_handler *h, const char *name, const char *value);
 /* Forgets a response that was begun and not committed. */
 void http_response_reset(struct ss_handler *h);
-#define HTTP_OK_FIELDS 3
+#define HTTP_OK_FIELDS 5
 /* A whole response at once: 200, these fields (up to HTTP_OK_FIELDS pieces of complete lines that need no
-   check) and a body. Not for CONNECT. 0 or -errno. */
+   check, Content-Length among them) and a body. Not for CONNECT. 0 or -errno. */
 int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, const void *body, size_t size);
 /* Gives the head to the connection. `final`: the whole body is in h->wfile's buffer. */
 int http_commit(struct ss_handler *h, bool final);

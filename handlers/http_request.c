@@ -267,15 +267,18 @@ static void look_at(const struct http_field *field, struct seen *seen)
     }
 }
 
-/* Ends every name and value with NUL, which overwrites what llhttp is done with. */
-static void end_strings(struct parse *parse, struct seen *seen)
+/* Ends every name and value with NUL, which overwrites what llhttp is done with. Returns the initials. */
+static uint32_t end_strings(struct parse *parse, struct seen *seen)
 {
+    uint32_t initials = 0;
     for (size_t i = 0; i < parse->count; i++) {
         struct http_field *field = &parse->fields[i];
         ((char *)(uintptr_t)field->name)[field->name_size] = 0;
         ((char *)(uintptr_t)field->value)[field->value_size] = 0;
         look_at(field, seen);
+        initials |= HTTP_INITIAL(*field->name);
     }
+    return initials;
 }
 
 /* ---------------------------------------------------------------- what they mean */
@@ -371,7 +374,7 @@ static int parse_fields(char *text, size_t size, struct http_field *fields, size
     if (check_lines(text, size, &head->refusal) < 0 ||
         run_llhttp(text, size, &parse, &parser, &head->refusal) < 0)
         return -EBADMSG;
-    end_strings(&parse, &seen);
+    head->initials = end_strings(&parse, &seen);
     head->request.fields = fields;
     head->request.field_count = parse.count;
     head->close = seen.close || (head->request.minor == 0 && !seen.keep_alive);

@@ -1,6 +1,7 @@
 /* The response's head: collected, completed with what HTTP asks for, and given to the connection as
    late as possible, so that it leaves together with the body. */
 #include "http_internal.h"
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -330,6 +331,7 @@ int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, co
     struct http_response *r = &x->response;
     struct iovec pieces[HTTP_OK_FIELDS + 4], *at = pieces;
     char tail[TAIL_SIZE];
+    assert(count <= HTTP_OK_FIELDS);
     if (r->committed)
         return -EALREADY;
     if (r->size || r->error)
@@ -338,7 +340,6 @@ int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, co
     r->ended = true;
     r->headless = http_is_head(x);
     r->framing = HTTP_COUNTED;
-    r->length = (int64_t)size;
     x->close |= must_close(h, false);
     *at++ = piece(x->cls->ok, x->cls->ok_size);
     *at++ = piece(http_date_field(), HTTP_DATE_FIELD_SIZE);
@@ -348,9 +349,10 @@ int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, co
         *at++ = piece(vary, sizeof vary - 1);
     *at++ = (struct iovec){tail, make_tail(x, tail)};
     int rc = commit(x, pieces, (int)(at - pieces));
+    r->length = (int64_t)size; /* not before: make_tail is not to say it again */
     if (rc < 0 || r->headless)
         return rc;
-    r->written = (int64_t)size;
+    r->written = r->length;
     return ss_write(x->out, body, size);
 }
 
@@ -361,8 +363,13 @@ int http_reply(struct ss_handler *h, int status, const char *type, const void *b
     struct http_exchange *x = http_exchange_of(h);
     size_t type_size = strlen(type);
     if (status == 200 && !x->head.connects && http_value_span(type, type_size) == type_size) {
-        struct iovec field[] = {piece("Content-Type: ", 14), piece(type, type_size), piece("\r\n", 2)};
-        return http_send_ok(h, field, 3, body, size);
+        char number[20];
+        struct iovec fields[] = {piece("Content-Type: ", 14),
+                                 piece(type, type_size),
+                                 piece("\r\nContent-Length: ", 18),
+                                 {number, (size_t)(http_append_number(number, (int64_t)size) - number)},
+                                 piece("\r\n", 2)};
+        return http_send_ok(h, fields, 5, body, size);
     }
     int rc = http_send_response(h, status, NULL);
     if (rc == 0)
