@@ -2,7 +2,7 @@
 
      http_handler.c    the loop over a connection's requests; calls the others in this order
      http_head.c       waits for a request head
-     http_request.c    parses it
+     http_request.c    parses it, with http_request_line.c
      http_class.c      finds do_X
      http_body.c       the request's body as a stream
      http_response.c   the response's head
@@ -54,8 +54,9 @@ static inline bool http_is_named(const struct http_field *field, const char *nam
            strncasecmp(field->name, name, size) == 0;
 }
 
-/* A bit for the first letter of a field's name, in any case: what no name begins with need not be looked for. */
-#define HTTP_INITIAL(letter) (1u << ((letter) & 31))
+/* A bit for the first letter of a field's name, in any case: what no name begins with need not be looked for.
+ */
+#define HTTP_INITIAL(letter) (1u << ((letter)&31))
 
 /* ---------------------------------------------------------------- the head (http_request.c) */
 
@@ -82,6 +83,8 @@ static inline int http_refuse(struct http_refusal *refusal, int status, const ch
 
 /* Checks a request line (without its end). 0, or -EBADMSG with the reason. */
 int http_check_line(const char *line, size_t size, struct http_refusal *refusal);
+/* Parses it, the strings made in place: command, path, request_version, host of an absolute target. */
+int http_parse_line(char *text, size_t size, struct http_head *head);
 
 /* Parses a complete head: text[0..size) up to and with the empty line. The strings of `head`, which
    is zeroed before, are made in place; `fields` has room for `room` fields. requestline is not set.

@@ -1,0 +1,100 @@
+/* The request line (RFC 9112 3): method, target in its four forms, version. */
+#include "http_internal.h"
+
+struct line {
+    size_t method_size, target_size;
+    const char *target, *version;
+};
+
+static int split_line(const char *text, size_t size, struct line *line, struct http_refusal *refusal)
+{
+    const char *end = text + size;
+    line->method_size = http_span(text, size, HTTP_TOKEN);
+    if (line->method_size == 0 || line->method_size == size || text[line->method_size] != ' ')
+        return http_refuse(refusal, 400, "The request does not begin with a method and a space");
+    line->target = text + line->method_size + 1;
+    line->target_size = http_span(line->target, (size_t)(end - line->target), HTTP_TARGET);
+    const char *at = line->target + line->target_size;
+    if (line->target_size == 0 || (at < end && *at != ' '))
+        return http_refuse(refusal, 400, "The request target has a character that is not allowed");
+    if (end - at != 9 || memcmp(at, " HTTP/", 6) != 0 || at[6] < '0' || at[6] > '9' || at[7] != '.' ||
+        at[8] < '0' || at[8] > '9')
+        return http_refuse(refusal, 400, "The request line does not end with a version of HTTP");
+    if (at[6] != '1')
+        return http_refuse(refusal, 505, NULL);
+    line->version = at + 1;
+    return 0;
+}
+
+static bool is_absolute(const char *target, size_t *scheme_size)
+{
+    *scheme_size = strncasecmp(target, "https://", 8) == 0 ? 8 : 7;
+    return *scheme_size == 8 || strncasecmp(target, "http://", 7) == 0;
+}
+
+/* "http://host/path": host and path, each ended by NUL, in the place of the target. */
+static bool split_absolute(char *target, size_t scheme_size, struct http_request *request)
+{
+    char *authority = target + scheme_size;
+    size_t size = strcspn(authority, "/?");
+    char *path = authority + size;
+    if (!http_is_authority(authority, size, false))
+        return false;
+    memmove(target, authority, size);
+    target[size] = 0;
+    if (*path != '/') {
+        bool whole_server = *path == 0 && strcmp(request->command, "OPTIONS") == 0;
+        *--path = whole_server ? '*' : '/'; /* that byte is free now */
+    }
+    request->host = target;
+    request->path = path;
+    return true;
+}
+
+/* The four forms of RFC 9112 3.2. */
+static bool split_target(char *target, size_t size, struct http_head *head)
+{
+    struct http_request *request = &head->request;
+    size_t scheme_size;
+    request->path = target;
+    head->connects = *request->command == 'C' && strcmp(request->command, "CONNECT") == 0;
+    if (head->connects) {
+        request->host = target;
+        return http_is_authority(target, size, true);
+    }
+    if (target[0] == '*')
+        return size == 1 && strcmp(request->command, "OPTIONS") == 0;
+    if (target[0] != '/' &&
+        !(is_absolute(target, &scheme_size) && split_absolute(target, scheme_size, request)))
+        return false;
+    /* as Python: "//host/" would be another server in a Location */
+    while (request->path[0] == '/' && request->path[1] == '/')
+        request->path++;
+    return true;
+}
+
+int http_check_line(const char *line, size_t size, struct http_refusal *refusal)
+{
+    struct line parts;
+    return split_line(line, size, &parts, refusal);
+}
+
+int http_parse_line(char *text, size_t size, struct http_head *head)
+{
+    struct line line;
+    struct http_request *request = &head->request;
+    if (split_line(text, size, &line, &head->refusal) < 0)
+        return -EBADMSG;
+    text[line.method_size] = 0;
+    text[line.target - text + (ptrdiff_t)line.target_size] = 0;
+    text[size] = 0;
+    request->command = text;
+    request->request_version = line.version;
+    request->minor = line.version[7] != '0';
+    if (!split_target(text + line.method_size + 1, line.target_size, head)) {
+        request->path = "";
+        return http_refuse(&head->refusal, 400, "The request target has none of the forms that there are");
+    }
+    request->path_size = strlen(request->path);
+    return 0;
+}
