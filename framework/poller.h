@@ -38,6 +38,9 @@ void poller_remove(struct poller *poller, int fd);
 void poller_forget(struct poller *poller, int fd);
 /* Waits up to `ms` milliseconds (-1: no limit); the number of events, 0, or -errno. */
 int poller_wait(struct poller *poller, struct poller_event *events, int max, int ms);
+/* In POLLER_ONESHOT mode: at least one thread comes back from poller_wait, possibly without an event; if
+   none is in there, the next one does. Any thread. */
+void poller_wake(struct poller *poller);
 /* "epoll" or "poll". */
 extern const char poller_name[];
 

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 /* Linux has the same bits for both; the compiler is our witness. */
@@ -15,36 +16,51 @@ enum { BATCH = 64 };
 struct poller {
     int fd;
     int mode;
+    int wake; /* an eventfd that nobody reads: each write to it is an event; -1: none */
 };
 
 const char poller_name[] = "epoll";
+
+static int control(struct poller *poller, int op, int fd, uint32_t events, uint32_t tag)
+{
+    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)tag << 32 | (uint32_t)fd};
+    return epoll_ctl(poller->fd, op, fd, &event) < 0 ? -errno : 0;
+}
+
+static int open_both(struct poller *p)
+{
+    if ((p->fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
+        return -errno;
+    if (p->mode == POLLER_EDGE)
+        return 0;
+    if ((p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        return -errno;
+    return control(p, EPOLL_CTL_ADD, p->wake, EPOLLIN | EPOLLET, 0);
+}
 
 int poller_open(struct poller **poller, int mode)
 {
     struct poller *p = malloc(sizeof *p);
     if (!p)
         return -ENOMEM;
-    *p = (struct poller){.fd = epoll_create1(EPOLL_CLOEXEC), .mode = mode};
-    if (p->fd < 0) {
-        free(p);
-        return -errno;
-    }
-    *poller = p;
-    return 0;
+    *p = (struct poller){.fd = -1, .mode = mode, .wake = -1};
+    int rc = open_both(p);
+    if (rc < 0)
+        poller_close(p);
+    else
+        *poller = p;
+    return rc;
 }
 
 void poller_close(struct poller *poller)
 {
     if (!poller)
         return;
-    close(poller->fd);
+    if (poller->wake >= 0)
+        close(poller->wake);
+    if (poller->fd >= 0)
+        close(poller->fd);
     free(poller);
-}
-
-static int control(struct poller *poller, int op, int fd, uint32_t events, uint32_t tag)
-{
-    struct epoll_event event = {.events = events, .data.u64 = (uint64_t)tag << 32 | (uint32_t)fd};
-    return epoll_ctl(poller->fd, op, fd, &event) < 0 ? -errno : 0;
 }
 
 static uint32_t oneshot(short events)
@@ -79,10 +95,17 @@ void poller_forget(struct poller *poller, int fd)
 int poller_wait(struct poller *poller, struct poller_event *events, int max, int ms)
 {
     struct epoll_event ready[BATCH];
-    int n = epoll_wait(poller->fd, ready, max < BATCH ? max : BATCH, ms);
-    for (int i = 0; i < n; i++)
-        events[i] = (struct poller_event){.fd = (int)(uint32_t)ready[i].data.u64,
-                                          .tag = (uint32_t)(ready[i].data.u64 >> 32),
-                                          .events = (short)ready[i].events};
-    return n < 0 ? -errno : n;
+    int told = 0, n = epoll_wait(poller->fd, ready, max < BATCH ? max : BATCH, ms);
+    for (int i = 0; i < n; i++) {
+        int fd = (int)(uint32_t)ready[i].data.u64;
+        if (fd != poller->wake)
+            events[told++] = (struct poller_event){
+                .fd = fd, .tag = (uint32_t)(ready[i].data.u64 >> 32), .events = (short)ready[i].events};
+    }
+    return n < 0 ? -errno : told;
+}
+
+void poller_wake(struct poller *poller)
+{
+    (void)!write(poller->wake, &(uint64_t){1}, sizeof(uint64_t));
 }

@@ -32,6 +32,7 @@ struct poller {
     int waiting;         /* threads inside poll(2) */
     unsigned generation; /* of what they wait for */
     int stale;           /* those of them that look at an older one */
+    bool woken;          /* poller_wake was called, and nobody has come back since */
 };
 
 const char poller_name[] = "poll";
@@ -71,6 +72,7 @@ static void back_from_wait(struct poller *p, unsigned generation)
 {
     char data[64];
     p->waiting--;
+    p->woken = false;
     if (generation == p->generation || --p->stale > 0)
         return;
     while (read(p->wake[0], data, sizeof data) > 0)
@@ -177,6 +179,7 @@ struct snapshot {
     uint32_t *tags;
     int count;
     unsigned generation;
+    bool woken;
 };
 
 /* What is not wanted is left out with a descriptor of -1. */
@@ -185,6 +188,7 @@ static int take_snapshot(struct poller *p, struct snapshot *snapshot)
     pthread_mutex_lock(&p->lock);
     int n = snapshot->count = p->count;
     snapshot->generation = p->generation;
+    snapshot->woken = p->woken;
     snapshot->fds = malloc((size_t)n * (sizeof *snapshot->fds + sizeof *snapshot->tags));
     snapshot->tags = (uint32_t *)(void *)(snapshot->fds + n);
     for (int i = 0; snapshot->fds && i < n; i++) {
@@ -220,7 +224,7 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
     int told = 0, rc = take_snapshot(poller, &s);
     if (rc < 0)
         return rc;
-    rc = poll(s.fds, (nfds_t)s.count, ms);
+    rc = poll(s.fds, (nfds_t)s.count, s.woken ? 0 : ms);
     rc = rc < 0 ? -errno : rc;
     pthread_mutex_lock(&poller->lock);
     back_from_wait(poller, s.generation);
@@ -229,4 +233,12 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
     pthread_mutex_unlock(&poller->lock);
     free(s.fds);
     return rc < 0 ? rc : told;
+}
+
+void poller_wake(struct poller *poller)
+{
+    pthread_mutex_lock(&poller->lock);
+    poller->woken = true;
+    wake_waiting(poller);
+    pthread_mutex_unlock(&poller->lock);
 }

@@ -1,5 +1,9 @@
 /* ThreadPoolMixIn: a fixed number of threads. A connection that is parked between two requests holds
-   none of them; whichever is free takes its next one. */
+   none of them; whichever is free takes its next one.
+
+   A thread without work asks the poller what has arrived, puts all of it into the queue, and takes it out
+   again one by one. As long as something is left there, others that are idle are woken: nothing waits for
+   a handler that takes its time while a thread has nothing to do. */
 #include "core.h"
 #include "poller.h"
 #include <stdlib.h>
@@ -7,6 +11,7 @@
 #include <unistd.h>
 
 enum { THREADS_PER_CPU = 4 };
+enum { BATCH = 64 }; /* events taken at a time */
 
 struct slot {
     struct request *parked;
@@ -15,12 +20,13 @@ struct slot {
 
 struct threadpool {
     pthread_mutex_t lock;
-    struct poller *poller; /* parked connections, and the queue */
+    struct poller *poller; /* parked connections */
     struct slot *slots;    /* by descriptor */
     int slot_count;
     struct wheel wheel;          /* when parked connections expire */
     struct entry *first, **last; /* requests to be begun, or closed */
-    int queue[2];                /* a byte for each of them */
+    unsigned idle;               /* threads that wait for the poller */
+    bool woken;                  /* one of them was, and none has come back since */
     int wake[2];                 /* tells the one that serves of an earlier time to wake up */
     uint64_t wake_time;          /* when it will wake up by itself */
     bool draining, stopping;
@@ -48,12 +54,9 @@ static void init(struct ss_server *self)
 
 static void enqueue(struct threadpool *p, struct request *request)
 {
-    bool first = !p->first;
     request->entry.next = NULL;
     *p->last = &request->entry;
     p->last = &request->entry.next;
-    if (first)
-        (void)!write(p->queue[1], "", 1);
 }
 
 static struct request *dequeue(struct threadpool *p)
@@ -64,6 +67,17 @@ static struct request *dequeue(struct threadpool *p)
     if (!(p->first = entry->next))
         p->last = &p->first;
     return container_of(entry, struct request, entry);
+}
+
+/* Has one idle thread look at the queue if anything is left there; that one sees to the next. It is woken
+   without the lock, which is the first thing it wants. */
+static void unlock(struct threadpool *p)
+{
+    bool wake = p->first && p->idle && !p->woken;
+    p->woken |= wake;
+    pthread_mutex_unlock(&p->lock);
+    if (wake)
+        poller_wake(p->poller);
 }
 
 /* ---------------------------------------------------------------- parking; with the lock held */
@@ -125,23 +139,15 @@ static void unpark(struct threadpool *p, struct slot *slot)
     slot->parked = NULL;
 }
 
-/* What an event is about: a request that is now the caller's, or NULL. */
-static struct request *claim(struct threadpool *p, const struct poller_event *event)
+/* What an event is about goes into the queue, unless it is old news. */
+static void claim(struct threadpool *p, const struct poller_event *event)
 {
-    struct request *request = NULL;
-    char byte;
-    pthread_mutex_lock(&p->lock);
-    if (event->fd == p->queue[0]) {
-        if (!p->stopping && (request = dequeue(p)) && !p->first)
-            (void)!read(p->queue[0], &byte, 1);
-        (void)poller_want(p->poller, p->queue[0], POLLIN, 0);
-    } else if (event->fd < p->slot_count && p->slots[event->fd].tag == event->tag) {
-        request = p->slots[event->fd].parked;
-        if (request)
-            unpark(p, &p->slots[event->fd]);
-    }
-    pthread_mutex_unlock(&p->lock);
-    return request;
+    struct slot *slot = &p->slots[event->fd];
+    struct request *request = slot->tag == event->tag ? slot->parked : NULL;
+    if (!request)
+        return;
+    unpark(p, slot);
+    enqueue(p, request);
 }
 
 static void close_expired(struct threadpool *p, uint64_t now)
@@ -155,7 +161,7 @@ static void close_expired(struct threadpool *p, uint64_t now)
         enqueue(p, request);
     }
     p->wake_time = wheel_next(&p->wheel);
-    pthread_mutex_unlock(&p->lock);
+    unlock(p);
 }
 
 /* Milliseconds until a parked connection expires, -1: none. When the server drains, all go now. */
@@ -173,7 +179,7 @@ static int time_left(struct threadpool *p, bool draining)
     }
     p->draining = draining;
     uint64_t next = p->wake_time;
-    pthread_mutex_unlock(&p->lock);
+    unlock(p);
     return next == TIMER_NEVER      ? -1
            : next <= now            ? 0
            : next - now > INT32_MAX ? INT32_MAX
@@ -197,23 +203,36 @@ static void serve(struct ss_server *self, struct request *request)
     ss_request_ended(self);
 }
 
+/* The next request to serve, NULL at the end; waits until there is one. */
+static struct request *next(struct threadpool *p)
+{
+    struct poller_event events[BATCH];
+    struct request *request;
+    pthread_mutex_lock(&p->lock);
+    while (!(request = dequeue(p)) && !p->stopping) {
+        p->idle++;
+        pthread_mutex_unlock(&p->lock);
+        int n = poller_wait(p->poller, events, BATCH, -1);
+        pthread_mutex_lock(&p->lock);
+        p->idle--;
+        p->woken = false;
+        for (int i = 0; i < n; i++)
+            claim(p, &events[i]);
+    }
+    unlock(p);
+    return request;
+}
+
 static void *work(void *argument)
 {
     struct ss_server *self = argument;
     struct threadpool *p = state_of(self);
+    struct request *request;
     struct block_pool pool;
     block_pool_enter(&pool);
-    for (bool stopping = false; !stopping;) {
-        struct poller_event event;
-        if (poller_wait(p->poller, &event, 1, -1) != 1)
-            continue;
-        struct request *request = claim(p, &event);
-        if (request)
-            serve(self, request);
-        pthread_mutex_lock(&p->lock);
-        stopping = p->stopping;
-        pthread_mutex_unlock(&p->lock);
-    }
+    while ((request = next(p)))
+        serve(self, request);
+    poller_wake(p->poller); /* one after another */
     block_pool_leave(&pool, NULL);
     return NULL;
 }
@@ -231,7 +250,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
         return 0;
     pthread_mutex_lock(&p->lock);
     enqueue(p, r);
-    pthread_mutex_unlock(&p->lock);
+    unlock(p);
     return 0;
 }
 
@@ -269,18 +288,14 @@ static int start(struct ss_server *self, struct threadpool *p)
     unsigned count = thread_count(self);
     p->last = &p->first;
     p->wake_time = TIMER_NEVER;
-    p->queue[0] = p->queue[1] = p->wake[0] = p->wake[1] = -1;
+    p->wake[0] = p->wake[1] = -1;
     p->forks = self->core->forks;
     p->server_thread = pthread_self();
     pthread_mutex_init(&p->lock, NULL);
     wheel_init(&p->wheel, ss_now());
-    int rc = open_pipe(p->queue);
-    if (rc == 0)
-        rc = open_pipe(p->wake);
+    int rc = open_pipe(p->wake);
     if (rc == 0)
         rc = poller_open(&p->poller, POLLER_ONESHOT);
-    if (rc == 0)
-        rc = poller_add(p->poller, p->queue[0], POLLIN, 0, false);
     if (rc == 0 && !(p->threads = calloc(count, sizeof *p->threads)))
         rc = -ENOMEM;
     while (rc == 0 && p->count < count)
@@ -289,17 +304,16 @@ static int start(struct ss_server *self, struct threadpool *p)
     return rc;
 }
 
-/* One thread after another sees the byte that nobody takes. */
 static void stop(struct threadpool *p)
 {
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
     pthread_mutex_unlock(&p->lock);
-    (void)!write(p->queue[1], "", 1);
+    if (p->count)
+        poller_wake(p->poller);
     while (p->count > 0)
         pthread_join(p->threads[--p->count], NULL);
     poller_close(p->poller);
-    close_pipe(p->queue);
     close_pipe(p->wake);
     pthread_mutex_destroy(&p->lock);
     free(p->threads);

@@ -97,6 +97,19 @@ static int offload(struct ss_handler *h)
     return (int)n;
 }
 
+/* A line each time that it is called: what blocks the thread for so many milliseconds, and tells nobody. */
+static int nap(struct ss_handler *h)
+{
+    char line[16];
+    ssize_t n = ss_readline(h->rfile, line, sizeof line);
+    if (n <= 0)
+        return (int)n;
+    useconds_t ms = (useconds_t)strtoul(line, NULL, 10);
+    (void)block(&ms);
+    ss_write(h->wfile, line, (size_t)n);
+    return SS_PARK;
+}
+
 static int poll_input(struct ss_handler *h, int ms)
 {
     struct pollfd fd = {.fd = h->request->fd, .events = POLLIN};
@@ -193,6 +206,7 @@ static const struct mode {
     {"endless", {.handle = endless}},
     {"big", {.handle = big}},
     {"offload", {.handle = offload}},
+    {"nap", {.handle = nap}},
     {"told_late", {.base = &BaseRequestHandler, .handle = told_late}},
     {"peek_polled", {.handle = peek_polled}},
     {"bites", {.base = &BaseRequestHandler, .handle = bites}},

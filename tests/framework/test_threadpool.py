@@ -1,0 +1,52 @@
+"""What the threads of a pool do for each other."""
+
+import contextlib
+import os
+import time
+
+import wire
+
+LIMIT = 20  # seconds without a byte
+
+
+def parked(server, count):
+    """Connections that no thread is busy with."""
+    clients = [wire.Client(server.address, limit=LIMIT) for _ in range(count)]
+    for client in clients:
+        assert client.send("0\n").until(b"\n") == b"0"
+    return clients
+
+
+@contextlib.contextmanager
+def at_once(server):
+    """What is sent meanwhile has all arrived when the first thread of the server looks, and all were waiting for it:
+    they share a CPU with us, and do not interrupt us."""
+    before = os.sched_getaffinity(0)
+    cpu = {min(before)}
+    for thread in os.listdir(f"/proc/{server.pid}/task"):
+        os.sched_setaffinity(int(thread), cpu)
+        os.sched_setscheduler(int(thread), os.SCHED_BATCH, os.sched_param(0))
+    os.sched_setaffinity(0, cpu)
+    time.sleep(0.1)  # and a fresh slice of time
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_nothing_waits_for_a_handler_that_blocks(rig):
+    """What has arrived at once is taken by one thread; while its handler blocks, the idle ones see to the rest."""
+    server = rig("ThreadPoolTCPServer", "nap", "workers=3")
+    slow, second, *quick = parked(server, 12)
+    with at_once(server):
+        for client in (slow, second):
+            client.send("1500\n")
+        for client in quick:
+            client.send("0\n")
+    began = time.monotonic()
+    for client in quick:
+        assert client.until(b"\n") == b"0"
+    assert time.monotonic() - began < 1
+    for client in (slow, second):
+        assert client.until(b"\n") == b"1500"
+    assert time.monotonic() - began < 2.5  # not one after the other
