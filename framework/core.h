@@ -87,7 +87,12 @@ void server_clone_free(struct ss_server *copy);
 /* After fork, in the child: nothing of the parent's requests is ours. */
 void server_forked(struct ss_server *self);
 
-/* wait.c. `until`: the stage of a shutdown that ends the wait with -ECANCELED. */
+/* wait.c */
+/* What this thread does next shares a turn with what it did in this batch before, 1 and up; for a moment,
+   or until the thread waits. */
+void turn_share(uint64_t batch);
+void turn_end(void);
+/* `until`: the stage of a shutdown that ends the wait with -ECANCELED. */
 /* How often this thread has learnt from ss_poll that something is ready: what a stream found drained
    before that need not be so any more, and its readiness is told once. */
 unsigned polls_made(void);

@@ -25,6 +25,7 @@ struct threadpool {
     int slot_count;
     struct wheel wheel;          /* when parked connections expire */
     struct entry *first, **last; /* requests to be begun, or closed */
+    uint64_t arrived;            /* counts what came into the queue */
     unsigned idle;               /* threads that wait for the poller */
     bool woken;                  /* one of them was, and none has come back since */
     int wake[2];                 /* tells the one that serves of an earlier time to wake up */
@@ -57,6 +58,7 @@ static void enqueue(struct threadpool *p, struct request *request)
     request->entry.next = NULL;
     *p->last = &request->entry;
     p->last = &request->entry.next;
+    p->arrived++;
 }
 
 static struct request *dequeue(struct threadpool *p)
@@ -219,6 +221,7 @@ static struct request *next(struct threadpool *p)
         for (int i = 0; i < n; i++)
             claim(p, &events[i]);
     }
+    turn_share(p->arrived);
     unlock(p);
     return request;
 }
@@ -259,6 +262,7 @@ static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t co
 {
     struct threadpool *p = state_of(self);
     const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
+    turn_end();
     if (!has_threads(self, p) || !pthread_equal(p->server_thread, pthread_self()))
         return super->poll(self, fds, count, ms);
     int left = time_left(p, ss_draining(self));

@@ -2,6 +2,7 @@
    in a table below, the settings at the end. It prints its address once clients can connect. */
 #include "socketserver.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -110,6 +111,21 @@ static int nap(struct ss_handler *h)
     return SS_PARK;
 }
 
+/* A byte each time that it is called: "w" lets others run. Then it tells the turn. */
+static int turn(struct ss_handler *h)
+{
+    char byte;
+    ssize_t n = ss_read(h->rfile, &byte, 1);
+    if (n <= 0)
+        return (int)n;
+    uint64_t before = ss_turn(h->server);
+    int rc = byte == 'w' ? ss_sleep(h->server, 0) : 0;
+    if (rc < 0)
+        return rc;
+    ss_printf(h->wfile, "%" PRIu64 " %" PRIu64 "\n", before, ss_turn(h->server));
+    return SS_PARK;
+}
+
 static int poll_input(struct ss_handler *h, int ms)
 {
     struct pollfd fd = {.fd = h->request->fd, .events = POLLIN};
@@ -207,6 +223,7 @@ static const struct mode {
     {"big", {.handle = big}},
     {"offload", {.handle = offload}},
     {"nap", {.handle = nap}},
+    {"turn", {.handle = turn}},
     {"told_late", {.base = &BaseRequestHandler, .handle = told_late}},
     {"peek_polled", {.handle = peek_polled}},
     {"bites", {.base = &BaseRequestHandler, .handle = bites}},

@@ -17,6 +17,11 @@ def parked(server, count):
     return clients
 
 
+def turns(client):
+    """Before and after a wait, if there was one."""
+    return client.until(b"\n").split()
+
+
 @contextlib.contextmanager
 def at_once(server):
     """What is sent meanwhile has all arrived when the first thread of the server looks, and all were waiting for it:
@@ -50,3 +55,18 @@ def test_nothing_waits_for_a_handler_that_blocks(rig):
     for client in (slow, second):
         assert client.until(b"\n") == b"1500"
     assert time.monotonic() - began < 2.5  # not one after the other
+
+
+def test_a_turn_is_shared_by_what_arrives_together(rig):
+    server = rig("ThreadPoolTCPServer", "turn", "workers=1")
+    clients = [wire.Client(server.address, limit=LIMIT) for _ in range(10)]
+    told = sum((turns(client.send("w")) for client in clients), [])
+    assert len(set(told)) == 20  # each is another, and so is the one after a wait
+    with at_once(server):
+        for client in clients:
+            client.send("x")
+    together = sum((turns(client) for client in clients), [])
+    assert len(set(together)) < 10
+    assert not set(together) & set(told)
+    for client in clients:
+        assert not set(turns(client.send("x"))) & set(together)
