@@ -4,6 +4,7 @@ import collections
 import os
 import re
 import shutil
+import socket
 import time
 
 import coding
@@ -22,16 +23,15 @@ pytestmark = [
 
 
 @pytest.fixture
-def traced(started, tmp_path, root):
-    """traced(*options): httpserver under strace; traced.calls(server) ends it and returns the names of its calls."""
+def strace(started, tmp_path):
+    """strace(*command) runs a server under strace; strace.calls(server) ends it and returns the names of its calls."""
     if programs.run(["strace", "-f", "-o", "/dev/null", "true"]).returncode:
         pytest.skip("strace is not allowed here")
 
-    def start(*options):
-        server = programs.Server(["strace", "-f", "-qq", "-o", tmp_path / "trace", programs.path_of("httpserver"), "-q",
-                                  "-d", root, *options, "0"], tmp_path)
+    def start(*command, **more):
+        server = programs.Server(["strace", "-f", "-qq", "-o", tmp_path / "trace", *command], tmp_path, **more)
         started.append(server)
-        return server.read_banner()
+        return server
 
     def calls(server):
         with open(f"/proc/{server.pid}/task/{server.pid}/children", encoding="ascii") as file:
@@ -45,6 +45,23 @@ def traced(started, tmp_path, root):
     return start
 
 
+@pytest.fixture
+def traced(strace, root):
+    """traced(*options): httpserver under strace; traced.calls(server) as strace.calls."""
+    def start(*options):
+        return strace(programs.path_of("httpserver"), "-q", "-d", root, *options, "0").read_banner()
+
+    start.calls = strace.calls
+    return start
+
+
+def steady(calls):
+    """How often each call was made for COUNT answers, after the first ones. An answer is one send, and what follows."""
+    sends = [i for i, name in enumerate(calls) if name == "send"]
+    assert len(sends) == WARM + COUNT
+    return collections.Counter(calls[sends[WARM - 1] + 1:sends[-1] + 1])
+
+
 @pytest.mark.parametrize("size", [5, 1024, 20000])
 def test_kept_alive_get(traced, root, size):
     """A file that is in the cache: recv and send for each request, and the stat that tells that it is still the same;
@@ -55,12 +72,70 @@ def test_kept_alive_get(traced, root, size):
     with server.client() as client:
         for _ in range(WARM + COUNT):
             assert client.ask(path="/file").body == b"x" * size
-    calls = traced.calls(server)
-    sends = [i for i, name in enumerate(calls) if name == "send"]
-    assert len(sends) == WARM + COUNT
-    count = collections.Counter(calls[sends[WARM - 1] + 1:sends[-1] + 1])
+    count = steady(traced.calls(server))
     assert count.pop("epoll_wait") <= COUNT + 1
     assert count == {"recv": COUNT, "stat": COUNT, "send": COUNT}
+
+
+def test_kept_alive_get_from_a_large_file(traced, root):
+    """The head, then sendfile; not all of it goes at once when the client is late."""
+    size = 100 * 1024
+    (root / "file").write_bytes(b"x" * size)
+    wire.settle(root / "file")
+    server = traced()
+    with server.client() as client:
+        for _ in range(WARM + COUNT):
+            assert len(client.ask(path="/file").body) == size
+    count = steady(traced.calls(server))
+    late = count.pop("sendfile") - COUNT
+    assert 0 <= late <= COUNT // 5
+    assert count.pop("epoll_wait") <= COUNT + 1 + late
+    assert count == {"recv": COUNT, "stat": COUNT, "send": COUNT}
+
+
+def test_pipelining(traced, root):
+    """16 requests that come at once cost what one costs: a recv, a send, and a stat of the file."""
+    (root / "file").write_bytes(b"x" * 1024)
+    wire.settle(root / "file")
+    server = traced()
+    with server.client() as client:
+        for _ in range(WARM + COUNT):
+            client.send(wire.request(path="/file") * 16)
+            for _ in range(16):
+                assert len(client.response().body) == 1024
+    count = steady(traced.calls(server))
+    assert count.pop("epoll_wait") <= COUNT + 1
+    assert count == {"recv": COUNT, "stat": COUNT, "send": COUNT}
+
+
+def test_kept_alive_get_of_a_thread_pool(traced, root):
+    """The thread takes an event, and arms the connection again when it has answered: four calls, and the stat. Another
+    client is parked meanwhile, so that the first deadline stays the same; further threads would meet at the lock, where
+    strace keeps each of them far too long."""
+    (root / "file").write_bytes(b"x")
+    wire.settle(root / "file")
+    server = traced("--mixin", "threadpool", "--workers", "1")
+    with server.client() as idle, server.client() as client:
+        assert idle.ask(path="/").status == 200
+        for _ in range(WARM + COUNT - 1):
+            assert client.ask(path="/file").body == b"x"
+    count = steady(traced.calls(server))
+    assert count == {"epoll_wait": COUNT, "recv": COUNT, "stat": COUNT, "send": COUNT, "epoll_ctl": COUNT}
+
+
+@pytest.mark.parametrize("size", [64, 16384])
+def test_tcp_echo(strace, size):
+    """recv and send for each message, and the epoll_wait."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        fd = listening.fileno()
+        server = strace(programs.path_of("samples/echo"), "EventLoopTCPServer", f"fd:{fd}", fds=[fd],
+                        address=listening.getsockname())
+    with server.client() as client:
+        for _ in range(WARM + COUNT):
+            assert client.send(b"x" * size).exactly(size) == b"x" * size
+    count = steady(strace.calls(server))
+    assert count.pop("epoll_wait") <= COUNT + 1
+    assert count == {"recv": COUNT, "send": COUNT}
 
 
 @pytest.mark.parametrize("size, corks", [(100 * 1024, 0), (4 << 20, 2)])
@@ -93,10 +168,7 @@ def test_browser(traced, root, beside):
             response = client.ask(path="/file.txt", accept_encoding="gzip, deflate")
             assert response.get("Content-Encoding") == ("gzip" if beside or "gzip" in coding.made() else None)
     looks = int((time.monotonic() - begin) * 10) + 1
-    calls = traced.calls(server)
-    sends = [i for i, name in enumerate(calls) if name == "send"]
-    assert len(sends) == WARM + COUNT
-    count = collections.Counter(calls[sends[WARM - 1] + 1:sends[-1] + 1])
+    count = steady(traced.calls(server))
     stats = COUNT * (2 if beside else 1)
     assert count.pop("epoll_wait") <= COUNT + 1
     assert stats <= count.pop("stat") <= stats + 3 * looks
@@ -133,9 +205,7 @@ def test_one_request_per_connection(traced, root):
         with server.client() as client:
             assert client.ask(path="/file", connection="close").body == b"x"
             assert client.ends()
-    calls = traced.calls(server)
-    sends = [i for i, name in enumerate(calls) if name == "send"]
-    count = collections.Counter(calls[sends[WARM - 1] + 1:sends[-1] + 1])
+    count = steady(traced.calls(server))
     count.pop("epoll_wait")
     assert count.pop("stat") == COUNT
     assert sum(count.values()) <= 5 * COUNT + COUNT // 10, count
