@@ -7,6 +7,7 @@ import statistics
 import time
 
 import machine
+import targets
 from servers import Running, installed, load
 
 
@@ -61,10 +62,10 @@ def summarize(row, rounds):
     names = list(rounds)
     medians = {name: statistics.median(r["cpu_us"] for r in rounds[name]) for name in names}
     ratios = {name: medians[names[0]] / medians[name] for name in names[1:]}
-    targets = [{"against": name, "at_most": most, "ratio": ratios[name], "met": ratios[name] <= most}
-               for name, most in row.targets.items() if name in ratios]
+    wanted = [targets.at_most(f"CPU time to that of {name}", ratios[name], most)
+              for name, most in row.targets.items() if name in ratios]
     return {"key": row.key, "title": row.title, "rounds": rounds, "cpu_us": medians, "ratios": ratios,
-            "ours": [server.name for server in row.servers if server.ours], "targets": targets}
+            "ours": [server.name for server in row.servers if server.ours], "targets": wanted}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,22 +12,14 @@ met nor missed then, and the median tells more."""
 import dataclasses
 import statistics
 
+import targets
 from cpu import compare, measure
 from servers import Running, installed
-
-OTHERS = 0.03  # of a processor: more than that, taken by others, can be all of a 99th percentile
 
 
 def medians(rounds):
     of = {key: statistics.median(each[key] for each in rounds) for key in ("p50_us", "p99_us", "rate", "greedy_rate")}
-    others = statistics.median(max(each["others"], 1 - each["generator"]) for each in rounds)
-    return {**of, "others": others, "rounds": rounds}
-
-
-def target(what, ratio, at_most, cases):
-    """`met` is None when it cannot be told."""
-    quiet = max(of["others"] for of in cases) <= OTHERS
-    return {"what": what, "value": ratio, "at_most": at_most, "met": ratio <= at_most if quiet else None}
+    return {**of, "others": targets.disturbance(rounds), "rounds": rounds}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,12 +48,13 @@ class Connections:
             rounds = compare(Load(self.load(count), self.servers), root, options)
             points[count] = {name: medians(of) for name, of in rounds.items()}
         ours = self.servers[0].name
-        targets = []
+        wanted = []
         for count, point in points.items():
             if self.against in point and ours in point:
                 ratio = point[ours]["p99_us"] / point[self.against]["p99_us"]
-                targets.append(target(f"p99 of {count} connections, of {self.against}'s", ratio, 1.0, point.values()))
-        return {"key": self.key, "title": self.title, "points": points, "ours": [ours], "targets": targets}
+                wanted.append(targets.p99(f"p99 of {count} connections to that of {self.against}", ratio, 1.0,
+                                          *(of["others"] for of in point.values())))
+        return {"key": self.key, "title": self.title, "points": points, "ours": [ours], "targets": wanted}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +85,7 @@ class Greedy:
         return rounds
 
     def run(self, root, options):
-        servers, targets = {}, []
+        servers, wanted = {}, []
         for server in installed(self.servers, options):
             rounds = self.measure(server, root, options)
             cases = {what: medians(of) for what, of in rounds.items()}
@@ -100,6 +93,7 @@ class Greedy:
                 case |= {f"{key}_ratio": case[f"{key}_us"] / cases["alone"][f"{key}_us"] for key in ("p50", "p99")}
             servers[server.name] = cases
             if server.ours:
-                targets += [target(f"{server.name}: p99 when one client {what}, of p99 alone", cases[what]["p99_ratio"],
-                                   self.at_most, (cases["alone"], cases[what])) for what in self.greedy]
-        return {"key": self.key, "title": self.title, "servers": servers, "targets": targets} if servers else None
+                wanted += [targets.p99(f"{server.name}: p99 when one client {what}, to p99 alone",
+                                       cases[what]["p99_ratio"], self.at_most, cases["alone"]["others"],
+                                       cases[what]["others"]) for what in self.greedy]
+        return {"key": self.key, "title": self.title, "servers": servers, "targets": wanted} if servers else None

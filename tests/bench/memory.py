@@ -13,6 +13,7 @@ import struct
 import time
 
 import machine
+import targets
 from servers import Failure, Running, installed
 
 PATIENCE = 30  # seconds for one answer
@@ -108,11 +109,9 @@ class Idle:
             servers[server.name] = {"ours": server.ours, "pss": sizes, "each": each}
         if not possible or not servers:
             return None
-        targets = [{"what": f"{name}: bytes for each of {possible[-1]:,} idle connections",
-                    "value": of["each"][possible[-1]], "at_most": self.at_most,
-                    "met": of["each"][possible[-1]] <= self.at_most} for name, of in servers.items() if of["ours"]]
-        return {"key": self.key, "title": self.title, "connections": possible, "servers": servers,
-                "targets": targets}
+        wanted = [targets.at_most(f"{name}: bytes for each of {possible[-1]:,} idle connections",
+                                  of["each"][possible[-1]], self.at_most) for name, of in servers.items() if of["ours"]]
+        return {"key": self.key, "title": self.title, "connections": possible, "servers": servers, "targets": wanted}
 
 
 class Started(Running):
@@ -168,9 +167,8 @@ class Startup:
         medians = {server.name: {key: statistics.median(start[key] for start in starts[server.name])
                                  for key in ("ms", "pss", "rss")} for server in servers}
         what = {"ms": "ms from exec to the first answer", "rss": "bytes resident then"}
-        targets = [{"what": f"{server.name}: {what[key]}", "value": medians[server.name][key], "at_most": most,
-                    "met": medians[server.name][key] <= most}
-                   for server in servers if server.ours for key, most in self.at_most.items()]
+        wanted = [targets.at_most(f"{server.name}: {what[key]}", medians[server.name][key], most)
+                  for server in servers if server.ours for key, most in self.at_most.items()]
         starts = {name: starts[name] for name in medians}
         return {"key": self.key, "title": self.title, "starts": starts, "medians": medians,
-                "targets": targets} if medians else None
+                "targets": wanted} if medians else None

@@ -3,7 +3,7 @@
 import statistics
 import textwrap
 
-from latency import OTHERS
+from targets import OTHERS, every, verdict
 
 USED = 0.85  # of its processor: a server that was busy all the time
 
@@ -27,17 +27,6 @@ def remarks(row):
     lost = [f"{name}: {sum(column(rounds, 'lost'))} datagrams lost" for name, rounds in row["rounds"].items()
             if any(column(rounds, "lost"))]
     return (["not busy all the time: " + "; ".join(found)] if found else []) + lost
-
-
-def verdict(target):
-    met = {True: "met", False: "MISSED", None: "cannot be told, others had a share of the processors"}[target["met"]]
-    if "against" in target:
-        return f"{target['ratio']:.2f} of {target['against']}, target {target['at_most']:.2f}: {met}"
-    return f"{target['what']}: {number(target['value'])}, target {number(target['at_most'])}: {met}"
-
-
-def number(value):
-    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
 def mebibytes(value):
@@ -115,8 +104,9 @@ KINDS = {"memory": memory, "startup": startup, "latency": latency, "greedy": gre
 def tables(results):
     blocks = [cpu(results)] if results["rows"] else []
     blocks += [draw(summary) for kind, draw in KINDS.items() for summary in results.get(kind, [])]
-    summaries = [summary for kind in ("rows", *KINDS) for summary in results.get(kind, [])]
-    targets = [f"  {summary['title']}: {verdict(target)}" for summary in summaries for target in summary["targets"]]
-    if targets:
-        blocks.append(["Targets", *targets])
+    wanted = list(every({kind: results.get(kind, []) for kind in ("rows", *KINDS)}))
+    if wanted:
+        met = sum(target["met"] is True for _, target in wanted)
+        blocks.append([f"Targets: {met} of {len(wanted)} are met",
+                       *(f"  {title}: {verdict(target)}" for title, target in wanted)])
     return "\n\n".join("\n".join(block) for block in blocks)

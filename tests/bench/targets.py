@@ -1,0 +1,44 @@
+"""What is wanted of the figures, and whether it is so.
+
+A target is part of a summary, and of the JSON file: {"what", "value", "at_most" or "at_least", "met"}. `met` is None
+when it cannot be told: latencies, where somebody else had a share of the processors."""
+
+import statistics
+
+OTHERS = 0.03  # of a processor: more than that, taken by others, can be all of a 99th percentile
+
+
+def at_most(what, value, limit, quiet=True):
+    return {"what": what, "value": value, "at_most": limit, "met": value <= limit if quiet else None}
+
+
+def at_least(what, value, limit):
+    return {"what": what, "value": value, "at_least": limit, "met": value >= limit}
+
+
+def disturbance(rounds):
+    """The share of a processor that others had of the server's or of the load generator's: the larger one."""
+    return statistics.median(max(each["others"], 1 - each["generator"]) for each in rounds)
+
+
+def p99(what, value, limit, *disturbances):
+    """A ratio of 99th percentiles, measured under these disturbances."""
+    return at_most(what, value, limit, max(disturbances) <= OTHERS)
+
+
+def every(results):
+    """(title, target) of all summaries, in their order."""
+    for summaries in results.values():
+        for summary in summaries:
+            for target in summary["targets"]:
+                yield summary["title"], target
+
+
+def number(value):
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def verdict(target):
+    met = {True: "met", False: "MISSED", None: "cannot be told, others had a share of the processors"}[target["met"]]
+    limit = f"at least {number(target['at_least'])}" if "at_least" in target else number(target["at_most"])
+    return f"{target['what']}: {number(target['value'])}, target {limit}: {met}"
