@@ -75,7 +75,7 @@ def parse_options():
     options.build = BUILD
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (0.5 if options.quick else 2)
-    cpus = sorted(os.sched_getaffinity(0))
+    options.cpus = cpus = sorted(os.sched_getaffinity(0))
     options.server_cpu = cpus[0] if options.server_cpu is None else options.server_cpu
     options.load_cpu = cpus[-1 if len(cpus) < 2 else 1] if options.load_cpu is None else options.load_cpu
     return options

@@ -17,16 +17,23 @@ def children_seconds():
     return used.ru_utime + used.ru_stime
 
 
-def measure(command, running, root, options, seconds=None):
+def generate(command, loads, limit):
+    """The load, from a generator on each of the processors `loads`; what they have seen together."""
+    reports = [json.loads(report) for report in load(command, loads, limit)]
+    sums = {key: sum(report[key] for report in reports) for key in ("requests", "lost", "greedy")}
+    return {**sums, **{key: max(report[key] for report in reports) for key in ("seconds", "p50_us", "p99_us")}}
+
+
+def measure(command, running, root, options, loads, seconds=None):
     """One round of one load on one server."""
     seconds = seconds or options.seconds
     command = [part.format(build=options.build, root=root, port=running.port) for part in command]
     command[1:1] = ["-s", str(seconds)]
     began, generator = time.monotonic(), children_seconds()
-    busy, spent = machine.busy(running.cpu), running.cpu_seconds()
-    result = json.loads(load(command, options.load_cpu, seconds + 30))
+    busy, spent = machine.busy(running.cpus), running.cpu_seconds()
+    result = generate(command, loads, seconds + 30)
     spent = running.cpu_seconds() - spent
-    busy = machine.busy(running.cpu) - busy
+    busy = machine.busy(running.cpus) - busy
     generator, elapsed = children_seconds() - generator, time.monotonic() - began
     return {
         "cpu_us": spent * 1e6 / result["requests"],
@@ -34,23 +41,33 @@ def measure(command, running, root, options, seconds=None):
         "p50_us": result["p50_us"],
         "p99_us": result["p99_us"],
         "lost": result["lost"],
-        "greedy_rate": result.get("greedy", 0) / result["seconds"],  # bytes a second of a greedy client
-        "used": spent / result["seconds"],  # of its processor, by the server
+        "greedy_rate": result["greedy"] / result["seconds"],  # bytes a second of a greedy client
+        "used": spent / result["seconds"] / len(running.cpus),  # of its processors, by the server
         "others": min(1.0, max(0.0, busy - spent) / elapsed),  # and by somebody else
-        "generator": min(1.0, generator / result["seconds"]),  # of its processor, by the load generator
+        "generator": min(1.0, generator / result["seconds"] / len(loads)),  # of theirs, by the load generators
     }
+
+
+def most_cpus(row):
+    return max(server.cpus for server in row.servers)
+
+
+def place(count, options):
+    return machine.place(options.cpus, options.server_cpu, options.load_cpu, count)
 
 
 def compare(row, root, options):
     """All rounds of a row; {name: [round, ...]}."""
     running, rounds = [], {}
+    _, loads = place(most_cpus(row), options)
     try:
         for server in installed(row.servers, options):
-            running.append(Running(server, options.build, root, options.server_cpu))
-            measure(row.load, running[-1], root, options, min(0.3, options.seconds))
+            cpus, _ = place(server.cpus, options)
+            running.append(Running(server, options.build, root, cpus))
+            measure(server.load or row.load, running[-1], root, options, loads, min(0.3, options.seconds))
         for number in range(options.rounds):
             for each in running if number % 2 == 0 else reversed(running):
-                result = measure(row.load, each, root, options)
+                result = measure(each.server.load or row.load, each, root, options, loads)
                 rounds.setdefault(each.server.name, []).append(result)
     finally:
         for each in running:
@@ -58,28 +75,54 @@ def compare(row, root, options):
     return {server.name: rounds[server.name] for server in row.servers if server.name in rounds}
 
 
-def summarize(row, rounds):
+def wanted(row, rounds, cpu_us, ratios, enough):
+    """The row's targets; `enough`: whether each server had the processors that it is to have."""
+    first, *others = rounds
+    found = [targets.at_most("CPU microseconds", cpu_us[first], row.at_most)] if row.at_most else []
+    for name in others:
+        if name in row.rates and enough:
+            rate, its_rate = (statistics.median(r["rate"] for r in rounds[each]) for each in (first, name))
+            found.append(targets.at_least(f"requests/s to those of {name}", rate / its_rate, row.rates[name]))
+        elif name in row.targets:
+            found.append(targets.at_most(f"CPU time to that of {name}", ratios[name], row.targets[name]))
+        if name in row.limits:
+            found.append(targets.at_most(f"CPU time of {name}, to that of {first}", 1 / ratios[name], row.limits[name]))
+    for server in row.servers:
+        if server.name in others and server.name in row.targets and server.rival:
+            p99, its_p99 = (statistics.median(r["p99_us"] for r in rounds[each]) for each in (first, server.name))
+            found.append(targets.p99(f"p99 to that of {server.name}", p99 / its_p99, 1.0,
+                                     *(targets.disturbance(rounds[each]) for each in (first, server.name))))
+    return found
+
+
+def summarize(row, rounds, enough):
     names = list(rounds)
-    medians = {name: statistics.median(r["cpu_us"] for r in rounds[name]) for name in names}
-    ratios = {name: medians[names[0]] / medians[name] for name in names[1:]}
-    wanted = [targets.at_most(f"CPU time to that of {name}", ratios[name], most)
-              for name, most in row.targets.items() if name in ratios]
-    return {"key": row.key, "title": row.title, "rounds": rounds, "cpu_us": medians, "ratios": ratios,
-            "ours": [server.name for server in row.servers if server.ours], "targets": wanted}
+    cpu_us = {name: statistics.median(r["cpu_us"] for r in rounds[name]) for name in names}
+    ratios = {name: cpu_us[names[0]] / cpu_us[name] for name in names[1:]}
+    return {"key": row.key, "title": row.title, "rounds": rounds, "cpu_us": cpu_us, "ratios": ratios,
+            "ours": [server.name for server in row.servers if server.ours],
+            "targets": wanted(row, rounds, cpu_us, ratios, enough)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A load, the servers that bear it (ours first), and the most that ours may cost of another's CPU time."""
+    """A load, the servers that bear it (ours first), and what is wanted of the first's CPU time: {another server: the
+    most of that one's}, and `at_most` microseconds. Where the first has the processors it is to have, `rates` are wanted
+    instead: {another server: the least of its requests a second}. `limits` are for others of ours: {server: the
+    most of the first's CPU time}. Where a target is against a rival, the 99th percentile may not exceed that one's."""
 
     key: str
     title: str
     load: list
     servers: list
     targets: dict = dataclasses.field(default_factory=dict)
+    at_most: float = None
+    rates: dict = dataclasses.field(default_factory=dict)
+    limits: dict = dataclasses.field(default_factory=dict)
     kind = "rows"
 
     def run(self, root, options):
         """What goes into the report and the JSON file; None when no server is there."""
         rounds = compare(self, root, options)
-        return summarize(self, rounds) if rounds else None
+        most = most_cpus(self)
+        return summarize(self, rounds, len(place(most, options)[0]) == most) if rounds else None

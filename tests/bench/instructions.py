@@ -33,11 +33,11 @@ def total(path):
 
 def count(server, command, requests, build, root, options):
     watched = dataclasses.replace(server, command=VALGRIND + server.command)
-    running = Counted(watched, build, root, options.server_cpu)
+    running = Counted(watched, build, root, [options.server_cpu])
     try:
         command = [part.format(build=build, root=root, port=running.port) for part in command]
         command[1:1] = ["-n", str(requests)]
-        load(command, options.load_cpu, 600)
+        load(command, [options.load_cpu], 600)
     finally:
         running.stop()
     return running.instructions

@@ -73,13 +73,14 @@ class Greedy:
         """{what the greedy client does, or "alone": rounds}, in turns."""
         cases = {"alone": [], **{what: ["-g", kind] for what, kind in self.greedy.items()}}
         rounds = {what: [] for what in cases}
-        running = Running(server, options.build, root, options.server_cpu)
+        running = Running(server, options.build, root, [options.server_cpu])
         try:
-            measure(self.load, running, root, options, min(0.3, options.seconds))
+            loads = [options.load_cpu]
+            measure(self.load, running, root, options, loads, min(0.3, options.seconds))
             for _ in range(options.rounds):
                 for what, more in cases.items():
                     command = [self.load[0], *more, *self.load[1:]]
-                    rounds[what].append(measure(command, running, root, options))
+                    rounds[what].append(measure(command, running, root, options, loads))
         finally:
             running.stop()
         return rounds

@@ -79,6 +79,16 @@ def describe():
     }
 
 
+def place(cpus, server_cpu, load_cpu, count):
+    """Processors for a server that is to have `count` of them, and for as many load generators. A server that is not
+    busy all the time costs more for each request, and one generator keeps one processor busy: so where there are not
+    enough for both, it is one and one."""
+    spare = [cpu for cpu in cpus if cpu not in (server_cpu, load_cpu)]
+    if len(spare) < 2 * (count - 1):
+        count = 1
+    return [server_cpu, *spare[:count - 1]], [load_cpu, *spare[count - 1:2 * (count - 1)]]
+
+
 def processes():
     """{pid: (parent, session, CPU seconds with those of the children it has waited for)} of all processes."""
     found = {}
@@ -123,10 +133,12 @@ def allow_files(count):
     return most
 
 
-def busy(cpu):
-    """Seconds that this processor has worked, for anybody, stolen time included."""
+def busy(cpus):
+    """Seconds that these processors have worked, for anybody, stolen time included."""
+    names, seconds = {f"cpu{cpu}" for cpu in cpus}, 0.0
     for line in read("/proc/stat").splitlines():
-        if line.startswith(f"cpu{cpu} "):
-            user, nice, system, _, _, irq, softirq, steal = map(int, line.split()[1:9])
-            return (user + nice + system + irq + softirq + steal) / TICKS
-    return 0.0
+        name, *fields = line.split()
+        if name in names:
+            user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
+            seconds += (user + nice + system + irq + softirq + steal) / TICKS
+    return seconds

@@ -87,7 +87,7 @@ class Idle:
         return sizes
 
     def measure(self, server, counts, root, options):
-        running = Running(server, options.build, root, options.server_cpu)
+        running = Running(server, options.build, root, [options.server_cpu])
         try:
             return self.grow(running, counts)
         finally:
@@ -151,7 +151,7 @@ class Startup:
     kind = "startup"
 
     def start(self, server, root, options):
-        started = Started(server, options.build, root, options.server_cpu)
+        started = Started(server, options.build, root, [options.server_cpu])
         started.stop()
         return {"ms": started.seconds * 1e3, "pss": started.pss, "rss": started.rss}
 

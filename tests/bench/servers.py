@@ -75,12 +75,16 @@ class Failure(Exception):
 class Server:
     """A name for the reader and a command. In the command, {build} {root} {port} {home} stand for the directory of
     programs, the one that is served, the port, and a directory of the server's own; what it prints goes to
-    {home}/log. `files` are written into {home} first, filled in likewise."""
+    {home}/log. `files` are written into {home} first, filled in likewise. `cpus` is how many processors it gets. A `rival`
+    is one whose 99th percentile ours may not exceed. `load`, if any, is what it bears instead of its row's."""
 
     name: str
     command: str
     ours: bool = False
     datagram: bool = False
+    cpus: int = 1
+    rival: bool = False
+    load: list = None
     files: dict = dataclasses.field(default_factory=dict)
 
     def program(self, build):
@@ -94,7 +98,7 @@ def nginx(name="nginx", log="off", sendfile="on", nopush="on", listen=""):
     text = NGINX
     for key, value in {"log": log, "sendfile": sendfile, "nopush": nopush, "listen": listen}.items():
         text = text.replace("{" + key + "}", value)
-    return Server(name, "nginx -e stderr -c {home}/nginx.conf", files={"nginx.conf": text})
+    return Server(name, "nginx -e stderr -c {home}/nginx.conf", rival=True, files={"nginx.conf": text})
 
 
 def lighttpd():
@@ -115,10 +119,10 @@ def installed(servers, options):
 
 
 class Running:
-    """A server that runs, as the leader of a session of its own, on one processor."""
+    """A server that runs, as the leader of a session of its own, on these processors."""
 
-    def __init__(self, server, build, root, cpu):
-        self.server, self.cpu = server, cpu
+    def __init__(self, server, build, root, cpus):
+        self.server, self.cpus = server, cpus
         self.home = tempfile.mkdtemp(prefix="bench-")
         os.chmod(self.home, 0o1777)  # nginx becomes another user
         kind = socket.SOCK_DGRAM if server.datagram else socket.SOCK_STREAM
@@ -138,7 +142,7 @@ class Running:
             raise
 
     def before_exec(self):
-        os.sched_setaffinity(0, {self.cpu})
+        os.sched_setaffinity(0, self.cpus)
 
     def wait_until_it_answers(self, kind):
         end = time.monotonic() + 30
@@ -177,10 +181,19 @@ class Running:
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-def load(command, cpu, limit):
-    """Run a load generator on a processor; what it reports, parsed by the caller."""
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False,
-                         preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
-    if ran.returncode != 0:
-        raise Failure(f"{' '.join(command)}: {ran.stderr.strip()}")
-    return ran.stdout
+def load(command, cpus, limit):
+    """Run a load generator on each of these processors, all at once; what each reports, parsed by the caller."""
+    reports = []
+    with contextlib.ExitStack() as stack:
+        generators = []
+        for cpu in cpus:
+            generators.append(stack.enter_context(subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                preexec_fn=lambda cpu=cpu: os.sched_setaffinity(0, {cpu}))))
+            stack.callback(generators[-1].kill)  # which does nothing when it has ended
+        for generator in generators:
+            report, errors = generator.communicate(timeout=limit)
+            if generator.returncode != 0:
+                raise Failure(f"{' '.join(command)}: {errors.strip()}")
+            reports.append(report)
+    return reports
