@@ -99,7 +99,7 @@ def run(rows, root, options):
 
 
 def write_results(summaries, options):
-    results = {"machine": machine.describe(), "date": time.strftime("%Y-%m-%d"), "rounds": options.rounds,
+    results = {"machine": machine.describe(options.own_network), "date": time.strftime("%Y-%m-%d"), "rounds": options.rounds,
                "seconds": options.seconds, **summaries, "notes": FOOTNOTES}
     texts = {"bench.json": json.dumps(results, indent=1)}
     texts |= {name: draw(results) for name, kind, draw in PLOTS if summaries.get(kind)}
@@ -121,7 +121,9 @@ def main():
     if options.server_cpu == options.load_cpu and not options.instructions:
         print("bench: skipped: it takes two processors, one for the server and one for the load generator")
         return SKIPPED
-    if why_not := machine.enter_own_network():
+    why_not = machine.enter_own_network()
+    options.own_network = why_not is None
+    if why_not:
         print(f"bench: warning: in the machine's own network, with congestion control "
               f"{machine.read(machine.CONGESTION)}: a namespace is refused ({why_not})")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped

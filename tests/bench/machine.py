@@ -68,7 +68,7 @@ def free_port(kind):
     raise OSError("no free port")
 
 
-def describe():
+def describe(own_network):
     """What a reader of the figures wants to know."""
     model = [line.partition(":")[2].strip() for line in read("/proc/cpuinfo").splitlines() if "model name" in line]
     return {
@@ -76,7 +76,15 @@ def describe():
         "processors": os.cpu_count(),
         "kernel": platform.release(),
         "congestion_control": read(CONGESTION),
+        "own_network": own_network,
     }
+
+
+def in_words(machine):
+    """A line of what describe() has found."""
+    network = "a network namespace of its own" if machine["own_network"] else "the machine's own network"
+    return (f"{machine['processor']}, {machine['processors']} processors, Linux {machine['kernel']}; {network}, "
+            f"congestion control {machine['congestion_control']}")
 
 
 def place(cpus, server_cpu, load_cpu, count):

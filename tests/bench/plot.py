@@ -3,6 +3,8 @@
 import textwrap
 from xml.sax.saxutils import escape
 
+from machine import in_words
+
 WIDTH, MARGIN = 880, 24
 STYLE = """
   svg { background: #fff; font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif }
@@ -48,9 +50,7 @@ def text(x, y, content, style="", anchor="start"):
 
 def page(title, about, parts, y, results, notes=()):
     """A plot: its title, what it shows (a line), its elements, which end at y, and how it was measured."""
-    machine = results["machine"]
-    measured = (f"{machine['processor']}, Linux {machine['kernel']}, {results['date']}; server and load on a processor "
-                f"each.")
+    measured = f"{in_words(results['machine'])}; server and load on a processor each. {results['date']}."
     head = [text(MARGIN, 40, title, "title"), text(MARGIN, 62, about, "quiet")]
     tail = []
     y += 12

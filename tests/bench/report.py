@@ -3,6 +3,7 @@
 import statistics
 import textwrap
 
+import machine
 from targets import OTHERS, every, verdict
 
 USED = 0.85  # of its processor: a server that was busy all the time
@@ -102,7 +103,8 @@ KINDS = {"memory": memory, "startup": startup, "latency": latency, "greedy": gre
 
 
 def tables(results):
-    blocks = [cpu(results)] if results["rows"] else []
+    blocks = [[f"{machine.in_words(results['machine'])}, {results['date']}"]]
+    blocks += [cpu(results)] if results["rows"] else []
     blocks += [draw(summary) for kind, draw in KINDS.items() for summary in results.get(kind, [])]
     wanted = list(every({kind: results.get(kind, []) for kind in ("rows", *KINDS)}))
     if wanted:
