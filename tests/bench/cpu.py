@@ -75,33 +75,39 @@ def compare(row, root, options):
     return {server.name: rounds[server.name] for server in row.servers if server.name in rounds}
 
 
-def wanted(row, rounds, cpu_us, ratios, enough):
-    """The row's targets; `enough`: whether each server had the processors that it is to have."""
-    first, *others = rounds
-    found = [targets.at_most("CPU microseconds", cpu_us[first], row.at_most)] if row.at_most else []
-    for name in others:
-        if name in row.rates and enough:
-            rate, its_rate = (statistics.median(r["rate"] for r in rounds[each]) for each in (first, name))
-            found.append(targets.at_least(f"requests/s to those of {name}", rate / its_rate, row.rates[name]))
-        elif name in row.targets:
-            found.append(targets.at_most(f"CPU time to that of {name}", ratios[name], row.targets[name]))
-        if name in row.limits:
-            found.append(targets.at_most(f"CPU time of {name}, to that of {first}", 1 / ratios[name], row.limits[name]))
-    for server in row.servers:
-        if server.name in others and server.name in row.targets and server.rival:
-            p99, its_p99 = (statistics.median(r["p99_us"] for r in rounds[each]) for each in (first, server.name))
-            found.append(targets.p99(f"p99 to that of {server.name}", p99 / its_p99, 1.0,
-                                     *(targets.disturbance(rounds[each]) for each in (first, server.name))))
+def medians(rounds):
+    """Of all rounds of one server; latencies, and how much they were disturbed, of the quiet ones if there are any."""
+    quiet = [each for each in rounds if targets.disturbance(each) <= targets.OTHERS] or rounds
+    of = {key: statistics.median(each[key] for each in rounds) for key in ("cpu_us", "rate", "greedy_rate")}
+    of |= {key: statistics.median(each[key] for each in quiet) for key in ("p50_us", "p99_us")}
+    return {**of, "others": statistics.median(targets.disturbance(each) for each in quiet)}
+
+
+def wanted(row, of, enough):
+    """The row's targets for these medians; `enough`: whether each server had the processors that it is to have."""
+    rivals = [server.name for server in row.servers if server.rival]
+    (name, first), *others = of.items()
+    found = [targets.at_most("CPU microseconds", first["cpu_us"], row.at_most)] if row.at_most else []
+    for other, its in others:
+        cpu, rate, p99 = (first[key] / its[key] for key in ("cpu_us", "rate", "p99_us"))
+        if other in row.rates and enough:
+            found.append(targets.at_least(f"requests/s to those of {other}", rate, row.rates[other]))
+        elif other in row.targets:
+            found.append(targets.at_most(f"CPU time to that of {other}", cpu, row.targets[other]))
+        if other in row.limits:
+            found.append(targets.at_most(f"CPU time of {other} to that of {name}", 1 / cpu, row.limits[other]))
+        if other in row.targets and other in rivals:
+            found.append(targets.p99(f"p99 to that of {other}", p99, 1.0, first["others"], its["others"]))
     return found
 
 
 def summarize(row, rounds, enough):
-    names = list(rounds)
-    cpu_us = {name: statistics.median(r["cpu_us"] for r in rounds[name]) for name in names}
-    ratios = {name: cpu_us[names[0]] / cpu_us[name] for name in names[1:]}
-    return {"key": row.key, "title": row.title, "rounds": rounds, "cpu_us": cpu_us, "ratios": ratios,
-            "ours": [server.name for server in row.servers if server.ours],
-            "targets": wanted(row, rounds, cpu_us, ratios, enough)}
+    of = {name: medians(each) for name, each in rounds.items()}
+    (_, first), *others = of.items()
+    return {"key": row.key, "title": row.title, "rounds": rounds,
+            "cpu_us": {name: its["cpu_us"] for name, its in of.items()},
+            "ratios": {name: first["cpu_us"] / its["cpu_us"] for name, its in others},
+            "ours": [server.name for server in row.servers if server.ours], "targets": wanted(row, of, enough)}
 
 
 @dataclasses.dataclass(frozen=True)

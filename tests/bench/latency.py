@@ -6,20 +6,14 @@ the greedy client, under the same load in the same minutes. The greedy client is
 (greedy.h): on a processor of its own it would need a third one, on the generator's it would stop the clocks. It takes
 as much as the server gives, so its effect is the turn that the server grants it among all others: bounded work keeps
 the ratio of the latencies below 2, and work without a bound shows however fast the machine is. The 99th percentile is
-the target; where another process had a share of either processor, it is the scheduler's, so that target is neither
-met nor missed then, and the median tells more."""
+the target; where another process had a share of either processor, it is the scheduler's: so it is that of the quiet rounds, and
+where there are none, the target is neither met nor missed, and the median tells more."""
 
 import dataclasses
-import statistics
 
 import targets
-from cpu import compare, measure
+from cpu import compare, measure, medians
 from servers import Running, installed
-
-
-def medians(rounds):
-    of = {key: statistics.median(each[key] for each in rounds) for key in ("p50_us", "p99_us", "rate", "greedy_rate")}
-    return {**of, "others": targets.disturbance(rounds), "rounds": rounds}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +40,7 @@ class Connections:
         points = {}
         for count in self.counts:
             rounds = compare(Load(self.load(count), self.servers), root, options)
-            points[count] = {name: medians(of) for name, of in rounds.items()}
+            points[count] = {name: {**medians(of), "rounds": of} for name, of in rounds.items()}
         ours = self.servers[0].name
         wanted = []
         for count, point in points.items():
@@ -89,7 +83,7 @@ class Greedy:
         servers, wanted = {}, []
         for server in installed(self.servers, options):
             rounds = self.measure(server, root, options)
-            cases = {what: medians(of) for what, of in rounds.items()}
+            cases = {what: {**medians(of), "rounds": of} for what, of in rounds.items()}
             for case in cases.values():
                 case |= {f"{key}_ratio": case[f"{key}_us"] / cases["alone"][f"{key}_us"] for key in ("p50", "p99")}
             servers[server.name] = cases

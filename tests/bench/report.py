@@ -4,6 +4,7 @@ import statistics
 import textwrap
 
 import machine
+from cpu import medians
 from targets import OTHERS, every, verdict
 
 USED = 0.85  # of its processor: a server that was busy all the time
@@ -40,12 +41,11 @@ def cpu(results):
     for row in results["rows"]:
         lines += ["", row["title"]]
         for name, rounds in row["rounds"].items():
-            cpu_us = column(rounds, "cpu_us")
+            cpu_us, of = column(rounds, "cpu_us"), medians(rounds)
             spread = f"{microseconds(min(cpu_us))} .. {microseconds(max(cpu_us))}"
             ratio = f"{row['ratios'][name]:.2f}" if name in row["ratios"] else ""
             lines.append(f"  {name:30}{microseconds(row['cpu_us'][name]):>9}{spread:>18}{ratio:>8}"
-                         f"{median(rounds, 'rate'):>13.0f}{median(rounds, 'p50_us'):>9.0f}"
-                         f"{median(rounds, 'p99_us'):>9.0f}")
+                         f"{of['rate']:>13.0f}{of['p50_us']:>9.0f}{of['p99_us']:>9.0f}")
         lines += [f"  ! {remark}" for remark in remarks(row)]
     lines += ["", "ratio: the first server's median divided by this one's.",
               "!: shares of the servers' processor; others are processes and interrupts, the rest it was idle."]

@@ -3,8 +3,6 @@
 A target is part of a summary, and of the JSON file: {"what", "value", "at_most" or "at_least", "met"}. `met` is None
 when it cannot be told: latencies, where somebody else had a share of the processors."""
 
-import statistics
-
 OTHERS = 0.03  # of a processor: more than that, taken by others, can be all of a 99th percentile
 
 
@@ -16,9 +14,9 @@ def at_least(what, value, limit):
     return {"what": what, "value": value, "at_least": limit, "met": value >= limit}
 
 
-def disturbance(rounds):
-    """The share of a processor that others had of the server's or of the load generator's: the larger one."""
-    return statistics.median(max(each["others"], 1 - each["generator"]) for each in rounds)
+def disturbance(measured):
+    """The share of a processor that others had in a round, of the server's or of the load generator's: the larger."""
+    return max(measured["others"], 1 - measured["generator"])
 
 
 def p99(what, value, limit, *disturbances):
