@@ -12,15 +12,22 @@ import pytest
 BENCH = os.path.join(programs.TESTS, "bench", "bench.py")
 SKIPPED = 77
 
+sys.path.append(os.path.dirname(BENCH))
+import cpu
+import machine
+import rows
+import targets
+
 pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="the load generators are not built with sanitizers")
 
 
 @pytest.fixture
 def bench(tmp_path):
-    """bench(*options) runs some rows, as briefly as can be; what is in bench.json, and the directory it is in."""
-    def run(*options):
+    """bench(*options) runs some rows, as briefly as can be; what is in bench.json, and the directory it is in.
+    With strict=True, missed targets, and only these, are a failure."""
+    def run(*options, strict=False):
         command = [sys.executable, BENCH, "--quick", "--rounds", "1", "--seconds", "0.1", "--output", tmp_path,
-                   *options]
+                   *options, *(["--strict"] if strict else [])]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               env={**os.environ, "BUILD": programs.BUILD, "ARGS": ""}) as process:
             try:
@@ -30,8 +37,14 @@ def bench(tmp_path):
                 raise
         if process.returncode == SKIPPED:
             pytest.skip(output)
-        assert process.returncode == 0, output
-        return json.loads((tmp_path / "bench.json").read_text()), tmp_path
+        assert process.returncode in ((0, 1) if strict else (0,)), output
+        results = json.loads((tmp_path / "bench.json").read_text())
+        wanted = [target for kind in results.values() if isinstance(kind, list)
+                  for summary in kind if isinstance(summary, dict) for target in summary["targets"]]
+        assert all(targets.verdict(target) in output for target in wanted)
+        if strict:
+            assert process.returncode == any(target["met"] is False for target in wanted), output
+        return results, tmp_path
 
     return run
 
@@ -46,7 +59,25 @@ def test_cpu(bench):
     row, = results["rows"]
     assert row["cpu_us"]["httpserver"] > 0
     assert row["rounds"]["httpserver"][0]["rate"] > 0
+    assert row["targets"][0]["at_most"] == 1.0 and isinstance(row["targets"][0]["met"], bool)
     assert is_plot(directory / "cpu.svg")
+    assert results["machine"]["congestion_control"] == "reno" or not results["machine"]["own_network"]
+
+
+def test_one_server_with_two_loads(bench):
+    results, _ = bench("--only", "dynamic-post", strict=True)
+    row, = results["rows"]
+    post, get = (row["rounds"][name][0] for name in ("a handler in C", "the same, GET of 1 KiB"))
+    assert post["rate"] > 0 and get["rate"] > 0
+    assert row["targets"][0]["at_most"] == 1.3
+
+
+def test_two_loops(bench):
+    results, _ = bench("--only", "http-workers")
+    row, = results["rows"]
+    assert row["cpu_us"]["httpserver, two loops"] > 0
+    enough = len(os.sched_getaffinity(0)) >= 4
+    assert [list(target.items())[2] for target in row["targets"]] == [("at_least", 1.8) if enough else ("at_most", 1.05)]
 
 
 def test_memory(bench):
@@ -82,6 +113,43 @@ def test_greedy(bench, row, server):
     assert cases.pop("alone")["greedy_rate"] == 0
     for case in cases.values():
         assert case["rate"] > 0 and case["greedy_rate"] > 0
+
+
+ONE = ([0], [1])
+
+
+@pytest.mark.parametrize("cpus, count, placed", [(2, 1, ONE), (2, 2, ONE), (3, 2, ONE), (4, 1, ONE),
+                                                 (4, 2, ([0, 2], [1, 3])), (8, 2, ([0, 2], [1, 3]))])
+def test_processors(cpus, count, placed):
+    """No generator shares a processor with a server, and each processor of a server has a generator."""
+    assert machine.place(range(cpus), 0, 1, count) == placed
+
+
+def measured(**more):
+    return {"cpu_us": 6, "rate": 100, "p50_us": 10, "p99_us": 20, "greedy_rate": 0, "others": 0, "generator": 1, **more}
+
+
+def test_latencies_are_those_of_quiet_rounds():
+    rounds = [measured(p99_us=900, others=.5), measured(p99_us=30), measured(p99_us=800, generator=.6)]
+    assert cpu.medians(rounds)["p99_us"] == 30 and cpu.medians(rounds)["others"] == 0
+    assert cpu.medians(rounds[:1])["p99_us"] == 900 and cpu.medians(rounds[:1])["others"] == .5
+
+
+@pytest.mark.parametrize("disturbed, met", [(0, False), (.04, None)])
+def test_targets_of_a_row(disturbed, met):
+    row = cpu.Row("key", "title", [], [rows.HTTPSERVER, rows.POOL, rows.NGINX], {"nginx": 0.66}, at_most=5.9,
+                  rates={rows.POOL.name: 1.8}, limits={rows.POOL.name: 1.2})
+    of = {"httpserver": cpu.medians([measured(p99_us=21)]), rows.POOL.name: cpu.medians([measured(cpu_us=7, rate=50)]),
+          "nginx": cpu.medians([measured(cpu_us=10, others=disturbed)])}
+    assert [(round(target["value"], 2), target["met"]) for target in cpu.wanted(row, of, True)] == [
+        (6, False), (2, True), (1.17, True), (.6, True), (1.05, met)]
+    assert len(cpu.wanted(row, of, False)) == 4
+
+
+def test_verdicts():
+    assert targets.verdict(targets.at_most("bytes", 150, 200)) == "bytes: 150, target 200: met"
+    assert targets.verdict(targets.at_least("rate", 1.7, 1.8)) == "rate: 1.70, target at least 1.80: MISSED"
+    assert "cannot be told" in targets.verdict(targets.p99("p99", .5, 1, 0, .5))
 
 
 def test_every_row_has_a_key_of_its_own():
