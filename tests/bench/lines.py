@@ -66,13 +66,13 @@ def draw(lines, unit):
     x_of, y_of = scale(xs, LEFT + 12, RIGHT - 24), scale([*levels, *ys], BOTTOM, TOP)
     parts = axes(xs, levels, x_of, y_of, unit)
     labels = spread([y_of(line.points[-1][1]) for line in lines])
-    for line, label in zip(lines, labels):
+    for line, label in reversed(list(zip(lines, labels))):  # ours come first, and are on top
         places = [(x_of(x), y_of(y)) for x, y in line.points]
         path = " L".join(f"{x:.1f} {y:.1f}" for x, y in places)
         parts.append(f'<path class="line {line.style}" d="M{path}"/>')
         parts += [f'<circle class="dot {line.style}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in places]
         x, y = places[-1]
-        parts += [f'<path class="lead" d="M{x + 6:.1f} {y:.1f} L{RIGHT + 8} {label:.1f}"/>',
+        parts += [f'<path class="lead {line.style}" d="M{x + 6:.1f} {y:.1f} L{RIGHT + 8} {label:.1f}"/>',
                   text(RIGHT + 14, label + 4, line.label)]
     return parts, BOTTOM + 56
 
@@ -93,7 +93,7 @@ def latency(results):
     lines = [Line(f"{name}, {title}", STYLES.get(name, "line-3") + dashed,
                   [(count, point[name][key]) for count, point in summary["points"].items() if name in point])
              for name in names for key, title, dashed in (("p99_us", "99 %", ""), ("p50_us", "50 %", " dashed"))]
-    parts, y = draw(lines, lambda us: f"{us:g} us" if us < 1000 else f"{us / 1000:g} ms")
+    parts, y = draw(lines, lambda us: f"{us:g} µs" if us < 1000 else f"{us / 1000:g} ms")
     return page("Latency by connections", "within which time so many of the requests were answered; each connection "
                 "asks again at once: the server is always busy.", parts, y, results,
                 [f"HTTP, 1 KiB, kept alive; medians of {results['rounds']} alternating rounds of "

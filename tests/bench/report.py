@@ -19,7 +19,7 @@ def median(rounds, key):
 
 
 def microseconds(value):
-    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
 def remarks(row):
