@@ -27,8 +27,8 @@ http {{
     tcp_nodelay on;
     keepalive_timeout 300s;
     keepalive_requests 1000000000;
-    open_file_cache max=1000 inactive=300s;
-    open_file_cache_valid 60s;
+    open_file_cache max=1000 inactive=1h;
+    open_file_cache_valid 1h;
     open_file_cache_min_uses 1;
     client_body_temp_path {home}/body;
     proxy_temp_path {home}/proxy;
