@@ -46,7 +46,7 @@ PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist pyth
 PACKAGES_clients := $(PACKAGES_test) chromium ffmpeg nodejs
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev \
                   zlib1g-dev libbrotli-dev libzstd-dev
-PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 iproute2 procps
+PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 valgrind
 PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3 zlib1g-dev libbrotli-dev libzstd-dev
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
