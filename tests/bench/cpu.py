@@ -91,13 +91,13 @@ def wanted(row, of, enough):
     for other, its in others:
         cpu, rate, p99 = (first[key] / its[key] for key in ("cpu_us", "rate", "p99_us"))
         if other in row.rates and enough:
-            found.append(targets.at_least(f"requests/s to those of {other}", rate, row.rates[other]))
+            found.append(targets.at_least("rate of requests", rate, row.rates[other], other))
         elif other in row.targets:
-            found.append(targets.at_most(f"CPU time to that of {other}", cpu, row.targets[other]))
+            found.append(targets.at_most("CPU time", cpu, row.targets[other], other))
         if other in row.limits:
-            found.append(targets.at_most(f"CPU time of {other} to that of {name}", 1 / cpu, row.limits[other]))
+            found.append(targets.at_most(f"CPU time of {other}", 1 / cpu, row.limits[other], name))
         if other in row.targets and other in rivals:
-            found.append(targets.p99(f"p99 to that of {other}", p99, 1.0, first["others"], its["others"]))
+            found.append(targets.p99("p99", p99, 1.0, [first["others"], its["others"]], other))
     return found
 
 

@@ -46,8 +46,8 @@ class Connections:
         for count, point in points.items():
             if self.against in point and ours in point:
                 ratio = point[ours]["p99_us"] / point[self.against]["p99_us"]
-                wanted.append(targets.p99(f"p99 of {count} connections to that of {self.against}", ratio, 1.0,
-                                          *(of["others"] for of in point.values())))
+                wanted.append(targets.p99(f"p99 of {count} connections", ratio, 1.0,
+                                          [of["others"] for of in point.values()], self.against))
         return {"key": self.key, "title": self.title, "points": points, "ours": [ours], "targets": wanted}
 
 
@@ -89,6 +89,6 @@ class Greedy:
             servers[server.name] = cases
             if server.ours:
                 wanted += [targets.p99(f"{server.name}: p99 when one client {what}, to p99 alone",
-                                       cases[what]["p99_ratio"], self.at_most, cases["alone"]["others"],
-                                       cases[what]["others"]) for what in self.greedy]
+                                       cases[what]["p99_ratio"], self.at_most,
+                                       [cases[each]["others"] for each in ("alone", what)]) for what in self.greedy]
         return {"key": self.key, "title": self.title, "servers": servers, "targets": wanted} if servers else None
