@@ -13,7 +13,8 @@ comes at the end (targets.py); a target that is missed is a result, not a failur
 
 All of it happens in a network namespace of its own (for users: where the system gives them one) with congestion
 control reno. The server has one processor and the load generator, which never sleeps, another. Nothing but the
-processes started here is touched. The results go to build/bench: bench.json, and a plot (SVG) of each subject.
+processes started here is touched. The results go to build/bench: bench.json, bench.md (the table in README.md), and a
+plot (SVG) of each subject.
 
 A further measurement is one more row in rows.py. In the environment: BUILD, where the programs are, and ARGS, more
 options.
@@ -33,6 +34,7 @@ import bars
 import instructions
 import lines
 import machine
+import readme
 import report
 import targets
 from rows import ALL, FOOTNOTES, INSTRUCTIONS
@@ -65,7 +67,7 @@ def parse_options():
     parser.add_argument("--only", metavar="PATTERN", default="", help="rows with PATTERN in key or title")
     parser.add_argument("--list", action="store_true", help="list the rows and exit")
     parser.add_argument("--output", metavar="DIR", default=os.path.join(BUILD, "bench"),
-                        help="where bench.json and the plots go (default: build/bench)")
+                        help="where bench.json, bench.md and the plots go (default: build/bench)")
     parser.add_argument("--server-cpu", type=int, metavar="N", help="the servers' processor (default: the first)")
     parser.add_argument("--load-cpu", type=int, metavar="N", help="the load generator's (default: the second)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed, too")
@@ -101,7 +103,7 @@ def run(rows, root, options):
 def write_results(summaries, options):
     results = {"machine": machine.describe(options.own_network), "date": time.strftime("%Y-%m-%d"), "rounds": options.rounds,
                "seconds": options.seconds, **summaries, "notes": FOOTNOTES}
-    texts = {"bench.json": json.dumps(results, indent=1)}
+    texts = {"bench.json": json.dumps(results, indent=1), "bench.md": readme.table(results)}
     texts |= {name: draw(results) for name, kind, draw in PLOTS if summaries.get(kind)}
     print("\n" + report.tables(results) + "\n")
     os.makedirs(options.output, exist_ok=True)
