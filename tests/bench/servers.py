@@ -192,7 +192,10 @@ def load(command, cpus, limit):
                 preexec_fn=lambda cpu=cpu: os.sched_setaffinity(0, {cpu}))))
             stack.callback(generators[-1].kill)  # which does nothing when it has ended
         for generator in generators:
-            report, errors = generator.communicate(timeout=limit)
+            try:
+                report, errors = generator.communicate(timeout=limit)
+            except subprocess.TimeoutExpired:
+                raise Failure(f"{' '.join(command)}: has not ended within {limit:g} s") from None
             if generator.returncode != 0:
                 raise Failure(f"{' '.join(command)}: {errors.strip()}")
             reports.append(report)
