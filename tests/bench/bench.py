@@ -101,8 +101,8 @@ def run(rows, root, options):
 
 
 def write_results(summaries, options):
-    results = {"machine": machine.describe(options.own_network), "date": time.strftime("%Y-%m-%d"), "rounds": options.rounds,
-               "seconds": options.seconds, **summaries, "notes": FOOTNOTES}
+    results = {"machine": machine.describe(options.own_network), "date": time.strftime("%Y-%m-%d"),
+               "rounds": options.rounds, "seconds": options.seconds, **summaries, "notes": FOOTNOTES}
     texts = {"bench.json": json.dumps(results, indent=1), "bench.md": readme.table(results)}
     texts |= {name: draw(results) for name, kind, draw in PLOTS if summaries.get(kind)}
     print("\n" + report.tables(results) + "\n")

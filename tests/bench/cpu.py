@@ -113,8 +113,8 @@ def summarize(row, rounds, enough):
 @dataclasses.dataclass(frozen=True)
 class Row:
     """A load, the servers that bear it (ours first), and what is wanted of the first's CPU time: {another server: the
-    most of that one's}, and `at_most` microseconds. Where the first has the processors it is to have, `rates` are wanted
-    instead: {another server: the least of its requests a second}. `limits` are for others of ours: {server: the
+    most of that one's}, and `at_most` microseconds. Where the first has the processors it is to have, `rates` are
+    wanted instead: {another server: the least of its requests a second}. `limits` are for others of ours: {server: the
     most of the first's CPU time}. Where a target is against a rival, the 99th percentile may not exceed that one's."""
 
     key: str

@@ -6,8 +6,8 @@ the greedy client, under the same load in the same minutes. The greedy client is
 (greedy.h): on a processor of its own it would need a third one, on the generator's it would stop the clocks. It takes
 as much as the server gives, so its effect is the turn that the server grants it among all others: bounded work keeps
 the ratio of the latencies below 2, and work without a bound shows however fast the machine is. The 99th percentile is
-the target; where another process had a share of either processor, it is the scheduler's: so it is that of the quiet rounds, and
-where there are none, the target is neither met nor missed, and the median tells more."""
+the target; where another process had a share of either processor, it is the scheduler's: so it is that of the quiet
+rounds, and where there are none, the target is neither met nor missed, and the median tells more."""
 
 import dataclasses
 

@@ -137,8 +137,8 @@ FOOTNOTES = [
     "A browser accepts content codings: httpserver compresses, as it does by default; nginx, lighttpd and h2o, as they "
     "are set up here, do not.",
     "python3 -m http.server: with --protocol HTTP/1.1 where connections are kept alive.",
-    "Two loops: on two processors, with two load generators of so many connections each, where there are processors for "
-    "all; else on one.",
+    "Two loops: on two processors, with two load generators of so many connections each, where there are processors "
+    "for all; else on one.",
 ]
 
 INSTRUCTIONS = [  # of one request at a time on one connection

@@ -75,8 +75,8 @@ class Failure(Exception):
 class Server:
     """A name for the reader and a command. In the command, {build} {root} {port} {home} stand for the directory of
     programs, the one that is served, the port, and a directory of the server's own; what it prints goes to
-    {home}/log. `files` are written into {home} first, filled in likewise. `cpus` is how many processors it gets. A `rival`
-    is one whose 99th percentile ours may not exceed. `load`, if any, is what it bears instead of its row's."""
+    {home}/log. `files` are written into {home} first, filled in likewise. `cpus` is how many processors it gets. A
+    `rival` is one whose 99th percentile ours may not exceed. `load`, if any, is what it bears, not its row's."""
 
     name: str
     command: str

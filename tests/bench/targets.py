@@ -1,7 +1,7 @@
 """What is wanted of the figures, and whether it is so.
 
-A target is part of a summary, and of the JSON file: {"what", "of", "value", "at_most" or "at_least", "met"}. `of` is the
-server whose figure the value is a ratio to, if it is one. `met` is None when it cannot be told: latencies, where
+A target is part of a summary, and of the JSON file: {"what", "of", "value", "at_most" or "at_least", "met"}. `of` is
+the server whose figure the value is a ratio to, if it is one. `met` is None when it cannot be told: latencies, where
 somebody else had a share of the processors."""
 
 OTHERS = 0.03  # of a processor: more than that, taken by others, can be all of a 99th percentile
