@@ -45,14 +45,29 @@ static int check_incomplete(struct scan *scan, const char *data, size_t size,
     return INCOMPLETE;
 }
 
+/* Behind the request line: lines that are known need not be looked for. */
+static int match_known(struct scan *scan, const char *data, size_t size,
+                       const struct http_handler_class *limit)
+{
+    size_t lines, known = http_memo_match(data + scan->start, size - scan->start, &lines);
+    if (known == 0 || lines - 1 > limit->max_headers)
+        return INCOMPLETE;
+    scan->from = scan->start += known;
+    scan->lines += lines;
+    return COMPLETE;
+}
+
 /* INCOMPLETE; COMPLETE: the head is data[0..scan->start); -EBADMSG with the reason. */
 static int scan_lines(struct scan *scan, const char *data, size_t size, size_t max_head,
                       const struct http_handler_class *limit, struct http_refusal *refusal)
 {
     const char *newline;
     int rc = INCOMPLETE;
-    while (rc == INCOMPLETE && (newline = memchr(data + scan->from, '\n', size - scan->from)))
+    while (rc == INCOMPLETE && (newline = memchr(data + scan->from, '\n', size - scan->from))) {
         rc = end_line(scan, data, (size_t)(newline - data), limit, refusal);
+        if (rc == INCOMPLETE && scan->lines == 1)
+            rc = match_known(scan, data, size, limit);
+    }
     if (rc == INCOMPLETE) {
         scan->from = size;
         rc = check_incomplete(scan, data, size, limit, refusal);

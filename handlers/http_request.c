@@ -8,14 +8,6 @@
 #include <llhttp.h>
 #include <stdlib.h>
 
-/* What the fields say about framing and the connection. */
-struct seen {
-    const char *host;
-    int hosts, lengths, codings;
-    const char *length, *coding;
-    bool close, keep_alive, expect_continue, expect_other;
-};
-
 struct parse {
     struct http_field *fields;
     size_t count, room;
@@ -125,71 +117,85 @@ static int run_llhttp(const char *text, size_t size, struct parse *parse, llhttp
 }
 
 /* A list, and there may be several (RFC 9110 10.1.1). */
-static void look_at_expect(const char *list, struct seen *seen)
+static void look_at_expect(const char *list, struct http_said *said)
 {
     const char *element;
     size_t size;
     while (http_list_next(&list, &element, &size)) {
         bool known = size == 12 && strncasecmp(element, "100-continue", 12) == 0;
-        seen->expect_continue |= known;
-        seen->expect_other |= !known;
+        said->expect_continue |= known;
+        said->expect_other |= !known;
     }
 }
 
 /* Notes the fields that matter here; their names all differ in length. */
-static void look_at(const struct http_field *field, struct seen *seen)
+static void look_at(const struct http_field *field, struct http_said *said)
 {
     switch (field->name_size) {
     case 4:
-        if (http_is_named(field, "Host", 4) && seen->hosts++ == 0)
-            seen->host = field->value;
+        if (http_is_named(field, "Host", 4) && said->hosts++ == 0)
+            said->host = field->value;
         break;
     case 6:
         if (http_is_named(field, "Expect", 6))
-            look_at_expect(field->value, seen);
+            look_at_expect(field->value, said);
         break;
     case 10:
         if (http_is_named(field, "Connection", 10)) {
-            seen->close |= http_list_has(field->value, "close");
-            seen->keep_alive |= http_list_has(field->value, "keep-alive");
+            said->close |= http_list_has(field->value, "close");
+            said->keep_alive |= http_list_has(field->value, "keep-alive");
         }
         break;
     case 14:
-        if (http_is_named(field, "Content-Length", 14) && seen->lengths++ == 0)
-            seen->length = field->value;
+        if (http_is_named(field, "Content-Length", 14) && said->lengths++ == 0)
+            said->length = field->value;
         break;
     case 17:
-        if (http_is_named(field, "Transfer-Encoding", 17) && seen->codings++ == 0)
-            seen->coding = field->value;
+        if (http_is_named(field, "Transfer-Encoding", 17) && said->codings++ == 0)
+            said->coding = field->value;
         break;
     default:
         break;
     }
 }
 
-/* Ends every name and value with NUL, which overwrites what llhttp is done with. Returns the initials. */
-static uint32_t end_strings(struct parse *parse, struct seen *seen)
+/* Ends every name and value with NUL, which overwrites what llhttp is done with. */
+static void end_strings(const struct http_field *fields, struct http_said *said)
 {
-    uint32_t initials = 0;
-    for (size_t i = 0; i < parse->count; i++) {
-        struct http_field *field = &parse->fields[i];
+    for (size_t i = 0; i < said->count; i++) {
+        const struct http_field *field = &fields[i];
         ((char *)(uintptr_t)field->name)[field->name_size] = 0;
         ((char *)(uintptr_t)field->value)[field->value_size] = 0;
-        look_at(field, seen);
-        initials |= HTTP_INITIAL(*field->name);
+        look_at(field, said);
+        said->initials |= HTTP_INITIAL(*field->name);
     }
-    return initials;
+}
+
+static int parse_fields(char *text, size_t size, struct http_field *fields, size_t room,
+                        struct http_said *said, struct http_refusal *refusal)
+{
+    struct parse parse = {.fields = fields, .room = room};
+    llhttp_t parser;
+    if (check_lines(text, size, refusal) < 0 || run_llhttp(text, size, &parse, &parser, refusal) < 0)
+        return -EBADMSG;
+    *said = (struct http_said){.count = parse.count,
+                               .chunked = (parser.flags & F_CHUNKED) != 0,
+                               .content_length = parser.content_length};
+    end_strings(fields, said);
+    said->good_host = said->host && http_is_authority(said->host, strlen(said->host), false);
+    return 0;
 }
 
 /* ---------------------------------------------------------------- what they mean */
 
 /* RFC 9112 6.1: chunked alone is understood; unknown codings are 501 as long as the end can be told. */
-static int check_coding(const struct seen *seen, const struct http_head *head, struct http_refusal *refusal)
+static int check_coding(const struct http_said *said, const struct http_head *head,
+                        struct http_refusal *refusal)
 {
-    const char *list = seen->coding, *coding;
+    const char *list = said->coding, *coding;
     size_t size, chunked = 0, others = 0;
     bool last = false;
-    if (seen->lengths > 0)
+    if (said->lengths > 0)
         return http_refuse(refusal, 400, "Transfer-Encoding and Content-Length exclude each other");
     if (head->request.minor == 0)
         return http_refuse(refusal, 400, "HTTP/1.0 has no Transfer-Encoding");
@@ -198,88 +204,64 @@ static int check_coding(const struct seen *seen, const struct http_head *head, s
         chunked += last;
         others += !last;
     }
-    if (seen->codings != 1 || chunked != 1 || !last)
+    if (said->codings != 1 || chunked != 1 || !last)
         return http_refuse(refusal, 400, "The Transfer-Encoding leaves the length of the body in doubt");
     return others > 0 ? http_refuse(refusal, 501, "This Transfer-Encoding is not known here") : 0;
 }
 
-static int check_length(const struct seen *seen, struct http_head *head, struct http_refusal *refusal)
+static int check_length(const struct http_said *said, struct http_head *head, struct http_refusal *refusal)
 {
-    size_t digits = strspn(seen->length, "0123456789");
-    if (seen->lengths != 1 || digits == 0 || seen->length[digits] != 0)
+    size_t digits = strspn(said->length, "0123456789");
+    if (said->lengths != 1 || digits == 0 || said->length[digits] != 0)
         return http_refuse(refusal, 400, "The Content-Length is no number");
     errno = 0;
-    head->request.content_length = strtoll(seen->length, NULL, 10);
+    head->request.content_length = strtoll(said->length, NULL, 10);
     return errno ? http_refuse(refusal, 400, "The Content-Length is too large to be true") : 0;
 }
 
 /* llhttp must have come to the same framing. */
-static int check_framing(const struct seen *seen, const llhttp_t *parser, struct http_head *head)
+static int check_framing(const struct http_said *said, struct http_head *head)
 {
     struct http_refusal *refusal = &head->refusal;
-    if (seen->codings > 0) {
+    if (said->codings > 0) {
         head->request.content_length = -1;
-        if (check_coding(seen, head, refusal) < 0)
+        if (check_coding(said, head, refusal) < 0)
             return -EBADMSG;
-    } else if (seen->lengths > 0 && check_length(seen, head, refusal) < 0) {
+    } else if (said->lengths > 0 && check_length(said, head, refusal) < 0) {
         return -EBADMSG;
     }
-    bool chunked = (parser->flags & F_CHUNKED) != 0;
-    if (chunked != (head->request.content_length < 0) ||
-        (!chunked && parser->content_length != (uint64_t)head->request.content_length))
+    if (said->chunked != (head->request.content_length < 0) ||
+        (!said->chunked && said->content_length != (uint64_t)head->request.content_length))
         return http_refuse(refusal, 400, "The length of the body is in doubt");
     return 0;
 }
 
-/* The one that was good last, nearly always the same again, need not be looked at anew. */
-static bool is_host(const char *text)
-{
-    static _Thread_local char last[64];
-    if (*text && strcmp(text, last) == 0)
-        return true;
-    size_t size = strlen(text);
-    if (!http_is_authority(text, size, false))
-        return false;
-    if (size < sizeof last)
-        memcpy(last, text, size + 1);
-    return true;
-}
-
-static int check_host(const struct seen *seen, struct http_head *head)
+static int check_host(const struct http_said *said, struct http_head *head)
 {
     struct http_request *request = &head->request;
-    if (seen->hosts > 1 || (seen->hosts == 0 && request->minor > 0))
+    if (said->hosts > 1 || (said->hosts == 0 && request->minor > 0))
         return http_refuse(&head->refusal, 400, "There must be one Host field");
-    if (seen->host && !is_host(seen->host))
+    if (said->host && !said->good_host)
         return http_refuse(&head->refusal, 400, "The Host field is malformed");
     if (!request->host) /* RFC 9112 3.2.2: an absolute target's own host counts */
-        request->host = seen->host ? seen->host : "";
+        request->host = said->host ? said->host : "";
     return 0;
 }
 
-static int check_expect(const struct seen *seen, struct http_head *head)
+static int check_expect(const struct http_said *said, struct http_head *head)
 {
     if (head->request.minor == 0)
         return 0;
-    head->expect_continue = seen->expect_continue;
-    return seen->expect_other ? http_refuse(&head->refusal, 417, NULL) : 0;
+    head->expect_continue = said->expect_continue;
+    return said->expect_other ? http_refuse(&head->refusal, 417, NULL) : 0;
 }
 
-static int parse_fields(char *text, size_t size, struct http_field *fields, size_t room,
-                        struct http_head *head)
+static int understand(const struct http_said *said, struct http_head *head)
 {
-    struct parse parse = {.fields = fields, .room = room};
-    struct seen seen = {0};
-    llhttp_t parser;
-    if (check_lines(text, size, &head->refusal) < 0 ||
-        run_llhttp(text, size, &parse, &parser, &head->refusal) < 0)
-        return -EBADMSG;
-    head->initials = end_strings(&parse, &seen);
-    head->request.fields = fields;
-    head->request.field_count = parse.count;
-    head->close = seen.close || (head->request.minor == 0 && !seen.keep_alive);
-    if (check_framing(&seen, &parser, head) < 0 || check_host(&seen, head) < 0 ||
-        check_expect(&seen, head) < 0)
+    head->initials = said->initials;
+    head->request.field_count = said->count;
+    head->close = said->close || (head->request.minor == 0 && !said->keep_alive);
+    if (check_framing(said, head) < 0 || check_host(said, head) < 0 || check_expect(said, head) < 0)
         return -EBADMSG;
     return 0;
 }
@@ -292,7 +274,17 @@ int http_parse_head(char *text, size_t size, struct http_field *fields, size_t r
     size_t line = (size_t)(end - text) + 1;
     if (http_parse_line(text, line - 2, head) < 0)
         return -EBADMSG;
-    return parse_fields(text + line, size - line, fields, room, head);
+    text += line;
+    size -= line;
+    struct http_said said;
+    if (!http_memo_recall(text, size, fields, room, &said)) {
+        http_memo_begin(text, size);
+        if (parse_fields(text, size, fields, room, &said, &head->refusal) < 0)
+            return -EBADMSG;
+        http_memo_end(text, size, fields, &said);
+    }
+    head->request.fields = fields;
+    return understand(&said, head);
 }
 
 #define TEXT(number) TEXT_OF(number)

@@ -168,6 +168,23 @@ static void check_expect(const struct http_head *head)
     REQUIRE(head->expect_continue == (known > 0));
 }
 
+/* What it meant the first time it means again, when it is known. */
+static void try_again(const char *before, size_t size, const struct http_head *first)
+{
+    struct http_field fields[FIELDS];
+    struct http_head head = {0};
+    char *text = fuzz_copy((const uint8_t *)before, size, "", 0);
+    int rc = http_parse_head(text, size, fields, FIELDS, &head);
+    REQUIRE(head.refusal.status == first->refusal.status && head.close == first->close);
+    REQUIRE(rc < 0 || head.request.content_length == first->request.content_length);
+    REQUIRE(rc < 0 || head.request.field_count == first->request.field_count);
+    for (size_t i = 0; rc == 0 && i < head.request.field_count; i++) {
+        REQUIRE(strcmp(fields[i].name, first->request.fields[i].name) == 0);
+        REQUIRE(strcmp(fields[i].value, first->request.fields[i].value) == 0);
+    }
+    free(text);
+}
+
 static void try_head(const uint8_t *data, size_t size, const char *tail)
 {
     struct http_field fields[FIELDS];
@@ -189,6 +206,7 @@ static void try_head(const uint8_t *data, size_t size, const char *tail)
         check_host(&head.request);
         check_expect(&head);
     }
+    try_again(before, size, &head);
     free(before);
     free(text);
 }

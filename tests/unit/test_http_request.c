@@ -23,7 +23,8 @@ struct row {
 };
 
 /* In memory of its exact size, so that the sanitizers see a byte read too far. */
-static char *parse(const char *text, size_t size, struct http_field fields[FIELDS], struct http_head *head)
+static char *parse_once(const char *text, size_t size, struct http_field fields[FIELDS],
+                        struct http_head *head)
 {
     char *copy = malloc(size);
     assert_non_null(copy);
@@ -31,6 +32,40 @@ static char *parse(const char *text, size_t size, struct http_field fields[FIELD
     memset(head, 0, sizeof *head);
     int rc = http_parse_head(copy, size, fields, FIELDS, head);
     assert_int_equal(rc < 0, head->refusal.status != 0);
+    return copy;
+}
+
+static void assert_same(const struct http_head *a, const struct http_head *b)
+{
+    const struct http_request *one = &a->request, *other = &b->request;
+    assert_int_equal(a->refusal.status, b->refusal.status);
+    assert_int_equal(a->close, b->close);
+    assert_int_equal(a->expect_continue, b->expect_continue);
+    assert_int_equal(a->initials, b->initials);
+    assert_int_equal(one->content_length, other->content_length);
+    assert_int_equal(one->field_count, other->field_count);
+    for (size_t i = 0; i < one->field_count; i++) {
+        assert_string_equal(one->fields[i].name, other->fields[i].name);
+        assert_string_equal(one->fields[i].value, other->fields[i].value);
+        assert_int_equal(one->fields[i].name_size, other->fields[i].name_size);
+        assert_int_equal(one->fields[i].value_size, other->fields[i].value_size);
+    }
+    assert_int_equal(one->host != NULL, other->host != NULL);
+    if (one->host)
+        assert_string_equal(one->host, other->host);
+}
+
+/* Whatever came before: what is known already means the same as the first time, and is not the same memory.
+ */
+static char *parse(const char *text, size_t size, struct http_field fields[FIELDS], struct http_head *head)
+{
+    struct http_field first_fields[FIELDS];
+    struct http_head first;
+    char *first_copy = parse_once(text, size, first_fields, &first);
+    char *copy = parse_once(text, size, fields, head);
+    assert_same(&first, head);
+    memset(first_copy, 'x', size);
+    free(first_copy);
     return copy;
 }
 
@@ -321,6 +356,39 @@ static void test_too_many_fields(void **state)
     assert_int_equal(http_parse_head(text, sizeof text - 1, fields, 1, &head), -EBADMSG);
 }
 
+/* The same fields behind another request line are the same fields, not the same answer. */
+static void test_known_fields(void **state)
+{
+    static const struct row rows[] = {
+        {"HTTP/1.0 needs no Host", "GET / HTTP/1.0\r\nA: b\r\n\r\n", 0, 0},
+        {"HTTP/1.1 does", "GET / HTTP/1.1\r\nA: b\r\n\r\n", 400, 0},
+        {"and has chunks", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", 0, 0},
+        {"HTTP/1.0 has not", "POST / HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", 400, 0},
+        {"nor Expect", "POST / HTTP/1.0\r\n" HOST "Expect: x\r\n\r\n", 0, 0},
+        {"which 1.1 has", "POST / HTTP/1.1\r\n" HOST "Expect: x\r\n\r\n", 417, 0},
+        {"the target's host counts", "GET http://b/ HTTP/1.1\r\n" HOST "\r\n", 0, 0},
+        {"and a field's, when there is none", "GET / HTTP/1.1\r\n" HOST "\r\n", 0, 0},
+    };
+    (void)state;
+    for (int round = 0; round < 3; round++)
+        CHECK_ROWS(rows);
+}
+
+static void test_memo(void **state)
+{
+    static const char fields[] = HOST "Accept: */*\r\n\r\n", longer[] = HOST "Accept: */*\r\n\r\nGET ",
+                      other[] = HOST "Accept: */a\r\n\r\n";
+    struct http_field parsed[FIELDS];
+    struct http_head head;
+    size_t lines = 0;
+    (void)state;
+    free(parse_once(GET HOST "Accept: */*\r\n\r\n", sizeof GET + sizeof fields - 2, parsed, &head));
+    assert_int_equal(http_memo_match(longer, sizeof longer - 1, &lines), sizeof fields - 1);
+    assert_int_equal(lines, 3);
+    assert_int_equal(http_memo_match(fields, sizeof fields - 2, &lines), 0);
+    assert_int_equal(http_memo_match(other, sizeof other - 1, &lines), 0);
+}
+
 /* Whoever is called for a refused request may still ask for its fields. */
 static void test_refused_has_no_fields(void **state)
 {
@@ -340,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_host),         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_results),      cmocka_unit_test(test_paths),
         cmocka_unit_test(test_persistence),  cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_known_fields), cmocka_unit_test(test_memo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
