@@ -278,7 +278,7 @@ int http_file_negotiate(struct ss_handler *h, const char *directory, const char 
 
     if (mode < HTTP_COMPRESS_PRECOMPRESSED)
         return 0;
-    asked = http_accepted(h, &c.accepted);
+    asked = http_has_initial(h, HTTP_INITIAL('A')) && http_accepted(h, &c.accepted);
     can = makeable(file, mode);
     c.siblings = siblings_of(file, asked);
     c.made = worthwhile(file, can);
