@@ -285,7 +285,8 @@ static int describe(struct http_file *file)
     file->modified = file->status.st_mtim.tv_sec < now ? file->status.st_mtim.tv_sec : now;
     size = asprintf(&fields, "Content-Type: %s\r\n%s%s%s%sLast-Modified: %s\r\nETag: %s\r\n%*s", file->type,
                     coded ? "Content-Encoding: " : "", coded ? http_coding_name(file->coding) : "",
-                    coded ? "\r\n" : "", accept, http_format_date(file->modified, date), file->etag, LENGTH_ROOM, "");
+                    coded ? "\r\n" : "", accept, http_format_date(file->modified, date), file->etag,
+                    LENGTH_ROOM, "");
     if (size < 0)
         return -ENOMEM;
     file->fields = fields;

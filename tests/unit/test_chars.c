@@ -10,8 +10,8 @@
 
 #include "../../handlers/http_internal.h"
 
-/* Every byte, in every place: eight at a time come to the same as one by one. In memory of its exact size, so that
-   the sanitizers see a byte read too far. */
+/* Every byte, in every place: eight at a time come to the same as one by one. In memory of its exact size, so
+   that the sanitizers see a byte read too far. */
 static void test_value_span(void **state)
 {
     enum { LONGEST = 20 };
