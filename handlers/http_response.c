@@ -350,6 +350,8 @@ int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, co
     *at++ = (struct iovec){tail, make_tail(x, tail)};
     int rc = commit(x, pieces, (int)(at - pieces));
     r->length = (int64_t)size; /* not before: make_tail is not to say it again */
+    if (rc == 0)
+        rc = http_output_begin(h);
     if (rc < 0 || r->headless)
         return rc;
     r->written = r->length;

@@ -331,6 +331,19 @@ static int status(struct ss_handler *h)
     return ss_write(h->wfile, "body", 4);
 }
 
+/* A whole reply, which leaves when it is told to; then nothing until the client has sent its body. */
+static int replied_early(struct ss_handler *h)
+{
+    struct pollfd body = {.fd = h->request->fd, .events = POLLIN};
+    char byte;
+    int rc = text_reply(h, "early");
+    if (rc == 0)
+        rc = ss_flush(h->wfile);
+    if (rc == 0)
+        rc = ss_poll(h->server, &body, 1, 20000);
+    return rc < 0 ? rc : (int)ss_readexactly(h->rfile, &byte, 1);
+}
+
 static int counted_status(struct ss_handler *h)
 {
     http_send_response(h, (int)argument(h), NULL);
@@ -424,6 +437,7 @@ static const struct {
     {"/close", closing},
     {"/status", status},
     {"/counted", counted_status},
+    {"/replied-early", replied_early},
     {"/processing", processing},
     {"/headers", headers},
     {"/log", log_text},

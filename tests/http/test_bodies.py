@@ -31,6 +31,15 @@ def test_chunks(probe, mixin, path):
                 assert client.ask("POST", path, pieces).body == body
 
 
+def test_reply_that_is_flushed(probe, mixin):
+    """It is with the client before the handler does anything else, as the body that is sent only then shows."""
+    with probe(*programs.as_settings(mixin)).client() as client:
+        for _ in range(2):
+            client.send(HEAD.format("/replied-early").encode() + b"Content-Length: 1\r\n\r\n")
+            assert client.response().body == b"early"
+            client.send(b"x")
+
+
 def test_body_byte_by_byte(probe):
     with probe().client() as client:
         for body in (b"0123456789", [b"0", b"123", b"456789"]):
