@@ -162,8 +162,9 @@ static void close_expired(struct threadpool *p, uint64_t now)
         request->expired = true;
         enqueue(p, request);
     }
-    if (p->wake_time <=
-        now) /* else it is the time of one who may only just be busy: to wait until then is as good */
+    /* Before, it is the time of one who may only just be busy: to keep to it is as good, and costs nothing.
+     */
+    if (p->wake_time <= now)
         p->wake_time = wheel_next(&p->wheel);
     unlock(p);
 }
