@@ -60,9 +60,19 @@ static void count_stock(struct stock *stock)
     stock->heap = heap_in_use();
 }
 
-static void *nothing(void *argument)
+static void *tell_id(void *id)
 {
-    return argument;
+    *(pid_t *)id = gettid();
+    return NULL;
+}
+
+/* A thread that was joined may be seen in /proc a moment longer. */
+static void await_end(pid_t thread)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d", (int)thread);
+    for (int ms = 0; ms < PATIENCE && access(path, F_OK) == 0; ms++)
+        poll(NULL, 0, 1);
 }
 
 /* ThreadSanitizer starts a thread of its own beside the first one of a process. */
@@ -70,10 +80,13 @@ static void start_helpers(void)
 {
 #if defined(SANITIZED)
     pthread_t thread;
-    if (pthread_create(&thread, NULL, nothing, NULL) == 0)
+    pid_t id = 0;
+    if (pthread_create(&thread, NULL, tell_id, &id) == 0) {
         pthread_join(thread, NULL);
+        await_end(id);
+    }
 #else
-    (void)nothing;
+    (void)tell_id, (void)await_end;
 #endif
 }
 
@@ -83,7 +96,6 @@ void take_stock(struct stock *stock)
     count_stock(stock);
 }
 
-/* A thread that was joined may be seen in /proc a moment longer. */
 static void take_stock_patiently(const struct stock *before, struct stock *now)
 {
     count_stock(now);
