@@ -104,7 +104,7 @@ struct http_said {
     const char *host, *length, *coding; /* the first ones, NULL: none */
     bool good_host;                     /* it is one that may be */
     bool close, keep_alive, expect_continue, expect_other;
-    bool chunked;            /* so says llhttp, */
+    bool chunked;            /* so says the parser, */
     uint64_t content_length; /* and so */
 };
 
