@@ -149,8 +149,8 @@ else
 LLHTTP_CPPFLAGS := -isystem /usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
 LLHTTP_OBJECTS  := $(patsubst $(LLHTTP_DIR)/%.c,$(BUILD)/llhttp/%.o,$(wildcard $(LLHTTP_DIR)/*.c))
 # llhttp reads sixteen bytes at a time with SSE 4.2, which not each x86-64 has: there it is built twice, with another
-# name for the one function that http_request.c chooses by, and all other names hidden. That is half of what parsing
-# a browser's request takes.
+# name for the one function that http_request.c chooses by, and all other names hidden. That nearly halves what
+# llhttp takes for a browser's request.
 SSE42           := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),llhttp__internal_execute_sse42)
 ifneq ($(SSE42),)
 LLHTTP_OBJECTS  += $(BUILD)/llhttp/sse42/llhttp.o

@@ -42,7 +42,7 @@ static struct block *block_new(size_t size)
         pool->count--;
         return b;
     }
-    size = size < BLOCK_SIZE ? BLOCK_SIZE : (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    size = size < BLOCK_SIZE ? BLOCK_SIZE : arena_round(size);
     if (!(b = malloc(sizeof *b + size)))
         return NULL;
     b->size = size;
@@ -74,7 +74,7 @@ void *arena_grow(struct ss_arena *arena, size_t size)
         return NULL;
     b->next = arena->block;
     use(arena, b);
-    arena->at += (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+    arena->at += arena_round(size);
     return b->data;
 }
 

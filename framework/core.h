@@ -138,7 +138,10 @@ void arena_free(struct ss_arena *arena);
 /* arena_alloc's way when the block is full, or there is none. */
 void *arena_grow(struct ss_arena *arena, size_t size);
 
-#define ARENA_ALIGN _Alignof(max_align_t)
+static inline size_t arena_round(size_t size)
+{
+    return (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+}
 
 /* `at` and `end` are aligned, so what fits still does when it is rounded up. */
 static inline void *arena_alloc(struct ss_arena *arena, size_t size)
@@ -146,7 +149,7 @@ static inline void *arena_alloc(struct ss_arena *arena, size_t size)
     char *data = arena->at;
     if (size >= (size_t)(arena->end - data))
         return arena_grow(arena, size);
-    arena->at = data + ((size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1));
+    arena->at = data + arena_round(size);
     return data;
 }
 

@@ -271,6 +271,7 @@ static int find_type(struct ss_handler *h, struct http_file *file, const char *n
     return strpbrk(file->type, "\r\n") != NULL ? -EINVAL : 0;
 }
 
+/* Behind the other fields, for http_file_add_length. */
 enum { LENGTH_ROOM = sizeof "Content-Length: 18446744073709551615\r\n" };
 
 static int describe(struct http_file *file)

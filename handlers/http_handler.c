@@ -117,10 +117,9 @@ static int conclude(struct ss_handler *h, int rc)
     struct http_exchange *x = http_exchange_of(h);
     const char *data;
     x->in->tied = NULL;
-    if (x->coded)
-        http_coded_free(h);
+    http_coded_free(h);
     http_log_ended(h);
-    if (rc == 0 && !x->close && (x->body.done || http_body_skip(h))) {
+    if (rc == 0 && !x->close && http_body_skip(h)) {
         h->request->busy = false;
         return NEXT_REQUEST;
     }
@@ -135,8 +134,7 @@ static int answer(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
     x->close = x->head.close || !x->cls->persistent;
-    x->response.length = -1;
-    http_output_refuse(h);
+    http_response_reset(h);
     x->in->tied = &x->wfile;
     int rc = http_body_begin(h);
     return conclude(h, complete(h, rc < 0 ? rc : run_method(h)));

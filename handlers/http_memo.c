@@ -1,6 +1,6 @@
 /* Field lines that came before. A client repeats itself: from one request to the next only the request line
-   differs, or a field or two. What the same bytes meant last time they mean again, so they are compared,
-   which takes a hundredth of what it takes to parse them, and nothing has to be believed. */
+   differs, or a field or two. What the same bytes meant last time they mean again: comparing them takes far
+   less than parsing them, and nothing has to be believed. */
 #include "http_internal.h"
 
 enum { SLOTS = 4, SIZE = 1024, FIELDS = 24 };

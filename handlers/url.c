@@ -136,19 +136,11 @@ bool http_is_well_escaped(const char *path)
 bool http_has_dotfile(const char *name)
 {
     static const char well_known[] = ".well-known";
-    const char *dot;
+    size_t size = *name == '.' ? strcspn(name, "/") : 0;
 
-    if (*name == '.') {
-        size_t size = strcspn(name, "/");
-
-        if (size != sizeof well_known - 1 || memcmp(name, well_known, size) != 0)
-            return true;
+    if (size == sizeof well_known - 1 && memcmp(name, well_known, size) == 0)
         name += size;
-    }
-    for (dot = name; (dot = strchr(dot, '.')) != NULL; dot++)
-        if (dot > name && dot[-1] == '/')
-            return true;
-    return false;
+    return name[0] == '.' || strstr(name, "/.") != NULL;
 }
 
 const char *http_skip_slashes(const char *path)
