@@ -37,6 +37,8 @@ struct http_form {
     char delimiter[4 + HTTP_FORM_BOUNDARY]; /* CR LF "--" boundary */
     size_t delimiter_size;
     size_t safe; /* bytes in front of `in` that are known to be data */
+    size_t line; /* of the delimiter that is next, with its line's end */
+    bool last;   /* which is the one behind the last part */
 
     char text[HTTP_FORM_MAX_HEAD + 1];
     char buffer[512]; /* of `value` */

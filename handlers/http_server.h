@@ -103,9 +103,10 @@ SS_API bool http_header_has(const struct ss_handler *h, const char *name, const 
    what is beyond a limit (413), -EINVAL for a body of another type (415). A do_X that answers by itself
    is free to. The body in all is limited by max_body. */
 
-#define HTTP_FORM_MAX_FIELDS 1000 /* fields of a form */
-#define HTTP_FORM_MAX_NAME 1024   /* bytes of a field's name */
-#define HTTP_FORM_MAX_HEAD 4096   /* bytes of what stands in front of a value in multipart/form-data */
+#define HTTP_FORM_MAX_FIELDS 1000  /* fields of a form */
+#define HTTP_FORM_MAX_NAME 1024    /* bytes of a field's name */
+#define HTTP_FORM_MAX_HEAD 4096    /* bytes of what stands in front of a value in multipart/form-data */
+#define HTTP_FORM_MAX_PADDING 1024 /* bytes of white space behind a boundary, which transports may add */
 
 struct http_form;
 
@@ -113,10 +114,14 @@ struct http_form;
    fields and files are as the client gives them. */
 struct http_part {
     const char *name;
-    const char *filename;     /* of a file that is sent; "" when none was chosen; NULL: no file. Nothing that
-                                 may be used as a path: see UploadHTTPRequestHandler */
+    const char *filename;     /* of a file that is sent; "" when none was chosen; NULL: no file. filename*
+                                 counts where it is UTF-8 as RFC 8187 has it, else it is as if it were not there.
+                                 Nothing that may be used as a path: see UploadHTTPRequestHandler */
     const char *type;         /* its Content-Type; NULL when none was sent */
-    struct ss_stream *stream; /* the value, decoded; belongs to the form; what is not read is skipped */
+    struct ss_stream *stream; /* the value, decoded; belongs to the form; what is not read is skipped. Its end
+                                 is read only when what ends it has come as a whole: in multipart/form-data
+                                 the line of a delimiter (RFC 2046 5.1.1; what only begins like one is data).
+                                 So who has read the end has the value as it was sent */
 };
 
 /* Begins to read the body as a form: application/x-www-form-urlencoded (as the WHATWG's URL standard
@@ -364,19 +369,20 @@ extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_
 
 /* UploadHTTPRequestHandler: SimpleHTTPRequestHandler that also takes files, at most max_body bytes a request.
    do_POST stores each file of a multipart/form-data body in the directory that its path names: under the last
-   component of its filename, whatever the field is called; other fields are ignored. Then 303 back to the
-   directory, or 201 and {"files": [{"name", "href", "size"}]} for who likes application/json better than
-   text/html. on_duplicate says what happens to names that are taken. Should one file fail, those before it
-   stay. do_PUT stores the body as its path says: 201, or 204 when there was such a file, which keeps its
-   permissions; If-Match, If-None-Match and If-Unmodified-Since hold (412), so that If-None-Match: * keeps
-   PUT from replacing. Content-Range: 400; a missing directory: 409.
-   Both write to a file without name, or with a hidden one where the file system knows no other, which comes
-   to the disk (fsync) and then to its name in one step: readers see the old or the new file whole, and
-   nothing is left of an upload that fails. Nothing outside of `directory` is written to, but through links to
-   directories that `symlinks` follows; a link of the file's own name is replaced. Names that begin with a dot
-   or hold control characters are refused. No room: 507, no permission: 403, Content-Encoding: 415. Requests
-   that a browser sends for a page of another origin (Sec-Fetch-Site, Origin) are refused with 403; who may
-   store files is otherwise for verify_request, or a do_POST of your own, to say. */
+   component of its filename (a backslash is a part of a name, unless it looks like a path of Windows),
+   whatever the field is called; other fields are ignored. Then 303 back to the directory, or 201 and
+   {"files": [{"name", "href", "size"}]} for who likes application/json better than text/html. on_duplicate
+   says what happens to names that are taken. Should one file fail, or not come to its end, nothing is stored
+   of it, and those before it stay. do_PUT stores the body as its path says: 201, or 204 when there was such a
+   file, which keeps its permissions; If-Match, If-None-Match and If-Unmodified-Since hold (412), so that
+   If-None-Match: * keeps PUT from replacing. Content-Range: 400; a missing directory: 409. Both write to a
+   file without name, or with a hidden one where the file system knows no other, which comes to the disk
+   (fsync) and then to its name in one step: readers see the old or the new file whole, and nothing is left of
+   an upload that fails. Nothing outside of `directory` is written to, but through links to directories that
+   `symlinks` follows; a link of the file's own name is replaced. Names that begin with a dot or hold control
+   characters are refused. No room: 507, no permission: 403, Content-Encoding: 415. Requests that a browser
+   sends for a page of another origin (Sec-Fetch-Site, Origin) are refused with 403; who may store files is
+   otherwise for verify_request, or a do_POST of your own, to say. */
 extern SS_API const struct http_handler_class http_UploadHTTPRequestHandler;
 #define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
 

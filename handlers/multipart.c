@@ -37,23 +37,53 @@ static int begin(struct http_form *form, char *parameters)
     return 0;
 }
 
+/* Looks at what stands behind a boundary, `*at` bytes into the input: "--" behind the last one, white space
+   that a transport may have added, and the end of the line; behind the last one the body may end instead (RFC
+   2046 5.1.1). 1: it is a delimiter, *at stands behind its line; 0: it is data, up to *at at least; -errno.
+   Nothing of it is taken yet. */
+static int match_line(struct http_form *form, size_t *at)
+{
+    const char *data;
+    ssize_t n = http_form_peek(form, &data, *at + 2);
+    form->last = n >= (ssize_t)*at + 2 && memcmp(data + *at, "--", 2) == 0;
+    *at += form->last ? 2 : 0;
+    size_t most = *at + HTTP_FORM_MAX_PADDING;
+    while ((n = http_form_peek(form, &data, *at + 1)) > (ssize_t)*at &&
+           (data[*at] == ' ' || data[*at] == '\t'))
+        if (++*at > most)
+            return http_form_fail(form, -EMSGSIZE, "The line of a boundary of the form is too long");
+    if (n > (ssize_t)*at && data[*at] != '\r')
+        return 0;
+    if (n > (ssize_t)*at)
+        n = http_form_peek(form, &data, *at + 2);
+    if (n >= (ssize_t)*at + 2) {
+        bool ends = data[*at + 1] == '\n';
+        *at += ends ? 2 : 0;
+        return ends;
+    }
+    if (n == (ssize_t)*at && form->last)
+        return 1;
+    return n < 0 ? (int)n : http_form_fail(form, -EPROTO, "The form ends without its last boundary");
+}
+
 /* Finds out how many of the next bytes belong to the part: those before the delimiter, or else all that
-   cannot be its beginning. */
+   cannot be its beginning. None: the delimiter is next, and form->line its size. */
 static int look_ahead(struct http_form *form)
 {
     const char *data, *found;
     ssize_t n = http_form_peek(form, &data, form->delimiter_size);
-
     if (n < 0)
         return (int)n;
-    found = memmem(data, (size_t)n, form->delimiter, form->delimiter_size);
-    if (found != NULL)
-        form->safe = (size_t)(found - data);
-    else if ((size_t)n >= form->delimiter_size)
-        form->safe = (size_t)n - (form->delimiter_size - 1);
-    else
+    if ((size_t)n < form->delimiter_size)
         return http_form_fail(form, -EPROTO, "The form ends without its last boundary");
-    return 0;
+    found = memmem(data, (size_t)n, form->delimiter, form->delimiter_size);
+    form->safe = found ? (size_t)(found - data) : (size_t)n - (form->delimiter_size - 1);
+    if (form->safe > 0)
+        return 0;
+    size_t at = form->delimiter_size;
+    int rc = match_line(form, &at);
+    *(rc > 0 ? &form->line : &form->safe) = at;
+    return rc < 0 ? rc : 0;
 }
 
 static ssize_t read_value(struct http_form *form, char *data, size_t size)
@@ -78,43 +108,24 @@ static int skip_preamble(struct http_form *form)
     const char *data;
     size_t size = form->delimiter_size - 2;
     ssize_t n = http_form_peek(form, &data, size);
-
     if (n >= (ssize_t)size && memcmp(data, form->delimiter + 2, size) == 0) {
-        ss_skip(form->in, size);
-        return 0;
+        int rc = match_line(form, &size);
+        form->line = rc > 0 ? size : 0;
+        if (rc != 0)
+            return rc < 0 ? rc : 0;
     }
-    while (n > 0)
+    do
         n = read_value(form, form->buffer, sizeof form->buffer);
-    ss_skip(form->in, form->delimiter_size);
-    return n < 0 ? (int)n : form->error;
-}
-
-/* What the rest of a line with a boundary is: 1: blank, as it should be; 0: blank, and the body ends with it;
-   or -errno. */
-static int end_line(struct http_form *form)
-{
-    const char *data;
-    ssize_t n;
-
-    while ((n = http_form_peek(form, &data, 1)) > 0 && (*data == ' ' || *data == '\t'))
-        ss_skip(form->in, 1);
-    if (n > 0)
-        n = http_form_peek(form, &data, 2);
-    if (n <= 0)
-        return (int)n;
-    if (n < 2 || memcmp(data, "\r\n", 2) != 0)
-        return http_form_fail(form, -EPROTO, "A boundary of the form is followed by something else");
-    ss_skip(form->in, 2);
-    return 1;
+    while (n > 0);
+    return (int)n;
 }
 
 /* Behind the last boundary: whatever comes has no meaning, but it has an end. */
 static int finish(struct http_form *form)
 {
     const char *data;
-    ssize_t n = end_line(form);
-
-    while (n > 0 && (n = http_form_peek(form, &data, 1)) > 0)
+    ssize_t n;
+    while ((n = http_form_peek(form, &data, 1)) > 0)
         ss_skip(form->in, (size_t)n);
     return (int)n;
 }
@@ -159,25 +170,13 @@ static int parse_head(struct http_form *form, struct http_part *part)
 
 static int next(struct http_form *form, struct http_part *part)
 {
-    const char *data;
-    int rc = 0;
-    ssize_t n;
-
-    if (form->count == 0)
-        rc = skip_preamble(form);
-    else
-        ss_skip(form->in, form->delimiter_size);
-    if (rc < 0 || (n = http_form_peek(form, &data, 2)) < 0)
-        return form->error;
-    if (n >= 2 && memcmp(data, "--", 2) == 0) {
-        ss_skip(form->in, 2);
+    int rc = form->count == 0 ? skip_preamble(form) : 0;
+    if (rc < 0)
+        return rc;
+    ss_skip(form->in, form->line);
+    if (form->last)
         return finish(form);
-    }
-    rc = end_line(form);
-    if (rc == 0)
-        return http_form_fail(form, -EPROTO, "The form ends without its last boundary");
-    if (rc > 0)
-        rc = read_head(form);
+    rc = read_head(form);
     return rc < 0 ? rc : parse_head(form, part);
 }
 

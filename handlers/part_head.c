@@ -2,6 +2,7 @@
    sent. Everything becomes a string in place. */
 #include "form.h"
 #include "http_internal.h"
+#include "url.h"
 
 /* In quotes, from behind the first: unescaped to `to`. Returns what stands behind the second, or NULL. */
 static char *unquote(char *at, char *to)
@@ -30,6 +31,8 @@ int http_parameter_next(char **at, char **name, char **value)
     *value = end;
     if (*end == '"') {
         end = unquote(end + 1, end);
+    } else if (end[-2] == '*') { /* of RFC 8187: what is wrong with it is for who decodes it to say */
+        end += strcspn(end, ";");
     } else {
         end += strcspn(end, "; \t\"");
         end = end > *value ? end : NULL;
@@ -66,20 +69,37 @@ static void undo_browser(char *text)
     *to = '\0';
 }
 
+static bool is_utf8(const char *text)
+{
+    size_t size;
+    while (*text && (size = http_utf8_length(text)) > 0)
+        text += size;
+    return !*text;
+}
+
 /* filename*=UTF-8''a%20b (RFC 8187). RFC 7578 4.2 forbids it, but some send it. NULL if it is none. */
 static const char *decode_extended(char *value)
 {
-    char *language = strchr(value, '\''), *text = language != NULL ? strchr(language + 1, '\'') : NULL;
-
-    if (text == NULL || strncasecmp(value, "utf-8'", 6) != 0 || http_unquote(text + 1) < 0)
+    char *language = strchr(value, '\''), *text = language ? strchr(language + 1, '\'') : NULL;
+    if (!text || strncasecmp(value, "utf-8'", 6) != 0 || strpbrk(text, " \t\"") || !text[1])
         return NULL;
-    return text + 1;
+    return http_unquote(text + 1) >= 0 && is_utf8(text + 1) ? text + 1 : NULL;
+}
+
+/* `good`: what it says, if it says anything. */
+static void take_extended(char *value, const char **good, bool *bad)
+{
+    const char *name = decode_extended(value);
+    *bad |= !name;
+    if (name)
+        *good = name;
 }
 
 static int parse_disposition(char *value, struct http_part *part)
 {
     char *at = value + strcspn(value, ";"), *name, *parameter;
     const char *extended = NULL;
+    bool unknown = false; /* the file has a name, but nobody knows which */
     int rc;
 
     if (strncasecmp(value, "form-data", 9) != 0 || value[9 + strspn(value + 9, " \t")] != *at)
@@ -90,7 +110,7 @@ static int parse_disposition(char *value, struct http_part *part)
                           : strcasecmp(name, "filename") == 0 ? &part->filename
                                                               : NULL;
         if (strcasecmp(name, "filename*") == 0)
-            extended = decode_extended(parameter);
+            take_extended(parameter, &extended, &unknown);
         if (to == NULL)
             continue;
         if (*to != NULL)
@@ -100,7 +120,7 @@ static int parse_disposition(char *value, struct http_part *part)
     }
     if (extended != NULL)
         part->filename = extended;
-    return rc < 0 || part->name == NULL ? -EPROTO : 0;
+    return rc < 0 || part->name == NULL || (unknown && part->filename == NULL) ? -EPROTO : 0;
 }
 
 /* RFC 7578 4.7: deprecated, and nobody sends others. */
@@ -125,8 +145,22 @@ static int parse_field(const char *name, char *value, struct http_part *part, co
     return 0;
 }
 
+/* A line that begins with white space goes on with the one before (RFC 5322 2.2.3): MIME's heads may be
+   folded, though those of HTTP may not. */
+static void unfold(char *text)
+{
+    char *to = text;
+    for (; *text; text++)
+        if (text[0] == '\r' && text[1] == '\n' && (text[2] == ' ' || text[2] == '\t'))
+            text++;
+        else
+            *to++ = *text;
+    *to = '\0';
+}
+
 int http_part_parse(char *text, struct http_part *part, const char **explain)
 {
+    unfold(text);
     while (*text != '\0') {
         char *end = strstr(text, "\r\n"), *value, *last;
 

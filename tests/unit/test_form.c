@@ -142,15 +142,36 @@ static void test_boundaries(void **state)
         {MULTIPART, "--b\r\n" FIELD "\r\n\r\n\r\n--b--", "a=;."},
         {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b--\r\n", "a=1;."},
         {MULTIPART, "--b \t \r\n" FIELD "\r\n\r\n1\r\n--b  \r\n" FIELD "\r\n\r\n2\r\n--b--", "a=1;a=2;."},
-        {MULTIPART, "p\r\n--b\r\n" FIELD "\r\n\r\n1\r\n--b\r\n" FIELD "\r\n\r\n2\r\n--b--e", "a=1;a=2;" BAD},
+        {MULTIPART, "p\r\n--b\r\n" FIELD "\r\n\r\n1\r\n--b\r\n" FIELD "\r\n\r\n2\r\n--b--e",
+         "a=1;a=2\r\n--b--;" BAD},
         {MULTIPART, "--b\r\n" FIELD "\r\n\r\n--b\r\n--b--", "a=--b;."},
         {MULTIPART, "--b\r\n" FIELD "\r\n\r\n\r\r\n\r\n-\r\n--\n--b--\r\n--b--",
          "a=\r\r\n\r\n-\r\n--\n--b--;."},
         {MULTIPART, "--b\r\n" FIELD "\r\n\r\n\r\n\r\n--b--", "a=\r\n;."},
-        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--bc\r\n--b--", "a=1;" BAD},
-        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b\n" FIELD "\r\n\r\n2\r\n--b--", "a=1;" BAD},
         {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b", "a=1;" BAD},
-        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n\r\n--b-", "a=;" BAD},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n\r\n--b-", "a=\r\n--b;" BAD},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b \t", "a=1;" BAD},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b\r", "a=1;" BAD},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b--\r", "a=1;" BAD},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b-- ", "a=1;."},
+        /* what begins like a boundary and is none is data */
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--bc\r\n--b--", "a=1\r\n--bc;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b\n2\r\n--b--", "a=1\r\n--b\n2;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b\r2\r\n--b--", "a=1\r\n--b\r2;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b-\r\n--b--", "a=1\r\n--b-;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b--x\r\n--b--", "a=1\r\n--b--x;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b---\r\n--b--", "a=1\r\n--b---;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b --\r\n--b--", "a=1\r\n--b --;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b \tx\r\n--b--", "a=1\r\n--b \tx;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--bb\r\n--b\r\n" FIELD "\r\n\r\n\r\n--b-- \t",
+         "a=1\r\n--bb;a=;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\r\n1\r\n--b\r\r\n--b\r\n" FIELD "\r\n\r\n2\r\n--b--",
+         "a=1\r\n--b\r;a=2;."},
+        {MULTIPART, "--bc\r\n--b \r\n" FIELD "\r\n\r\n1\r\n--b--", "a=1;."},
+        {MULTIPART, "--b--x\r\n--b\r\n" FIELD "\r\n\r\n1\r\n--b--", "a=1;."},
+        {MULTIPART, "--b\r\r\n--b--", "."},
+        {MULTIPART, "--b", BAD},
+        {MULTIPART, "--b--\r\n\r\n--b\r\nnothing of this is looked at", "."},
     };
 
     (void)state;
@@ -182,7 +203,8 @@ static void test_heads(void **state)
         {MULTIPART, "--b\r\n" FIELD "\n\n1\r\n--b--\r\n\r\n", BAD},
         {MULTIPART, "--b\r\nX: y\r\n\r\n1\r\n--b--", BAD},
         {MULTIPART, "--b\r\nno colon\r\n\r\n1\r\n--b--", BAD},
-        {MULTIPART, "--b\r\n" FIELD "\r\n folded: x\r\n\r\n1\r\n--b--", BAD},
+        {MULTIPART, "--b\r\n " FIELD "\r\n\r\n1\r\n--b--", BAD},
+        {MULTIPART, "--b\r\n \r\n" FIELD "\r\n\r\n1\r\n--b--", BAD},
         {MULTIPART, "--b\r\n" FIELD "\r\n" FIELD "\r\n\r\n1\r\n--b--", BAD},
         {MULTIPART, "--b\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n--b--", BAD},
         {MULTIPART, "--b\r\nContent-Disposition: form-datax; name=a\r\n\r\n1\r\n--b--", BAD},
@@ -199,6 +221,16 @@ static void test_heads(void **state)
          "a{text/plain=1;."},
         {MULTIPART, "--b\r\n" FIELD "\r\nContent-Transfer-Encoding: Binary\r\n\r\n1\r\n--b--", "a=1;."},
         {MULTIPART, "--b\r\n" FIELD "\r\nContent-Transfer-Encoding: base64\r\n\r\nMQ==\r\n--b--", BAD},
+        /* folded lines (RFC 5322 2.2.3) */
+        {MULTIPART, "--b\r\n" FIELD "\r\n ; filename=x\r\n\r\n1\r\n--b--", "a<x=1;."},
+        {MULTIPART,
+         "--b\r\nContent-Disposition:\r\n\tform-data;\r\n name=a;\r\n\t \r\n filename=\"x\r\n "
+         "y\"\r\n\r\n1\r\n--b--",
+         "a<x y=1;."},
+        {MULTIPART, "--b\r\nX: y\r\n folded: x\r\n" FIELD "\r\nContent-Type: a/b\r\n\t;c=d\r\n\r\n1\r\n--b--",
+         "a{a/b\t;c=d=1;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n \r\n\t\r\n\r\n1\r\n--b--", "a=1;."},
+        {MULTIPART, "--b\r\n" FIELD "\r\n\x0b; filename=x\r\n\r\n1\r\n--b--", BAD},
         {MULTIPART, FILE_NAMED("filename=\"\""), "a<=x;."},
         {MULTIPART, FILE_NAMED("filename=x.txt"), "a<x.txt=x;."},
         {MULTIPART, FILE_NAMED("filename=\"x; y=z.txt\""), "a<x; y=z.txt=x;."},
@@ -217,6 +249,22 @@ static void test_heads(void **state)
         {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''a%0"), "a<b=x;."},
         {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''a%00"), "a<b=x;."},
         {MULTIPART, FILE_NAMED("filename=b; filename*=a"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''a%E9"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename*=utf-8''%C3; filename=b"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''%ED%A0%80"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''%C0%AF"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''\xe9"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*="), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8'en"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=''a"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''a b; x=y"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''a%"), "a<b=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; filename*=utf-8''c; filename*=utf-8''%FF"), "a<c=x;."},
+        {MULTIPART, FILE_NAMED("filename=b; FileName*=\"UTF-8''a%20%E2%82%AC\""), "a<a \xe2\x82\xac=x;."},
+        /* without a good one the file has no name that could be known */
+        {MULTIPART, FILE_NAMED("filename*=utf-8''%FF"), BAD},
+        {MULTIPART, FILE_NAMED("filename*=iso-8859-1''a%E9"), BAD},
     };
 
     (void)state;
@@ -265,6 +313,25 @@ static void check_limit(const char *type, const char *body, bool good)
 
         assert_int_equal(rc, good ? 0 : -EMSGSIZE);
         free(events.text);
+    }
+}
+
+/* White space behind a boundary has a limit, as a line that may be one must be looked at as a whole. */
+static void test_padding(void **state)
+{
+    static char body[20000];
+
+    (void)state;
+    for (size_t more = 0; more <= 1; more++) {
+        strcpy(repeat(stpcpy(body, "--b\r\n" FIELD "\r\n\r\nx\r\n--b--"), " ", HTTP_FORM_MAX_PADDING + more),
+               "\r\n");
+        check_limit(MULTIPART, body, !more);
+        strcpy(repeat(stpcpy(body, "--b\r\n" FIELD "\r\n\r\nx\r\n--b"), "\t", HTTP_FORM_MAX_PADDING + more),
+               "x\r\n--b--");
+        check_limit(MULTIPART, body, !more);
+        strcpy(repeat(stpcpy(body, "--b"), " ", HTTP_FORM_MAX_PADDING + more),
+               "\r\n" FIELD "\r\n\r\nx\r\n--b--");
+        check_limit(MULTIPART, body, !more);
     }
 }
 
@@ -332,9 +399,11 @@ static void test_error_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),   cmocka_unit_test(test_urlencoded), cmocka_unit_test(test_boundaries),
-        cmocka_unit_test(test_cut_off), cmocka_unit_test(test_heads),      cmocka_unit_test(test_nul),
-        cmocka_unit_test(test_limits),  cmocka_unit_test(test_unread),     cmocka_unit_test(test_error_stays),
+        cmocka_unit_test(test_types),      cmocka_unit_test(test_urlencoded),
+        cmocka_unit_test(test_boundaries), cmocka_unit_test(test_cut_off),
+        cmocka_unit_test(test_heads),      cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_limits),     cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_unread),     cmocka_unit_test(test_error_stays),
     };
 
     _Static_assert(EPROTO == 71 && EMSGSIZE == 90 && EINVAL == 22, "as BAD and others say");
