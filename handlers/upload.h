@@ -16,8 +16,8 @@ bool http_takes_uploads(const struct ss_handler *h);
 
 /* ---------------------------------------------------------------- names (pure) */
 
-/* The name under which a file that the client calls `filename` may be stored: its last component, whichever
-   slashes there are. NULL if that is empty, "." or "..", has a control character, is longer than NAME_MAX
+/* The name under which a file that the client calls `filename` may be stored: its last component, backslashes
+   being slashes where it looks like a path of Windows (C:\a, \\host\a, ..\a). NULL if that is empty, "." or "..", has a control character, is longer than NAME_MAX
    bytes, or begins with a dot and `dotfiles` is false. Whether it is UTF-8 does not matter. */
 const char *http_upload_name(const char *filename, bool dotfiles);
 

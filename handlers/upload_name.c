@@ -3,19 +3,39 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_letter(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* Only on Windows a backslash stands between the parts of a path; elsewhere it is a character of a name. What
+   begins with a drive or a backslash, or has a part "." or "..", is such a path. */
+static bool is_windows_path(const char *text)
+{
+    if (!strchr(text, '\\'))
+        return false;
+    if (*text == '\\' || (is_letter(text[0]) && text[1] == ':' && text[2] == '\\'))
+        return true;
+    for (size_t size; *text; text += size + (text[size] != '\0')) {
+        size = strcspn(text, "/\\");
+        if (size > 0 && size <= 2 && memcmp(text, "..", size) == 0)
+            return true;
+    }
+    return false;
+}
+
 const char *http_upload_name(const char *filename, bool dotfiles)
 {
-    const char *name = filename;
-
-    for (const char *p = filename; *p != '\0'; p++) {
-        if (*p == '/' || *p == '\\')
+    const char *name = filename, *slashes = is_windows_path(filename) ? "/\\" : "/";
+    for (const char *p = filename; *p; p++) {
+        if (strchr(slashes, *p))
             name = p + 1;
         else if ((unsigned char)*p < ' ' || *p == 0x7f)
             return NULL;
     }
     if (*name == '.' && (!dotfiles || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
         return NULL;
-    return *name != '\0' && strlen(name) <= NAME_MAX ? name : NULL;
+    return *name && strlen(name) <= NAME_MAX ? name : NULL;
 }
 
 void http_number_name(const char *name, unsigned number, char numbered[NAME_MAX + 1])

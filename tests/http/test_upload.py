@@ -106,6 +106,8 @@ def test_post_for_programs(server, root):
     ("x/.", None), ("x/..", None), (".", None), ("..", None), ("../", None), ("/", None), ("\\", None),
     (".hidden", None), ("a/.htaccess", None), ("a%0D%0Ab", None), (b"a\tb", None), (b"a\x01b", None),
     ("x" * 255, "x" * 255), ("x" * 256, None), ("é" * 128, None), ("%2e%2e%2fx", "%2e%2e%2fx"), ("a%22b", 'a"b'),
+    ("a\\b.txt", "a\\b.txt"), ("a\\\\b.txt", "a\\b.txt"), ("a\\", None), ("a\\\\", "a\\"), ('a\\"b', 'a"b'),
+    ("C:\\dir\\sub dir\\x", "x"), ("\\\\\\\\host\\share\\x", "x"), ("dir/a\\b", "a\\b"),
     ("...", None), ("a..", "a.."), (" ", " "), ("<b>&'", "<b>&'"), ("-rf", "-rf"), (b"\xff\xfe", b"\xff\xfe"),
 ])
 def test_names(server, root, tmp_path, name, stored):
@@ -192,6 +194,62 @@ def test_bad_forms(server, root, fields, body, status):
     assert not tree(root)
 
 
+NEARLY = [b"--bX", b"--b-", b"--b--X", b"--b--\t-", b"--b \t--", b"--b\n", b"--b\rX", b"--b\r", b"--b\0", b"--b" + b" " * 1024 + b"X"]
+
+
+@pytest.mark.parametrize("line", NEARLY)
+def test_lines_that_begin_like_a_boundary(httpserver, root, mixin, line):
+    """RFC 2046 5.1.1: they are data, wherever they stand and however they arrive."""
+    server = httpserver("--upload", "--on-duplicate=overwrite", *mixin)
+    content = line + b"\r\nfirst\r\n" + line + b"\r\n\r\n" + line
+    body = b"--bX\r\n" + form(("a", content), ("b", b"whole"))
+    for step in None, 7:
+        whole = wire.request("POST", "/", body, **FORM)
+        with server.client() as client:
+            for at in range(0, len(whole), step or len(whole)):
+                client.send(whole[at:at + (step or len(whole))])
+            assert client.response().status == 303
+        assert (root / "a").read_bytes() == content and (root / "b").read_bytes() == b"whole"
+
+
+ENDS = [b"", b"\r", b"\r\n", b"\r\n--", b"\r\n--b", b"\r\n--b-", b"\r\n--b\r", b"\r\n--b  ", b"\r\n--b--X", b"\r\n--bX--\r\n",
+        b"\n--b--", b"\r\n--b--\r", b"\r\n--B--\r\n", b"\r\n--b" + b" " * 1025 + b"\r\n", b"\r\n--b--" + b"\t" * 1025 + b"\r\n"]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_forms_without_a_proper_end(httpserver, root, mixin, end):
+    """Nothing is stored of a part whose delimiter is not all there, and what had its name stays."""
+    server = httpserver("--upload", "--on-duplicate=overwrite", *mixin)
+    (root / "a").write_bytes(b"old")
+    for content in b"", b"new", b"x" * 200000:
+        body = form(("a", content))[:-len(b"\r\n--b--\r\n")] + end
+        for pieces in body, [body[:-1], body[-1:]]:
+            assert server.ask("POST", "/", pieces, **FORM).status in (400, 413)
+        with server.client() as client:
+            client.send(wire.request("POST", "/", None, content_length=len(body) + 10, **FORM) + body).end()
+            assert client.response().status in (400, 413)
+        assert tree(root) == {b"a"} and (root / "a").read_bytes() == b"old"
+
+
+def test_parts_before_a_malformed_one_stay(httpserver, root, mixin):
+    """Each part is stored when its delimiter has come, whatever follows."""
+    server = httpserver("--upload", *mixin)
+    body = form(("a", b"1"), ("b", b"2"))
+    assert server.ask("POST", "/", body[:-6], **FORM).status == 400
+    assert tree(root) == {b"a"} and (root / "a").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("parameters, stored", [
+    (b"filename=a;\r\n filename*=utf-8''%C3%A9", "é"), (b"\r\n\tfilename=\"a\r\n b\"", "a b"),
+    (b"filename=a; filename*=utf-8''%E9", "a"), (b"filename*=utf-8''a%; filename=b", "b"),
+    (b"filename=a; filename*=latin1''%E9", "a"), (b"filename=a; filename*=", "a"), (b"filename*=utf-8''%E9", None),
+])
+def test_heads_of_parts(server, root, parameters, stored):
+    body = b"--b\r\nContent-Disposition: form-data; name=f; " + parameters + b"\r\n\r\nx\r\n--b--"
+    assert server.ask("POST", "/", body, **FORM).status == (400 if stored is None else 303)
+    assert tree(root) == (set() if stored is None else {stored.encode()})
+
+
 # ---------------------------------------------------------------- PUT (RFC 9110 9.3.4)
 
 
@@ -200,18 +258,18 @@ def test_put(httpserver, root, mixin):
     (root / "dir").mkdir()
     server = httpserver("--upload", *mixin)
     with server.client() as client:
-        for path in "/a.txt", "/dir/b%20c.txt", "/%ff", "/%3Cb%3E":
+        for path in "/a.txt", "/dir/b%20c.txt", "/%ff", "/%3Cb%3E", "/a%5Cb":
             for status, body in (201, b""), (204, os.urandom(200000)), (204, [b"in", b" chunks"]), (204, b"short"):
                 assert client.ask("PUT", path, body).status == status
                 content = b"".join(body) if isinstance(body, list) else body
                 assert client.ask(path=path).body == content
-    assert tree(root) == {b"a.txt", b"dir", b"dir/b c.txt", b"\xff", b"<b>"}
+    assert tree(root) == {b"a.txt", b"dir", b"dir/b c.txt", b"\xff", b"<b>", b"a\\b"}
 
 
 @pytest.mark.parametrize("path, status", [
     ("/", 405), ("/dir", 405), ("/dir/", 405), ("/none/", 405), ("/none/a", 409), ("/file/a", 409), ("/link/a", 409),
     ("/../../a", 201), ("/.a", 404), ("/.git/a", 404), ("/dir/.a", 404), ("/a%00", 400), ("/%", 400), ("/a%0A", 403),
-    ("/a%5Cb", 403), ("/" + "x" * 256, 403), ("/..", 405), ("/dir/..%2fa", 201), ("/%2e%2e%2fa", 201),
+("/C:%5Cb", 403), ("/a%5C..%5Cb", 403), ("/" + "x" * 256, 403), ("/..", 405), ("/dir/..%2fa", 201), ("/%2e%2e%2fa", 201),
 ])
 def test_put_elsewhere(server, root, tmp_path, path, status):
     """RFC 4918 9.7: 405 for a directory, 409 where there is none to store it in."""
