@@ -99,6 +99,55 @@ void http_send_error_headers(struct ss_handler *h)
         http_send_header(h, x->error_fields->name, x->error_fields->value);
 }
 
+/* What is not the client's fault is 5xx: 503 where the same request may succeed a little later. */
+int http_errno_status(int error)
+{
+    switch (-error) {
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+    case EISDIR:
+    case EXDEV:
+    case EILSEQ:
+        return 404;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return 403;
+    case EEXIST:
+    case ENOTEMPTY:
+        return 409;
+    case ENOSPC:
+    case EDQUOT:
+        return 507;
+    case EFBIG: /* than the file system or RLIMIT_FSIZE takes */
+        return 413;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EAGAIN:
+        return 503;
+    default:
+        return 500;
+    }
+}
+
+int http_send_busy(struct ss_handler *h, const char *explain)
+{
+    int rc = http_error_header(h, "Retry-After", HTTP_RETRY_AFTER);
+    return rc < 0 ? rc : http_send_error(h, 503, NULL, explain);
+}
+
+int http_send_errno(struct ss_handler *h, int error, const char *explain)
+{
+    int status = http_errno_status(error);
+    if (status == 503)
+        return http_send_busy(h, explain);
+    return http_send_error(h, status, status == 404 ? "File not found" : NULL, explain);
+}
+
 int http_send_error(struct ss_handler *h, int status, const char *message, const char *explain)
 {
     struct http_exchange *x = http_exchange_of(h);

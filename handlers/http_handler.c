@@ -89,6 +89,15 @@ static int finish_response(struct ss_handler *h)
     return r->ended ? http_output_end(h) : -ENODATA;
 }
 
+/* Only what is short, or full, tells more of do_X's errors than that it has failed. */
+static int send_failure(struct ss_handler *h, const struct http_refusal *refusal, int error)
+{
+    if (refusal->status)
+        return http_send_error(h, refusal->status, NULL, refusal->explain);
+    int status = http_errno_status(error);
+    return status > 500 ? http_send_errno(h, error, NULL) : http_send_error(h, 500, NULL, NULL);
+}
+
 /* do_X has failed. Returns what is to be reported: a client's bad body is the client's affair. */
 static int answer_failure(struct ss_handler *h, int error)
 {
@@ -98,7 +107,7 @@ static int answer_failure(struct ss_handler *h, int error)
     if (x->response.committed || x->out->error)
         return error;
     http_response_reset(h);
-    int rc = http_send_error(h, refusal->status ? refusal->status : 500, NULL, refusal->explain);
+    int rc = send_failure(h, refusal, error);
     if (rc == 0)
         rc = finish_response(h);
     return rc == 0 && refusal->status ? 0 : error;

@@ -30,7 +30,9 @@
 
    do_X returns 0 or -errno. After an error (also: no answer, a shorter body than promised) the
    connection is closed; if nothing of the response has left yet, the client gets 400, 413 or 408
-   when the body was to blame, else 500. handle_error is told unless the client was to blame.
+   when the body was to blame, 503 with Retry-After when the machine is short of descriptors, memory or
+   threads for now (-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -EAGAIN), 507 when there is no room (-ENOSPC,
+   -EDQUOT), else 500. handle_error is told unless the client was to blame.
 
    The rules of socketserver.h about errors, owners, threads and waiting hold here too. Strings of
    the request live until do_X returns. Status codes are data, never return values. */

@@ -24,22 +24,6 @@ static const char *guess_type(struct ss_handler *h, const char *name)
     return http_guess_type(name);
 }
 
-/* True for what a client may know as "not found": also what lies outside, and what is no regular file. */
-static bool is_absent(int error)
-{
-    return error == -ENOENT || error == -ENOTDIR || error == -EISDIR || error == -ENAMETOOLONG ||
-           error == -ELOOP || error == -EXDEV || error == -EILSEQ;
-}
-
-static int refuse(struct ss_handler *h, int error)
-{
-    if (is_absent(error))
-        return http_send_error(h, 404, "File not found", NULL);
-    if (error == -EACCES || error == -EPERM)
-        return http_send_error(h, 403, NULL, NULL);
-    return error;
-}
-
 /* "http://host" of an absolute-form target, as long as Host says the same, which is then what everybody on
    the way has understood; else "": the client knows where it is (RFC 9112 3.2.2). */
 static const char *origin(struct ss_handler *h)
@@ -112,12 +96,12 @@ static int send_directory(struct ss_handler *h, const struct http_handler_class 
         opened = try_file(h, cls, page, &rc);
         if (opened == 0)
             return rc;
-        if (!is_absent(opened))
-            return refuse(h, opened);
+        if (http_errno_status(opened) != 404)
+            return http_send_errno(h, opened, NULL);
     }
     fd = http_open_directory(cls->directory, cls->symlinks, name);
     if (fd < 0)
-        return refuse(h, fd);
+        return http_send_errno(h, fd, NULL);
     rc = cls->list_directory(h, fd, name);
     close(fd);
     return rc;
@@ -136,7 +120,7 @@ const char *http_name_of(struct ss_handler *h)
 int http_refuse_path(struct ss_handler *h)
 {
     if (http_is_well_escaped(http_request(h)->path))
-        return refuse(h, -ENOENT);
+        return http_send_errno(h, -ENOENT, NULL);
     return http_send_error(h, 400, NULL, "The path has an escape that is malformed, or a NUL");
 }
 
@@ -157,7 +141,7 @@ SS_API int http_do_GET(struct ss_handler *h)
     opened = try_file(h, cls, name, &rc);
     if (opened == -EISDIR)
         return redirect(h);
-    return opened < 0 ? refuse(h, opened) : rc;
+    return opened < 0 ? http_send_errno(h, opened, NULL) : rc;
 }
 
 const struct http_handler_class http_SimpleHTTPRequestHandler = {

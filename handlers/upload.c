@@ -18,11 +18,6 @@ bool http_takes_uploads(const struct ss_handler *h)
 int http_upload_refuse(struct ss_handler *h, int error, const char *name)
 {
     switch (error) {
-    case -ENOSPC:
-    case -EDQUOT:
-        return http_send_error(h, 507, NULL, NULL);
-    case -EFBIG:
-        return http_send_error(h, 413, NULL, NULL);
     case -EACCES:
     case -EPERM:
     case -EROFS:
@@ -34,8 +29,10 @@ int http_upload_refuse(struct ss_handler *h, int error, const char *name)
                                ss_format(h, "There is something of this name already: %s", name));
     case -ENAMETOOLONG:
         return http_send_error(h, 400, NULL, "The name is too long");
-    default:
-        return error;
+    case -EFBIG:
+        return http_send_errno(h, error, NULL);
+    default: /* what reading the body says is left to whoever called the handler */
+        return http_errno_status(error) > 500 ? http_send_errno(h, error, NULL) : error;
     }
 }
 

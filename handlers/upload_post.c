@@ -118,7 +118,7 @@ SS_API int http_do_POST(struct ss_handler *h)
     directory = http_upload_directory(h, name);
     if (directory == -ENOTDIR && name[strlen(name) - 1] != '/')
         return http_upload_refuse_method(h, "POST");
-    if (directory == -EACCES || directory == -EPERM || directory == -ENOMEM)
+    if (directory < 0 && http_errno_status(directory) != 404)
         return http_upload_refuse(h, directory, name);
     if (directory < 0)
         return http_send_error(h, 404, NULL, "There is no such directory");

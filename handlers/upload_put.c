@@ -62,7 +62,7 @@ static int put_below(struct ss_handler *h, const char *name, const char *file)
     char *parent = ss_format(h, "%.*s", (int)(file - name), name);
     int directory = parent != NULL ? http_upload_directory(h, parent) : -ENOMEM, rc;
 
-    if (directory == -EACCES || directory == -EPERM || directory == -ENOMEM)
+    if (directory < 0 && http_errno_status(directory) != 404)
         return http_upload_refuse(h, directory, file);
     if (directory < 0)
         return http_send_error(h, 409, NULL, "There is no such directory to store it in");

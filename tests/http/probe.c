@@ -279,6 +279,12 @@ static int fail(struct ss_handler *h)
     return -EIO;
 }
 
+/* "?N": fails with that errno. */
+static int fail_with(struct ss_handler *h)
+{
+    return -(int)argument(h);
+}
+
 static int fail_late(struct ss_handler *h)
 {
     http_send_response(h, 200, NULL);
@@ -429,6 +435,7 @@ static const struct {
     {"/big", big},
     {"/slow", slow},
     {"/fail", fail},
+    {"/errno", fail_with},
     {"/fail-late", fail_late},
     {"/fail-begun", fail_begun},
     {"/nothing", nothing},
