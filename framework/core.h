@@ -155,6 +155,8 @@ static inline void *arena_alloc(struct ss_arena *arena, size_t size)
 
 /* socket.c, udp.c */
 extern const struct ss_stream_class socket_stream, datagram_stream;
+/* ss_sendfile where nothing below can do it: reads and writes. */
+int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size);
 /* Sends what the stream has gathered as the answer to a datagram; 0 or -errno. */
 int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram);
 

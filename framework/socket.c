@@ -97,12 +97,20 @@ static int socket_write(struct ss_stream *s, struct iovec *vector, int count, bo
     return 0;
 }
 
+/* Not every file system can give its pages away (EINVAL), and not every kernel knows the call. */
+static bool must_copy(int error)
+{
+    return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+}
+
 static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
     while (size > 0) {
         ssize_t n = sendfile(s->fd, fd, &offset, size < SENDFILE_TURN ? size : SENDFILE_TURN);
         if (n == 0)
             return -EIO; /* the file has shrunk: what was promised cannot be kept */
+        if (n < 0 && must_copy(errno))
+            return stream_copy_file(s, fd, offset, size);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return -errno;
         int rc = 0;

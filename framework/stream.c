@@ -289,11 +289,11 @@ int ss_printf(struct ss_stream *s, const char *format, ...)
     return rc;
 }
 
-static int copy_file(struct ss_stream *s, int fd, off_t offset, size_t size)
+int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
     char data[COPY_SIZE];
     while (size > 0) {
-        ssize_t n = pread(fd, data, size < sizeof data ? size : sizeof data, offset);
+        ssize_t n = TEMP_FAILURE_RETRY(pread(fd, data, size < sizeof data ? size : sizeof data, offset));
         if (n <= 0)
             return failed(s, n < 0 ? -errno : -EIO);
         int rc = ss_write(s, data, (size_t)n);
@@ -308,7 +308,7 @@ static int copy_file(struct ss_stream *s, int fd, off_t offset, size_t size)
 int ss_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
     if (!s->methods->sendfile)
-        return copy_file(s, fd, offset, size);
+        return stream_copy_file(s, fd, offset, size);
     if (size == 0 || flush(s, true) < 0)
         return s->error;
     int rc = s->methods->sendfile(s, fd, offset, size);

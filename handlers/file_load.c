@@ -23,7 +23,7 @@
    served. */
 static int open_root(const char *directory)
 {
-    int root = open(directory, O_ROOT);
+    int root = (int)TEMP_FAILURE_RETRY(open(directory, O_ROOT));
 
     return root >= 0 ? root : -errno;
 }
@@ -62,7 +62,7 @@ static int open_if_regular(int root, const struct http_file_key *key)
     rc = check_regular(handle, &status);
     if (rc == 0) {
         snprintf(path, sizeof path, "/proc/self/fd/%d", handle);
-        rc = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        rc = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
         if (rc < 0)
             rc = errno == EMFILE || errno == ENFILE ? -errno : -ENOSYS;
     }

@@ -167,6 +167,18 @@ static int add(struct http_names *names, const char *name)
 
 /* ---------------------------------------------------------------- a pass */
 
+/* NULL with errno 0 is the end, NULL with another one is not. */
+static const struct dirent *next_entry(DIR *directory)
+{
+    const struct dirent *entry;
+
+    do {
+        errno = 0;
+        entry = readdir(directory);
+    } while (entry == NULL && errno == EINTR);
+    return entry;
+}
+
 /* Reads up to `most` entries. 1 if there may be more, 0 at the end, -errno. */
 static int read_entries(struct http_names *names, int most)
 {
@@ -175,8 +187,7 @@ static int read_entries(struct http_names *names, int most)
 
     assert(names->directory != NULL); /* http_names_open went well */
     while (most-- > 0) {
-        errno = 0;
-        entry = readdir(names->directory);
+        entry = next_entry(names->directory);
         if (entry == NULL)
             return -errno;
         if (!is_listed(names, entry->d_name) || http_names_compare(entry->d_name, names->last) <= 0 ||
@@ -246,14 +257,16 @@ int http_names_read_few(struct http_names *names)
 int http_names_open(struct http_names *names, int fd)
 {
     /* a descriptor of its own: fdopendir keeps it, and reading moves its position */
-    int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int own = (int)TEMP_FAILURE_RETRY(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     int rc = 0;
 
     memset(names, 0, sizeof *names);
     names->limit = HTTP_NAMES_SMALL;
     if (own < 0)
         return -errno;
-    names->directory = fdopendir(own);
+    do
+        names->directory = fdopendir(own); /* calls fcntl */
+    while (names->directory == NULL && errno == EINTR);
     if (names->directory == NULL) {
         rc = -errno;
         close(own);

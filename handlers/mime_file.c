@@ -134,7 +134,7 @@ static char *read_file(int fd, size_t *size)
 
 static void load(void)
 {
-    int fd = open(loading.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = (int)TEMP_FAILURE_RETRY(open(loading.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     size_t size = 0;
 
     list.text = fd >= 0 ? read_file(fd, &size) : NULL;

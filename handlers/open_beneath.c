@@ -21,7 +21,7 @@ static int open_resolved(int root, const char *name, int flags, unsigned long lo
 
     /* EAGAIN: somebody renames at this moment, and the kernel cannot be sure that nothing got out. */
     for (int i = 0; i < ATTEMPTS && !atomic_load_explicit(&missing, memory_order_relaxed); i++) {
-        long fd = syscall(SYS_openat2, root, name, &how, sizeof how);
+        long fd = TEMP_FAILURE_RETRY(syscall(SYS_openat2, root, name, &how, sizeof how));
 
         if (fd >= 0)
             return (int)fd;
@@ -56,6 +56,6 @@ int http_open_beneath(int root, const char *name, int flags, enum http_symlinks 
 
     if (symlinks != HTTP_SYMLINKS_FOLLOW)
         return open_confined(root, name, flags, symlinks);
-    fd = openat(root, *name != '\0' ? name : ".", flags | O_CLOEXEC);
+    fd = (int)TEMP_FAILURE_RETRY(openat(root, *name != '\0' ? name : ".", flags | O_CLOEXEC));
     return fd >= 0 ? fd : -errno;
 }

@@ -107,7 +107,7 @@ static int enter(struct walk *w, const char *name, size_t size, const char *behi
 
     if (w->size + size + 1 > sizeof w->path)
         return -ENAMETOOLONG;
-    fd = openat(w->fd, name, O_WALK);
+    fd = (int)TEMP_FAILURE_RETRY(openat(w->fd, name, O_WALK));
     if (fd < 0)
         return -errno;
     close_directory(w);
@@ -130,7 +130,7 @@ static int follow(struct walk *w, const char *target, size_t size, const char *b
 
 static int open_last(const struct walk *w, const char *name, int flags)
 {
-    int fd = openat(w->fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+    int fd = (int)TEMP_FAILURE_RETRY(openat(w->fd, name, flags | O_NOFOLLOW | O_CLOEXEC));
 
     return fd >= 0 ? fd : -errno;
 }

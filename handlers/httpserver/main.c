@@ -91,7 +91,7 @@ static int open_log(const char *path)
 
 static int check_directory(const char *directory)
 {
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = (int)TEMP_FAILURE_RETRY(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
     if (fd >= 0)
         return close(fd);
