@@ -146,7 +146,7 @@ static void defaults(struct ss_server *self)
     self->shutdown_timeout = 10000;
     self->max_packet_size = 65535;
     self->max_requests = 1024;
-    self->stack_size = 65536;
+    self->stack_size = 262144;
     self->buffer_size = 16384;
 }
 

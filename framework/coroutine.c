@@ -38,10 +38,18 @@
 #endif
 #define MADV_NONSENSE 0x7fffffff
 
+/* So many stacks are mappings of their own, each with another one for its guard: half of what
+ * vm.max_map_count allows by default. */
+#ifndef SPLIT_STACKS
+#define SPLIT_STACKS 16384
+#endif
+
 enum {
     STACK_MIN = 16 * 1024,
-    /* Our own frames probe every page they cross; one of libc may not, and must land in here too. */
-    GUARD_MIN = 16 * 1024,
+    /* Our own frames probe every page that they cross. Those of a program or a library that was compiled
+     * without -fstack-clash-protection do not, and a large array must land in here all the same. The kernel
+     * keeps this distance below a thread's stack (stack_guard_gap). */
+    GUARD = 1024 * 1024,
     COLOURS = 32,
     CACHE_LINE = 64,
 #if defined(ASAN) || defined(TSAN)
@@ -153,31 +161,50 @@ static void dead(struct co *co)
 
 /* ---- stacks ---- */
 
-/* A guard that is madvised leaves the mapping whole, so that neighbours merge: with mprotect every stack
- * counts twice against vm.max_map_count. An emulator may take any advice and follow none (qemu-user): one
- * that takes nonsense is not believed. */
-static int install_guard(char *base, size_t size)
+static atomic_uint stacks; /* that exist */
+
+/* An emulator may take any advice and follow none (qemu-user): one that takes nonsense is not believed. */
+static bool follows_advice(char *base, size_t size)
 {
     static atomic_int believed; /* 0: not known yet, 1: yes, -1: no */
 
     if (atomic_load(&believed) == 0)
         atomic_store(&believed, madvise(base, size, MADV_NONSENSE) != 0 ? 1 : -1);
-    if (atomic_load(&believed) > 0 && madvise(base, size, MADV_GUARD_INSTALL) == 0)
+    return atomic_load(&believed) > 0;
+}
+
+/* A stack counts twice against vm.max_map_count, unless its guard is madvised: then it is one mapping with
+ * its neighbours. But a guard of this size takes the kernel three times as long to madvise and to undo, and
+ * where memory must not be overcommitted it counts as memory: so only a crowd of stacks is made like that. */
+static int protect(char *base, size_t size, size_t guard)
+{
+    if (atomic_load_explicit(&stacks, memory_order_relaxed) < SPLIT_STACKS || !follows_advice(base, guard))
+        return mprotect(base + guard, size - guard, PROT_READ | PROT_WRITE);
+    if (mprotect(base, size, PROT_READ | PROT_WRITE) != 0)
+        return -1;
+    if (madvise(base, guard, MADV_GUARD_INSTALL) == 0)
         return 0;
-    return mprotect(base, size, PROT_NONE);
+    return mprotect(base, guard, PROT_NONE);
+}
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* Memory of `size` bytes that cannot be touched below `guard`. */
 static char *map_stack(size_t size, size_t guard)
 {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE;
-    char *base = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    char *base = mmap(NULL, size, PROT_NONE, flags, -1, 0);
     int error;
 
     if (base == MAP_FAILED)
         return NULL;
-    if (install_guard(base, guard) == 0)
+    if (protect(base, size, guard) == 0) {
+        atomic_fetch_add_explicit(&stacks, 1, memory_order_relaxed);
         return base;
+    }
     error = errno;
     munmap(base, size);
     errno = error;
@@ -217,8 +244,7 @@ static void start(void *top)
 
 struct co *co_create(size_t stack_size, void (*body)(void *), void *arg)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    const size_t guard = page > GUARD_MIN ? page : GUARD_MIN;
+    const size_t page = page_size(), guard = GUARD;
     struct co *co;
     char *base;
 
@@ -261,6 +287,19 @@ void co_destroy(struct co *co)
     assert(co->base != NULL);
     dead(co);
     munmap(co->base, co->size);
+    atomic_fetch_sub_explicit(&stacks, 1, memory_order_relaxed);
+}
+
+void co_trim(struct co *co, bool runs, size_t keep)
+{
+    const size_t page = page_size();
+    uintptr_t bottom = (uintptr_t)co->stack, used = (uintptr_t)co->sp;
+
+    if (runs)
+        used = (uintptr_t)__builtin_frame_address(0);
+    keep = keep > page ? keep : page;
+    if (used - bottom > keep)
+        (void)madvise((void *)bottom, (used - keep - bottom) / page * page, MADV_DONTNEED);
 }
 
 bool co_guards(const struct co *co, const void *address)

@@ -24,7 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CO_STACK_SIZE (64 * 1024)
+#define CO_STACK_SIZE (256 * 1024)
 
 /* How co_switch does it: "x86-64 assembly", "aarch64 assembly" or "ucontext". */
 extern const char co_switch_name[];
@@ -45,8 +45,10 @@ struct co {
 };
 
 /* A new coroutine that calls body(arg) when first switched to, on a stack of stack_size bytes (rounded up to
- * pages and to 16 KiB; four times that under ASan and TSan, which bloat frames). Running off its end is a
- * SIGSEGV. NULL with errno set when there is no memory. The caller owns it: co_destroy. */
+ * pages and to 16 KiB; four times that under ASan and TSan, which bloat frames). Memory is only taken for
+ * what it touches. Running off its end is a SIGSEGV: below it lies a MiB of address space that cannot be
+ * touched, so that an array must be larger than that to miss it, in code without -fstack-clash-protection.
+ * NULL with errno set when there is no memory. The caller owns it: co_destroy. */
 struct co *co_create(size_t stack_size, void (*body)(void *), void *arg);
 
 /* Makes `self` stand for the calling thread's own stack, to switch from and back to. Needs no end: it may go
@@ -58,6 +60,11 @@ void co_switch(struct co *from, struct co *to);
 
 /* Gives back the memory of a coroutine that is suspended, or never ran. NULL is harmless. */
 void co_destroy(struct co *co);
+
+/* Gives back the memory that a coroutine has touched below its present end, but for `keep` bytes that it is
+ * likely to need again. It must be suspended, or, with `runs`, be the one that calls this. One system call.
+ */
+void co_trim(struct co *co, bool runs, size_t keep);
 
 /* Is the address in this coroutine's guard, that is: has its stack overflowed? Safe in a signal handler. */
 bool co_guards(const struct co *co, const void *address);

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRIM = 4 };             /* given back each turn: a crowd that comes again soon finds most of them */
 enum { IDLE_STACKS = 64 };     /* kept for the next requests */
+enum { TIDY_TIME = 1000 };     /* ms; what was not needed for so long is given back */
+enum { TIDY_BATCH = 256 };     /* stacks seen to before others run */
+enum { STACK_KEPT = 16384 };   /* of its memory, for what it does next: most never need more */
 enum { SIGNAL_STACK = 65536 }; /* to say that a stack has overflowed takes another one */
 
 static _Thread_local struct loop *current;
@@ -78,22 +80,63 @@ static int time_to_wait(const struct loop *loop)
     return next <= now ? 0 : next - now > INT32_MAX ? INT32_MAX : (int)(next - now);
 }
 
-/* The stack used last is the one in the CPU's cache; those that were not needed are given back. */
-static void trim_idle(struct loop *loop)
+/* ---------------------------------------------------------------- stacks that are not needed
+
+   A handler may once have gone deep, and many at once only for a moment. To look after each of them would
+   cost a system call, so those that have run are gathered, and looked at after a while. */
+
+static void note_use(struct loop *loop, struct task *task)
 {
-    for (int i = 0; i < TRIM && loop->idle_count > IDLE_STACKS; i++) {
-        struct task *task = loop->idle;
-        loop->idle = task->next_idle;
-        loop->idle_count--;
-        task_free(loop, task);
-    }
+    if (task->dirty)
+        return;
+    task->dirty = true;
+    task->next_dirty = loop->dirty;
+    if (!loop->dirty)
+        timer_set(&loop->wheel, &loop->tidy, ss_now() + TIDY_TIME);
+    loop->dirty = task;
 }
+
+/* Takes the one that was idle last. */
+static struct task *take_idle(struct loop *loop)
+{
+    struct task *task = loop->idle;
+    if (!task)
+        return NULL;
+    loop->idle = task->next_idle;
+    loop->idle_count--;
+    if (loop->spare > loop->idle_count)
+        loop->spare = loop->idle_count;
+    return task;
+}
+
+void loop_tidy(struct loop *loop, uint64_t now)
+{
+    int left = TIDY_BATCH;
+    struct task *task;
+    for (; left > 0 && (task = loop->dirty); left--) {
+        loop->dirty = task->next_dirty;
+        task->dirty = false;
+        co_trim(task->co, task == loop->running, STACK_KEPT);
+    }
+    for (; left > 0 && loop->spare > IDLE_STACKS; left--) {
+        loop->spare--;
+        task_free(loop, take_idle(loop));
+    }
+    if (loop->dirty || loop->spare > IDLE_STACKS) {
+        timer_set(&loop->wheel, &loop->tidy, now + 1);
+        return;
+    }
+    loop->spare = loop->idle_count;
+    if (loop->spare > IDLE_STACKS)
+        timer_set(&loop->wheel, &loop->tidy, now + TIDY_TIME);
+}
+
+/* ---------------------------------------------------------------- turns */
 
 /* A turn of the loop. */
 static void turn(struct loop *loop)
 {
     static atomic_ullong turns;
-    trim_idle(loop);
     loop->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
     loop_look(loop, time_to_wait(loop));
     loop->budget = loop->length;
@@ -113,6 +156,7 @@ static void run(struct loop *loop, struct request *request)
 {
     struct ss_server *self = loop->server;
     const struct ss_class *methods = methods_of(self);
+    note_use(loop, loop->running);
     if (!request->expired) {
         int rc = methods->finish_request(self, &request->request);
         if (rc == SS_PARK && loop_park(loop, request))
@@ -154,12 +198,9 @@ static void work(void *argument)
 
 static struct task *task_new(struct loop *loop)
 {
-    struct task *task = loop->idle;
-    if (task) {
-        loop->idle = task->next_idle;
-        loop->idle_count--;
+    struct task *task = take_idle(loop);
+    if (task)
         return task;
-    }
     if (!(task = calloc(1, sizeof *task)))
         return NULL;
     task->loop = loop;
@@ -182,6 +223,7 @@ static void refuse(struct loop *loop, struct request *request)
 void loop_suspend(struct loop *loop)
 {
     struct task *self = loop->running;
+    note_use(loop, self);
     for (;;) {
         struct entry *entry = next(loop);
         struct task *to = entry->task;
@@ -254,7 +296,9 @@ int loop_enter(struct ss_server *self, struct loop **entered)
     loop->running = &loop->main;
     loop->main.entry.task = &loop->main;
     loop->main.co = &loop->main.thread;
+    loop->main.dirty = true; /* never gathered: its stack is the thread's */
     timer_init(&loop->main.entry.timer);
+    timer_init(&loop->tidy);
     co_thread(loop->main.co);
     wheel_init(&loop->wheel, ss_now());
     int rc = poller_open(&loop->poller, POLLER_EDGE);

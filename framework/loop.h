@@ -44,8 +44,9 @@ struct task {
     struct loop *loop;
     struct co *co;
     struct co thread; /* the loop's own thread's */
-    struct task *next_idle;
+    struct task *next_idle, *next_dirty;
     bool queued;
+    bool dirty; /* has run since its stack was last tidied; in the loop's list of such */
 };
 
 static inline struct request *request_of(struct entry *entry)
@@ -64,6 +65,9 @@ struct loop {
     uint64_t turn;
     struct task main, *running, *idle;
     unsigned idle_count;
+    unsigned spare; /* the fewest that were idle since the last look */
+    struct task *dirty;
+    struct timer tidy;         /* when to look */
     struct request *beginning; /* handed to a task that was idle */
     struct offload *offload;
     struct loop *before;
@@ -79,6 +83,9 @@ struct loop *loop_current(void);
 int loop_enter(struct ss_server *self, struct loop **loop);
 /* Leaves and frees it, when all its requests have ended. */
 void loop_leave(struct loop *loop);
+
+/* For loop_events.c: the time of loop->tidy has come. Gives back the memory of stacks that nobody needs. */
+void loop_tidy(struct loop *loop, uint64_t now);
 
 /* ---- loop_events.c: what is waited for, and what happens ---- */
 

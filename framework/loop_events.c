@@ -111,6 +111,10 @@ static void expire(struct loop *loop, uint64_t now)
 {
     struct timer *timer;
     while ((timer = wheel_expire(&loop->wheel, now))) {
+        if (timer == &loop->tidy) {
+            loop_tidy(loop, now);
+            continue;
+        }
         struct entry *entry = container_of(timer, struct entry, timer);
         if (entry->task)
             loop_wake(loop, entry->task);

@@ -261,7 +261,11 @@ struct ss_server {
     unsigned workers;         /* what the leftmost of ThreadPool (threads), Preforking (processes) and
                                  EventLoop (threads with a loop) starts; 0 (default): 4 threads a CPU,
                                  a process a CPU, 1 loop */
-    size_t stack_size;        /* bytes of stack for a handler in an event loop; 65,536 */
+    size_t stack_size;        /* bytes of stack for a handler in an event loop; 262,144. It takes memory only
+                                 for what is used, and an idle connection that was parked has none. To
+                                 overflow it is a SIGSEGV, as with any stack, if the program is compiled with
+                                 -fstack-clash-protection, or no array is larger than the MiB of address
+                                 space that lies below for that (ulimit -v counts it). */
     size_t buffer_size;       /* bytes of a stream's buffer, each way; 16,384 */
 
     /* Instance variables */

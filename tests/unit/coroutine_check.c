@@ -3,6 +3,7 @@
 #include "coroutine_check.h"
 
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <unwind.h>
@@ -62,6 +63,80 @@ static size_t pages_mapped(void)
         line[0] = '0';
     fclose(file);
     return strtoul(line, NULL, 10);
+}
+
+/* ---- memory ---- */
+
+enum { DEEP = 150 * 1024, KEPT = 16 * 1024 };
+
+static __attribute__((noinline)) int go_deep(int seed)
+{
+    volatile char array[DEEP];
+
+    for (size_t i = 0; i < sizeof(array); i += 1024)
+        array[i] = (char)seed;
+    return array[0] + array[sizeof(array) - 1024];
+}
+
+/* What is above must be as it was. */
+static void deep_once_body(void *arg)
+{
+    struct co **self = arg;
+    volatile unsigned char mine[3000];
+
+    for (size_t i = 0; i < sizeof(mine); i++)
+        mine[i] = (unsigned char)i;
+    for (;;) {
+        deep_good = go_deep(3) == 6;
+        co_switch(*self, &loop);
+        for (size_t i = 0; i < sizeof(mine); i++)
+            deep_good = deep_good && mine[i] == (unsigned char)i;
+    }
+}
+
+/* How many bytes of a stack are in memory. */
+static size_t resident(const struct co *co)
+{
+    unsigned char pages[CO_STACK_SIZE * 4 / 4096 + 1] = {0};
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = 0;
+
+    if (mincore((void *)(uintptr_t)co->stack, co->stack_size, pages) != 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(pages); i++)
+        count += pages[i] & 1;
+    return count * page;
+}
+
+static void trim_self_body(void *arg)
+{
+    struct co **self = arg;
+
+    for (;;) {
+        deep_good = go_deep(3) == 6;
+        co_trim(*self, true, KEPT);
+        co_switch(*self, &loop);
+    }
+}
+
+static bool gives_memory_back(void)
+{
+    struct co *other = make(deep_once_body, &other), *self = make(trim_self_body, &self);
+    size_t deep, trimmed, by_itself;
+    bool good;
+
+    co_switch(&loop, other);
+    deep = resident(other);
+    co_trim(other, false, KEPT);
+    trimmed = resident(other);
+    good = deep_good;
+    co_switch(&loop, other);
+    good = good && deep_good;
+    co_switch(&loop, self);
+    by_itself = resident(self);
+    good = good && deep_good;
+    co_destroy(other);
+    co_destroy(self);
+    return good && deep >= DEEP && trimmed < KEPT * 3 && by_itself < KEPT * 3;
 }
 
 static void idle_body(void *arg)
@@ -173,6 +248,18 @@ static bool knows_its_guard(void)
 }
 
 static struct co *victim;
+static size_t leap; /* bytes that one step of the victim is long; 0: many small ones */
+
+/* An array that is not written to from its beginning: with no page probed between, one step goes this far. */
+static void leap_body(void *arg)
+{
+    struct co **self = arg;
+
+    for (;;) {
+        co_switch(*self, &loop);
+        *(volatile char *)((uintptr_t)(*self)->stack - leap) = 1;
+    }
+}
 
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
@@ -189,16 +276,17 @@ static void overflow_with_handler(void)
 
     sigaltstack(&alternate, NULL);
     sigaction(SIGSEGV, &action, NULL);
-    victim = make(overflow_body, &victim);
+    victim = make(leap ? leap_body : overflow_body, &victim);
     co_switch(&loop, victim);
     co_switch(&loop, victim);
 }
 
 /* The first access past the end is already the fault, so no neighbour is ever written to. */
-static bool overflow_hits_the_guard(void)
+static bool hits_the_guard(size_t bytes)
 {
     struct co *below = make(idle_body, &below), *above = make(idle_body, &above);
     int status = 0;
+    leap = bytes;
     pid_t child = fork();
 
     if (child == 0) {
@@ -208,6 +296,17 @@ static bool overflow_hits_the_guard(void)
     co_destroy(below);
     co_destroy(above);
     return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 42;
+}
+
+static bool overflow_hits_the_guard(void)
+{
+    return hits_the_guard(0);
+}
+
+static bool leaps_hit_the_guard(void)
+{
+    return hits_the_guard(1) && hits_the_guard(64 * 1024) && hits_the_guard(200 * 1024) &&
+           hits_the_guard(1024 * 1024);
 }
 
 struct check {
@@ -230,6 +329,8 @@ static const struct check checks[] = {
     {"backtrace_ends_at_entry", backtrace_ends_at_entry},
     {"knows_its_guard", knows_its_guard},
     {"overflow_hits_the_guard", overflow_hits_the_guard},
+    {"leaps_hit_the_guard", leaps_hit_the_guard},
+    {"gives_memory_back", gives_memory_back},
 };
 
 enum { CHECKS = sizeof(checks) / sizeof(checks[0]) };
