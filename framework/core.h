@@ -153,6 +153,11 @@ static inline void *arena_alloc(struct ss_arena *arena, size_t size)
     return data;
 }
 
+/* pace.c */
+/* Waits until a stream's socket has room for more output: as long as the other side takes something now and
+   then. 0, -ETIMEDOUT, -ECANCELED, -errno. */
+int pace_output(struct ss_stream *s);
+
 /* socket.c, udp.c */
 extern const struct ss_stream_class socket_stream, datagram_stream;
 /* ss_sendfile where nothing below can do it: reads and writes. */

@@ -47,6 +47,7 @@ static void new_instance(struct ss_handler *h, struct ss_server *self, struct ss
     h->server = self;
     h->request = request;
     h->timeout = self->request_timeout;
+    h->write_timeout = self->write_timeout;
     h->arena = arena;
     (void)ss_client_address(request, &h->client_address);
 }
@@ -128,8 +129,10 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
         struct ss_mark mark = ss_mark(h);
         request->busy = false;
         h->rfile = h->wfile = stream;
-        if (stream)
+        if (stream) {
             stream->timeout = &h->timeout;
+            stream->write_timeout = &h->write_timeout;
+        }
         rc = run_instance(&self->core->handler, h);
         ss_release(h, mark);
         if (rc == SS_PARK)

@@ -13,10 +13,10 @@ enum { STREAK = 16, BITE = 8192 /* as good as a call */, SENDFILE_TURN = 1 << 18
    worth it. */
 enum { CORK_SIZE = 1 << 20 };
 
-static int wait_for(struct ss_stream *s, short events, int until)
+static int wait_for_room(struct ss_stream *s)
 {
     s->streak = 0;
-    return server_wait(s->server, s->fd, events, s->timeout ? *s->timeout : -1, s->deadline, until);
+    return pace_output(s);
 }
 
 static int let_others_run(struct ss_stream *s, ssize_t bytes)
@@ -38,7 +38,9 @@ static int wait_for_input(struct ss_stream *s)
     if (rc < 0)
         return rc;
     bool idle = s->request && !s->request->busy && !s->partial && s->rpos == s->rend;
-    return wait_for(s, POLLIN, idle ? DRAINING : CANCELED);
+    s->streak = 0;
+    return server_wait(s->server, s->fd, POLLIN, s->timeout ? *s->timeout : -1, s->deadline,
+                       idle ? DRAINING : CANCELED);
 }
 
 static ssize_t socket_read(struct ss_stream *s, void *data, size_t size)
@@ -90,7 +92,7 @@ static int socket_write(struct ss_stream *s, struct iovec *vector, int count, bo
             left -= (size_t)n;
             advance(&message, (size_t)n);
         }
-        int rc = n >= 0 ? let_others_run(s, n) : errno == EINTR ? 0 : wait_for(s, POLLOUT, CANCELED);
+        int rc = n >= 0 ? let_others_run(s, n) : errno == EINTR ? 0 : wait_for_room(s);
         if (rc < 0)
             return rc;
     }
@@ -117,7 +119,7 @@ static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
         if (n > 0)
             s->sent += (uint64_t)n;
         if (n < 0)
-            rc = errno == EINTR ? 0 : wait_for(s, POLLOUT, CANCELED);
+            rc = errno == EINTR ? 0 : wait_for_room(s);
         else if ((size -= (size_t)n) > 0 && n == SENDFILE_TURN && s->server)
             rc = ss_sleep(s->server, 0);
         if (rc < 0)

@@ -253,6 +253,7 @@ struct ss_server {
                                  protocols in which the client speaks first. */
     int timeout;              /* timeout: ms for ss_handle_request to wait, -1 (default): for ever */
     int request_timeout;      /* ms: what struct ss_handler.timeout begins with; 60,000 */
+    int write_timeout;        /* ms: what struct ss_handler.write_timeout begins with; 0 */
     int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000 */
     size_t max_packet_size;   /* max_packet_size: a longer datagram is cut; 65,535 */
     unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children);
@@ -408,7 +409,10 @@ struct ss_handler {
     struct ss_stream *rfile, *wfile; /* the same for TCP, Unix and datagrams: what the client sends,
                                         what it gets. A datagram's reply leaves as one datagram when
                                         the handler is done, an empty one not at all. */
-    int timeout;                     /* ms for each wait of rfile and wfile, -1: none */
+    int timeout;                     /* ms for each wait of rfile, -1: none */
+    int write_timeout;               /* ms for a client to take something of what wfile has for it, counted
+                                        from the last byte that it took, -1: none; 0: five times `timeout`,
+                                        so 5 minutes unless something else was said. A reader may pause */
     struct ss_arena *arena;          /* private */
 };
 
@@ -497,6 +501,7 @@ struct ss_stream {
     int error;                  /* the first one, -errno; 0: none */
     bool eof;                   /* the end of the input was read */
     int *timeout;               /* ms for each wait, -1: none; NULL: none */
+    int *write_timeout;         /* as struct ss_handler's; NULL: `timeout` is for output, too */
     uint64_t deadline;          /* ms, absolute (ss_now); 0: none */
     char *rbuf, *wbuf;          /* input not yet read: rbuf[rpos..rend), output: wbuf[0..wend) */
     size_t rpos, rend, rsize;

@@ -135,6 +135,7 @@ static int serve(const struct ss_class *const *bases, const struct ss_handler_cl
         return 2;
     }
     server.workers = options.workers;
+    server.write_timeout = options.write_timeout;
     rc = ss_server_bind(&server);
     if (rc < 0)
         report_bind(rc);

@@ -24,8 +24,10 @@ enum { /* options without a letter */
        MAX_UPLOAD,
        ACCESS_LOG,
        LOG_FORMAT,
+       WRITE_TIMEOUT,
 };
 enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024, MAX_CACHE = 0x7fffffff };
+enum { MAX_SECONDS = 0x7fffffff / 1000 };
 
 static const char usage[] =
     "usage: httpserver [-h] [-V] [-b ADDRESS] [-p PORT] [-d DIR] [--protocol VERSION]\n"
@@ -68,6 +70,8 @@ static const char help[] =
     "                          overwrite or rename (default: error); PUT replaces\n"
     "  --max-upload SIZE       the most that a request may send, as in 500K, 20M or 4G\n"
     "                          (default: 1G)\n"
+    "  --write-timeout SECONDS how long a client may pause before it takes more of its answer, as\n"
+    "                          players do; 0: for ever (default: 300)\n"
     "  -q, --quiet             log nothing on stderr\n"
     "  -h, --help              show this and exit\n"
     "  -V, --version           show the version and what is in, and exit\n";
@@ -90,6 +94,7 @@ static const struct option long_options[] = {
     {"upload", no_argument, NULL, UPLOAD},
     {"on-duplicate", required_argument, NULL, ON_DUPLICATE},
     {"max-upload", required_argument, NULL, MAX_UPLOAD},
+    {"write-timeout", required_argument, NULL, WRITE_TIMEOUT},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -271,6 +276,16 @@ static int parse_upload(int option, struct options *options)
     return -1;
 }
 
+static int parse_write_timeout(struct options *options)
+{
+    unsigned seconds;
+
+    if (!number(optarg, MAX_SECONDS, &seconds))
+        return complain("--write-timeout is a number of seconds up to 2147483, not ", optarg);
+    options->write_timeout = seconds == 0 ? -1 : (int)seconds * 1000;
+    return -1;
+}
+
 static int parse_port(const char *text, unsigned *port)
 {
     if (number(text, 65535, port))
@@ -325,6 +340,8 @@ static int parse_option(int option, struct options *options, const char **bind, 
                    : complain("--cache is a number of seconds up to 2147483647, not ", optarg);
     case COMPRESS:
         return parse_compress(optarg, options);
+    case WRITE_TIMEOUT:
+        return parse_write_timeout(options);
     case CGI:
         return complain("--cgi is not supported: write a handler, which is faster and safer", "");
     case 'h':

@@ -19,6 +19,7 @@ struct options {
     enum http_on_duplicate on_duplicate; /* 0: not said */
     int64_t max_upload;                  /* bytes; 0: not said */
     const char *access_log;              /* a file's name, NULL: stderr */
+    int write_timeout;                   /* as struct ss_server's */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
 };
 

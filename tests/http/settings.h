@@ -2,7 +2,7 @@
    kernel's choice, print their URL, and take their settings from the command line as NAME=VALUE:
 
      mixin=a,b workers=N directory=DIR protocol=HTTP/1.0 server=NAME max_body=BYTES
-     head_timeout=MS idle_timeout=MS request_timeout=MS shutdown_timeout=MS
+     head_timeout=MS idle_timeout=MS request_timeout=MS write_timeout=MS shutdown_timeout=MS
      mime_types=FILE log=json */
 #ifndef TESTS_HTTP_SETTINGS_H
 #define TESTS_HTTP_SETTINGS_H
@@ -42,6 +42,8 @@ static void set(struct ss_server *server, const char *name, const char *value)
         handler.idle_timeout = number;
     else if (strcmp(name, "request_timeout") == 0)
         server->request_timeout = number;
+    else if (strcmp(name, "write_timeout") == 0)
+        server->write_timeout = number;
     else if (strcmp(name, "shutdown_timeout") == 0)
         server->shutdown_timeout = number;
     else if (strcmp(name, "workers") == 0)

@@ -231,7 +231,8 @@ EXPECTED = {
 
 # Rows of README.md that other tests than this one show: of options, of listings, of media types, of the log.
 ELSEWHERE = ["who can connect", "`-p`", "protocol", "POST, PUT", "`--cgi`", "`Accept-Encoding`", "`Cache-Control`", "listing",
-             "media types", "log of requests", "files that may not be read", "FIFOs, devices, sockets", "Ctrl-C"]
+             "media types", "log of requests", "files that may not be read", "FIFOs, devices, sockets", "readers that pause",
+             "Ctrl-C"]
 
 
 def test_readme_has_every_difference():

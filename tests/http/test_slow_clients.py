@@ -1,0 +1,43 @@
+"""Clients that take their time, and those that take everybody's."""
+
+import time
+
+import programs
+import pytest
+import wire
+
+BIG = 30_000_000  # bytes: more than the sockets hold between them
+
+
+def test_reader_that_pauses(probe, mixin):
+    """A player that has enough for now is not cut, however short the time is that input may take."""
+    server = probe("request_timeout=50", "write_timeout=20000", *programs.as_settings(mixin))
+    with server.client(receive_buffer=1 << 17) as client:
+        client.send(wire.request(path=f"/big?{BIG}"))
+        client.fill()
+        time.sleep(0.3)
+        assert len(client.response().body) == BIG
+
+
+def test_reader_that_pauses_longer_than_a_writer_may(probe, concurrent_mixin):
+    """By default output has five times as long as input."""
+    server = probe("request_timeout=400", *programs.as_settings(concurrent_mixin))
+    with server.client(receive_buffer=1 << 17) as client:
+        client.send(wire.request(path=f"/big?{BIG}"))
+        client.fill()
+        time.sleep(0.6)
+        assert len(client.response().body) == BIG
+
+
+@pytest.mark.parametrize("seconds", [1])
+def test_reader_that_stops(httpserver, root, concurrent_mixin, seconds):
+    """--write-timeout is how long it may."""
+    with open(root / "big", "wb") as file:
+        file.truncate(BIG)
+    server = httpserver("--write-timeout", seconds, *concurrent_mixin)
+    with server.client(receive_buffer=1 << 17) as client:
+        client.send(wire.request(path="/big"))
+        client.fill()
+        wire.wait_until(client.is_given_up)
+        with pytest.raises(wire.Ended):
+            client.response()
