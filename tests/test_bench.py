@@ -105,6 +105,8 @@ def test_latency(bench):
     assert list(latency["points"]) == ["1", "8", "64", "512"]
     for point in latency["points"].values():
         assert 0 < point["httpserver"]["p50_us"] <= point["httpserver"]["p99_us"]
+    table = (directory / "bench.md").read_text().splitlines()
+    assert [line.split(" connections")[0].split()[-1] for line in table[2:]] == list(latency["points"])
     assert is_plot(directory / "latency.svg")
 
 

@@ -1,5 +1,7 @@
 """The results as the table in README.md, a line for each load."""
 
+import itertools
+
 from report import microseconds
 from targets import number
 
@@ -45,13 +47,14 @@ def startup(summary):
 
 
 def latency(summary):
+    """Where the server is missing that the targets name, there are points without a target."""
     lines = []
-    for (count, point), target in zip(summary["points"].items(), summary["targets"]):
+    for (count, point), target in itertools.zip_longest(summary["points"].items(), summary["targets"]):
         (_, ours), *others = point.items()
         lines.append(line(f"99th percentile of the latency, HTTP, 1 KiB, {count:,} connections",
                           microseconds(ours["p99_us"]) + " µs",
                           [(name, microseconds(of["p99_us"]), ours["p99_us"] / of["p99_us"]) for name, of in others],
-                          [target]))
+                          [target] if target else ()))
     return lines
 
 
