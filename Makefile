@@ -37,19 +37,19 @@ LLHTTP_DIR     := /usr/share/llhttp
 OPTIONAL := zlib libbrotlienc libzstd
 HAVE     := $(foreach l,$(filter-out $(WITHOUT),$(OPTIONAL)),$(shell pkg-config --exists $(l) 2>/dev/null && echo $(l)))
 CC_PACKAGE     := $(if $(findstring afl,$(CC)),afl++,$(if $(findstring clang,$(CC)),clang,gcc))
-PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp)
-PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ pkgconf \
-                  zlib1g-dev libbrotli-dev libzstd-dev brotli zstd \
-                  valgrind strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps \
-                  wget aria2 git apt-utils
+# pkg-config finds the libraries, here and in the README's line for one's own program.
+PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp) pkgconf zlib1g-dev libbrotli-dev libzstd-dev
+PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ brotli zstd \
+                  valgrind strace gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps binutils \
+                  wget aria2 git
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
 PACKAGES_clients := $(PACKAGES_test) chromium ffmpeg nodejs
-PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev \
-                  zlib1g-dev libbrotli-dev libzstd-dev
+PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev
 PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 valgrind
-PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3 zlib1g-dev libbrotli-dev libzstd-dev
+PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
+PACKAGES_fresh := debootstrap
 
 GOALS    := $(filter-out deps,$(MAKECMDGOALS))
 PACKAGES := $(sort $(PACKAGES_build) $(foreach goal,$(GOALS),$(PACKAGES_$(goal))))
@@ -95,7 +95,7 @@ lacks_command = $(if $(shell command -v $(firstword $(1))),,yes)
 need = $(if $(1),$(error $(2) is missing: install the package $(3), or: $(strip make deps $(patsubst %-fuzz,fuzz,$(filter-out all,$(GOAL))))))
 
 GOAL   := $(or $(MAKECMDGOALS),all)
-BUILDS := $(filter-out clean help uninstall deps,$(GOAL))
+BUILDS := $(filter-out clean help uninstall deps fresh,$(GOAL))
 TESTS  := $(filter test clients check tsan build-tests lint,$(GOAL))
 FUZZES := $(filter build-fuzz run-fuzz,$(GOAL))
 
@@ -111,6 +111,9 @@ $(call need,$(call lacks_command,$(PYTHON)),$(PYTHON),python3)
 endif
 ifneq ($(FUZZES),)
 $(call need,$(call lacks_fuzzer),libFuzzer or AFL++ for $(CC),libclang-rt-dev or afl++)
+endif
+ifneq ($(filter fresh,$(GOAL)),)
+$(foreach c,debootstrap,$(call need,$(call lacks_command,$(c)),$(c),$(c)))
 endif
 ifneq ($(filter lint,$(GOAL)),)
 $(foreach c,clang clang-tidy clang-format cppcheck g++,$(call need,$(call lacks_command,$(c)),$(c),$(c)))
@@ -205,7 +208,7 @@ OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SA
 # ---- targets --------------------------------------------------------------------------------------------------
 
 ##@ Build and run
-.PHONY: all serve build-tests test clients check tsan fuzz build-fuzz run-fuzz bench lint install uninstall clean help FORCE
+.PHONY: all serve build-tests test clients check tsan fuzz build-fuzz run-fuzz fresh bench lint install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 # Shared libraries are not built with sanitizers: nothing tests them there.
 all: $(ARCHIVES) $(if $(SANITIZE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
@@ -234,6 +237,8 @@ fuzz: ## fuzz every target for FUZZ_TIME=600 seconds, two at a time (T=PATTERN; 
 build-fuzz: $(FUZZ)
 run-fuzz: build-fuzz
 	@BUILD='$(abspath $(BUILD))' FUZZER='$(FUZZER)' FUZZ_TIME='$(FUZZ_TIME)' $(PYTHON) tests/fuzz/run $(T)
+fresh: ## both commands of the README in a Debian of their own, made by debootstrap: minutes, and as root (PORT=N)
+	@BUILD='$(abspath $(BUILD))' PORT='$(PORT)' tests/fresh
 bench: all $(BENCH) ## measure CPU, memory and latency against nginx, lighttpd, h2o, Python, libuv and raw loops
 	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py
 
