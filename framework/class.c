@@ -1,5 +1,6 @@
 /* How a class is put together from its bases, and how one is found by name. */
 #include "core.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -71,6 +72,28 @@ static int linearize(struct ss_core *core, const struct ss_class *const *bases)
     return 0;
 }
 
+/* The library's own classes only set defaults, wherever they stand: whoever derives from one of them knows
+   better than a mix-in that is for everybody. */
+static bool is_own(const struct ss_class *cls)
+{
+    for (int i = 0; i < MIXINS; i++)
+        if (cls == mixins[i])
+            return true;
+    for (int i = 0; i < SERVERS; i++)
+        if (cls == servers[i])
+            return true;
+    return cls == &BaseServer;
+}
+
+void core_init_variables(struct ss_server *self)
+{
+    const struct ss_core *core = self->core;
+    for (int own = 1; own >= 0; own--)
+        for (int i = core->count - 1; i >= 0; i--)
+            if (core->mro[i]->init && is_own(core->mro[i]) == own)
+                core->mro[i]->init(self);
+}
+
 int core_resolve(struct ss_core *core, const struct ss_class *const *bases)
 {
     int rc = linearize(core, bases);
@@ -121,9 +144,19 @@ const struct ss_class *ss_class_of(const struct ss_server *self)
     return methods_of(self);
 }
 
+/* An assertion that can name the class: the method found first would call itself for ever. */
+static _Noreturn void not_a_base(const struct ss_class *cls)
+{
+    fprintf(stderr, "socketserver: ss_super: %s is not among the bases of this server\n",
+            cls ? cls->name : "NULL");
+    abort();
+}
+
 const struct ss_class *ss_super(const struct ss_server *self, const struct ss_class *cls)
 {
     int i = position(self, cls) + 1;
+    if (i == 0)
+        not_a_base(cls);
     return &self->core->methods[i < self->core->count ? i : self->core->count - 1];
 }
 

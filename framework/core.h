@@ -68,6 +68,8 @@ static inline const struct ss_class *methods_of(const struct ss_server *self)
 
 /* class.c */
 int core_resolve(struct ss_core *core, const struct ss_class *const *bases);
+/* Calls the `init` of each class. */
+void core_init_variables(struct ss_server *self);
 void core_resolve_handler(struct ss_core *core, const struct ss_handler_class *cls,
                           const struct ss_handler_class *last);
 

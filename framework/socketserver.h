@@ -128,8 +128,11 @@ struct ss_class {
     const struct ss_class *base; /* NULL for a mix-in */
     size_t state_size;           /* bytes of zeroed memory that ss_state gives */
 
-    /* Sets class variables (the fields of struct ss_server). Bases first: a class on the left has
-       the last word. */
+    /* Sets class variables (the fields of struct ss_server). The more special class has the last
+       word: first the classes of this header set their defaults, wherever they stand among the
+       bases, then all others do, bases first and from right to left. So max_requests as set by
+       your server class holds under every mix-in, and a mix-in of your own, on its left, may still
+       change it. What is set between ss_server_init and ss_server_bind comes after all of them. */
     void (*init)(struct ss_server *self);
 
     /* --- for the caller --- */
@@ -229,8 +232,9 @@ SS_API const struct ss_class *ss_mixin(const char *name);
 /* The complete table of a server, no slot NULL: Python's type(self). Any thread. */
 SS_API const struct ss_class *ss_class_of(const struct ss_server *self);
 
-/* The complete table as seen from behind `cls`, one of self's bases: Python's super(cls, self).
-   Any thread. */
+/* The complete table as seen from behind `cls`, one of self's bases: Python's super(cls, self). A
+   class that is not among them is a mistake in the program: it is named on stderr, and abort(3) ends
+   the process, as assert(3) would. Any thread. */
 SS_API const struct ss_class *ss_super(const struct ss_server *self, const struct ss_class *cls);
 
 /* The cls->state_size bytes that self keeps for `cls`, zeroed at the start; they live as long as
@@ -281,26 +285,27 @@ struct ss_server {
 
 /* Prepares a server: the class given by `bases` (see SS_BASES; at least one server class), to be
    bound to `address` (kept, not copied), with `handler` for its requests. No socket is opened yet.
-   Returns 0, -EINVAL for bases that make no server, are too many, or have PreforkingMixIn behind
-   another of the mix-ins above, -EMFILE, -ENOMEM. */
+   Returns 0, -EINVAL for an argument that is NULL and for bases that make no server, are too many, or
+   have PreforkingMixIn behind another of the mix-ins above, -EMFILE, -ENOMEM. */
 SS_API int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, const char *address,
                           const struct ss_handler_class *handler);
 
 /* Python's server_bind and server_activate. Clients can connect from now on. A Unix socket's file
    that nobody listens on is replaced; one that is in use is not. Returns 0 or -errno: -EADDRINUSE,
    -EACCES, -EADDRNOTAVAIL, -EINVAL for an address that cannot be read, -ENOENT for an unknown
-   host name, -EAFNOSUPPORT for an address of another family than the class's. May wait for a name
-   server. */
+   host name, -EAFNOSUPPORT for an address of another family than the class's; -EINVAL when it is
+   bound already, -EBADF when it is closed. May wait for a name server. */
 SS_API int ss_server_bind(struct ss_server *self);
 
 /* serve_forever: serves until ss_shutdown, then drains (see there). Returns 0, or -errno when the
-   server could not go on. Waits. The socket is closed afterwards: a server that was shut down is closed
-   and initialised anew. SIGPIPE is blocked meanwhile in the thread that calls this and in those that it
+   server could not go on; -EBADF when it is not bound. Waits. The socket is closed afterwards: a server
+   that was shut down is closed and initialised anew. Until then each further call returns 0 at once,
+   under every mix-in. SIGPIPE is blocked meanwhile in the thread that calls this and in those that it
    makes: a client that goes away is -EPIPE. */
 SS_API int ss_serve_forever(struct ss_server *self);
 
 /* handle_request: waits up to self->timeout for one request and processes it. Returns 0 (also for
-   a time-out, after handle_timeout), or -errno. Waits. */
+   a time-out, after handle_timeout), or -errno; -EBADF when it is not bound, or no more. Waits. */
 SS_API int ss_handle_request(struct ss_server *self);
 
 /* shutdown: tells serve_forever to stop, and returns at once (Python's waits, and deadlocks when
@@ -311,14 +316,16 @@ SS_API int ss_handle_request(struct ss_server *self);
        that waits in ss_poll or ss_sleep is taken to be busy;
      - handlers with a request in progress go on; at self->shutdown_timeout, or when ss_cancel is
        called, each of their waits ends with -ECANCELED too.
-   Then ss_serve_forever returns. Calling it again changes nothing. Any thread, any process forked
-   by the server, and signal handlers: it is async-signal-safe. */
+   Then ss_serve_forever returns. Calling it again changes nothing, nor does calling it after
+   ss_server_close. Any thread, any process forked by the server, and signal handlers: it is
+   async-signal-safe. */
 SS_API void ss_shutdown(struct ss_server *self);
 
 /* Ends the drain early: ss_shutdown, and every wait ends with -ECANCELED now. From the same places. */
 SS_API void ss_cancel(struct ss_server *self);
 
-/* True once ss_shutdown was called, in every process of the server. Any thread. */
+/* True once ss_shutdown was called, in every process of the server; and after ss_server_close. Any
+   thread. */
 SS_API bool ss_draining(const struct ss_server *self);
 
 /* server_close: closes what is open and frees what ss_server_init made. Harmless when called twice,
@@ -393,9 +400,10 @@ struct ss_handler_class {
                                             0: the base's */
     /* setup, handle, finish: NULL means inherited. `finish` runs whenever `setup` returned 0.
        handle returns 0: done, the connection is closed; -errno: it failed, handle_error is told;
-       SS_PARK: "nothing of mine is in progress, call me again when there is input". A parked
-       connection costs about 100 bytes; its instance is finished, and the next input gets a new
-       one, with the same request. h->timeout at that moment limits the wait for it. */
+       SS_PARK: "nothing of mine is in progress, call me again when there is input"; any other
+       positive number counts as a failure, -EDOM. A parked connection costs about 100 bytes; its
+       instance is finished, and the next input gets a new one, with the same request. h->timeout
+       at that moment limits the wait for it. */
     int (*setup)(struct ss_handler *h);
     int (*handle)(struct ss_handler *h);
     void (*finish)(struct ss_handler *h);

@@ -62,6 +62,44 @@ static void test_order(void **state)
     ss_server_close(&server);
 }
 
+static void init_three(struct ss_server *self)
+{
+    self->max_requests = 3;
+}
+
+static void init_four(struct ss_server *self)
+{
+    self->max_requests += self->max_requests == 3 ? 1 : 100;
+}
+
+/* The library's defaults never overwrite what a class made from it has set, on whichever side that stands. */
+static void test_variables(void **state)
+{
+    static const struct ss_class *const mixins[] = {&Silent,       &ThreadingMixIn,  &ThreadPoolMixIn,
+                                                    &ForkingMixIn, &PreforkingMixIn, &EventLoopMixIn};
+    static const struct ss_class Server = {.name = "Server", .base = &TCPServer, .init = init_three};
+    static const struct ss_class Datagrams = {.name = "D", .base = &UnixDatagramServer, .init = init_three};
+    static const struct ss_class Three = {.name = "Three", .init = init_three};
+    static const struct ss_class Four = {.name = "Four", .init = init_four};
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++) {
+        const struct ss_class Derived2 = {.name = "M", .base = mixins[i], .init = init_three};
+        const struct ss_class *const bases[][5] = {
+            {mixins[i], &Server},        {mixins[i], &Three, &TCPServer},
+            {mixins[i], &Datagrams},     {&Three, mixins[i], &UDPServer},
+            {&Derived2, &TCPServer},     {&Four, mixins[i], &Server},
+            {mixins[i], &Four, &Server}, {&Four, &Derived2, &UDPServer}};
+        for (size_t b = 0; b < COUNT(bases); b++) {
+            struct ss_server server;
+            assert_int_equal(ss_server_init(&server, bases[b], "127.0.0.1:0", &EchoHandler), 0);
+            if (server.max_requests != (b < 5 ? 3 : 4))
+                fail_msg("%s, %zu: %u", mixins[i]->name, b, server.max_requests);
+            assert_int_equal(server.address_family, b == 2 ? AF_UNIX : AF_UNSPEC);
+            ss_server_close(&server);
+        }
+    }
+}
+
 /* A class that two bases share comes once, behind both. */
 static void test_diamond(void **state)
 {
@@ -292,7 +330,7 @@ int main(void)
         cmocka_unit_test(test_complete),    cmocka_unit_test(test_state),
         cmocka_unit_test(test_bad_bases),   cmocka_unit_test(test_names),
         cmocka_unit_test(test_mixin),       cmocka_unit_test(test_handler_inheritance),
-        cmocka_unit_test(test_setup_fails),
+        cmocka_unit_test(test_setup_fails), cmocka_unit_test(test_variables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
