@@ -231,8 +231,9 @@ static void handle_error(struct ss_server *self, struct ss_request *request, int
     if (ss_client_address(request, &client) == 0 && client.length)
         (void)ss_address_format(&client, text, sizeof text);
     char reason[128];
-    fprintf(stderr, "socketserver: request from %s failed: %s\n", text,
-            strerror_r(-error, reason, sizeof reason));
+    fprintf(stderr, "socketserver: request from %s failed: %s%s\n", text,
+            strerror_r(-error, reason, sizeof reason),
+            error == -EDOM ? "; handle returns 0, SS_PARK or -errno, and no other number" : "");
 }
 
 static void service_actions(struct ss_server *self)

@@ -35,6 +35,8 @@ static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h
     if (rc < 0)
         return rc;
     rc = cls->handle(h);
+    if (rc > 0 && rc != SS_PARK)
+        rc = -EDOM; /* a count, perhaps: nobody knows what it was to mean */
     cls->finish(h);
     int ended = end_output(h);
     return rc >= 0 && ended < 0 ? ended : rc;

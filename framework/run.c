@@ -89,6 +89,19 @@ static const char *advice(const char *address, int error)
     }
 }
 
+/* What is wrong with what a server was to be made of. */
+static const char *mistake(const struct ss_class *const *bases, const char *address,
+                           const struct ss_handler_class *handler)
+{
+    if (!bases)
+        return "; there are no bases: ss_bases knows names like ThreadingTCPServer";
+    if (!address)
+        return "; there is no address: name one, as localhost:8000";
+    if (!handler)
+        return "; there is no handler class";
+    return "; name the mix-ins first, PreforkingMixIn before others, then one server class";
+}
+
 int ss_run(const struct ss_class *const *bases, const char *address, const struct ss_handler_class *handler)
 {
     struct ss_server server;
@@ -96,9 +109,7 @@ int ss_run(const struct ss_class *const *bases, const char *address, const struc
     int rc = ss_server_init(&server, bases, address, handler);
     if (rc < 0) {
         fprintf(stderr, "socketserver: cannot make the server: %s%s\n", strerror_r(-rc, text, sizeof text),
-                rc == -EINVAL
-                    ? "; name the mix-ins first, PreforkingMixIn before others, then one server class"
-                    : "");
+                rc == -EINVAL ? mistake(bases, address, handler) : "");
         return 1;
     }
     rc = ss_server_bind(&server);

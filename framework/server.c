@@ -48,6 +48,8 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
 {
     memset(self, 0, sizeof *self);
     self->socket = -1;
+    if (!bases || !address || !handler)
+        return -EINVAL;
     struct ss_core *core = calloc(1, sizeof *core);
     if (!core)
         return -ENOMEM;
@@ -64,16 +66,23 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     self->core = core;
     self->address = address;
     self->RequestHandlerClass = handler;
-    for (int i = core->count - 1; i >= 0; i--)
-        if (core->mro[i]->init)
-            core->mro[i]->init(self);
+    core_init_variables(self);
     core_resolve_handler(core, self->RequestHandlerClass,
                          self->socket_type == SOCK_DGRAM ? &DatagramRequestHandler : &StreamRequestHandler);
     return 0;
 }
 
+static bool is_bound(const struct ss_server *self)
+{
+    return self->core && self->socket >= 0;
+}
+
 int ss_server_bind(struct ss_server *self)
 {
+    if (!self->core)
+        return -EBADF;
+    if (is_bound(self))
+        return -EINVAL; /* as bind(2) */
     int rc = methods_of(self)->server_bind(self);
     if (rc == 0 && (rc = methods_of(self)->server_activate(self)) < 0)
         server_close_socket(self);
@@ -106,6 +115,8 @@ static void unblock_sigpipe(const sigset_t *before)
 int ss_serve_forever(struct ss_server *self)
 {
     sigset_t before;
+    if (!is_bound(self))
+        return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served already */
     block_sigpipe(&before);
     int rc = methods_of(self)->serve_forever(self);
     unblock_sigpipe(&before);
@@ -114,8 +125,10 @@ int ss_serve_forever(struct ss_server *self)
 
 int ss_handle_request(struct ss_server *self)
 {
-    const struct ss_class *methods = methods_of(self);
     sigset_t before;
+    if (!is_bound(self))
+        return -EBADF;
+    const struct ss_class *methods = methods_of(self);
     block_sigpipe(&before);
     int rc = take_request(self);
     if (rc == -EAGAIN && (rc = server_wait(self, self->socket, POLLIN, self->timeout, 0, DRAINING)) == 0)

@@ -95,17 +95,19 @@ static void advance(struct ss_stop *stop, int stage)
 
 void ss_shutdown(struct ss_server *self)
 {
-    advance(self->core->stop, DRAINING);
+    if (self->core)
+        advance(self->core->stop, DRAINING);
 }
 
 void ss_cancel(struct ss_server *self)
 {
-    advance(self->core->stop, CANCELED);
+    if (self->core)
+        advance(self->core->stop, CANCELED);
 }
 
 bool ss_draining(const struct ss_server *self)
 {
-    return atomic_load_explicit(&self->core->stop->stage, memory_order_acquire) >= DRAINING;
+    return !self->core || atomic_load_explicit(&self->core->stop->stage, memory_order_acquire) >= DRAINING;
 }
 
 /* ---------------------------------------------------------------- waiting */
