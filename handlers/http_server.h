@@ -475,7 +475,8 @@ SS_API const char *http_escape(struct ss_handler *h, const char *text);
  */
 SS_API const char *http_guess_type(const char *name);
 /* Adds a type, with the parameters that it is to have ("text/plain; charset=utf-8"), for names that end in
-   `ext`, ".log" or "log" or "tar.gz"; the latest counts. Both are copied. To be done before serving: a file
+   `ext`, ".log" or "log" or "tar.gz", and for the name that is `ext` as a whole, "README", which goes before
+   endings; the latest counts. Both are copied. To be done before serving: a file
    that was served already may keep its type. 0, -ENOMEM, or -EINVAL for what is no media type (RFC
    9110 8.3.1) or no ending. (mimetypes.add_type) */
 SS_API int http_add_type(const char *type, const char *ext);

@@ -157,7 +157,8 @@ static const struct media_type table[] = {
     {"zst", "application/zstd"},
 };
 
-/* What was added, the latest first. Only ever grows, so that whoever looks something up needs no lock. */
+/* What was added, the latest first: endings, each of which is the whole name of one file, too. Only ever
+ * grows, so that whoever looks something up needs no lock. */
 struct added_type {
     struct added_type *next;
     char ending[HTTP_ENDING_SIZE];
@@ -258,11 +259,27 @@ static const char *find_built_in(const char *ending)
     return found != NULL ? found->type : NULL;
 }
 
+static const char *name_in(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* The whole name is the longest of its endings. Its first dot counts as little as that of ".log", the ending.
+ */
+static const char *find_whole(const char *path)
+{
+    const char *name = name_in(path);
+
+    return find_added(name + (*name == '.'));
+}
+
 /* The longest ending counts: "tar.gz" before "gz". Dots in front of a name begin none, as with
    os.path.splitext. */
 static const char *find(const char *path, const char *(*look_up)(const char *))
 {
-    const char *slash = strrchr(path, '/'), *at = slash != NULL ? slash + 1 : path, *type = NULL;
+    const char *at = name_in(path), *type = NULL;
 
     at += strspn(at, ".");
     while (type == NULL && (at = strchr(at, '.')) != NULL)
@@ -272,8 +289,10 @@ static const char *find(const char *path, const char *(*look_up)(const char *))
 
 SS_API const char *http_guess_type(const char *name)
 {
-    const char *type = find(name, find_added);
+    const char *type = find_whole(name);
 
+    if (type == NULL)
+        type = find(name, find_added);
     if (type == NULL)
         type = find(name, find_built_in);
     if (type == NULL)

@@ -231,9 +231,32 @@ static void test_add(void **state)
     assert_string_equal(http_guess_type("a.tar.gz"), "application/x-tgz");
     assert_string_equal(http_guess_type("a.b.tar.gz"), "application/x-tgz");
     assert_string_equal(http_guess_type("a.gz"), "application/gzip");
-    assert_string_equal(http_guess_type("tar.gz"), "application/gzip");
+    assert_string_equal(http_guess_type("dir/tar.gz"), "application/x-tgz"); /* the whole name */
     assert_int_equal(http_add_type("application/x-gz", "gz"), 0);
     assert_string_equal(http_guess_type("a.tar.gz"), "application/x-tgz");
+}
+
+/* A name goes before what its ending says, and is one as a whole only. */
+static void test_add_name(void **state)
+{
+    (void)state;
+    assert_string_equal(http_guess_type("README"), "application/octet-stream");
+    assert_int_equal(http_add_type("text/plain", "README"), 0);
+    assert_string_equal(http_guess_type("README"), "text/plain");
+    assert_string_equal(http_guess_type("a/b.c/readme"), "text/plain");
+    assert_string_equal(http_guess_type("a.README"), "text/plain");
+    assert_string_equal(http_guess_type("README/a"), "application/octet-stream");
+    assert_string_equal(http_guess_type("READMEs"), "application/octet-stream");
+    assert_string_equal(http_guess_type("A README"), "application/octet-stream");
+    assert_string_equal(http_guess_type("README.md"), "text/markdown; charset=utf-8");
+    assert_int_equal(http_add_type("text/x-cmake", "CMakeLists.txt"), 0);
+    assert_string_equal(http_guess_type("CMakeLists.txt"), "text/x-cmake");
+    assert_string_equal(http_guess_type("Lists.txt"), "text/plain; charset=utf-8");
+    assert_int_equal(http_add_type("text/x-git", ".gitignore"), 0);
+    assert_string_equal(http_guess_type("a/.gitignore"), "text/x-git");
+    assert_string_equal(http_guess_type("gitignore"), "text/x-git");
+    assert_string_equal(http_guess_type(""), "application/octet-stream");
+    assert_string_equal(http_guess_type("a/"), "application/octet-stream");
 }
 
 /* What this machine has in /etc is not asked; and the list is read once. */
@@ -246,8 +269,9 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order), cmocka_unit_test(test_types),     cmocka_unit_test(test_grammar),
-        cmocka_unit_test(test_file),  cmocka_unit_test(test_read_file), cmocka_unit_test(test_add),
+        cmocka_unit_test(test_order),    cmocka_unit_test(test_types),     cmocka_unit_test(test_grammar),
+        cmocka_unit_test(test_file),     cmocka_unit_test(test_read_file), cmocka_unit_test(test_add),
+        cmocka_unit_test(test_add_name),
     };
 
     return cmocka_run_group_tests_name("mimetypes", tests, set_up, NULL);
