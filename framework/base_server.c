@@ -221,6 +221,15 @@ static void handle_timeout(struct ss_server *self)
     (void)self;
 }
 
+/* The path of a Unix socket is the client's choice: nothing that a terminal obeys, or turns round, stays. */
+static void escape(const char *text, char escaped[4 * SS_ADDRESS_TEXT])
+{
+    for (; *text; text++)
+        escaped +=
+            *text >= ' ' && *text < 0x7f ? (*escaped = *text, 1) : sprintf(escaped, "\\x%02x", *text & 0xff);
+    *escaped = '\0';
+}
+
 static void handle_error(struct ss_server *self, struct ss_request *request, int error)
 {
     (void)self;
@@ -230,8 +239,9 @@ static void handle_error(struct ss_server *self, struct ss_request *request, int
     struct ss_address client;
     if (ss_client_address(request, &client) == 0 && client.length)
         (void)ss_address_format(&client, text, sizeof text);
-    char reason[128];
-    fprintf(stderr, "socketserver: request from %s failed: %s%s\n", text,
+    char reason[128], escaped[4 * SS_ADDRESS_TEXT];
+    escape(text, escaped);
+    fprintf(stderr, "socketserver: request from %s failed: %s%s\n", escaped,
             strerror_r(-error, reason, sizeof reason),
             error == -EDOM ? "; handle returns 0, SS_PARK or -errno, and no other number" : "");
 }

@@ -412,10 +412,11 @@ SS_API int http_do_PUT(struct ss_handler *h);
                         null: there is none. A request that was not understood has its first line as
                         `request`.
      http_log_nothing   none
-   In the first three a dash stands for what there is none of, a size of 0 too. Control characters are
+   In the first three a dash stands for what there is none of, a size of 0 too. Control characters,
+   what is no UTF-8, and what cannot be seen or turns the direction of text round (U+202E) are
    escaped, by Apache's forms quotes, backslashes and all that is not ASCII as well (\xHH), so that a
-   client can neither forge a line nor speak to a terminal; in JSON what is no UTF-8 becomes U+FFFD. A text
-   of more than 8 KiB is cut and ends with "...".
+   client can neither forge a line nor speak to a terminal; the same holds for log_message and
+   log_error. In JSON what is no UTF-8 becomes U+FFFD. A text of more than 8 KiB is cut and ends with "...".
 
    The lines go to stderr, or to one file for the whole process. They are gathered: a file gets them
    in large pieces, 0.9 s after the first at the latest, a terminal or pipe after 20 ms; the first few of

@@ -63,6 +63,48 @@ static size_t utf8_size(const unsigned char *s)
     return size;
 }
 
+static uint32_t decode(const unsigned char *s, size_t size)
+{
+    uint32_t c = *s & (0x7f >> size);
+    for (size_t i = 1; i < size; i++)
+        c = c << 6 | (s[i] & 0x3f);
+    return c;
+}
+
+/* What nobody sees, or what makes others see something else: control characters, Unicode's format characters
+   (Cf: those that turn the direction of text round, those without width, tags), ends of lines, and
+   noncharacters. */
+static bool is_unprintable(uint32_t c)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0x80, 0x9f},       {0xad, 0xad},       {0x600, 0x605},     {0x61c, 0x61c},
+                  {0x6dd, 0x6dd},     {0x70f, 0x70f},     {0x890, 0x891},     {0x8e2, 0x8e2},
+                  {0x180e, 0x180e},   {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},
+                  {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xfff0, 0xfffb},   {0x110bd, 0x110cd},
+                  {0x13430, 0x1343f}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff}};
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0] && ranges[i].first <= c; i++)
+        if (c <= ranges[i].last)
+            return true;
+    return (c & 0xfffe) == 0xfffe;
+}
+
+/* As Python writes it in a string, and JSON: there what is beyond 16 bits is two surrogates. */
+static char *put_code(char *to, uint32_t c, enum http_log_escape how)
+{
+    if (c < 0x100)
+        return put_hex(to, how == HTTP_LOG_JSON ? "\\u00" : "\\x", c);
+    if (c >= 0x10000 && how == HTTP_LOG_JSON) {
+        to = put_code(to, 0xd800 + ((c - 0x10000) >> 10), how);
+        return put_code(to, 0xdc00 + (c & 0x3ff), how);
+    }
+    if (c >= 0x10000)
+        to = put_hex(stpcpy(to, "\\U"), "00", c >> 16);
+    else
+        to = stpcpy(to, "\\u");
+    return put_hex(put_hex(to, "", c >> 8), "", c);
+}
+
 /* A byte of 0x80 or more, and those that belong to it. */
 static char *put_unicode(char *to, const unsigned char **text, enum http_log_escape how)
 {
@@ -70,9 +112,10 @@ static char *put_unicode(char *to, const unsigned char **text, enum http_log_esc
     size_t size = utf8_size(s);
     if (size == 0)
         return how == HTTP_LOG_JSON ? stpcpy(to, "\\ufffd") : put_hex(to, "\\x", *s);
+    uint32_t c = decode(s, size);
     *text += size - 1;
-    if (*s == 0xc2 && s[1] < 0xa0) /* a C1 control */
-        return put_hex(to, how == HTTP_LOG_JSON ? "\\u00" : "\\x", s[1]);
+    if (is_unprintable(c))
+        return put_code(to, c, how);
     memcpy(to, s, size);
     return to + size;
 }

@@ -12,10 +12,11 @@ enum {
 };
 
 enum http_log_escape {
-    HTTP_LOG_PYTHON = 1, /* http.server: control characters as \xHH, backslashes doubled */
+    HTTP_LOG_PYTHON = 1, /* http.server: control characters as \xHH, backslashes doubled; besides as \xHH what
+                            is no UTF-8, as \uHHHH what cannot be seen or turns text round */
     HTTP_LOG_APACHE =
         2, /* Apache's log files: nothing but printable ASCII; quotes and backslashes behind a backslash */
-    HTTP_LOG_JSON = 4, /* inside of a JSON string; what is no UTF-8 becomes U+FFFD */
+    HTTP_LOG_JSON = 4, /* inside of a JSON string; the same; what is no UTF-8 becomes U+FFFD */
 };
 /* What a client has sent, so that it can neither forge a line nor speak to a terminal. */
 char *http_log_escaped(char *to, const char *text, enum http_log_escape how);

@@ -153,6 +153,35 @@ static void test_default_handle_error(void **state)
     assert_int_equal(written_for(-ECANCELED), 0);
 }
 
+/* A client's name is its own choice. */
+static void test_names_are_escaped(void **state)
+{
+    static const char name[] = "\0\x1b[31m\xe2\x80\xae\nx";
+    struct ss_server server;
+    struct sockaddr_un own = {.sun_family = AF_UNIX};
+    char text[300] = "";
+    int log = memfd_create("stderr", MFD_CLOEXEC), saved = dup(STDERR_FILENO),
+        fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    (void)state;
+    bad_handler_log = memfd_create("log", MFD_CLOEXEC);
+    bad_handler_error = -EUCLEAN;
+    memcpy(own.sun_path, name, sizeof name - 1);
+    assert_int_equal(
+        ss_server_init(&server, SS_BASES(&UnixStreamServer), "unix:@test_error_handler", &BadHandler), 0);
+    assert_int_equal(ss_server_bind(&server), 0);
+    assert_int_equal(
+        bind(fd, (struct sockaddr *)&own, offsetof(struct sockaddr_un, sun_path) + sizeof name - 1), 0);
+    assert_int_equal(connect(fd, &server.server_address.u.any, server.server_address.length), 0);
+    dup2(log, STDERR_FILENO);
+    int rc = ss_handle_request(&server);
+    dup2(saved, STDERR_FILENO);
+    assert_int_equal(rc, 0);
+    assert_true(pread(log, text, sizeof text - 1, 0) > 0);
+    assert_non_null(strstr(text, "unix:@\\x1b[31m\\xe2\\x80\\xae\\x0ax failed"));
+    close(fd), close(saved), close(log), close(bad_handler_log);
+    ss_server_close(&server);
+}
+
 /* ---- handle_request ---- */
 
 static int timeouts, actions;
@@ -248,7 +277,8 @@ int main(void)
         cmocka_unit_test(test_sync_handled),        cmocka_unit_test(test_sync_not_handled),
         cmocka_unit_test(test_threading_handled),   cmocka_unit_test(test_forking_handled),
         cmocka_unit_test(test_forking_not_handled), cmocka_unit_test(test_default_handle_error),
-        cmocka_unit_test(test_handle_request),      cmocka_unit_test(test_max_requests),
+        cmocka_unit_test(test_names_are_escaped),   cmocka_unit_test(test_handle_request),
+        cmocka_unit_test(test_max_requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,6 +48,23 @@ static const struct row rows[] = {
     {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80", "\\xf4\\x90\\x80\\x80", "\\ufffd\\ufffd\\ufffd\\ufffd"},
     {"\xe2\x82", "\\xe2\\x82", "\\xe2\\x82", "\\ufffd\\ufffd"},
     {"\xff\xfe", "\\xff\\xfe", "\\xff\\xfe", "\\ufffd\\ufffd"},
+    /* what turns text round, or is not seen */
+    {"\xe2\x80\xaegpj", "\\u202egpj", "\\xe2\\x80\\xaegpj", "\\u202egpj"},
+    {"\xe2\x80\xaa", "\\u202a", "\\xe2\\x80\\xaa", "\\u202a"},
+    {"\xe2\x81\xa6", "\\u2066", "\\xe2\\x81\\xa6", "\\u2066"},
+    {"\xe2\x81\xa9", "\\u2069", "\\xe2\\x81\\xa9", "\\u2069"},
+    {"\xe2\x80\x8e", "\\u200e", "\\xe2\\x80\\x8e", "\\u200e"},
+    {"\xe2\x80\x8f", "\\u200f", "\\xe2\\x80\\x8f", "\\u200f"},
+    {"\xd8\x9c", "\\u061c", "\\xd8\\x9c", "\\u061c"},
+    {"\xe2\x80\xa8", "\\u2028", "\\xe2\\x80\\xa8", "\\u2028"},
+    {"\xe2\x80\x8b", "\\u200b", "\\xe2\\x80\\x8b", "\\u200b"},
+    {"\xef\xbb\xbf", "\\ufeff", "\\xef\\xbb\\xbf", "\\ufeff"},
+    {"\xc2\xad", "\\xad", "\\xc2\\xad", "\\u00ad"},
+    {"\xf3\xa0\x81\x81", "\\U000e0041", "\\xf3\\xa0\\x81\\x81", "\\udb40\\udc41"},
+    {"\xef\xbf\xbf", "\\uffff", "\\xef\\xbf\\xbf", "\\uffff"},
+    {"\xf4\x8f\xbf\xbf", "\\U0010ffff", "\\xf4\\x8f\\xbf\\xbf", "\\udbff\\udfff"},
+    {"\xe2\x80\xaf\xe2\x81\xb0\xe2\x80\x90", "\xe2\x80\xaf\xe2\x81\xb0\xe2\x80\x90",
+     "\\xe2\\x80\\xaf\\xe2\\x81\\xb0\\xe2\\x80\\x90", "\xe2\x80\xaf\xe2\x81\xb0\xe2\x80\x90"},
 };
 
 static void check_escaped(const char *text, enum http_log_escape how, const char *expected)
@@ -93,7 +110,8 @@ static void test_every_byte(void **state)
 /* However long the text is, and whatever it grows to. */
 static void test_longest(void **state)
 {
-    static const char *const pieces[] = {"a", "\n", "\xff", "\\", "\xf0\x9f\x99\x82"};
+    static const char *const pieces[] = {"a",    "\n",               "\xff",
+                                         "\\", "\xf0\x9f\x99\x82", "\xf3\xa0\x81\x81"};
     (void)state;
     for (size_t i = 0; i < COUNT(pieces); i++) {
         char *text = calloc(1, 40001), *room = malloc(HTTP_LOG_ITEM);
