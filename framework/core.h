@@ -6,6 +6,7 @@
 #include "timer.h"
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -88,6 +89,26 @@ int server_clone(const struct ss_server *self, int socket, struct ss_server *cop
 void server_clone_free(struct ss_server *copy);
 /* After fork, in the child: nothing of the parent's requests is ours. */
 void server_forked(struct ss_server *self);
+
+/* signals.c */
+/* From here to signals_unblock, in the same thread, no signal that a client or a limit can raise ends the
+   process. The threads that it makes meanwhile inherit that; programs that a handler forks and execs do not.
+ */
+struct signals_before {
+    sigset_t mask, blocked;
+};
+void signals_block(struct signals_before *before);
+void signals_unblock(const struct signals_before *before);
+/* Whose process this is: the one that ss_run serves in, one that the server has forked for itself, such a one
+   that has lost its parent, or somebody else's, as a handler that forks makes them. Async-signal-safe. */
+enum process_role { PROCESS_SERVER, PROCESS_CHILD, PROCESS_ORPHAN, PROCESS_OTHER };
+enum process_role process_role(void);
+void process_is_server(void);
+/* fork(2) for a process of the server's own. */
+pid_t process_fork(void);
+
+/* run.c: ss_run's handler of signals that end nobody. */
+void overlook(int signal);
 
 /* wait.c */
 /* What this thread does next shares a turn with what it did in this batch before, 1 and up; for a moment,

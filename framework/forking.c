@@ -37,7 +37,7 @@ pid_t child_fork(struct ss_server *self, struct child **children)
         return rc;
     }
     flush_output();
-    pid_t pid = fork();
+    pid_t pid = process_fork();
     if (pid == 0) {
         close(alive[0]); /* the other end closes with the process, however it ends */
         server_forked(self);

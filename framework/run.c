@@ -7,21 +7,78 @@
 #include <unistd.h>
 
 static struct ss_server *running;
-static pid_t running_in;
 static volatile sig_atomic_t signals;
+
+static void stop(int signal);
+
+/* What we take, and from whom: who starts a program in the background, or for a session that will end, has it
+   ignore signals; and somebody's own handler stays. */
+enum { FROM_ANYBODY, UNLESS_IGNORED, UNLESS_CARED_FOR };
+static const struct {
+    int number;
+    void (*handler)(int);
+    int taken;
+} taken[] = {
+    {SIGTERM, stop, FROM_ANYBODY},
+    {SIGINT, stop, UNLESS_IGNORED},
+    {SIGPIPE, overlook, UNLESS_CARED_FOR},
+    {SIGXFSZ, overlook, UNLESS_CARED_FOR},
+};
+enum { TAKEN = sizeof taken / sizeof *taken };
+static struct sigaction before[TAKEN];
+
+/* In a process that a handler has forked, and that has not called exec: it is none of ours. */
+static void act_as_before(int signal)
+{
+    for (int i = 0; i < TAKEN; i++)
+        if (taken[i].number == signal)
+            sigaction(signal, &before[i], NULL);
+    raise(signal);
+}
 
 /* A signal that reaches a whole group of processes must not cut short what its children have in progress:
    they hear of the end through the server, and only an orphan decides for itself. */
 static void stop(int signal)
 {
-    if (getpid() != running_in) {
-        if (getppid() != running_in)
-            _exit(128 + signal);
-    } else if (signals++ == 0) {
-        ss_shutdown(running);
-    } else {
-        ss_cancel(running);
+    switch (process_role()) {
+    case PROCESS_SERVER:
+        if (signals++ == 0)
+            ss_shutdown(running);
+        else
+            ss_cancel(running);
+        break;
+    case PROCESS_CHILD:
+        break;
+    case PROCESS_ORPHAN:
+        _exit(128 + signal);
+    case PROCESS_OTHER:
+        act_as_before(signal);
     }
+}
+
+void overlook(int signal)
+{
+    if (process_role() == PROCESS_OTHER)
+        act_as_before(signal);
+}
+
+static void take_signals(void)
+{
+    process_is_server();
+    signals = 0;
+    for (int i = 0; i < TAKEN; i++) {
+        struct sigaction act = {.sa_handler = taken[i].handler, .sa_flags = SA_ONSTACK};
+        sigaction(taken[i].number, NULL, &before[i]);
+        bool ignored = before[i].sa_handler == SIG_IGN, cared_for = before[i].sa_handler != SIG_DFL;
+        if (taken[i].taken == FROM_ANYBODY || !(taken[i].taken == UNLESS_IGNORED ? ignored : cared_for))
+            sigaction(taken[i].number, &act, NULL);
+    }
+}
+
+static void give_signals_back(void)
+{
+    for (int i = 0; i < TAKEN; i++)
+        sigaction(taken[i].number, &before[i], NULL);
 }
 
 static void overflow(int signal, siginfo_t *info, void *context)
@@ -38,26 +95,22 @@ static void overflow(int signal, siginfo_t *info, void *context)
 }
 
 /* Somebody's own handler stays; a sanitizer has one, too. */
-static void report_overflows(struct sigaction *before)
+static void report_overflows(struct sigaction *previous)
 {
     struct sigaction act = {.sa_sigaction = overflow, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    if (sigaction(SIGSEGV, NULL, before) == 0 && before->sa_handler == SIG_DFL)
+    if (sigaction(SIGSEGV, NULL, previous) == 0 && previous->sa_handler == SIG_DFL)
         sigaction(SIGSEGV, &act, NULL);
 }
 
 int ss_run_server(struct ss_server *self)
 {
-    struct sigaction act = {.sa_handler = stop}, before[3];
+    struct sigaction overflows;
     running = self;
-    running_in = getpid();
-    signals = 0;
-    report_overflows(&before[0]);
-    sigaction(SIGINT, &act, &before[1]);
-    sigaction(SIGTERM, &act, &before[2]);
+    report_overflows(&overflows);
+    take_signals();
     int rc = ss_serve_forever(self);
-    sigaction(SIGSEGV, &before[0], NULL);
-    sigaction(SIGINT, &before[1], NULL);
-    sigaction(SIGTERM, &before[2], NULL);
+    give_signals_back();
+    sigaction(SIGSEGV, &overflows, NULL);
     return rc == 0 && signals > 1 ? 130 : rc;
 }
 

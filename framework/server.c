@@ -1,7 +1,6 @@
 /* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
 #include "core.h"
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -89,54 +88,31 @@ int ss_server_bind(struct ss_server *self)
     return rc;
 }
 
-/* sendfile(2) cannot be told not to raise SIGPIPE: it is blocked while this thread serves, and in the
-   threads and processes that it makes meanwhile. */
-static void block_sigpipe(sigset_t *before)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &set, before);
-}
-
-static void unblock_sigpipe(const sigset_t *before)
-{
-    static const struct timespec at_once = {0};
-    sigset_t set;
-    if (sigismember(before, SIGPIPE))
-        return;
-    sigemptyset(&set);
-    sigaddset(&set, SIGPIPE);
-    while (sigtimedwait(&set, NULL, &at_once) == SIGPIPE)
-        ; /* ours, and settled by -EPIPE */
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 int ss_serve_forever(struct ss_server *self)
 {
-    sigset_t before;
+    struct signals_before before;
     if (!is_bound(self))
         return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served already */
-    block_sigpipe(&before);
+    signals_block(&before);
     int rc = methods_of(self)->serve_forever(self);
-    unblock_sigpipe(&before);
+    signals_unblock(&before);
     return rc;
 }
 
 int ss_handle_request(struct ss_server *self)
 {
-    sigset_t before;
+    struct signals_before before;
     if (!is_bound(self))
         return -EBADF;
     const struct ss_class *methods = methods_of(self);
-    block_sigpipe(&before);
+    signals_block(&before);
     int rc = take_request(self);
     if (rc == -EAGAIN && (rc = server_wait(self, self->socket, POLLIN, self->timeout, 0, DRAINING)) == 0)
         rc = take_request(self);
     if (rc == -ETIMEDOUT)
         methods->handle_timeout(self);
     methods->service_actions(self);
-    unblock_sigpipe(&before);
+    signals_unblock(&before);
     return rc == -ETIMEDOUT || rc == -EAGAIN ? 0 : rc;
 }
 

@@ -10,6 +10,10 @@ import tempfile
 import programs
 import pytest
 
+# A shell that starts the tests in the background has SIGINT ignored, also in the programs that the tests end with it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 TIME_LIMIT = 60 * (4 if programs.SANITIZED else 1)  # seconds for one test
 
 # Who runs requests: the name of a case, and what httpserver is told.
@@ -120,17 +124,36 @@ def message_server(request, tmp_path_factory):
 
 
 @pytest.fixture
-def rig(started, tmp_path):
-    """rig(class, mode, *settings) runs a handler of tests/framework/rig.c."""
+def of_class(started, tmp_path):
+    """of_class(program, class, *arguments) runs a program that is given a class and an address, and prints the latter."""
 
-    def start(name, mode, *settings, address=None, program=None, **more):
+    def start(program, name, *arguments, address=None, **more):
         address = address or (f"unix:{tmp_path}/rig" if "Unix" in name else "127.0.0.1:0")
-        program = program or programs.path_of("tests/framework/rig")
-        server = programs.Server([program, name, address, mode, *settings], tmp_path, **more)
+        server = programs.Server([program, name, address, *arguments], tmp_path, **more)
         started.append(server)
         host, _, port = server.readline().rpartition(":")
         server.address = port if host == "unix" else (host, int(port))
         return server
+
+    return start
+
+
+@pytest.fixture
+def rig(of_class):
+    """rig(class, mode, *settings) runs a handler of tests/framework/rig.c."""
+
+    def start(name, mode, *settings, program=None, **more):
+        return of_class(program or programs.path_of("tests/framework/rig"), name, mode, *settings, **more)
+
+    return start
+
+
+@pytest.fixture
+def processes(of_class):
+    """processes(class, *settings) runs tests/framework/processes.c."""
+
+    def start(name, *settings, **more):
+        return of_class(programs.path_of("tests/framework/processes"), name, *settings, **more)
 
     return start
 

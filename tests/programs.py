@@ -32,7 +32,7 @@ URL = re.compile(r"http://(?:\[([0-9a-fA-F:.%a-z]+)\]|([^/:\s]+)):([0-9]+)/")
 class Program:
     """A running program in a process group of its own, which must be empty when the program has ended."""
 
-    def __init__(self, argv, directory, fds=(), cwd=None, **environment):
+    def __init__(self, argv, directory, fds=(), cwd=None, preexec=None, **environment):
         self.argv = [str(a) for a in argv]
         self.output = b""
         self.errors = os.path.join(directory, f"stderr-{os.path.basename(self.argv[0])}-{time.monotonic_ns()}")
@@ -41,6 +41,7 @@ class Program:
         with open(self.errors, "wb") as errors:
             self.process = subprocess.Popen(killer + self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                             stderr=errors, cwd=cwd or directory, pass_fds=fds, process_group=0,
+                                            preexec_fn=preexec,
                                             env={**os.environ, **environment})
         self.pid = self.process.pid
         self.signaled = False
