@@ -123,7 +123,7 @@ static int serve_forever(struct ss_server *self)
         if (rc == 0 || rc == 1)
             rc = take_burst(self);
     }
-    if (self->socket_type == SOCK_STREAM)
+    if (self->socket_type != SOCK_DGRAM)
         server_close_socket(self);
     if (rc < 0 && rc != -ECANCELED)
         ss_shutdown(self);
@@ -152,7 +152,7 @@ static void defaults(struct ss_server *self)
 
 static void server_close(struct ss_server *self)
 {
-    if (self->socket_type == SOCK_STREAM)
+    if (self->socket_type != SOCK_DGRAM)
         server_close_socket(self);
     if (atomic_load(&self->core->active)) {
         ss_shutdown(self);

@@ -7,26 +7,39 @@
 #include <unistd.h>
 
 enum { STREAM_BUFFER = 16384, DATAGRAM_BUFFER = 65536 };
+enum { EMPTY_BURST = 16 };       /* datagrams taken before others run */
 enum { BUSY_SERVER_PAUSE = 10 }; /* ms; a Unix server with a full queue cannot be waited for */
 
 struct client {
     struct ss_stream stream;
-    int timeout;
+    int timeout, type;
     char buffers[];
 };
 
-/* One datagram is one read: what does not fit into `data` is lost, as with recv(2). */
+/* One datagram is one read: what does not fit into `data` is lost, as with recv(2). An empty one is not the
+   end, and has nothing to be read. */
+static ssize_t datagram_read_now(struct ss_stream *s, void *data, size_t size)
+{
+    ssize_t n = 0;
+    for (int i = 0; i < EMPTY_BURST && n == 0; i++) {
+        n = recv(s->fd, data, size, MSG_DONTWAIT);
+        if (n == 0 && container_of(s, struct client, stream)->type != SOCK_DGRAM)
+            return 0;
+    }
+    s->unread = n == 0;
+    return n > 0 ? n : n == 0 || errno == EINTR ? -EAGAIN : -errno;
+}
+
 static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
 {
+    struct vain vain = {0};
     for (;;) {
-        ssize_t n = recv(s->fd, data, size, 0);
-        if (n > 0)
+        ssize_t n = datagram_read_now(s, data, size);
+        if (n != -EAGAIN)
             return n;
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return -errno;
         int rc = ss_flush(s);
         if (rc == 0)
-            rc = server_wait(s->server, s->fd, POLLIN, *s->timeout, s->deadline, CANCELED);
+            rc = s->unread ? stream_pause(s, &vain, *s->timeout) : stream_wait(s, POLLIN, CANCELED, &vain);
         if (rc < 0)
             return rc;
     }
@@ -36,11 +49,12 @@ static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
 static int datagram_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
+    struct vain vain = {0};
     (void)more;
     while (sendmsg(s->fd, &message, MSG_NOSIGNAL) < 0) {
         if (errno != EAGAIN && errno != EINTR)
             return -errno;
-        int rc = server_wait(s->server, s->fd, POLLOUT, *s->timeout, s->deadline, CANCELED);
+        int rc = stream_wait(s, POLLOUT, CANCELED, &vain);
         if (rc < 0)
             return rc;
     }
@@ -50,6 +64,7 @@ static int datagram_write(struct ss_stream *s, struct iovec *vector, int count, 
 static const struct ss_stream_class client_datagram_stream = {
     .name = "datagram client",
     .read = datagram_read,
+    .read_now = datagram_read_now,
     .write = datagram_write,
 };
 
@@ -168,6 +183,7 @@ static struct client *client_new(struct ss_server *self, int fd, int type, int m
     client->stream.fd = fd;
     client->stream.timeout = &client->timeout;
     client->timeout = ms;
+    client->type = type;
     return client;
 }
 

@@ -31,6 +31,7 @@ struct ss_core {
     void *state[SS_MAX_MRO];                /* [i]: for mro[i] */
     struct ss_handler_class handler;        /* resolved */
     bool streams;                           /* its instances get them */
+    bool tells_rest;                        /* the connections do; see socket_tells_rest */
     struct ss_stop *stop;                   /* shared memory */
     atomic_uint active;                     /* requests that go on elsewhere */
     atomic_bool waiting;                    /* somebody waits for `active` to sink */
@@ -180,11 +181,32 @@ static inline void *arena_alloc(struct ss_arena *arena, size_t size)
 /* Waits until a stream's socket has room for more output: as long as the other side takes something now and
    then. 0, -ETIMEDOUT, -ECANCELED, -errno. */
 int pace_output(struct ss_stream *s);
+/* Milliseconds without a byte taken that end such a wait, -1: no limit. */
+int output_limit(const struct ss_stream *s);
 
 /* socket.c, udp.c */
 extern const struct ss_stream_class socket_stream, datagram_stream;
 /* ss_sendfile where nothing below can do it: reads and writes. */
 int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size);
+/* Nothing was left behind the last read, and nobody has said since that there is something. */
+static inline bool stream_drained(const struct ss_stream *s)
+{
+    return s->drained && s->polls == polls_made();
+}
+/* Waits of one call that came back with nothing to be had: an error is told of that reading and writing do
+   not take away (the error queue of MSG_ZEROCOPY, say). They must neither last for ever nor keep others from
+   running. Zeroed at first, and after each success. */
+struct vain {
+    bool waited;
+    unsigned count;
+    uint64_t since;
+};
+/* Waits for the stream's descriptor within its limits; 0, -ETIMEDOUT, -ECANCELED, -errno. */
+int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain);
+/* Lets others run when there was nothing to wait for, nor to be had; the same results. */
+int stream_pause(struct ss_stream *s, struct vain *vain, int timeout);
+/* Has the connections of a listener, or this one, say with each read how much is left; true where they do. */
+bool socket_tells_rest(int fd);
 /* Sends what the stream has gathered as the answer to a datagram; 0 or -errno. */
 int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram);
 

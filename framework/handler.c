@@ -72,6 +72,8 @@ static struct ss_stream *new_stream(struct ss_handler *h)
         s->rbuf = datagram->data;
         s->rend = s->rsize = datagram->size;
         s->eof = true;
+    } else {
+        s->tells_rest = h->server->core->tells_rest;
     }
     return s;
 }
@@ -82,6 +84,14 @@ static void remember_deadline(struct ss_request *request, int timeout)
     timer->deadline = timeout < 0 ? TIMER_NEVER : ss_now() + (uint64_t)timeout;
 }
 
+/* For streams without a buffer, into which it could be read. 0 at the end, -errno. */
+static ssize_t look_at_input(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
 /* Before parking: an event loop is told of changes only, and the handler may have left something that
    the kernel has told of already. */
 static bool nothing_there(const struct ss_request *request, struct ss_stream *s)
@@ -89,12 +99,14 @@ static bool nothing_there(const struct ss_request *request, struct ss_stream *s)
     const char *data;
     if (!s)
         return poll(&(struct pollfd){.fd = request->fd, .events = POLLIN}, 1, 0) <= 0;
-    return s->rpos == s->rend && (!s->unread || ss_peek_now(s, &data) == -EAGAIN);
+    if (s->rpos < s->rend)
+        return false;
+    return stream_drained(s) || (s->rsize ? ss_peek_now(s, &data) : look_at_input(s->fd)) == -EAGAIN;
 }
 
 static bool nothing_will_come(const struct ss_request *request, const struct ss_stream *s)
 {
-    return request->datagram || (s && s->eof && s->rpos == s->rend);
+    return request->datagram || request->fd < 0 || (s && s->eof && s->rpos == s->rend);
 }
 
 enum { AGAIN = SS_PARK + 1 };
@@ -115,7 +127,7 @@ static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
 
 static bool has_unread_input(const struct ss_stream *s)
 {
-    return s && (s->rpos < s->rend || s->unread);
+    return s && (s->rpos < s->rend || (s->unread && look_at_input(s->fd) > 0));
 }
 
 /* The stream outlives the instances; what else they allocated goes with each. */

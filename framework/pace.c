@@ -5,8 +5,7 @@
 enum { STEPS = 8 };            /* of a time limit: how exactly it is kept */
 enum { PAUSE_FOR_OUTPUT = 5 }; /* times as long as for input: players pause, and people read */
 
-/* Milliseconds without a byte taken, -1: no limit. */
-static int output_limit(const struct ss_stream *s)
+int output_limit(const struct ss_stream *s)
 {
     int input = s->timeout ? *s->timeout : -1, output = s->write_timeout ? *s->write_timeout : input;
     if (!s->write_timeout || output != 0)

@@ -1,6 +1,7 @@
 /* The stream of a connection: try the call; when the kernel has nothing, wait; try again. */
 #include "core.h"
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -8,15 +9,39 @@
    long is what the others wait for. */
 enum { STREAK = 16, BITE = 8192 /* as good as a call */, SENDFILE_TURN = 1 << 18 };
 
+enum { VAIN_TRIES = 4 }; /* waits in vain; from then on there is a millisecond between them */
+
 /* From this size on a file is sent with the socket corked. The pieces that fit into the socket's buffer as it
    drains then leave as whole segments, which saves a fifth of the CPU; below, the two system calls are not
    worth it. */
 enum { CORK_SIZE = 1 << 20 };
 
-static int wait_for_room(struct ss_stream *s)
+int stream_pause(struct ss_stream *s, struct vain *vain, int timeout)
+{
+    int ms = vain->count++ < VAIN_TRIES ? 0 : 1;
+    uint64_t now = ss_now();
+    if (!vain->since)
+        vain->since = now;
+    if ((timeout >= 0 && now - vain->since > (uint64_t)timeout) || (s->deadline && now >= s->deadline))
+        return -ETIMEDOUT;
+    return s->server ? ss_sleep(s->server, ms) : (poll(NULL, 0, ms), 0);
+}
+
+int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain)
+{
+    int timeout = s->timeout ? *s->timeout : -1;
+    s->streak = 0;
+    int rc = vain->waited ? stream_pause(s, vain, timeout) : 0;
+    vain->waited = true;
+    return rc < 0 ? rc : server_wait(s->server, s->fd, events, timeout, s->deadline, until);
+}
+
+static int wait_for_room(struct ss_stream *s, struct vain *vain)
 {
     s->streak = 0;
-    return pace_output(s);
+    int rc = vain->waited ? stream_pause(s, vain, output_limit(s)) : 0;
+    vain->waited = true;
+    return rc < 0 ? rc : pace_output(s);
 }
 
 static int let_others_run(struct ss_stream *s, ssize_t bytes)
@@ -30,7 +55,7 @@ static int let_others_run(struct ss_stream *s, ssize_t bytes)
 
 /* Input is needed and none is there: what the other side may be waiting for goes out first. A
    connection that has nothing in progress does not outlive the start of a drain. */
-static int wait_for_input(struct ss_stream *s)
+static int wait_for_input(struct ss_stream *s, struct vain *vain)
 {
     int rc = ss_flush(s);
     if (rc == 0 && s->tied)
@@ -38,28 +63,72 @@ static int wait_for_input(struct ss_stream *s)
     if (rc < 0)
         return rc;
     bool idle = s->request && !s->request->busy && !s->partial && s->rpos == s->rend;
-    s->streak = 0;
-    return server_wait(s->server, s->fd, POLLIN, s->timeout ? *s->timeout : -1, s->deadline,
-                       idle ? DRAINING : CANCELED);
+    return stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
+}
+
+/* recv(2) that also learns how much is left, -1 where the kernel does not say. A read that got less than
+   there was room for does not tell: it ends at an urgent byte, and where a Unix socket's message brings
+   descriptors or another sender, and what is behind that has been announced with it. */
+static ssize_t receive(const struct ss_stream *s, void *data, size_t size, int *left)
+{
+    *left = -1;
+#ifdef TCP_CM_INQ
+    if (s->tells_rest) {
+        union {
+            struct cmsghdr head;
+            char room[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct iovec piece = {data, size};
+        struct msghdr message = {
+            .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        ssize_t n = recvmsg(s->fd, &message, MSG_DONTWAIT);
+        if (n >= 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
+            control.head.cmsg_level == IPPROTO_TCP && control.head.cmsg_type == TCP_CM_INQ)
+            memcpy(left, CMSG_DATA(&control.head), sizeof *left);
+        return n;
+    }
+#endif
+    return recv(s->fd, data, size, MSG_DONTWAIT);
+}
+
+/* A connection that is older than the server's own call for its listener has to be told by itself, once. */
+static void ask_for_rest(struct ss_stream *s)
+{
+    s->tells_rest = !s->asked_rest && socket_tells_rest(s->fd);
+    s->asked_rest = true;
+}
+
+static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)
+{
+    int left;
+    ssize_t n = receive(s, data, size, &left);
+    int error = n < 0 ? errno : 0;
+    if (n > 0 && left < 0 && s->tells_rest)
+        ask_for_rest(s);
+    s->drained = n < 0 ? error == EAGAIN : left == 0;
+    s->unread = n > 0 && left != 0;
+    s->polls = polls_made();
+    return error == EINTR ? -EAGAIN : n < 0 ? -error : n;
 }
 
 static ssize_t socket_read(struct ss_stream *s, void *data, size_t size)
 {
+    struct vain vain = {0};
     for (;;) {
-        int rc = s->drained && s->polls == polls_made() ? wait_for_input(s) : 0;
+        int rc = stream_drained(s) ? wait_for_input(s, &vain) : 0;
         if (rc < 0)
             return rc;
-        ssize_t n = recv(s->fd, data, size, 0);
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return -errno;
-        s->drained = n < 0 ? errno == EAGAIN : (size_t)n < size;
-        s->unread = n > 0 && !s->drained;
-        s->polls = polls_made();
-        if (n < 0)
+        ssize_t n = receive_now(s, data, size);
+        if (n == -EAGAIN)
             continue;
-        rc = s->drained ? 0 : let_others_run(s, n);
+        rc = n <= 0 || s->drained ? 0 : let_others_run(s, n);
         return rc < 0 ? rc : n;
     }
+}
+
+static ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size)
+{
+    return stream_drained(s) ? -EAGAIN : receive_now(s, data, size);
 }
 
 static void advance(struct msghdr *message, size_t n)
@@ -78,6 +147,7 @@ static void advance(struct msghdr *message, size_t n)
 static int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
+    struct vain vain = {0};
     size_t left = 0;
     for (int i = 0; i < count; i++)
         left += vector[i].iov_len;
@@ -88,11 +158,12 @@ static int socket_write(struct ss_stream *s, struct iovec *vector, int count, bo
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return -errno;
         if (n > 0) {
+            vain = (struct vain){0};
             s->sent += (uint64_t)n;
             left -= (size_t)n;
             advance(&message, (size_t)n);
         }
-        int rc = n >= 0 ? let_others_run(s, n) : errno == EINTR ? 0 : wait_for_room(s);
+        int rc = n >= 0 ? let_others_run(s, n) : errno == EINTR ? 0 : wait_for_room(s, &vain);
         if (rc < 0)
             return rc;
     }
@@ -107,6 +178,7 @@ static bool must_copy(int error)
 
 static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
+    struct vain vain = {0};
     while (size > 0) {
         ssize_t n = sendfile(s->fd, fd, &offset, size < SENDFILE_TURN ? size : SENDFILE_TURN);
         if (n == 0)
@@ -116,10 +188,12 @@ static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return -errno;
         int rc = 0;
-        if (n > 0)
+        if (n > 0) {
+            vain = (struct vain){0};
             s->sent += (uint64_t)n;
+        }
         if (n < 0)
-            rc = errno == EINTR ? 0 : wait_for_room(s);
+            rc = errno == EINTR ? 0 : wait_for_room(s, &vain);
         else if ((size -= (size_t)n) > 0 && n == SENDFILE_TURN && s->server)
             rc = ss_sleep(s->server, 0);
         if (rc < 0)
@@ -152,6 +226,7 @@ static int socket_write_eof(struct ss_stream *s)
 const struct ss_stream_class socket_stream = {
     .name = "socket",
     .read = socket_read,
+    .read_now = socket_read_now,
     .write = socket_write,
     .sendfile = socket_sendfile,
     .write_eof = socket_write_eof,

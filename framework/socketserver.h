@@ -484,14 +484,24 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
    A buffer each way over something that reads and writes. Output leaves when the buffer is full,
    when the stream is about to wait for input, at ss_flush and at the end of the handler. The first
    error sticks: every later call returns it, so write a whole reply and look once. The end of the
-   input is not an error. */
+   input is not an error, and neither is a read that has waited in vain: it returns -ETIMEDOUT, but output
+   can still be written, and a later read may be tried, which finds all of what had come by then. (Only when
+   that is more than the buffer holds, or there is none, are later reads -ETIMEDOUT, too.) The stream's
+   deadline stays where it is: ss_set_deadline again for what comes next. Output that nobody takes in time
+   is an error: the other side has part of it.
+   A stream that only reads, or only writes, or is NULL (those of BaseRequestHandler), returns -EBADF for the
+   other direction, which does not stick. */
 
 struct ss_stream_class {
     const char *name;
-    /* Reads 1 to `size` bytes, waiting for the first; 0 at the end; -errno. */
+    /* Reads 1 to `size` bytes, waiting for the first; 0 at the end; -errno: -ETIMEDOUT does not stick, all
+       others do. NULL: there is no input but what is in rbuf (with `eof` set), or none: -EBADF. */
     ssize_t (*read)(struct ss_stream *s, void *data, size_t size);
+    /* The same without waiting: -EAGAIN when there is nothing yet. NULL: ss_peek_now waits, with `read`. */
+    ssize_t (*read_now)(struct ss_stream *s, void *data, size_t size);
     /* Writes all of it, waiting as needed; 0 or -errno. The vector may be changed. `more`: more
-       will follow at once. NULL: the output stays in the buffer; -EMSGSIZE when it is full. */
+       will follow at once. NULL: the output stays in the buffer; -EMSGSIZE when it is full, -EBADF when
+       there is no buffer. */
     int (*write)(struct ss_stream *s, struct iovec *vector, int count, bool more);
     /* Writes `size` bytes of file `fd` from `offset`; 0 or -errno; -EIO if the file ends early.
        NULL: it is read and written. */
@@ -522,8 +532,11 @@ struct ss_stream {
     uint64_t sent;          /* bytes that `write` and `sendfile` have passed on, also before they failed;
                                theirs to count */
     struct ss_stream *tied; /* flushed when this one is about to wait for input; NULL: itself */
-    bool drained;           /* private: the last read got less than it asked for */
-    bool unread;            /* private: it got all that it asked for: there may be more */
+    bool tells_rest;        /* private: the kernel says with each read how much is left */
+    bool asked_rest;        /* private: was asked to */
+    bool drained;           /* private: nothing was left behind the last read */
+    bool unread;            /* private: something was, or may have been */
+    bool torn;              /* private: part of what has not come in time is lost to later reads */
     bool partial;           /* private: some of what is being read together has been taken out of rbuf */
     unsigned polls;         /* private: what polls_made() said then */
     unsigned streak;        /* private: calls since this stream last waited */
@@ -555,7 +568,7 @@ SS_API ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want);
 SS_API void ss_skip(struct ss_stream *s, size_t size);
 
 /* As ss_peek, but it never waits: tries once to read when nothing is there. Returns the number of
-   bytes there, 0 at the end, -EAGAIN for "nothing yet", or -errno. */
+   bytes there, 0 at the end, -EAGAIN for "nothing yet", -ENOBUFS without a buffer, or -errno. */
 SS_API ssize_t ss_peek_now(struct ss_stream *s, const char **data);
 
 /* Writes all of `data`: into the buffer when it is small and there is room, else at once, together with
@@ -576,7 +589,8 @@ SS_API int ss_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size);
 /* Sends what is in the buffer; 0 or -errno. Waits. */
 SS_API int ss_flush(struct ss_stream *s);
 
-/* Flushes and ends the output, input goes on: 0 or -errno. (asyncio's write_eof) */
+/* Flushes and ends the output, input goes on: 0 or -errno. (asyncio's write_eof) Datagrams have no end:
+   they are flushed. */
 SS_API int ss_write_eof(struct ss_stream *s);
 
 /* From now on the stream's waits end `ms` milliseconds from now in all, whatever moves; -1: no such

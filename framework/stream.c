@@ -28,18 +28,30 @@ static int failed(struct ss_stream *s, ssize_t rc)
     return s->error;
 }
 
-/* One read from below, with the end and the error remembered. */
+/* Others only write, or there is no stream at all. */
+static bool can_read(const struct ss_stream *s)
+{
+    return s && (s->methods->read || s->eof || s->rpos < s->rend);
+}
+
+/* The end and the error are remembered; that nothing came in time is neither. */
+static ssize_t remember(struct ss_stream *s, ssize_t n)
+{
+    if (n < 0)
+        return n == -ETIMEDOUT && !s->error ? n : failed(s, n);
+    s->eof = n == 0;
+    return n;
+}
+
 static ssize_t read_below(struct ss_stream *s, void *data, size_t size)
 {
     if (s->error)
         return s->error;
     if (s->eof)
         return 0;
-    ssize_t n = s->methods->read(s, data, size);
-    if (n < 0)
-        return failed(s, n);
-    s->eof = n == 0;
-    return n;
+    if (!s->methods->read)
+        return -EBADF;
+    return s->torn ? -ETIMEDOUT : remember(s, s->methods->read(s, data, size));
 }
 
 /* More input behind what is there; room is made by moving it to the front. */
@@ -71,8 +83,8 @@ static size_t take(struct ss_stream *s, void *data, size_t size)
 
 ssize_t ss_read(struct ss_stream *s, void *data, size_t size)
 {
-    if (size == 0)
-        return s->error;
+    if (!s || size == 0)
+        return can_read(s) ? s->error : -EBADF;
     if (s->rpos == s->rend) {
         if (s->error || size >= s->rsize / 2)
             return read_below(s, data, size);
@@ -83,17 +95,40 @@ ssize_t ss_read(struct ss_stream *s, void *data, size_t size)
     return (ssize_t)take(s, data, size);
 }
 
+/* What was taken of something that has not come in time goes back into the buffer, which is empty, for the
+   next try. What does not fit is lost to it, and no read could go on from there. */
+static void put_back(struct ss_stream *s, const void *data, size_t size)
+{
+    if (size > s->rsize) {
+        s->torn = true;
+        return;
+    }
+    memcpy(s->rbuf, data, size);
+    s->rpos = 0;
+    s->rend = size;
+}
+
+/* The end of a read of several pieces: `n` is what the last one returned. */
+static ssize_t pieces_read(struct ss_stream *s, const void *data, size_t done, ssize_t n)
+{
+    if (!s)
+        return n;
+    s->partial = false;
+    if (n == -ETIMEDOUT && done && !s->error)
+        put_back(s, data, done);
+    return n < 0 ? n : (ssize_t)done;
+}
+
 ssize_t ss_readexactly(struct ss_stream *s, void *data, size_t size)
 {
     size_t done = 0;
-    ssize_t n = 1;
+    ssize_t n = can_read(s) ? 1 : -EBADF;
     while (done < size && n > 0) {
         s->partial = done > 0;
         n = ss_read(s, (char *)data + done, size - done);
         done += n > 0 ? (size_t)n : 0;
     }
-    s->partial = false;
-    return n < 0 ? n : (ssize_t)done;
+    return pieces_read(s, data, done, n);
 }
 
 /* Up to and with the next newline in the buffer; true when there is one. */
@@ -117,7 +152,7 @@ static bool read_line(struct ss_stream *s, char *line, ssize_t *n, size_t *done)
 ssize_t ss_readline(struct ss_stream *s, char *line, size_t size)
 {
     size_t done = 0;
-    ssize_t n = 1;
+    ssize_t n = can_read(s) ? 1 : -EBADF;
     bool complete = size == 0;
     while (!complete && done + 1 < size && n > 0) {
         s->partial = done > 0;
@@ -126,14 +161,15 @@ ssize_t ss_readline(struct ss_stream *s, char *line, size_t size)
         else if (s->rpos < s->rend || (n = fill(s)) > 0)
             complete = take_line(s, line + done, size - 1 - done, &done);
     }
-    s->partial = false;
     if (size)
         line[done] = '\0';
-    return n < 0 ? n : (ssize_t)done;
+    return pieces_read(s, line, done, n);
 }
 
 ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want)
 {
+    if (!can_read(s))
+        return -EBADF;
     if (want > s->rsize && !s->eof)
         return -ENOBUFS;
     while (s->rend - s->rpos < want) {
@@ -154,32 +190,41 @@ ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want)
 
 ssize_t ss_peek_now(struct ss_stream *s, const char **data)
 {
+    if (!can_read(s))
+        return -EBADF;
     *data = s->rbuf + s->rpos;
     if (s->rpos < s->rend)
         return (ssize_t)(s->rend - s->rpos);
     if (s->error || s->eof)
         return s->error;
-    if (s->fd < 0 || (s->drained && s->polls == polls_made()))
-        return -EAGAIN;
-    ssize_t n = recv(s->fd, s->rbuf, s->rsize, MSG_DONTWAIT);
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR ? -EAGAIN : failed(s, -errno);
-    s->drained = (size_t)n < s->rsize;
-    s->unread = !s->drained;
-    s->polls = polls_made();
-    s->eof = n == 0;
+    if (!s->rsize)
+        return -ENOBUFS;
+    if (!s->methods->read_now)
+        return ss_peek(s, data, 1);
+    if (s->torn)
+        return -ETIMEDOUT;
+    ssize_t n = s->methods->read_now(s, s->rbuf, s->rsize);
+    if (n == -EAGAIN)
+        return n;
     s->rpos = 0;
-    s->rend = (size_t)n;
+    s->rend = n > 0 ? (size_t)n : 0;
     *data = s->rbuf;
-    return n;
+    return remember(s, n);
 }
 
 void ss_skip(struct ss_stream *s, size_t size)
 {
-    s->rpos += size < s->rend - s->rpos ? size : s->rend - s->rpos;
+    if (s)
+        s->rpos += size < s->rend - s->rpos ? size : s->rend - s->rpos;
 }
 
 /* ---------------------------------------------------------------- output */
+
+/* Others only read, or there is no stream at all. One with a buffer and no `write` keeps its output there. */
+static bool can_write(const struct ss_stream *s)
+{
+    return s && (s->methods->write || s->wsize);
+}
 
 static int write_below(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
@@ -202,6 +247,8 @@ static int flush(struct ss_stream *s, bool more)
 
 int ss_flush(struct ss_stream *s)
 {
+    if (!s)
+        return -EBADF;
     int rc = flush(s, false);
     if (rc == 0 && s->methods->flush && (rc = s->methods->flush(s)) < 0)
         rc = failed(s, rc);
@@ -229,6 +276,8 @@ int ss_writev(struct ss_stream *s, const struct iovec *vector, int count)
 {
     struct iovec all[8];
     size_t size = 0;
+    if (!can_write(s))
+        return -EBADF;
     for (int i = 0; i < count; i++)
         size += vector[i].iov_len;
     if (s->error)
@@ -250,9 +299,8 @@ int ss_writev(struct ss_stream *s, const struct iovec *vector, int count)
 
 int ss_write(struct ss_stream *s, const void *data, size_t size)
 {
-    if (!s->error && size <= s->wsize - s->wend && worth_copying(s, size)) {
-        if (size)
-            memcpy(s->wbuf + s->wend, data, size);
+    if (s && size && !s->error && size <= s->wsize - s->wend && worth_copying(s, size)) {
+        memcpy(s->wbuf + s->wend, data, size);
         s->wend += size;
         return 0;
     }
@@ -263,6 +311,8 @@ int ss_vprintf(struct ss_stream *s, const char *format, va_list args)
 {
     char small[256], *text = small;
     va_list again;
+    if (!can_write(s))
+        return -EBADF;
     va_copy(again, args);
     int n = vsnprintf(small, sizeof small, format, args);
     int rc = n < 0 ? -EINVAL : 0;
@@ -307,6 +357,8 @@ int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size)
 
 int ss_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
+    if (!can_write(s))
+        return -EBADF;
     if (!s->methods->sendfile)
         return stream_copy_file(s, fd, offset, size);
     if (size == 0 || flush(s, true) < 0)
@@ -317,6 +369,8 @@ int ss_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
 
 int ss_write_eof(struct ss_stream *s)
 {
+    if (!can_write(s))
+        return -EBADF;
     if (ss_flush(s) < 0 || !s->methods->write_eof)
         return s->error;
     int rc = s->methods->write_eof(s);

@@ -115,12 +115,22 @@ static int server_bind(struct ss_server *self)
     return rc;
 }
 
+bool socket_tells_rest(int fd)
+{
+#ifdef TCP_INQ
+    return set(fd, IPPROTO_TCP, TCP_INQ, 1) == 0;
+#else
+    return (void)fd, false;
+#endif
+}
+
 static int server_activate(struct ss_server *self)
 {
     if (self->address_family != AF_UNIX) {
         /* inherited by every connection, so that none of them needs a call of its own */
         (void)set(self->socket, IPPROTO_TCP, TCP_NODELAY, 1);
         (void)set(self->socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, self->defer_accept);
+        self->core->tells_rest = socket_tells_rest(self->socket);
     }
     return listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
 }

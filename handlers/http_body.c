@@ -168,10 +168,8 @@ static ssize_t body_read(struct ss_stream *s, void *data, size_t size)
     if (x->body.done)
         return 0;
     ssize_t n = read_some(x, data, size);
-    if (n == -ETIMEDOUT) {
+    if (n == -ETIMEDOUT)
         refuse(x, 408, NULL);
-        x->in->error = 0; /* so that the answer can be written */
-    }
     return n;
 }
 

@@ -134,8 +134,6 @@ static int conclude(struct ss_handler *h, int rc)
     }
     if (!x->body.done || ss_peek(x->in, &data, 0) > 0)
         h->request->linger = true;
-    if (rc == 0 && x->in->error == -ETIMEDOUT)
-        x->in->error = 0; /* of a body that nobody wanted */
     return rc;
 }
 

@@ -133,10 +133,8 @@ static ssize_t wait_for_more(struct ss_handler *h, const char **data, size_t hav
     if (!x->in->deadline)
         ss_set_deadline(x->in, x->cls->table.head_timeout);
     ssize_t n = ss_peek(x->in, data, have + 1);
-    if (n == -ETIMEDOUT) {
-        x->in->error = 0; /* so that the answer can be written */
+    if (n == -ETIMEDOUT)
         return http_refuse(&x->head.refusal, 408, NULL);
-    }
     if (n >= 0 && (size_t)n <= have)
         return http_refuse(&x->head.refusal, 400, "The request has no end");
     return n;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---------------------------------------------------------------- streams */
@@ -38,6 +39,33 @@ static int lines(struct ss_handler *h)
     ssize_t n;
     while ((n = ss_readline(h->rfile, line, sizeof line)) > 0)
         ss_write(h->wfile, line, (size_t)n);
+    return (int)n;
+}
+
+/* The same with urgent bytes among the others, where they were sent. */
+static int inline_lines(struct ss_handler *h)
+{
+    int on = 1;
+    return setsockopt(h->request->fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on) < 0 ? -errno : lines(h);
+}
+
+/* Each line is the address of a datagram server, whose answer to "q" it gets. */
+static int ask(struct ss_handler *h)
+{
+    char line[SS_ADDRESS_TEXT], answer[100];
+    ssize_t n = 1;
+    while (n >= 0 && (n = ss_readline(h->rfile, line, sizeof line)) > 0) {
+        struct ss_stream *s;
+        line[strcspn(line, "\n")] = 0;
+        int rc = ss_connect(h->server, line, SOCK_DGRAM, 5000, &s);
+        if (rc < 0)
+            return rc;
+        ss_write(s, "q", 1);
+        n = ss_read(s, answer, sizeof answer - 1);
+        answer[n > 0 ? n : 0] = 0;
+        ss_printf(h->wfile, "%s\n", answer);
+        ss_close(s);
+    }
     return (int)n;
 }
 
@@ -218,6 +246,8 @@ static const struct mode {
     {"echo", {.handle = echo}},
     {"park", {.handle = park}},
     {"lines", {.handle = lines}},
+    {"inline_lines", {.handle = inline_lines}},
+    {"ask", {.handle = ask}},
     {"slow", {.handle = slow}},
     {"endless", {.handle = endless}},
     {"big", {.handle = big}},

@@ -25,6 +25,56 @@ def test_park_with_more_input_in_the_kernel(rig, name):
     assert client.exactly(len(data)) == data
 
 
+# ---------------------------------------------------------------- reads that end early
+
+def send_at_once(server, *pieces):
+    """All of it is there when the server looks."""
+    with server.stopped():
+        for send, *arguments in pieces:
+            send(*arguments)
+
+
+@pytest.mark.parametrize("mode, line", [("lines", b"abcdef"), ("inline_lines", b"abcXdef"), ("park", b"abcdef")])
+@pytest.mark.parametrize("name", [name for name in ALL if "TCP" in name])
+def test_behind_an_urgent_byte(rig, name, mode, line):
+    server = rig(name, mode, "workers=2")
+    client = server.client(limit=LIMIT)
+    assert client.send("go\n").until(b"\n") == b"go"
+    for _ in range(3):
+        send_at_once(server, (client.send, "abc"), (client.socket.send, b"X", socket.MSG_OOB), (client.send, "def\n"))
+        assert client.until(b"\n") == line
+
+
+@pytest.mark.parametrize("mode", ["lines", "park"])
+@pytest.mark.parametrize("kind", ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop"])
+def test_behind_a_descriptor(rig, kind, mode):
+    """A read ends with the message that brought it; nobody asks for the descriptor, which is dropped."""
+    server = rig(kind + "UnixStreamServer", mode, "workers=2")
+    client = server.client(limit=LIMIT)
+    assert client.send("go\n").until(b"\n") == b"go"
+    for _ in range(3):
+        fd = client.socket.fileno()
+        send_at_once(server, (socket.send_fds, client.socket, [b"abc"], [fd]), (client.send, "def\n"))
+        assert client.until(b"\n") == b"abcdef"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_behind_an_empty_datagram(rig, name):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as answerer:
+        answerer.bind(("127.0.0.1", 0))
+        answerer.settimeout(LIMIT)
+        server = rig(name, "ask", "workers=2")
+        client = server.client(limit=LIMIT)
+        client.send("127.0.0.1:%d\n" % answerer.getsockname()[1])
+        _, asker = answerer.recvfrom(100)
+        with server.stopped():
+            for answer in (b"", b"", b"hello"):
+                answerer.sendto(answer, asker)
+        assert client.until(b"\n") == b"hello"
+
+
+# ---------------------------------------------------------------- what is told of
+
 @pytest.mark.parametrize("name", ["ThreadingTCPServer", "EventLoopTCPServer"])
 def test_ss_poll_does_not_tell_of_input_already_read(rig, name):
     client = rig(name, "told_late").client(limit=LIMIT)

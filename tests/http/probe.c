@@ -54,6 +54,26 @@ static int half(struct ss_handler *h)
     return n < 0 ? (int)n : text_reply(h, data);
 }
 
+/* Both files the wrong way round, before there is a head and behind it. */
+static int wrong_direction(struct ss_handler *h)
+{
+    char data[5] = "";
+    const char *peeked;
+    bool refused = true;
+    for (int i = 0; i < 2; i++) {
+        refused &= ss_read(h->wfile, data, 4) == -EBADF && ss_peek_now(h->wfile, &peeked) == -EBADF;
+        refused &= ss_readline(h->wfile, data, 4) == -EBADF && ss_peek(h->wfile, &peeked, 1) == -EBADF;
+        refused &= ss_write(h->rfile, "x", 1) == -EBADF && ss_printf(h->rfile, "x") == -EBADF;
+        refused &= ss_sendfile(h->rfile, 0, 0, 1) == -EBADF && ss_write_eof(h->rfile) == -EBADF;
+        if (i == 0) {
+            http_send_response(h, 200, NULL);
+            http_end_headers(h);
+        }
+    }
+    ssize_t n = ss_readexactly(h->rfile, data, 4);
+    return n < 0 ? (int)n : ss_printf(h->wfile, "%s %s", refused ? "refused" : "done", data);
+}
+
 static int ignore(struct ss_handler *h)
 {
     return text_reply(h, "ignored");
@@ -427,6 +447,7 @@ static const struct {
     {"/stream", stream},
     {"/half", half},
     {"/ignore", ignore},
+    {"/wrong-direction", wrong_direction},
     {"/lines", lines},
     {"/form", form},
     {"/count", count},

@@ -57,6 +57,13 @@ def test_lines_and_the_end(probe):
             assert client.response().body == b"ignored"
 
 
+def test_wrong_direction(probe, mixin):
+    """What only reads is not written to, and the other way round; neither is the worse for it."""
+    with probe(*programs.as_settings(mixin)).client() as client:
+        for _ in range(2):
+            assert client.ask("POST", "/wrong-direction", b"body").body == b"refused body"
+
+
 # ---------------------------------------------------------------- not read
 
 

@@ -227,7 +227,7 @@ static void quiet(struct ss_server *self, struct ss_request *request, int error)
 }
 static const struct ss_class Quiet = {.name = "Quiet", .handle_error = quiet};
 
-/* The error sticks to the stream, so handle_error is told of it. */
+/* An error that sticks to the stream is told to handle_error. */
 static void with_each_quiet(int (*handle)(struct ss_handler *), void (*client)(int fd))
 {
     static const struct ss_class *const mixins[] = {NULL, &ThreadingMixIn, &EventLoopMixIn};
@@ -247,7 +247,39 @@ static void with_each_quiet(int (*handle)(struct ss_handler *), void (*client)(i
 static void test_timeout(void **state)
 {
     (void)state;
-    with_each_quiet(wait_with_timeout, do_nothing);
+    with_each(wait_with_timeout, do_nothing);
+}
+
+/* Nothing has come in time, which can be told; and it may come later. */
+static int answer_late(struct ss_handler *h)
+{
+    char line[20];
+    h->timeout = 30;
+    ssize_t n = ss_readline(h->rfile, line, sizeof line);
+    if (n != -ETIMEDOUT)
+        return -EILSEQ;
+    if (ss_printf(h->wfile, "late: %s", line) < 0 || ss_flush(h->wfile) < 0)
+        return -EILSEQ;
+    h->timeout = PATIENCE;
+    n = ss_readline(h->rfile, line, sizeof line);
+    result = n > 0 ? ss_printf(h->wfile, "%s", line) : (int)n;
+    return 0;
+}
+
+static void be_late(int fd)
+{
+    say(fd, "ab");
+    expect(fd, "late: ab");
+    say(fd, "c\n");
+    expect(fd, "abc\n");
+    expect_end(fd);
+    assert_int_equal(result, 0);
+}
+
+static void test_answer_to_a_timeout(void **state)
+{
+    (void)state;
+    with_each(answer_late, be_late);
 }
 
 static void test_deadline(void **state)
@@ -352,10 +384,15 @@ static void test_sendfile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flush_rule),    cmocka_unit_test(test_sent),
-        cmocka_unit_test(test_peek_now),      cmocka_unit_test(test_poll_and_read),
-        cmocka_unit_test(test_timeout),       cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_write_timeout), cmocka_unit_test(test_write_eof),
+        cmocka_unit_test(test_flush_rule),
+        cmocka_unit_test(test_sent),
+        cmocka_unit_test(test_peek_now),
+        cmocka_unit_test(test_poll_and_read),
+        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_write_timeout),
+        cmocka_unit_test(test_write_eof),
+        cmocka_unit_test(test_answer_to_a_timeout),
         cmocka_unit_test(test_sendfile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,122 @@ static void test_write_error_sticks(void **state)
     assert_int_equal(pieces.writes, 1);
 }
 
+/* ---- what has not come in time ---- */
+
+static void test_timeout_does_not_stick(void **state)
+{
+    char data[40];
+    const char *peeked;
+    (void)state;
+    begin(PIECES("abc"));
+    pieces.error = -ETIMEDOUT;
+    assert_int_equal(ss_peek(&s, &peeked, 4), -ETIMEDOUT);
+    assert_int_equal(ss_readexactly(&s, data, 5), -ETIMEDOUT);
+    assert_int_equal(ss_readline(&s, data, sizeof data), -ETIMEDOUT);
+    assert_string_equal(data, "abc");
+    assert_int_equal(s.error, 0);
+    assert_int_equal(ss_write(&s, "late", 4), 0);
+    assert_int_equal(ss_flush(&s), 0);
+    assert_memory_equal(pieces.written, "late", 4);
+    pieces.next = PIECES("def\n");
+    assert_int_equal(ss_readline(&s, data, sizeof data), 7); /* from its beginning */
+    assert_string_equal(data, "abcdef\n");
+    assert_int_equal(ss_read(&s, data, 1), -ETIMEDOUT);
+    assert_int_equal(ss_peek_now(&s, &peeked), -ETIMEDOUT);
+    pieces.error = 0;
+    assert_int_equal(ss_read(&s, data, 1), 0);
+}
+
+/* More has been taken than the buffer holds: a later read must not go on in the middle. */
+static void test_torn_by_a_timeout(void **state)
+{
+    char data[40];
+    const char *peeked;
+    (void)state;
+    for (int buffered = 0; buffered < 2; buffered++) {
+        begin(PIECES("0123456789abcdefghij"));
+        if (!buffered)
+            ss_stream_init(&s, &counting, &pieces, NULL, 0, NULL, 0);
+        pieces.error = -ETIMEDOUT;
+        assert_int_equal(ss_readexactly(&s, data, 30), -ETIMEDOUT);
+        pieces.next = PIECES("more");
+        assert_int_equal(ss_read(&s, data, 4), -ETIMEDOUT);
+        assert_int_equal(ss_readline(&s, data, 4), -ETIMEDOUT);
+        if (buffered) {
+            assert_int_equal(ss_peek(&s, &peeked, 1), -ETIMEDOUT);
+            assert_int_equal(ss_peek_now(&s, &peeked), -ETIMEDOUT);
+        }
+        assert_int_equal(ss_write(&s, "late", 4), 0);
+        assert_int_equal(ss_flush(&s), 0);
+        assert_memory_equal(pieces.written, "late", 4);
+    }
+}
+
+static void test_write_timeout_sticks(void **state)
+{
+    char data[20];
+    (void)state;
+    begin(PIECES("abc"));
+    assert_int_equal(ss_write(&s, "12345678", 8), 0);
+    pieces.write_error = -ETIMEDOUT;
+    assert_int_equal(ss_read(&s, data, 3), -ETIMEDOUT); /* it flushes */
+    pieces.write_error = 0;
+    assert_int_equal(ss_read(&s, data, 3), -ETIMEDOUT);
+    assert_int_equal(ss_write(&s, "1", 1), -ETIMEDOUT);
+    assert_int_equal(pieces.writes, 1);
+}
+
+/* ---- the wrong direction ---- */
+
+static void expect_no_input(struct ss_stream *wrong)
+{
+    char data[20];
+    const char *peeked = NULL;
+    for (size_t size = 0; size < 2; size++) {
+        assert_int_equal(ss_read(wrong, data, size), -EBADF);
+        assert_int_equal(ss_readexactly(wrong, data, size), -EBADF);
+        assert_int_equal(ss_readline(wrong, data, size), -EBADF);
+        assert_int_equal(ss_peek(wrong, &peeked, size), -EBADF);
+        ss_skip(wrong, size);
+    }
+    assert_int_equal(ss_peek_now(wrong, &peeked), -EBADF);
+}
+
+static void expect_no_output(struct ss_stream *wrong)
+{
+    for (size_t size = 0; size < 2; size++) {
+        struct iovec vector = {(char *)(uintptr_t) "x", size};
+        assert_int_equal(ss_write(wrong, "x", size), -EBADF);
+        assert_int_equal(ss_writev(wrong, &vector, 1), -EBADF);
+        assert_int_equal(ss_printf(wrong, "%.*s", (int)size, "x"), -EBADF);
+        assert_int_equal(ss_sendfile(wrong, STDIN_FILENO, 0, size), -EBADF);
+    }
+    assert_int_equal(ss_printf(wrong, "%400s", "x"), -EBADF);
+    assert_int_equal(ss_write_eof(wrong), -EBADF);
+}
+
+static void test_wrong_direction(void **state)
+{
+    static const struct ss_stream_class in = {.name = "in", .read = read_piece};
+    static const struct ss_stream_class out = {.name = "out", .write = keep};
+    char data[20];
+    (void)state;
+    for (int buffered = 0; buffered < 2; buffered++) {
+        begin(PIECES("abc"));
+        ss_stream_init(&s, &in, &pieces, rbuf, buffered ? sizeof rbuf : 0, NULL, 0);
+        expect_no_output(&s);
+        assert_int_equal(ss_read(&s, data, sizeof data), 3); /* the right one goes on */
+        ss_stream_init(&s, &out, &pieces, NULL, 0, wbuf, buffered ? sizeof wbuf : 0);
+        expect_no_input(&s);
+        assert_int_equal(ss_write(&s, "x", 1), 0);
+        assert_int_equal(ss_flush(&s), 0);
+        assert_int_equal(pieces.size, 1);
+    }
+    expect_no_input(NULL);
+    expect_no_output(NULL);
+    assert_int_equal(ss_flush(NULL), -EBADF);
+}
+
 /* ---- output ---- */
 
 static void test_writev(void **state)
@@ -305,6 +421,10 @@ int main(void)
         cmocka_unit_test(test_peek_moves),
         cmocka_unit_test(test_read_error_sticks),
         cmocka_unit_test(test_write_error_sticks),
+        cmocka_unit_test(test_timeout_does_not_stick),
+        cmocka_unit_test(test_torn_by_a_timeout),
+        cmocka_unit_test(test_write_timeout_sticks),
+        cmocka_unit_test(test_wrong_direction),
         cmocka_unit_test(test_writev),
         cmocka_unit_test(test_one_write),
         cmocka_unit_test(test_printf),
