@@ -240,6 +240,24 @@ static void start(void *top)
     abort(); /* there is no caller to return to */
 }
 
+/* ---- exceptions ---- */
+
+/* The C++ runtime's, where the program has one; else NULL. */
+struct co_exceptions *__cxa_get_globals(void) __attribute__((weak));
+
+/* A handler that waits in a catch block, or in a destructor while its stack is unwound, must find its own
+ * exceptions when it goes on. */
+static void exchange_exceptions(struct co *from, const struct co *to)
+{
+    struct co_exceptions *now;
+
+    if (!__cxa_get_globals)
+        return;
+    now = __cxa_get_globals();
+    from->exceptions = *now;
+    *now = to->exceptions;
+}
+
 /* ---- the functions ---- */
 
 struct co *co_create(size_t stack_size, void (*body)(void *), void *arg)
@@ -275,6 +293,7 @@ void co_thread(struct co *self)
 
 void co_switch(struct co *from, struct co *to)
 {
+    exchange_exceptions(from, to);
     leave(from, to);
     co_jump(&from->sp, to->sp);
     arrive(from);

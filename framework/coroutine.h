@@ -15,8 +15,9 @@
  * 1. A coroutine belongs to the thread that first switches to it, for good: compilers keep the address of
  * errno and of other thread-local variables across a call.
  * 2. A body never returns (the process aborts if it does): it loops, and switches away for the last time.
- * 3. A switch keeps what a function call keeps, and nothing more: errno, the signal mask and the
- * floating-point rounding mode belong to the thread.
+ * 3. A switch keeps what a function call keeps, and in a program with C++ what exceptions are being handled:
+ * that is each coroutine's own. Errno, the signal mask and the floating-point rounding mode belong to the
+ * thread.
  * 4. A suspended stack is destroyed without unwinding: what its frames own is theirs to free first. */
 #ifndef COROUTINE_H
 #define COROUTINE_H
@@ -29,6 +30,15 @@
 /* How co_switch does it: "x86-64 assembly", "aarch64 assembly" or "ucontext". */
 extern const char co_switch_name[];
 
+/* What the C++ runtime notes for each thread (__cxa_eh_globals of the Itanium C++ ABI, 2.2.2). */
+struct co_exceptions {
+    void *caught;      /* those whose handlers have not ended, the newest first */
+    unsigned uncaught; /* how many are on their way to a handler */
+#if defined(__ARM_EABI_UNWINDER__)
+    void *propagating;
+#endif
+};
+
 /* All fields are private. It lies at the top of its own stack; only a thread's is made by the caller. */
 struct co {
     void *sp;             /* where it stopped: its stack pointer */
@@ -38,10 +48,11 @@ struct co {
     size_t size;          /* of that memory */
     const void *stack;    /* the usable stack above the guard; a thread's is only known to sanitizers */
     size_t stack_size;    /* its length */
-    struct co *from;      /* who switched here last (ASan only) */
-    void *fake_stack;     /* ASan's, while suspended */
-    void *fiber;          /* TSan's */
-    unsigned valgrind_id; /* valgrind's */
+    struct co_exceptions exceptions; /* while suspended */
+    struct co *from;                 /* who switched here last (ASan only) */
+    void *fake_stack;                /* ASan's, while suspended */
+    void *fiber;                     /* TSan's */
+    unsigned valgrind_id;            /* valgrind's */
 };
 
 /* A new coroutine that calls body(arg) when first switched to, on a stack of stack_size bytes (rounded up to

@@ -42,7 +42,9 @@
               ss_shutdown): the handler cleans up and returns. Plain blocking calls (read, sleep,
               getaddrinfo) are fine under threads and processes; under EventLoopMixIn they stop all
               connections of the loop: use ss_poll, ss_sleep and ss_offload, which are right
-              everywhere. */
+              everywhere.
+   C++.       A handler may wait while it handles an exception or while its stack is unwound. None
+              may leave it: what is above it is C. */
 #ifndef SOCKETSERVER_H
 #define SOCKETSERVER_H
 
