@@ -249,6 +249,25 @@ static void forget(struct http_file *file)
     http_file_release(file);
 }
 
+void http_file_forget(const char *directory, enum http_symlinks symlinks, const char *name,
+                      http_guess_function *guess)
+{
+    const struct http_file_key key = {.directory = directory,
+                                      .name = name,
+                                      .directory_size = strlen(directory),
+                                      .symlinks = symlinks,
+                                      .guess = guess,
+                                      .hash = hash_of(name),
+                                      .coding = HTTP_IDENTITY};
+    struct http_file *victims = NULL;
+    lock();
+    struct http_file **place = place_of(&key);
+    if (*place)
+        evict(place, &victims);
+    unlock();
+    release_all(victims);
+}
+
 void http_file_cache_clear(void)
 {
     struct http_file *victims = NULL;

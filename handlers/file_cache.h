@@ -91,6 +91,9 @@ int http_file_open(struct ss_handler *h, const char *directory, enum http_symlin
 int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_symlinks symlinks,
                          const char *name, http_guess_function *guess, enum http_coding coding,
                          struct http_file **file);
+/* The file was changed here: what was found in this turn does not hold any more. Any thread. */
+void http_file_forget(const char *directory, enum http_symlinks symlinks, const char *name,
+                      http_guess_function *guess);
 /* Another user of a file that is held. */
 struct http_file *http_file_hold(struct http_file *file);
 /* Keeps a compressed form with a file, both held, unless it has one for this coding by now. */

@@ -44,6 +44,10 @@ static void inherit(struct http_handler_class *to, const struct http_handler_cla
     INHERIT(guess_type);
     INHERIT(list_directory);
     INHERIT(on_duplicate);
+    INHERIT(reserved);
+    INHERIT(max_uploads);
+    INHERIT(max_receiving);
+    INHERIT(min_free);
 }
 
 /* A class's own table begins with its ss_handler_class, up to BaseHTTPRequestHandler. */
@@ -108,14 +112,37 @@ static size_t list_methods(const struct http_class *cls, char *text)
     return size + 1;
 }
 
+/* What others have stored is taken for nothing but what its type says, and as a page it runs nothing in the
+   name of this site. */
+static const char sandbox[] = "X-Content-Type-Options: nosniff\r\nContent-Security-Policy: sandbox\r\n";
+
+bool http_class_stores(const struct ss_handler_class *cls)
+{
+    while (cls && cls != &UploadHTTPRequestHandler.handler)
+        cls = cls->base;
+    return cls != NULL;
+}
+
+/* The fields of files besides their own. */
+static size_t write_file_fields(const struct http_class *cls, char *text)
+{
+    int seconds = cls->table.cache_seconds;
+    int size = seconds > 0 ? sprintf(text, "Cache-Control: max-age=%d\r\n", seconds)
+                           : sprintf(text, "Cache-Control: no-cache\r\n");
+    bool stores = http_class_stores(cls->key);
+    if (stores)
+        memcpy(text + size, sandbox, sizeof sandbox);
+    return (size_t)size + (stores ? sizeof sandbox - 1 : 0);
+}
+
 /* The texts that responses need. A Server field that cannot be sent is left out. */
 static int make_texts(struct http_class *cls)
 {
     static const char status[] = "HTTP/1.1 200 OK\r\n", field[] = "Server: %s\r\n";
     const char *server = cls->table.server_version;
     size_t size = strlen(server), allow = list_methods(cls, NULL);
-    char *text =
-        malloc(allow + sizeof status + sizeof field + size + sizeof "Cache-Control: max-age=2147483647\r\n");
+    char *text = malloc(allow + sizeof status + sizeof field + size +
+                        sizeof "Cache-Control: max-age=2147483647\r\n" + sizeof sandbox);
     if (!text)
         return -ENOMEM;
     list_methods(cls, text);
@@ -127,10 +154,7 @@ static int make_texts(struct http_class *cls)
         cls->server_field_size = (size_t)sprintf(text, field, server);
     cls->ok_size = sizeof status - 1 + cls->server_field_size;
     cls->cache_field = text += cls->server_field_size + 1;
-    cls->cache_field_size =
-        (size_t)(cls->table.cache_seconds > 0
-                     ? sprintf(text, "Cache-Control: max-age=%d\r\n", cls->table.cache_seconds)
-                     : sprintf(text, "Cache-Control: no-cache\r\n"));
+    cls->cache_field_size = write_file_fields(cls, text);
     return 0;
 }
 

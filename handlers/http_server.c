@@ -4,6 +4,7 @@
 #include "compress.h"
 #include "file_cache.h"
 #include "log_file.h"
+#include "upload.h"
 #include <stdio.h>
 
 enum { FIRST_BYTES = 5 /* seconds */, BUFFER_SIZE = 32768 };
@@ -12,6 +13,16 @@ static void init(struct ss_server *self)
 {
     self->defer_accept = FIRST_BYTES;
     self->buffer_size = BUFFER_SIZE;
+    http_upload_prepare(self);
+}
+
+/* Only who has the address may tidy up. */
+static int server_activate(struct ss_server *self)
+{
+    int rc = ss_super(self, &HTTPServer)->server_activate(self);
+    if (rc == 0)
+        http_upload_tidy(self);
+    return rc;
 }
 
 /* The files that were served stay open no longer than the server, and what it has logged is to be read. */
@@ -44,5 +55,6 @@ const struct ss_class http_HTTPServer = {
     .base = &TCPServer,
     .state_size = 0,
     .init = init,
+    .server_activate = server_activate,
     .server_close = server_close,
 };

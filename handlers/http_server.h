@@ -286,7 +286,15 @@ enum http_compression {
     HTTP_COMPRESS_ALL,           /* longer text is compressed each time, without Content-Length */
 };
 
-/* What is done about a file that is sent and whose name is taken. */
+/* Whether clients may store what is more than a file for browsers and other programs. */
+enum http_reserved {
+    HTTP_RESERVED_REFUSED = 1, /* index.html and index.htm, in any case, also compressed, and what lies below
+                                  /.well-known/ (RFC 8615): 403 */
+    HTTP_RESERVED_STORED,      /* these too */
+};
+
+/* What is done about a file that is sent and whose name is taken. Where a compressed form of a file (name.gz)
+   is sent for it, see `compress`, the name of the form is taken if the file is there. */
 enum http_on_duplicate {
     HTTP_DUPLICATE_ERROR = 1, /* it is refused, 409 */
     HTTP_DUPLICATE_OVERWRITE, /* it takes the place of the other */
@@ -351,7 +359,16 @@ struct http_handler_class {
     const char *(*guess_type)(struct ss_handler *h, const char *name);
     int (*list_directory)(struct ss_handler *h, int fd, const char *name);
 
-    enum http_on_duplicate on_duplicate; /* UploadHTTPRequestHandler's POST: HTTP_DUPLICATE_ERROR */
+    /* UploadHTTPRequestHandler's */
+    enum http_on_duplicate on_duplicate; /* 0 (default): POST as HTTP_DUPLICATE_ERROR, PUT as
+                                            HTTP_DUPLICATE_OVERWRITE. A PUT that is renamed gets a Location */
+    enum http_reserved reserved;         /* HTTP_RESERVED_REFUSED */
+    unsigned max_uploads;  /* requests at once that store files; more: 503. 256, at most 4,096 */
+    int64_t max_receiving; /* bytes of them all together, as announced, or else as they have come;
+                              more: 503, of one alone: 413. 0 (default): 8 times max_body */
+    int64_t min_free; /* bytes to be left on the file system: 507. 0 (default): 64 MiB, none where it has less
+                         than 1 GiB in all; -1: none. The limits hold for all threads and processes of an
+                         HTTPServer together */
 };
 
 /* An instance; own ones begin with it. */
@@ -376,15 +393,21 @@ extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_
    {"files": [{"name", "href", "size"}]} for who likes application/json better than text/html. on_duplicate
    says what happens to names that are taken. Should one file fail, or not come to its end, nothing is stored
    of it, and those before it stay. do_PUT stores the body as its path says: 201, or 204 when there was such a
-   file, which keeps its permissions; If-Match, If-None-Match and If-Unmodified-Since hold (412), so that
-   If-None-Match: * keeps PUT from replacing. Content-Range: 400; a missing directory: 409. Both write to a
-   file without name, or with a hidden one where the file system knows no other, which comes to the disk
-   (fsync) and then to its name in one step: readers see the old or the new file whole, and nothing is left of
-   an upload that fails. Nothing outside of `directory` is written to, but through links to directories that
+   file, which keeps its permissions, with the ETag that GET then has; on_duplicate holds as well. If-Match,
+   If-None-Match and If-Unmodified-Since hold (412): they are looked at before the body is read, and again
+   when the file gets its name, while no other upload gives names in that directory, so that of several with
+   the same If-Match one wins. Content-Range: 400; a missing directory: 409. Both write to a file without
+   name, or with a hidden one where the file system knows no other, which comes to the disk (fsync) and then
+   to its name in one step: readers see the old or the new file whole, and nothing is left of an upload that
+   fails. Hidden names (.httpserver-*.part) are neither served nor stored, and those that a killed server has
+   left in `directory` go when an HTTPServer is bound. The room for a body whose size is known is reserved
+   before it is read. Nothing outside of `directory` is written to, but through links to directories that
    `symlinks` follows; a link of the file's own name is replaced. Names that begin with a dot or hold control
-   characters are refused. No room: 507, no permission: 403, Content-Encoding: 415. Requests that a browser
-   sends for a page of another origin (Sec-Fetch-Site, Origin) are refused with 403; who may store files is
-   otherwise for verify_request, or a do_POST of your own, to say. */
+   characters are refused. No room: 507, no permission: 403, another Content-Encoding than identity: 415.
+   Files are served with X-Content-Type-Options: nosniff and Content-Security-Policy: sandbox: what somebody
+   has stored here runs no scripts in the name of this site. Requests that a browser sends for a page of
+   another origin (Sec-Fetch-Site, Origin) are refused with 403; who may store files is otherwise for
+   verify_request, or a do_POST of your own, to say. */
 extern SS_API const struct http_handler_class http_UploadHTTPRequestHandler;
 #define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
 

@@ -5,6 +5,7 @@
 #include "listing_names.h"
 
 #include "socketserver.h"
+#include "upload.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ static bool is_listed(const struct http_names *names, const char *name)
 {
     if (names->no_dotfiles)
         return name[0] != '.';
-    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !http_is_part(name);
 }
 
 static int lower(unsigned char c)

@@ -5,11 +5,12 @@
 #include "file_response.h"
 #include "http_internal.h"
 #include "listing.h"
+#include "upload.h"
 #include "url.h"
 #include <assert.h>
 #include <unistd.h>
 
-static const char *const index_pages[] = {"index.html", "index.htm"};
+const char *const http_index_pages[] = {"index.html", "index.htm", NULL};
 
 static const char *translate_path(struct ss_handler *h, const char *path)
 {
@@ -88,8 +89,8 @@ static int send_directory(struct ss_handler *h, const struct http_handler_class 
 {
     int opened, rc, fd;
 
-    for (size_t i = 0; i < sizeof index_pages / sizeof index_pages[0]; i++) {
-        const char *page = ss_format(h, "%s%s", name, index_pages[i]);
+    for (const char *const *file = http_index_pages; *file != NULL; file++) {
+        const char *page = ss_format(h, "%s%s", name, *file);
 
         if (page == NULL)
             return -ENOMEM;
@@ -112,9 +113,9 @@ const char *http_name_of(struct ss_handler *h)
     const struct http_handler_class *cls = http_class_of(h);
     const char *name = cls->translate_path(h, http_request(h)->path);
 
-    if (name != NULL && cls->dotfiles != HTTP_DOTFILES_SERVED && http_has_dotfile(name))
-        return NULL;
-    return name;
+    if (name == NULL || cls->dotfiles != HTTP_DOTFILES_SERVED)
+        return name != NULL && http_has_dotfile(name) ? NULL : name;
+    return http_is_part(strrchr(name, '/') ? strrchr(name, '/') + 1 : name) ? NULL : name;
 }
 
 int http_refuse_path(struct ss_handler *h)

@@ -4,6 +4,9 @@
 
 struct ss_handler;
 
+/* The files that are sent for a directory, the first that is there; ended by NULL. */
+extern const char *const http_index_pages[];
+
 /* The name of the file that the request is for, as from translate_path. NULL: there is no such, or none that
    may be asked for. */
 const char *http_name_of(struct ss_handler *h);

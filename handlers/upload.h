@@ -3,7 +3,10 @@
      upload_post.c    POST of a form with files
      upload_put.c     PUT of a file
      upload.c         what both have in common
+     upload_limits.c  how much is received at once, by all threads and processes
      upload_file.c    a file that appears whole or not at all
+     upload_link.c    how it gets its name
+     upload_parts.c   the hidden names that it has before, where it must have one
      upload_name.c    the names that it may have */
 #ifndef HTTP_UPLOAD_H
 #define HTTP_UPLOAD_H
@@ -14,43 +17,134 @@
 /* True if a POST to a directory stores files there, for this request's class. */
 bool http_takes_uploads(const struct ss_handler *h);
 
+/* For a server whose handler class takes uploads, and no other: makes what its processes share, and removes
+   what a killed one has left. */
+void http_upload_prepare(const struct ss_server *self);
+void http_upload_tidy(const struct ss_server *self);
+
 /* ---------------------------------------------------------------- names (pure) */
 
 /* The name under which a file that the client calls `filename` may be stored: its last component, backslashes
-   being slashes where it looks like a path of Windows (C:\a, \\host\a, ..\a). NULL if that is empty, "." or "..", has a control character, is longer than NAME_MAX
-   bytes, or begins with a dot and `dotfiles` is false. Whether it is UTF-8 does not matter. */
+   being slashes where it looks like a path of Windows (C:\a, \\host\a, ..\a). NULL if that is empty, "." or
+   "..", has a control character, is longer than NAME_MAX bytes, is one of http_is_part, or begins with a dot
+   and `dotfiles` is false. Whether it is UTF-8 does not matter. */
 const char *http_upload_name(const char *filename, bool dotfiles);
 
 /* "name (2).ext" for "name.ext" and 2, the name cut where it would become too long. */
 void http_number_name(const char *name, unsigned number, char numbered[NAME_MAX + 1]);
 
-/* ---------------------------------------------------------------- files
+/* True for what a browser or another program takes for more than a file: the page of a directory, also
+   compressed, in any case, and what lies below /.well-known/ (RFC 8615). `directory`: the name of the
+   directory, as from translate_path, with or without a slash at its end. */
+bool http_is_reserved(const char *directory, const char *file);
 
-   The file has no name until it is complete (O_TMPFILE), so that nothing is left behind whatever happens.
-   Where that is not to be had it has a hidden one, which http_upload_end removes. Nothing here waits for the
-   network; any thread. */
+/* How many bytes at the end of `name` make it a compressed form of another file ("a.gz": 3); 0: none. */
+size_t http_sibling_ending(const char *name);
 
-struct http_upload {
-    int directory; /* borrowed */
-    int fd;
-    int64_t size;
-    char temporary[40]; /* its name for the time being; "": none */
+/* ---------------------------------------------------------------- parts
+
+   What has to have a name while it is received has a hidden one, which nobody else gives to a file. It is not
+   served, not listed and not stored. Who receives the file holds a lock on it (flock), so that the parts that
+   a killed server has left can be told from those of one that runs. */
+
+#define HTTP_PART_SIZE 40 /* bytes of such a name, with NUL */
+
+bool http_is_part(const char *name);
+/* Makes a new one. 0 or -errno. */
+int http_part_choose(char name[HTTP_PART_SIZE]);
+/* Removes those below `directory` that nobody holds, for a few seconds at most. Follows no symbolic links.
+   Returns their number. */
+unsigned http_parts_remove(const char *directory);
+
+/* ---------------------------------------------------------------- limits
+
+   Kept in memory that the processes of a server share, as long as it is made before they are forked
+   (http_limits_share). What a process that has died held is given back when others need it. Any thread. */
+
+#define HTTP_UPLOADS 4096 /* uploads at once, whatever max_uploads says */
+
+struct http_limits {
+    unsigned uploads;  /* at once */
+    int64_t receiving; /* bytes of them all */
 };
 
-/* Begins a file in the open directory. 0 or -errno; after an error there is nothing to end. */
+/* An upload, or none: -1. */
+struct http_share {
+    int slot;
+};
+
+int http_limits_share(void);
+/* Counts one upload of `size` bytes, if it is within the limits. 0; -EAGAIN: others have to end before. */
+int http_limits_enter(const struct http_limits *limits, int64_t size, struct http_share *share);
+/* The upload has become larger. 0 or -EAGAIN. */
+int http_limits_grow(const struct http_limits *limits, const struct http_share *share, int64_t size);
+void http_limits_leave(struct http_share *share);
+
+/* One thread of all processes at a time, where a file system knows no locks; for `ms` at most. 0 or
+   -ETIMEDOUT. Blocks. */
+int http_naming_lock(int ms);
+void http_naming_unlock(void);
+
+/* ---------------------------------------------------------------- files
+
+   The file has no name until it is complete (O_TMPFILE), so that nothing is left behind whatever happens, and
+   takes one descriptor. Where that is not to be had it has the name of a part, which http_upload_end removes.
+   Nothing here waits for the network; any thread. */
+
+struct http_upload {
+    int fd;
+    int directory; /* that of the temporary name; -1 without one */
+    int64_t size;
+    int64_t reserved; /* bytes whose room need not be looked for any more */
+    int64_t min_free;
+    char temporary[HTTP_PART_SIZE]; /* its name for the time being; "": none */
+};
+
+/* Begins a file in the open directory, which is borrowed for the call. 0 or -errno; after an error there is
+   nothing to end. */
 int http_upload_begin(struct http_upload *upload, int directory);
 /* The way without O_TMPFILE, for file systems that lack it and for the tests. */
 int http_upload_begin_named(struct http_upload *upload, int directory);
 
+/* Room that is to be left on the file system, as min_free of the class says, with `size` bytes of the
+   descriptor's file system in use besides. 0 or -ENOSPC. */
+int http_upload_room(int fd, int64_t size, int64_t min_free);
+/* Reserves room for a file of this size, -1: not known; `min_free` holds from now on. 0; -ENOSPC, -EDQUOT or
+   -EFBIG when it does not fit. Blocks. */
+int http_upload_reserve(struct http_upload *upload, int64_t size, int64_t min_free);
+
 /* Adds to it. 0 or -errno. */
 int http_upload_write(struct http_upload *upload, const void *data, size_t size);
 
-/* Sees the file through to the disk and gives it its name, in one step, `name` having room for another one
-   (HTTP_DUPLICATE_RENAME). What is replaced leaves its permissions to the file, if it is a file that may be
-   written to; a symbolic link is replaced itself. Blocks. 0 or -errno: -EEXIST, -EISDIR for a directory of
-   that name, -EACCES for a file that may not be written to. */
-int http_upload_publish(struct http_upload *upload, char name[NAME_MAX + 1], enum http_on_duplicate how,
-                        bool *replaced);
+/* What there was under a name when it was last looked at. */
+struct http_seen {
+    bool exists;
+    struct stat status;
+};
+
+/* The name of a file to be, and what comes of it. */
+struct http_publishing {
+    char name[NAME_MAX + 1]; /* may become another one */
+    enum http_on_duplicate how;
+    bool siblings;                /* name.gz is sent for `name`: it counts as the same name */
+    const struct http_seen *seen; /* what must still be there; NULL: anything may */
+    bool replaced;
+    struct stat status; /* of the new file */
+};
+
+/* Sees the file through to the disk and gives it its name in `directory`, in one step, while nobody else
+   gives names there. What is replaced leaves its permissions to the file, if it is a file that may be written
+   to; a symbolic link is replaced itself. Blocks. 0 or -errno: -EEXIST, -EISDIR for a directory of that name,
+   -EACCES for a file that may not be written to, -ESTALE when there is something else than `seen`, -EAGAIN
+   when others hold the directory too long. */
+int http_upload_publish(struct http_upload *upload, int directory, struct http_publishing *p);
+/* Whether it could be published if that were now: 0 or -errno as above. */
+int http_upload_look(int directory, const struct http_publishing *p);
+/* The steps of it that upload_link.c takes: to a name that is free, or in place of what has it. */
+int http_upload_link(struct http_upload *upload, int directory, const char *name);
+int http_upload_replace(struct http_upload *upload, int directory, const char *name);
+/* fsync(2), where the file system has it. 0 or -errno. */
+int http_upload_sync(int fd);
 
 /* Lets go of it; what was not published is gone. */
 void http_upload_end(struct http_upload *upload);
@@ -61,18 +155,30 @@ void http_upload_end(struct http_upload *upload);
 int http_upload_check(struct ss_handler *h);
 /* As http_upload_name, for the class of the request. */
 const char *http_upload_storable(struct ss_handler *h, const char *filename);
+/* True for a file that the class does not let clients store; see http_is_reserved. */
+bool http_upload_forbids(struct ss_handler *h, const char *directory, const char *file);
+/* True if a compressed form of a file (name.gz) is sent for it. */
+bool http_upload_pairs(struct ss_handler *h);
 /* Opens the directory `name` below the class's. A descriptor or -errno. */
 int http_upload_directory(struct ss_handler *h, const char *name);
 
-/* The name of a file to be, which may become another one, and what comes of it. */
-struct http_publishing {
-    char *name; /* room for NAME_MAX + 1 bytes */
-    enum http_on_duplicate how;
-    bool replaced;
-    int64_t size;
+/* Counts the request's upload, and looks for room for what the client has announced, on the file system of
+   the open directory. 0: go on, and call http_limits_leave in the end; 1: it was answered; -errno. */
+int http_upload_enter(struct ss_handler *h, int directory, struct http_share *share);
+
+/* A file to be received. */
+struct http_storing {
+    const char *directory; /* its name */
+    struct ss_stream *from;
+    const struct http_share *share;
+    bool alone; /* the body is nothing but the file: its size may be known */
+    struct http_publishing p;
 };
-/* Stores what the stream has until its end. 0 or -errno. Waits. */
-int http_upload_store(struct ss_handler *h, int directory, struct ss_stream *from, struct http_publishing *p);
+/* Receives what the stream has until its end; `upload` is to be ended by the caller in any case. 0 or -errno.
+   Waits. */
+int http_upload_receive(struct ss_handler *h, struct http_storing *s, struct http_upload *upload);
+/* http_upload_publish, without keeping others from running. Waits. */
+int http_upload_store(struct ss_handler *h, struct http_storing *s, struct http_upload *upload);
 
 /* Answers for what the file system says about `name`; returns the error if it is another. */
 int http_upload_refuse(struct ss_handler *h, int error, const char *name);

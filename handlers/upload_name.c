@@ -1,7 +1,10 @@
 /* The names of files that others send. Pure functions. */
+#include "content_coding.h"
+#include "simple_http.h"
 #include "upload.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static bool is_letter(char c)
 {
@@ -35,7 +38,7 @@ const char *http_upload_name(const char *filename, bool dotfiles)
     }
     if (*name == '.' && (!dotfiles || strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
         return NULL;
-    return *name && strlen(name) <= NAME_MAX ? name : NULL;
+    return *name && strlen(name) <= NAME_MAX && !http_is_part(name) ? name : NULL;
 }
 
 void http_number_name(const char *name, unsigned number, char numbered[NAME_MAX + 1])
@@ -55,4 +58,37 @@ void http_number_name(const char *name, unsigned number, char numbered[NAME_MAX 
     }
     memmove(numbered, name, stem);
     memcpy(numbered + stem, end, end_size + 1);
+}
+
+size_t http_sibling_ending(const char *name)
+{
+    size_t size = strlen(name);
+    for (int coding = HTTP_GZIP; coding < HTTP_CODINGS; coding++) {
+        const char *ending = http_coding_ending((enum http_coding)coding);
+        size_t length = strlen(ending);
+        if (size > length && strcmp(name + size - length, ending) == 0)
+            return length;
+    }
+    return 0;
+}
+
+/* In any case: there are file systems for which "INDEX.HTML" is the same name. */
+bool http_is_reserved(const char *directory, const char *file)
+{
+    static const char known[] = ".well-known";
+    size_t size = strcspn(directory, "/"), stem = strlen(file);
+    if (size == sizeof known - 1 && strncasecmp(directory, known, size) == 0)
+        return true;
+    if (!*directory && strcasecmp(file, known) == 0)
+        return true;
+    for (int coding = HTTP_GZIP; coding < HTTP_CODINGS; coding++) {
+        const char *ending = http_coding_ending((enum http_coding)coding);
+        size_t length = strlen(ending);
+        if (stem > length && strcasecmp(file + stem - length, ending) == 0)
+            stem -= length;
+    }
+    for (const char *const *page = http_index_pages; *page; page++)
+        if (strlen(*page) == stem && strncasecmp(file, *page, stem) == 0)
+            return true;
+    return false;
 }

@@ -56,34 +56,63 @@ static int send_stored(struct ss_handler *h, const struct stored *files)
     return http_end_headers(h);
 }
 
-/* Stores one file of the form. 0: `stored` is filled in; 1: answered; -errno. */
-static int take_file(struct ss_handler *h, int directory, const struct http_part *part, struct stored *stored)
+static int refuse_name(struct ss_handler *h, const struct http_storing *s, const char *name)
 {
-    const char *wanted = http_upload_storable(h, part->filename);
-    char name[NAME_MAX + 1];
-    struct http_publishing p = {.name = name, .how = http_class_of(h)->on_duplicate};
-    struct stat status;
     int rc = 0;
-
-    if (wanted == NULL) {
+    if (!name)
         rc = http_send_error(h, 400, NULL, "A file of the form has a name that cannot be stored");
-        return rc < 0 ? rc : 1;
-    }
-    strcpy(name, wanted);
-    if (p.how == HTTP_DUPLICATE_ERROR && fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-        rc = -EEXIST;
+    else if (http_upload_forbids(h, s->directory, name))
+        rc = http_send_error(h, 403, NULL, "Files of such names are not stored");
+    else
+        return 0;
+    return rc < 0 ? rc : 1;
+}
+
+/* Before the file comes, so that a refusal does not have to wait for it. 0 or -errno. */
+static int look_for_name(struct ss_handler *h, const struct http_storing *s)
+{
+    int directory = http_upload_directory(h, s->directory), rc;
+    if (directory < 0)
+        return directory;
+    rc = http_upload_look(directory, &s->p);
+    close(directory);
+    return rc;
+}
+
+static enum http_on_duplicate on_duplicate(const struct ss_handler *h)
+{
+    enum http_on_duplicate how = http_class_of(h)->on_duplicate;
+    return how ? how : HTTP_DUPLICATE_ERROR;
+}
+
+/* Stores one file of the form. 0: `stored` is filled in; 1: answered; -errno. */
+static int take_file(struct ss_handler *h, struct http_storing *s, const char *filename,
+                     struct stored *stored)
+{
+    const char *wanted = http_upload_storable(h, filename);
+    struct http_upload upload = {.fd = -1};
+    int rc = refuse_name(h, s, wanted);
+    if (rc != 0)
+        return rc;
+    strcpy(s->p.name, wanted);
+    s->p.how = on_duplicate(h);
+    s->p.siblings = http_upload_pairs(h);
+    rc = look_for_name(h, s);
     if (rc == 0)
-        rc = http_upload_store(h, directory, part->stream, &p);
+        rc = http_upload_receive(h, s, &upload);
+    if (rc == 0)
+        rc = http_upload_store(h, s, &upload);
+    stored->size = upload.size;
+    http_upload_end(&upload);
     if (rc < 0) {
-        rc = http_upload_refuse(h, rc, name);
+        rc = http_upload_refuse(h, rc, s->p.name);
         return rc < 0 ? rc : 1;
     }
-    stored->size = p.size;
-    stored->name = ss_format(h, "%s", name);
+    stored->name = ss_format(h, "%s", s->p.name);
     return stored->name != NULL ? 0 : -ENOMEM;
 }
 
-static int take_files(struct ss_handler *h, int directory)
+static int take_files(struct ss_handler *h, struct http_storing *s)
 {
     struct stored *files = NULL, **last = &files;
     struct http_form *form;
@@ -98,12 +127,26 @@ static int take_files(struct ss_handler *h, int directory)
         if (*last == NULL)
             return -ENOMEM;
         **last = (struct stored){0};
-        rc = take_file(h, directory, &part, *last);
+        s->from = part.stream;
+        rc = take_file(h, s, part.filename, *last);
         if (rc != 0)
             return rc < 0 ? rc : 0;
         last = &(*last)->next;
     }
     return rc < 0 ? rc : send_stored(h, files);
+}
+
+static int post_to(struct ss_handler *h, const char *name, int directory)
+{
+    struct http_share share;
+    struct http_storing s = {.directory = name, .share = &share};
+    int rc = http_upload_enter(h, directory, &share);
+    close(directory);
+    if (rc == 0) {
+        rc = take_files(h, &s);
+        http_limits_leave(&share);
+    }
+    return rc < 0 ? rc : 0;
 }
 
 SS_API int http_do_POST(struct ss_handler *h)
@@ -118,11 +161,7 @@ SS_API int http_do_POST(struct ss_handler *h)
     directory = http_upload_directory(h, name);
     if (directory == -ENOTDIR && name[strlen(name) - 1] != '/')
         return http_upload_refuse_method(h, "POST");
-    if (directory < 0 && http_errno_status(directory) != 404)
-        return http_upload_refuse(h, directory, name);
-    if (directory < 0)
+    if (directory < 0 && http_errno_status(directory) == 404)
         return http_send_error(h, 404, NULL, "There is no such directory");
-    rc = take_files(h, directory);
-    close(directory);
-    return rc;
+    return directory < 0 ? http_upload_refuse(h, directory, name) : post_to(h, name, directory);
 }

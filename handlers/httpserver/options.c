@@ -19,9 +19,6 @@ enum { /* options without a letter */
        COMPRESS,
        SYMLINKS,
        HIDDEN,
-       UPLOAD,
-       ON_DUPLICATE,
-       MAX_UPLOAD,
        ACCESS_LOG,
        LOG_FORMAT,
        WRITE_TIMEOUT,
@@ -67,10 +64,16 @@ static const char help[] =
     "  --upload                let clients store files: a form on each listing, POST of\n"
     "                          multipart/form-data to a directory, and PUT; to be used among\n"
     "                          people who trust each other\n"
-    "  --on-duplicate WHAT     when a file that is posted has a name that is taken: error,\n"
-    "                          overwrite or rename (default: error); PUT replaces\n"
+    "  --on-duplicate WHAT     when a file is sent whose name is taken: error, overwrite or rename\n"
+    "                          (default: error for POST, overwrite for PUT)\n"
     "  --max-upload SIZE       the most that a request may send, as in 500K, 20M or 4G\n"
     "                          (default: 1G)\n"
+    "  --max-uploads N         how many requests may send files at once (default: 256)\n"
+    "  --max-receiving SIZE    the most that they may send all together (default: 8 times\n"
+    "                          --max-upload)\n"
+    "  --min-free SIZE         what is to be left on the disk (default: 64M, but nothing on a\n"
+    "                          disk of less than 1G)\n"
+    "  --upload-index          let clients store index pages and what lies below /.well-known/\n"
     "  --write-timeout SECONDS how long a client may pause before it takes more of its answer, as\n"
     "                          players do; 0: for ever (default: 300)\n"
     "  -q, --quiet             log nothing on stderr\n"
@@ -92,9 +95,13 @@ static const struct option long_options[] = {
     {"hidden", no_argument, NULL, HIDDEN},
     {"access-log", required_argument, NULL, ACCESS_LOG},
     {"log-format", required_argument, NULL, LOG_FORMAT},
-    {"upload", no_argument, NULL, UPLOAD},
-    {"on-duplicate", required_argument, NULL, ON_DUPLICATE},
-    {"max-upload", required_argument, NULL, MAX_UPLOAD},
+    {"upload", no_argument, NULL, OPTION_UPLOAD},
+    {"on-duplicate", required_argument, NULL, OPTION_ON_DUPLICATE},
+    {"max-upload", required_argument, NULL, OPTION_MAX_UPLOAD},
+    {"max-uploads", required_argument, NULL, OPTION_MAX_UPLOADS},
+    {"max-receiving", required_argument, NULL, OPTION_MAX_RECEIVING},
+    {"min-free", required_argument, NULL, OPTION_MIN_FREE},
+    {"upload-index", no_argument, NULL, OPTION_UPLOAD_INDEX},
     {"write-timeout", required_argument, NULL, WRITE_TIMEOUT},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
@@ -102,13 +109,13 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int complain(const char *text, const char *what)
+int complain(const char *text, const char *what)
 {
     fprintf(stderr, "httpserver: %s%s; httpserver --help shows what there is\n", text, what);
     return 2;
 }
 
-static bool number(const char *text, unsigned long limit, unsigned *value)
+bool number(const char *text, unsigned long limit, unsigned *value)
 {
     unsigned long n = 0;
 
@@ -236,47 +243,6 @@ static int parse_compress(const char *argument, struct options *options)
     return complain("--compress is off, precompressed, small or all, not ", argument);
 }
 
-static int parse_duplicate(const char *name, struct options *options)
-{
-    static const char *const names[] = {[HTTP_DUPLICATE_ERROR] = "error",
-                                        [HTTP_DUPLICATE_OVERWRITE] = "overwrite",
-                                        [HTTP_DUPLICATE_RENAME] = "rename"};
-
-    for (unsigned i = HTTP_DUPLICATE_ERROR; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) != 0)
-            continue;
-        options->on_duplicate = (enum http_on_duplicate)i;
-        return -1;
-    }
-    return complain("--on-duplicate is error, overwrite or rename, not ", name);
-}
-
-/* "20M": bytes, with K, M or G behind them 1024, its square or its cube of them. */
-static int parse_size(const char *text, struct options *options)
-{
-    static const char units[] = "KMG";
-    size_t digits = strspn(text, "0123456789");
-    const char *unit = text[digits] != '\0' ? strchr(units, text[digits] & ~0x20) : units + 3;
-    int shift = unit != NULL && *unit != '\0' ? 10 * (int)(unit - units + 1) : 0;
-    int64_t size = digits <= 18 ? strtoll(text, NULL, 10) : 0;
-
-    if (digits == 0 || unit == NULL || text[digits + (shift > 0)] != '\0' || size < 1 ||
-        size > INT64_MAX >> shift)
-        return complain("--max-upload is a number of bytes, or of K, M or G, not ", text);
-    options->max_upload = size << shift;
-    return -1;
-}
-
-static int parse_upload(int option, struct options *options)
-{
-    if (option == ON_DUPLICATE)
-        return parse_duplicate(optarg, options);
-    if (option == MAX_UPLOAD)
-        return parse_size(optarg, options);
-    options->upload = true;
-    return -1;
-}
-
 static int parse_write_timeout(struct options *options)
 {
     unsigned seconds;
@@ -298,8 +264,8 @@ static int parse_port(const char *text, unsigned *port)
 
 static int parse_option(int option, struct options *options, const char **bind, unsigned *port)
 {
-    if (option == UPLOAD || option == ON_DUPLICATE || option == MAX_UPLOAD)
-        return parse_upload(option, options);
+    if (option >= OPTION_UPLOAD)
+        return options_upload(option, options);
     switch (option) {
     case 'b':
         *bind = optarg;
@@ -381,9 +347,8 @@ int options_parse(int argc, char **argv, struct options *options)
         return rc;
     if (options->workers != 0 && !takes_workers(options))
         return complain("--workers is for eventloop, threadpool and preforking", "");
-    if (!options->upload && (options->on_duplicate != 0 || options->max_upload != 0))
-        return complain("this goes with --upload: ",
-                        options->on_duplicate != 0 ? "--on-duplicate" : "--max-upload");
+    if (!options->upload && options->upload_option)
+        return complain("this goes with --upload: --", options->upload_option);
     if (optind < argc && !number(argv[optind], 65535, &port))
         return complain("no port number from 0 to 65535: ", argv[optind]);
     if (optind + 1 < argc)

@@ -17,14 +17,37 @@ struct options {
     bool quiet;
     bool upload;
     enum http_on_duplicate on_duplicate; /* 0: not said */
+    const char *upload_option;           /* one that is for uploads only, without its dashes; NULL: none */
     int64_t max_upload;                  /* bytes; 0: not said */
-    const char *access_log;              /* a file's name, NULL: stderr */
-    int write_timeout;                   /* as struct ss_server's */
+    unsigned max_uploads;                /* 0: not said */
+    int64_t max_receiving, min_free;     /* as in struct http_handler_class */
+    enum http_reserved reserved;
+    const char *access_log; /* a file's name, NULL: stderr */
+    int write_timeout;      /* as struct ss_server's */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
 };
 
 /* Reads the command line. Returns -1 if the server is to be started, else the status to exit with; what
    there was to say has been said. */
 int options_parse(int argc, char **argv, struct options *options);
+
+/* What the files of the command line share. The options for uploads, and the largest number of them at once:
+ */
+enum {
+    OPTION_UPLOAD = 512,
+    OPTION_ON_DUPLICATE,
+    OPTION_MAX_UPLOAD,
+    OPTION_MAX_UPLOADS,
+    OPTION_MAX_RECEIVING,
+    OPTION_MIN_FREE,
+    OPTION_UPLOAD_INDEX,
+    MAX_UPLOADS = 4096
+};
+/* Takes one of them, with optarg as its argument. -1, or the status to exit with. */
+int options_upload(int option, struct options *options);
+/* Says what is wrong; the status to exit with. */
+int complain(const char *text, const char *what);
+/* Reads a number from 0 to `limit`; false for anything else. */
+bool number(const char *text, unsigned long limit, unsigned *value);
 
 #endif

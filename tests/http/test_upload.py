@@ -12,27 +12,7 @@ import programs
 import pytest
 import requests
 import wire
-
-BOUNDARY = b"b"
-FORM = {"content_type": "multipart/form-data; boundary=b"}
-JSON = {"accept": "application/json"}
-
-
-def form(*files):
-    """files: (file name, content); None: a field that is no file."""
-    body = b""
-    for name, content in files:
-        name = name if isinstance(name, bytes) or name is None else name.encode()
-        filename = b'; filename="%s"' % name if name is not None else b""
-        body += b'--b\r\nContent-Disposition: form-data; name="f"%s\r\n\r\n%s\r\n' % (filename, content)
-    return body + b"--b--\r\n"
-
-
-def tree(root):
-    """All that is there, hidden files too."""
-    root = os.fsencode(root)
-    return {os.path.relpath(os.path.join(path, name), root)
-            for path, directories, names in os.walk(root) for name in [*directories, *names]}
+from uploads import FORM, JSON, form, tree
 
 
 @pytest.fixture
@@ -469,14 +449,15 @@ def test_disk_full(started, tmp_path, root, script):
 @BOTH_WAYS
 def test_both_ways(started, tmp_path, root, script):
     server = in_namespace(started, tmp_path, script, "--on-duplicate=rename")
-    for status in 201, 204, 204:
-        assert server.ask("PUT", "/a.txt", b"x" * 100000).status == status
+    for location in None, "a%20%281%29.txt", "a%20%282%29.txt":
+        response = server.ask("PUT", "/a.txt", b"x" * 100000)
+        assert response.status == 201 and response.get("Location") == location
     assert server.ask("PUT", "/a.txt", b"x", if_none_match="*").status == 412
     assert server.ask("POST", "/", form(("a.txt", b"1"), ("a.txt", b"2"), ("b", b"3")), **FORM).status == 303
     with server.client() as client:
         client.send(wire.request("PUT", "/c", b"x" * 100)[:-1]).end()
         assert client.response().status == 400
-    assert tree(f"/proc/{server.pid}/root{root}") == {b"a.txt", b"a (1).txt", b"a (2).txt", b"b"}
+    assert tree(f"/proc/{server.pid}/root{root}") == {b"a.txt", b"b", *(b"a (%d).txt" % i for i in range(1, 5))}
 
 
 def test_read_only(started, tmp_path, root):

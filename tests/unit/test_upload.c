@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -157,16 +158,15 @@ static int tear_down(void **state)
 }
 
 static int upload(begin_function *begin, const char *wanted, const char *content, enum http_on_duplicate how,
-                  char name[NAME_MAX + 1], bool *replaced)
+                  struct http_publishing *p)
 {
     struct http_upload file;
-    int rc;
-
+    *p = (struct http_publishing){.how = how, .siblings = true};
     assert_int_equal(begin(&file, directory), 0);
     assert_int_equal(http_upload_write(&file, content, strlen(content)), 0);
     assert_int_equal(file.size, strlen(content));
-    strcpy(name, wanted);
-    rc = http_upload_publish(&file, name, how, replaced);
+    strcpy(p->name, wanted);
+    int rc = http_upload_publish(&file, directory, p);
     http_upload_end(&file);
     return rc;
 }
@@ -184,24 +184,23 @@ static void assert_content(const char *name, const char *expected)
 
 static void test_files(void **state)
 {
-    char name[NAME_MAX + 1];
-    bool replaced = true;
+    struct http_publishing p;
 
     (void)state;
     for (size_t i = 0; i < COUNT(ways); i++) {
-        assert_int_equal(upload(ways[i], "a", "1", HTTP_DUPLICATE_ERROR, name, &replaced), 0);
-        assert_false(replaced);
-        assert_int_equal(upload(ways[i], "a", "2", HTTP_DUPLICATE_ERROR, name, &replaced), -EEXIST);
+        assert_int_equal(upload(ways[i], "a", "1", HTTP_DUPLICATE_ERROR, &p), 0);
+        assert_false(p.replaced);
+        assert_int_equal(upload(ways[i], "a", "2", HTTP_DUPLICATE_ERROR, &p), -EEXIST);
         assert_content("a", "1");
-        assert_int_equal(upload(ways[i], "a", "3", HTTP_DUPLICATE_RENAME, name, &replaced), 0);
-        assert_string_equal(name, "a (1)");
-        assert_false(replaced);
+        assert_int_equal(upload(ways[i], "a", "3", HTTP_DUPLICATE_RENAME, &p), 0);
+        assert_string_equal(p.name, "a (1)");
+        assert_false(p.replaced);
         assert_content("a (1)", "3");
-        assert_int_equal(upload(ways[i], "a", "4", HTTP_DUPLICATE_OVERWRITE, name, &replaced), 0);
-        assert_true(replaced);
+        assert_int_equal(upload(ways[i], "a", "4", HTTP_DUPLICATE_OVERWRITE, &p), 0);
+        assert_true(p.replaced);
         assert_content("a", "4");
-        assert_int_equal(upload(ways[i], "b", "5", HTTP_DUPLICATE_OVERWRITE, name, &replaced), 0);
-        assert_false(replaced);
+        assert_int_equal(upload(ways[i], "b", "5", HTTP_DUPLICATE_OVERWRITE, &p), 0);
+        assert_false(p.replaced);
         assert_int_equal(count_entries(true), 3);
     }
 }
@@ -222,18 +221,17 @@ static void test_nothing_is_left(void **state)
 
 static void test_what_is_no_file(void **state)
 {
-    char name[NAME_MAX + 1];
-    bool replaced;
+    struct http_publishing p;
 
     (void)state;
     for (size_t i = 0; i < COUNT(ways); i++) {
         assert_int_equal(mkdirat(directory, "dir", 0777), 0);
         assert_int_equal(mkfifoat(directory, "fifo", 0666), 0);
         assert_int_equal(symlinkat("dir", directory, "link"), 0);
-        assert_int_equal(upload(ways[i], "dir", "", HTTP_DUPLICATE_OVERWRITE, name, &replaced), -EISDIR);
-        assert_int_equal(upload(ways[i], "fifo", "", HTTP_DUPLICATE_OVERWRITE, name, &replaced), -EEXIST);
+        assert_int_equal(upload(ways[i], "dir", "", HTTP_DUPLICATE_OVERWRITE, &p), -EISDIR);
+        assert_int_equal(upload(ways[i], "fifo", "", HTTP_DUPLICATE_OVERWRITE, &p), -EEXIST);
         for (int how = HTTP_DUPLICATE_ERROR; how <= HTTP_DUPLICATE_OVERWRITE; how++)
-            assert_int_equal(upload(ways[i], "link", "x", (enum http_on_duplicate)how, name, &replaced),
+            assert_int_equal(upload(ways[i], "link", "x", (enum http_on_duplicate)how, &p),
                              how == HTTP_DUPLICATE_ERROR ? -EEXIST : 0);
         assert_content("link", "x");
         assert_int_equal(count_entries(true), 3);
@@ -242,23 +240,188 @@ static void test_what_is_no_file(void **state)
 
 static void test_modes(void **state)
 {
-    char name[NAME_MAX + 1];
+    struct http_publishing p;
     mode_t before = umask(027);
     struct stat status;
-    bool replaced;
 
     (void)state;
     for (size_t i = 0; i < COUNT(ways); i++) {
-        assert_int_equal(upload(ways[i], "a", "1", HTTP_DUPLICATE_ERROR, name, &replaced), 0);
+        assert_int_equal(upload(ways[i], "a", "1", HTTP_DUPLICATE_ERROR, &p), 0);
         assert_int_equal(fstatat(directory, "a", &status, 0), 0);
         assert_int_equal(status.st_mode & 07777, 0640);
         assert_int_equal(fchmodat(directory, "a", 04751, 0), 0);
-        assert_int_equal(upload(ways[i], "a", "2", HTTP_DUPLICATE_OVERWRITE, name, &replaced), 0);
+        assert_int_equal(upload(ways[i], "a", "2", HTTP_DUPLICATE_OVERWRITE, &p), 0);
         assert_int_equal(fstatat(directory, "a", &status, 0), 0);
         assert_int_equal(status.st_mode & 07777, 0751);
         count_entries(true);
     }
     umask(before);
+}
+
+/* A compressed form obeys the rules of the file that it is sent for. */
+static void test_siblings(void **state)
+{
+    struct http_publishing p;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        assert_int_equal(upload(ways[i], "a", "1", HTTP_DUPLICATE_ERROR, &p), 0);
+        assert_int_equal(upload(ways[i], "a.gz", "2", HTTP_DUPLICATE_ERROR, &p), -EEXIST);
+        assert_int_equal(upload(ways[i], "a.gz", "3", HTTP_DUPLICATE_RENAME, &p), 0);
+        assert_string_equal(p.name, "a (1).gz");
+        assert_int_equal(upload(ways[i], "a.zst", "4", HTTP_DUPLICATE_OVERWRITE, &p), 0);
+        assert_false(p.replaced);
+        assert_int_equal(upload(ways[i], "a.gzip", "5", HTTP_DUPLICATE_ERROR, &p), 0);
+        assert_int_equal(upload(ways[i], "b.br", "6", HTTP_DUPLICATE_ERROR, &p), 0);
+        assert_int_equal(count_entries(true), 5);
+    }
+}
+
+/* What is not what was seen is not replaced. */
+static void test_seen(void **state)
+{
+    struct http_publishing p = {.how = HTTP_DUPLICATE_OVERWRITE, .name = "a"};
+    struct http_seen seen = {0};
+    struct http_upload file;
+
+    (void)state;
+    p.seen = &seen;
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        struct http_publishing other;
+        seen.exists = false;
+        assert_int_equal(ways[i](&file, directory), 0);
+        assert_int_equal(upload(ways[i], "a", "1", HTTP_DUPLICATE_ERROR, &other), 0);
+        assert_int_equal(http_upload_publish(&file, directory, &p), -ESTALE);
+        seen.exists = true;
+        assert_int_equal(fstatat(directory, "a", &seen.status, 0), 0);
+        assert_int_equal(upload(ways[i], "a", "2", HTTP_DUPLICATE_OVERWRITE, &other), 0);
+        assert_int_equal(http_upload_publish(&file, directory, &p), -ESTALE);
+        assert_content("a", "2");
+        assert_int_equal(fstatat(directory, "a", &seen.status, 0), 0);
+        assert_int_equal(http_upload_publish(&file, directory, &p), 0);
+        assert_content("a", "");
+        http_upload_end(&file);
+        assert_int_equal(count_entries(true), 1);
+    }
+}
+
+static void test_reserved_names(void **state)
+{
+    static const struct {
+        const char *directory, *file;
+        bool reserved;
+    } rows[] = {
+        {"", "index.html", true},      {"a/b/", "index.htm", true},    {"", "INDEX.Html", true},
+        {"", "index.html.gz", true},   {"", "index.htm.BR", true},     {"", "index.html.zst", true},
+        {"", "index.xhtml", false},    {"", "index.html (1)", false},  {"", "a.html", false},
+        {"", "index.html.bak", false}, {".well-known/", "a", true},    {".Well-Known/acme/", "a", true},
+        {".well-known", "a", true},    {"a/.well-known/", "a", false}, {"", ".well-known", true},
+        {".well-known2/", "a", false}, {"a/", ".well-known", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(http_is_reserved(rows[i].directory, rows[i].file), rows[i].reserved);
+}
+
+static void test_room(void **state)
+{
+    struct http_upload file;
+
+    (void)state;
+    assert_int_equal(http_upload_room(directory, 0, 0), 0);
+    assert_int_equal(http_upload_room(directory, INT64_MAX, -1), -ENOSPC);
+    assert_int_equal(http_upload_room(directory, 0, INT64_MAX), -ENOSPC);
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        assert_int_equal(ways[i](&file, directory), 0);
+        assert_int_equal(http_upload_reserve(&file, 100000, 0), 0);
+        assert_int_equal(http_upload_write(&file, "x", 1), 0);
+        assert_int_equal(http_upload_reserve(&file, INT64_MAX, 0), -ENOSPC);
+        assert_int_equal(http_upload_reserve(&file, -1, INT64_MAX), -ENOSPC);
+        http_upload_end(&file);
+    }
+}
+
+/* ---------------------------------------------------------------- parts */
+
+/* A part goes when nobody holds it, be it deep below; what only looks like one stays. */
+static void test_parts(void **state)
+{
+    static const char *const others[] = {".httpserver-.part", ".httpserver-0123456789abcdeg.part",
+                                         ".httpserver-0123456789abcdef.part2",
+                                         "httpserver-0123456789abcdef.part"};
+    static const char part[] = ".httpserver-0123456789abcdef.part",
+                      other[] = ".httpserver-0123456789abcdee.part";
+    struct http_upload held;
+
+    for (size_t i = 0; i < COUNT(others); i++) {
+        assert_false(http_is_part(others[i]));
+        close(openat(directory, others[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    }
+    assert_true(http_is_part(part));
+    assert_null(http_upload_name(part, true));
+    assert_int_equal(mkdirat(directory, "d", 0777), 0);
+    int below = openat(directory, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    close(openat(directory, part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    close(openat(below, part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+    assert_int_equal(symlinkat(others[0], below, other), 0);
+    assert_int_equal(mkdirat(directory, other, 0777), 0);
+    assert_int_equal(http_upload_begin_named(&held, directory), 0);
+    assert_true(http_is_part(held.temporary));
+    assert_int_equal(http_parts_remove(*state), 2);
+    assert_int_equal(faccessat(directory, held.temporary, F_OK, 0), 0);
+    http_upload_end(&held);
+    assert_int_equal(unlinkat(below, other, 0), 0);
+    close(below);
+    assert_int_equal(count_entries(true), COUNT(others) + 2);
+}
+
+/* ---------------------------------------------------------------- limits */
+
+static void test_limits(void **state)
+{
+    const struct http_limits limits = {.uploads = 3, .receiving = 100};
+    struct http_share shares[4];
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(http_limits_enter(&limits, 30, &shares[i]), 0);
+    assert_int_equal(http_limits_enter(&limits, 0, &shares[3]), -EAGAIN);
+    assert_int_equal(http_limits_grow(&limits, &shares[0], 20), 0);
+    assert_int_equal(http_limits_grow(&limits, &shares[0], 40), 0);
+    assert_int_equal(http_limits_grow(&limits, &shares[0], 41), -EAGAIN);
+    http_limits_leave(&shares[3]);
+    http_limits_leave(&shares[1]);
+    assert_int_equal(http_limits_enter(&limits, 31, &shares[1]), -EAGAIN);
+    assert_int_equal(http_limits_enter(&limits, 30, &shares[1]), 0);
+    for (int i = 0; i < 3; i++)
+        http_limits_leave(&shares[i]);
+    assert_int_equal(http_limits_enter(&limits, 100, &shares[0]), 0);
+    http_limits_leave(&shares[0]);
+}
+
+/* What a process that was killed held, and the lock that it died with, are there again. */
+static void test_limits_of_the_dead(void **state)
+{
+    const struct http_limits limits = {.uploads = 2, .receiving = 100};
+    struct http_share share;
+    int status;
+
+    (void)state;
+    assert_int_equal(http_limits_share(), 0);
+    for (int i = 0; i < 2; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            int bad = http_limits_enter(&limits, 50, &share) | http_naming_lock(1000);
+            _exit(bad != 0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(http_limits_enter(&limits, 60, &share), 0);
+    http_limits_leave(&share);
+    assert_int_equal(http_naming_lock(1000), 0);
+    http_naming_unlock();
 }
 
 int main(void)
@@ -270,6 +433,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_modes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_siblings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_seen, set_up, tear_down),
+        cmocka_unit_test(test_reserved_names),
+        cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_of_the_dead),
     };
 
     return cmocka_run_group_tests_name("upload", tests, NULL, NULL);

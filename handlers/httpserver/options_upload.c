@@ -1,0 +1,74 @@
+/* The options that go with --upload. */
+#include "options.h"
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int parse_duplicate(const char *name, struct options *options)
+{
+    static const char *const names[] = {[HTTP_DUPLICATE_ERROR] = "error",
+                                        [HTTP_DUPLICATE_OVERWRITE] = "overwrite",
+                                        [HTTP_DUPLICATE_RENAME] = "rename"};
+    for (unsigned i = HTTP_DUPLICATE_ERROR; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) != 0)
+            continue;
+        options->on_duplicate = (enum http_on_duplicate)i;
+        return -1;
+    }
+    return complain("--on-duplicate is error, overwrite or rename, not ", name);
+}
+
+/* "20M": bytes, with K, M or G behind them 1024, its square or its cube of them. False for what is none. */
+static bool parse_size(const char *text, int64_t *value)
+{
+    static const char units[] = "KMG";
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text[digits] ? strchr(units, text[digits] & ~0x20) : units + 3;
+    int shift = unit && *unit ? 10 * (int)(unit - units + 1) : 0;
+    int64_t size = digits <= 18 ? strtoll(text, NULL, 10) : 0;
+    if (digits == 0 || digits > 18 || !unit || text[digits + (shift > 0)] || size > INT64_MAX >> shift)
+        return false;
+    *value = size << shift;
+    return true;
+}
+
+static int parse_free(struct options *options)
+{
+    if (!parse_size(optarg, &options->min_free))
+        return complain("--min-free is a number of bytes, or of K, M or G, not ", optarg);
+    if (options->min_free == 0)
+        options->min_free = -1; /* none, which is not the default */
+    return -1;
+}
+
+int options_upload(int option, struct options *options)
+{
+    static const char *const names[] = {"upload",        "on-duplicate", "max-upload",  "max-uploads",
+                                        "max-receiving", "min-free",     "upload-index"};
+    if (option != OPTION_UPLOAD)
+        options->upload_option = names[option - OPTION_UPLOAD];
+    switch (option) {
+    case OPTION_ON_DUPLICATE:
+        return parse_duplicate(optarg, options);
+    case OPTION_MAX_UPLOAD:
+        if (!parse_size(optarg, &options->max_upload) || options->max_upload == 0)
+            return complain("--max-upload is a number of bytes, or of K, M or G, not ", optarg);
+        return -1;
+    case OPTION_MAX_UPLOADS:
+        if (!number(optarg, MAX_UPLOADS, &options->max_uploads) || options->max_uploads == 0)
+            return complain("--max-uploads is a number from 1 to 4096, not ", optarg);
+        return -1;
+    case OPTION_MAX_RECEIVING:
+        if (!parse_size(optarg, &options->max_receiving) || options->max_receiving == 0)
+            return complain("--max-receiving is a number of bytes, or of K, M or G, not ", optarg);
+        return -1;
+    case OPTION_MIN_FREE:
+        return parse_free(options);
+    case OPTION_UPLOAD_INDEX:
+        options->reserved = HTTP_RESERVED_STORED;
+        return -1;
+    default:
+        options->upload = true;
+        return -1;
+    }
+}
