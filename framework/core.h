@@ -224,16 +224,24 @@ int address_parse(const char *text, struct address_text *parsed);
 int address_lookup(const struct address_text *parsed, int family, int type, bool numeric,
                    struct addrinfo **list);
 
-/* forking.c: children that are noticed when they end, without signals. */
+/* children.c: processes of a server's own, whose end is noticed without signals. */
 struct child {
     struct child *next;
     pid_t pid;
-    int alive; /* a pipe's end that reads an end when the child has ended */
+    int fd;        /* readable when it has ended: a pidfd, or a pipe's end; -1: no descriptor was left */
+    bool is_pidfd; /* or it will be one */
+    bool told;     /* the descriptor has become readable, and is not waited for any more */
+    int pause;     /* ms between two looks, while they are needed */
+    uint64_t look; /* when the next one is due */
     uint64_t started;
+    int status; /* when it has ended, as from waitpid(2); 0 where that knows nothing */
 };
-/* fork(2), with the child prepared to work on `self`. Returns 0 in the child. */
+/* fork(2), with the child prepared to work on `self`. Returns 0 in the child, else its pid or -errno. */
 pid_t child_fork(struct ss_server *self, struct child **children);
-/* Reaps those that have ended, calling `ended` (may be NULL) for each. */
+void child_free(struct child *child);
+/* Frees them all, in a process that is not their parent, or no longer cares. */
+void children_forget(struct child **children);
+/* Calls `ended` for those that have ended, which it takes over; children_poll says when there may be some. */
 void children_reap(struct ss_server *self, struct child **children,
                    void (*ended)(struct ss_server *, struct child *));
 void children_kill(struct child *children);

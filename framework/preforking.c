@@ -40,8 +40,7 @@ static _Noreturn void run_child(struct ss_server *self, pid_t parent)
 {
     die_with_parent(parent);
     state_of(self)->is_child = true;
-    for (struct child *c = state_of(self)->children; c; c = c->next)
-        close(c->alive);
+    children_forget(&state_of(self)->children);
     self->workers = 0;
     const struct ss_class *super = ss_super(self, &PreforkingMixIn);
     int rc = super->serve_forever(self);
@@ -63,6 +62,7 @@ static void child_ended(struct ss_server *self, struct child *child)
 {
     if (ss_now() - child->started < RESPAWN_PAUSE)
         state_of(self)->trouble = true;
+    child_free(child);
     ss_request_ended(self);
 }
 

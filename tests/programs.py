@@ -145,11 +145,13 @@ class Program:
             os.killpg(self.pid, signal.SIGCONT)
 
     def group_exists(self):
+        """True while a process of the group lives; init takes its time to reap those that have lost their parents."""
         try:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
             return False
-        return True
+        return any(group == self.pid and state not in "ZX" for state, group in
+                   (state_and_group(int(pid)) for pid in os.listdir("/proc") if pid.isdigit()))
 
     def kill(self):
         if self.group_exists():
@@ -199,13 +201,18 @@ class Server(Program):
                 client.close()
 
 
-def state_of(pid):
-    """The letter that ps shows; X when there is no such process."""
+def state_and_group(pid):
+    """The letter that ps shows, X when there is no such process; and its process group."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0]
+            state, _, group = file.read().rpartition(")")[2].split()[:3]
+            return state, int(group)
     except OSError:
-        return "X"
+        return "X", 0
+
+
+def state_of(pid):
+    return state_and_group(pid)[0]
 
 
 def path_of(name):

@@ -4,24 +4,32 @@
 #include "socketserver.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* ---------------------------------------------------------------- helpers */
 
-/* A process that a handler forks, without the connection; returns only in the one that serves. */
+/* A process that a handler forks, without the connection and in a process group of its own; returns only in
+   the one that serves. */
 static pid_t helper(struct ss_handler *h, void (*work)(void))
 {
     pid_t pid = fork();
+    if (pid > 0)
+        setpgid(pid, 0);
     if (pid)
         return pid;
+    setpgid(0, 0);
     close(h->request->fd);
     work();
     _exit(0);
@@ -225,6 +233,21 @@ static int handle(struct ss_handler *h)
 
 /* ---------------------------------------------------------------- settings */
 
+/* From now on pidfd_open(2) fails, as on a kernel that has none, or in a container that forbids it. */
+static int forbid_pidfds(int error)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog all = {sizeof filter / sizeof *filter, filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all) < 0
+               ? -errno
+               : 0;
+}
+
 static int set(struct ss_server *server, const char *name, int number)
 {
     if (strcmp(name, "workers") == 0)
@@ -233,6 +256,8 @@ static int set(struct ss_server *server, const char *name, int number)
         server->max_requests = (unsigned)number;
     else if (strcmp(name, "shutdown_timeout") == 0)
         server->shutdown_timeout = number;
+    else if (strcmp(name, "forbid_pidfds") == 0)
+        return forbid_pidfds(number);
     else
         return -EINVAL;
     return 0;

@@ -1,6 +1,9 @@
 """Processes, threads and loops that share the work."""
 
+import contextlib
+import errno
 import os
+import resource
 import signal
 import time
 
@@ -64,3 +67,124 @@ def test_stacked_mixins(rig, name):
     began = time.monotonic()
     server.stop()
     assert time.monotonic() - began < 1.5
+
+
+# ---------------------------------------------------------------- how the end of a child is noticed
+
+# On a kernel with pidfd_open(2), and on one without.
+WAYS = {"pidfd": [], "no-pidfd": [f"forbid_pidfds={errno.ENOSYS}"]}
+WITH_WORKERS = ["PreforkingTCPServer", "PreforkingThreadingTCPServer", "PreforkingThreadPoolTCPServer",
+                "PreforkingForkingTCPServer", "PreforkingEventLoopTCPServer", "PreforkingUDPServer"]
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+def way(request):
+    return request.param
+
+
+def ask(server, command):
+    with wire.Client(server.address, limit=LIMIT) as client:
+        return client.send(command + "\n").until(b"\n").decode()
+
+
+@contextlib.contextmanager
+def helper_of(server):
+    """A process that a handler has left behind, with all that it inherited."""
+    pid = int(ask(server, "helper"))
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        wire.wait_until(lambda: programs.state_of(pid) in "ZX")
+
+
+def ticks(server):
+    """Hundredths of a second that the main process has computed."""
+    with open(f"/proc/{server.pid}/stat", encoding="ascii") as file:
+        return sum(map(int, file.read().rpartition(")")[2].split()[11:13]))
+
+
+@pytest.mark.parametrize("name", ["ForkingTCPServer", "ForkingUnixStreamServer", "PreforkingForkingTCPServer",
+                                  "ForkingThreadingTCPServer", "ForkingEventLoopTCPServer"])
+def test_a_full_server_with_helpers_left_behind(processes, way, name):
+    server = processes(name, "workers=1", "max_requests=2", *way)
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(helper_of(server))
+        assert ask(server, "process")
+
+
+@pytest.mark.parametrize("name", ["ForkingTCPServer", "ForkingEventLoopTCPServer", *WITH_WORKERS[:-1]])
+def test_a_drain_does_not_wait_for_helpers(processes, way, name):
+    server = processes(name, "workers=2", "shutdown_timeout=1000000", *way)
+    with helper_of(server):
+        server.send_signal(signal.SIGTERM)
+        status = server.wait(LIMIT)
+    server.check(status)
+
+
+@pytest.mark.parametrize("name", WITH_WORKERS[:-1])
+def test_a_killed_worker_with_a_helper_is_replaced(processes, way, name):
+    server = processes(name, "workers=1", *way)
+    wire.wait_until(lambda: len(server.children()) == 1)
+    with helper_of(server):
+        [worker] = server.children()
+        os.kill(worker, signal.SIGKILL)
+        wire.wait_until(lambda: server.children() and worker not in server.children())
+        assert ask(server, "process")
+
+
+@pytest.mark.parametrize("name", ["ForkingTCPServer", "PreforkingForkingTCPServer"])
+def test_a_handler_closes_what_it_does_not_know(processes, way, name):
+    """What tells of a child's end is not the child's to close; and a server that has to look now and then rests between
+    two looks."""
+    server = processes(name, "workers=1", *way)
+    before = ticks(server)
+    with server.client(limit=LIMIT) as client:
+        assert client.send("close\n").until(b"\n")
+        assert client.until(b"\n") == b"closed"
+    assert ticks(server) - before < 20  # of the 70 that it took
+    assert ask(server, "process")
+
+
+def test_no_descriptor_for_a_child(processes, way):
+    """The client is served, and room is made for the next one."""
+    server = processes("ForkingTCPServer", "max_requests=1", *way)
+    assert ask(server, "process")
+    wire.wait_until(lambda: not server.children())
+    limit = server.descriptors() + 1
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, limit))
+    for _ in range(3):
+        assert ask(server, "process")
+
+
+def test_no_descriptor_for_a_connection(processes, way):
+    """It stays in the queue."""
+    server = processes("ForkingTCPServer", *way)
+    assert ask(server, "process")
+    wire.wait_until(lambda: not server.children())
+    hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (server.descriptors(), hard))
+    client = server.client(limit=LIMIT).send("process\n")
+    assert client.is_silent()
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    assert client.until(b"\n")
+
+
+def test_no_descriptors_for_workers(processes, way):
+    """There are 10 when the first one is made, and each needs one."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (11, 11))
+
+    server = processes("PreforkingTCPServer", "workers=3", *way, preexec=limit)
+    before = wire.wait_until(lambda: len(server.children()) == 3 and server.children())
+    for worker in before:
+        os.kill(worker, signal.SIGKILL)
+    wire.wait_until(lambda: len(server.children()) == 3 and not server.children() & before)
+    assert ask(server, "process")
+
+
+def test_a_container_that_forbids_pidfds(processes):
+    server = processes("ForkingTCPServer", "max_requests=1", f"forbid_pidfds={errno.EPERM}")
+    with helper_of(server):
+        assert ask(server, "process")
