@@ -9,6 +9,7 @@ enum {
     MAX_EXTRA = 16 * 1024,  /* chunk extensions and trailers, together */
     SKIP_BYTES = 64 * 1024, /* of a body that nobody read */
     SKIP_TIME = 1000,       /* ms for them to come */
+    EXPANSION = 16,         /* bytes that a handler makes of one, when it answers as it reads */
 };
 
 static int refuse(struct http_exchange *x, int status, const char *explain)
@@ -167,11 +168,15 @@ static ssize_t body_read(struct ss_stream *s, void *data, size_t size)
     struct http_exchange *x = s->context;
     if (x->body.done)
         return 0;
+    x->body.reading = true;
     ssize_t n = read_some(x, data, size);
+    x->body.reading = false;
     if (n == -ETIMEDOUT)
         refuse(x, 408, NULL);
     return n;
 }
+
+/* ---------------------------------------------------------------- what nobody reads */
 
 bool http_body_is_hopeless(const struct http_exchange *x)
 {
@@ -179,28 +184,34 @@ bool http_body_is_hopeless(const struct http_exchange *x)
     return !body->done && (body->expecting || body->refusal.status || body->left > SKIP_BYTES);
 }
 
+/* What is written meanwhile stays where it is: waiting flushes what other requests have got. */
 bool http_body_skip(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
+    struct ss_stream *tied = x->in->tied;
     char data[4096];
     size_t total = 0;
     ssize_t n = 1;
     if (x->body.done || http_body_is_hopeless(x))
         return x->body.done;
+    x->in->tied = NULL;
     ss_set_deadline(x->in, SKIP_TIME);
     while (total < SKIP_BYTES && (n = ss_read(&x->rfile, data, sizeof data)) > 0)
         total += (size_t)n;
     ss_set_deadline(x->in, -1);
+    x->in->tied = tied;
     return n == 0;
 }
 
 int http_body_inspect(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
-    if (!x->body.chunked || x->response.committed || x->body.refusal.status)
+    if (x->body.done || x->close || x->response.committed)
         return 0;
     if (!http_body_skip(h))
         x->close = true;
+    if (!x->body.chunked)
+        return 0;
     switch (x->body.refusal.status) {
     case 400:
         return -EPROTO;
@@ -209,6 +220,49 @@ int http_body_inspect(struct ss_handler *h)
     default:
         return 0;
     }
+}
+
+void http_body_settle(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    if (!x->body.done && !x->close && x->response.framing != HTTP_TUNNEL && !http_body_skip(h))
+        x->close = true;
+}
+
+/* Bytes of it that the handler has got. */
+static int64_t taken(const struct http_exchange *x)
+{
+    const struct http_body *body = &x->body;
+    int64_t come = body->chunked ? body->total : x->head.request.content_length;
+    return come - body->left - (int64_t)(x->rfile.rend - x->rfile.rpos);
+}
+
+/* Waits a moment until the connection's buffer has the rest: then there is nothing to wait for when it is
+   skipped. The rest of chunks cannot be told without taking it from the handler. */
+static bool comes_in_time(struct http_exchange *x)
+{
+    struct ss_stream *tied = x->in->tied;
+    const char *data;
+    if (x->body.chunked || (uint64_t)x->body.left > x->in->rsize)
+        return false;
+    x->in->tied = NULL;
+    ss_set_deadline(x->in, SKIP_TIME);
+    ssize_t n = ss_peek(x->in, &data, (size_t)x->body.left);
+    ss_set_deadline(x->in, -1);
+    x->in->tied = tied;
+    return n >= x->body.left;
+}
+
+bool http_body_is_ignored(struct http_exchange *x, int64_t written, bool flushed)
+{
+    const struct http_body *body = &x->body;
+    if (body->done || body->reading)
+        return false;
+    if (body->expecting || body->refusal.status)
+        return true;
+    if (flushed)
+        return taken(x) == 0 && (body->chunked || body->left > SKIP_BYTES);
+    return taken(x) * EXPANSION < written && !comes_in_time(x);
 }
 
 static const struct ss_stream_class body_stream = {

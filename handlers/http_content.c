@@ -59,7 +59,7 @@ static int send_data(struct ss_handler *h, const struct http_source *source, con
 
 static int send_whole(struct ss_handler *h, const struct http_source *source)
 {
-    if (source->data && source->whole_size > 0 && !http_exchange_of(h)->head.connects) {
+    if (source->data && source->whole_size > 0 && http_is_settled(http_exchange_of(h))) {
         struct iovec fields[] = {{(char *)(uintptr_t)source->more, source->more_size},
                                  {(char *)(uintptr_t)source->fields, source->whole_size}};
         return http_send_ok(h, fields, 2, source->data, (size_t)source->size);
@@ -205,7 +205,9 @@ int http_send_content(struct ss_handler *h, const struct http_content *content)
 {
     struct http_decision decision;
     struct http_source source;
-    int rc = make_source(h, content, &source);
+    int rc = http_body_inspect(h);
+    if (rc == 0)
+        rc = make_source(h, content, &source);
     if (rc < 0)
         return rc;
     http_evaluate_for(h, &content->validators, content->size, &decision);

@@ -86,7 +86,11 @@ static int finish_response(struct ss_handler *h)
     int rc = r->status && !r->ended ? http_end_headers(h) : 0;
     if (rc < 0)
         return rc;
-    return r->ended ? http_output_end(h) : -ENODATA;
+    if (!r->ended)
+        return -ENODATA;
+    if (!r->committed)
+        http_body_settle(h);
+    return http_output_end(h);
 }
 
 /* Only what is short, or full, tells more of do_X's errors than that it has failed. */

@@ -159,6 +159,7 @@ struct http_body {
     bool done;                   /* all of it was read */
     bool chunk_open;             /* the line end behind the chunk's data is to come */
     bool expecting;              /* the client waits for 100 Continue */
+    bool reading;                /* the handler waits for more of it */
     int64_t left;                /* of the body, or of the chunk */
     int64_t total;               /* bytes of chunks so far */
     size_t extra;                /* bytes of chunk extensions and trailers so far */
@@ -231,6 +232,12 @@ static inline bool http_is_head(const struct http_exchange *x)
     return *command == 'H' && strcmp(command, "HEAD") == 0;
 }
 
+/* True if a whole response can leave at once: nothing that comes after it changes its head. */
+static inline bool http_is_settled(const struct http_exchange *x)
+{
+    return (x->body.done || x->close) && !x->head.connects;
+}
+
 /* http_head.c: what came of waiting for a request head */
 enum http_arrival {
     HTTP_ARRIVED, /* x->head is set */
@@ -246,11 +253,19 @@ int http_read_head(struct ss_handler *h);
 int http_body_begin(struct ss_handler *h);
 /* True if what was not read of the body will not be skipped. */
 bool http_body_is_hopeless(const struct http_exchange *x);
-/* Skips what was not read of the body. False: the connection cannot be used again. */
+/* Skips what was not read of the body. False: the connection cannot be used again. Waits. */
 bool http_body_skip(struct ss_handler *h);
-/* For those who answer without reading the body: skips one that came in chunks before the answer, so
-   that a malformed one is refused and not answered. 0, or -errno for do_X to return. */
+/* For those who answer without reading the body: skips it before the answer, so that chunks that are
+   malformed are refused and not answered, and the answer knows whether the connection goes on. 0, or -errno
+   for do_X to return. Waits. */
 int http_body_inspect(struct ss_handler *h);
+/* Before the head of a whole response leaves: skips the rest of the body, or has the response say that the
+   connection ends (RFC 9112 9.6). Waits. */
+void http_body_settle(struct ss_handler *h);
+/* The same when the head leaves while the handler may still read: whether the rest is to end the connection,
+   after `written` bytes of the response's body. Who has written far more than it has read does not answer as
+   it reads. `flushed`: the handler wants it to leave, be it before it reads. Waits, unless flushed. */
+bool http_body_is_ignored(struct http_exchange *x, int64_t written, bool flushed);
 
 /* http_response.c */
 /* Adds ready-made fields, complete lines that need no check, and Content-Length, -1: none. 0 or -errno. */
@@ -263,8 +278,14 @@ void http_response_reset(struct ss_handler *h);
 /* A whole response at once: 200, these fields (up to HTTP_OK_FIELDS pieces of complete lines that need no
    check, Content-Length among them) and a body. Not for CONNECT. 0 or -errno. */
 int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, const void *body, size_t size);
-/* Gives the head to the connection. `final`: the whole body is in h->wfile's buffer. */
-int http_commit(struct ss_handler *h, bool final);
+/* How much of the body there is when the head leaves. */
+enum http_progress {
+    HTTP_WRITING, /* more than h->wfile's buffer holds */
+    HTTP_FLUSHED, /* no more than that, and there may be more to come */
+    HTTP_FINAL,   /* all of it is in the buffer */
+};
+/* Gives the head to the connection, before `size` bytes of the body. */
+int http_commit(struct ss_handler *h, enum http_progress progress, size_t size);
 
 /* http_output.c */
 /* Makes h->wfile a stream that refuses everything, before the head is complete. */

@@ -47,7 +47,8 @@ static int admit(struct ss_handler *h, size_t size)
 {
     struct http_exchange *x = http_exchange_of(h);
     struct http_response *r = &x->response;
-    int rc = r->committed ? 0 : http_commit(h, false);
+    enum http_progress progress = size > x->wfile.wsize ? HTTP_WRITING : HTTP_FLUSHED;
+    int rc = r->committed ? 0 : http_commit(h, progress, size);
     if (rc < 0)
         return rc;
     if (r->framing == HTTP_COUNTED && size > (uint64_t)(r->length - r->written))
@@ -117,14 +118,24 @@ static const struct ss_stream_class body_stream = {
     .close = NULL,
 };
 
+/* A body that may turn out to be short, or to be all of the response before it is known what becomes of the
+   request's body, waits. A write of more than was promised does not fit, and so is seen. */
+static size_t buffer_size(const struct http_exchange *x)
+{
+    const struct http_response *r = &x->response;
+    if (r->framing == HTTP_COUNTED && !r->committed && !http_is_settled(x))
+        return r->length < BUFFER_SIZE ? (size_t)r->length : BUFFER_SIZE;
+    return r->framing == HTTP_UNDECIDED ? BUFFER_SIZE : 0;
+}
+
 int http_output_begin(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
-    bool buffered = x->response.framing == HTTP_UNDECIDED;
-    char *buffer = buffered ? ss_alloc(h, BUFFER_SIZE) : NULL;
-    if (buffered && !buffer)
+    size_t size = buffer_size(x);
+    char *buffer = size > 0 ? ss_alloc(h, size) : NULL;
+    if (size > 0 && !buffer)
         return -ENOMEM;
-    ss_stream_init(&x->wfile, &body_stream, h, NULL, 0, buffer, buffered ? BUFFER_SIZE : 0);
+    ss_stream_init(&x->wfile, &body_stream, h, NULL, 0, buffer, size);
     x->wfile.server = h->server;
     h->wfile = &x->wfile;
     return x->response.coding != HTTP_IDENTITY ? http_coded_begin(h) : 0;
@@ -154,7 +165,7 @@ int http_output_end(struct ss_handler *h)
     if (rc == 0)
         rc = x->wfile.error;
     if (rc == 0 && !r->committed)
-        rc = http_commit(h, true);
+        rc = http_commit(h, HTTP_FINAL, 0);
     if (rc == 0)
         rc = write_rest(h);
     if (rc == 0 && r->framing == HTTP_COUNTED && !r->headless && r->written != r->length)

@@ -287,12 +287,14 @@ static size_t make_tail(const struct http_exchange *x, char tail[TAIL_SIZE])
 }
 
 /* A client that learns it now need not be cut off later. */
-static bool must_close(struct ss_handler *h, bool final)
+static bool must_close(struct ss_handler *h, enum http_progress progress, size_t size)
 {
-    const struct http_exchange *x = http_exchange_of(h);
+    struct http_exchange *x = http_exchange_of(h);
     const struct http_response *r = &x->response;
-    return r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || x->body.expecting ||
-           ss_draining(h->server) || ((final || r->status >= 300) && http_body_is_hopeless(x));
+    return r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || ss_draining(h->server) ||
+           (!x->body.done && progress == HTTP_FINAL && http_body_is_hopeless(x)) ||
+           (!x->body.done && progress != HTTP_FINAL &&
+            http_body_is_ignored(x, r->written + (int64_t)size, progress == HTTP_FLUSHED));
 }
 
 static struct iovec piece(const char *text, size_t size)
@@ -308,13 +310,13 @@ static int commit(struct http_exchange *x, const struct iovec *pieces, int count
     return rc;
 }
 
-int http_commit(struct ss_handler *h, bool final)
+int http_commit(struct ss_handler *h, enum http_progress progress, size_t size)
 {
     struct http_exchange *x = http_exchange_of(h);
     struct http_response *r = &x->response;
     char tail[TAIL_SIZE];
-    decide_framing(x, final);
-    x->close |= must_close(h, final);
+    decide_framing(x, progress == HTTP_FINAL);
+    x->close = x->close || must_close(h, progress, size);
     struct iovec pieces[] = {
         piece(r->text, r->line),
         piece(x->cls->server_field, r->has_server ? 0 : x->cls->server_field_size),
@@ -340,7 +342,7 @@ int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, co
     r->ended = true;
     r->headless = http_is_head(x);
     r->framing = HTTP_COUNTED;
-    x->close |= must_close(h, false);
+    x->close = x->close || must_close(h, HTTP_FINAL, size);
     *at++ = piece(x->cls->ok, x->cls->ok_size);
     *at++ = piece(http_date_field(), HTTP_DATE_FIELD_SIZE);
     while (count-- > 0)
@@ -364,7 +366,7 @@ int http_reply(struct ss_handler *h, int status, const char *type, const void *b
 {
     struct http_exchange *x = http_exchange_of(h);
     size_t type_size = strlen(type);
-    if (status == 200 && !x->head.connects && http_value_span(type, type_size) == type_size) {
+    if (status == 200 && http_is_settled(x) && http_value_span(type, type_size) == type_size) {
         char number[20];
         struct iovec fields[] = {piece("Content-Type: ", 14),
                                  piece(type, type_size),

@@ -21,12 +21,15 @@
 
    Inside do_X, h->rfile is the request's body (chunks undone, ending where the body ends) and
    h->wfile the response's: counted when Content-Length was sent, else sent in chunks, or with a
-   Content-Length after all when it is short; dropped for HEAD. What do_X leaves unread of the body
-   is skipped, or the connection closed; what comes in chunks is skipped before an error response or
-   a file is sent (for a second at most), so that a malformed body is refused. A client that waits
-   for 100 Continue gets it when the body is first read. Reading a body that is malformed, too long
-   or too late fails with -EPROTO, -EMSGSIZE or -ETIMEDOUT; writing before http_end_headers with
-   -EINVAL, writing more than Content-Length with -EOVERFLOW.
+   Content-Length after all when it is short; dropped for HEAD. What do_X leaves unread of the body is
+   skipped, up to 64 KiB, if it comes within a second, before the response leaves; else the connection
+   ends, and the response says so (Connection: close, RFC 9112 9.6). The same goes for the head that
+   leaves because the body has filled its buffer, while hardly any of the request's was read; who answers
+   as it reads, or flushes first, keeps the connection. Before an error response or a file chunks are
+   skipped so that a malformed body is refused. A client that waits for 100 Continue gets it when the
+   body is first read. Reading a body that is malformed, too long or too late fails with -EPROTO,
+   -EMSGSIZE or -ETIMEDOUT; writing before http_end_headers with -EINVAL, writing more than
+   Content-Length with -EOVERFLOW.
 
    do_X returns 0 or -errno. After an error (also: no answer, a shorter body than promised) the
    connection is closed; if nothing of the response has left yet, the client gets 400, 413 or 408

@@ -199,6 +199,14 @@ static int big(struct ss_handler *h)
     return rc;
 }
 
+/* A little is read, much is written. */
+static int half_big(struct ss_handler *h)
+{
+    char data[4];
+    ssize_t n = ss_readexactly(h->rfile, data, sizeof data);
+    return n < 0 ? (int)n : big(h);
+}
+
 static void send_lines(struct ss_handler *h, long count)
 {
     for (long i = 0; i < count; i++)
@@ -454,6 +462,7 @@ static const struct {
     {"/json", json},
     {"/reflect", reflect},
     {"/big", big},
+    {"/half-big", half_big},
     {"/slow", slow},
     {"/fail", fail},
     {"/errno", fail_with},
