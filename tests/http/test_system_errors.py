@@ -10,7 +10,7 @@ import pytest
 import wire
 
 PASSES = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]
-STATUS = {**dict.fromkeys(PASSES, 503), **dict.fromkeys(["EIO", "ESTALE", "EINVAL"], 500), **dict.fromkeys(["EACCES"], 403),
+STATUS = {**dict.fromkeys(PASSES, 503), **dict.fromkeys(["EIO", "EINVAL"], 500), **dict.fromkeys(["EACCES"], 403),
           **dict.fromkeys(["ENOENT", "ENOTDIR", "ELOOP"], 404)}
 FORM = {"content_type": "multipart/form-data; boundary=b"}
 POSTED = b'--b\r\nContent-Disposition: form-data; name="f"; filename="new"\r\n\r\ndata\r\n--b--\r\n'
