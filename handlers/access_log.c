@@ -5,7 +5,7 @@
 
 static struct http_log_file *file(void)
 {
-    return http_log_has_file() ? &http_log_access : &http_log_stderr;
+    return http_log_descriptor() >= 0 ? &http_log_access : &http_log_stderr;
 }
 
 /* Once: whoever looks at the other log should know that there are lines missing in this one. */

@@ -3,6 +3,7 @@
 
 #include "file_coding.h"
 #include "http_server.h"
+#include "log_owned.h"
 #include "open_beneath.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +90,13 @@ static int open_file(const struct http_file_key *key)
         fd = http_open_beneath(root, key->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, key->symlinks);
     close(root);
     return fd;
+}
+
+static bool is_log(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && http_log_owns(fd, "", &status);
 }
 
 void http_file_free(struct http_file *file)
@@ -344,7 +352,7 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     rc = file->fd = open_file(key);
     if (rc < 0)
         goto out;
-    rc = take_in(file);
+    rc = is_log(file->fd) ? -ENOENT : take_in(file);
     if (rc < 0)
         goto out;
     file->settled = settled(&file->status, &now);

@@ -463,11 +463,19 @@ SS_API void http_log_nothing(struct ss_handler *h, int status, int64_t size);
    which needs no clock. For handlers and log_request. */
 SS_API int64_t http_duration(const struct ss_handler *h);
 
-/* From now on the lines of the functions above go to this file; it is made (0644) if it is not there, else
+/* From now on the lines of the functions above go to this file; it is made (0640) if it is not there, else
    appended to: who copies and truncates it (logrotate's copytruncate) loses no more than what is
-   written in between. log_message stays with stderr. The path is not kept. 0 or -errno. For the program,
-   while no server runs in this process; children have the same file. Waits for a file that was open. */
+   written in between. log_message stays with stderr. The path is copied. 0 or -errno. For the program,
+   while no server runs in this process; children have the same file. Waits for a file that was open.
+   A file that is or was the log, or stderr's, is not served, listed or replaced by an upload, whatever its
+   name and wherever it lies; copies of it are files like any other. */
 SS_API int http_access_log_open(const char *path);
+/* Opens a file of that name anew, after somebody (logrotate) has moved the old one away: in this process at
+   once, in the others that were forked since http_access_log_open, parents and children, before their next
+   line. What a process has gathered may still go to the old one. 0, also when there is none; -errno, and the
+   old one stays. Any thread, and async-signal-safe: for a handler of SIGHUP, which the library does not make.
+ */
+SS_API int http_access_log_reopen(void);
 /* Writes what waits, closes the file; lines go to stderr again. Harmless when none is open. Waits. */
 SS_API void http_access_log_close(void);
 /* Writes what waits; for a pipe or terminal that takes nothing up to 0.5 s. Any thread. Waits. */

@@ -5,6 +5,7 @@
 #include "accept.h"
 #include "http_internal.h"
 #include "listing_names.h"
+#include "log_owned.h"
 #include "url.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -91,6 +92,17 @@ static int send_head(struct ss_handler *h, const struct http_listing *form)
 
 /* ---------------------------------------------------------------- the entries */
 
+/* Also a link that leads to one. */
+static bool is_log(int directory, const char *name, const struct stat *status)
+{
+    struct stat target;
+
+    if (!S_ISLNK(status->st_mode))
+        return S_ISREG(status->st_mode) && http_log_owns(directory, name, status);
+    return fstatat(directory, name, &target, 0) == 0 && S_ISREG(target.st_mode) &&
+           http_log_owns(directory, name, &target);
+}
+
 static int write_entry(struct ss_handler *h, const struct http_listing *form, int directory, const char *name,
                        bool *empty)
 {
@@ -104,6 +116,8 @@ static int write_entry(struct ss_handler *h, const struct http_listing *form, in
             return 0;
         entry.status = NULL;
     }
+    if (entry.status != NULL && is_log(directory, name, &status))
+        return 0;
     rc = form->entry(h, &entry, *empty);
     *empty = false;
     ss_release(h, mark);

@@ -2,7 +2,6 @@
 #include "log_file.h"
 #include "http_server.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -235,9 +234,19 @@ static void look_at(struct http_log_file *log)
     log->known = true;
 }
 
+/* The file has been moved away: what is gathered goes to it, what follows to a new one. */
+static void renew(struct http_log_file *log)
+{
+    (void)write_out(log);
+    (void)http_log_renew();
+    log->known = log->torn = false;
+}
+
 char *http_log_begin(struct http_log_file *log)
 {
     pthread_mutex_lock(&log->lock);
+    if (log == &http_log_access && http_log_must_renew())
+        renew(log);
     if (!log->known)
         look_at(log);
     if (log->size > HTTP_LOG_BUFFER - HTTP_LOG_LINE)
@@ -270,9 +279,9 @@ int http_log_end(struct http_log_file *log, const char *end, bool now)
     return error;
 }
 
-bool http_log_has_file(void)
+int http_log_descriptor(void)
 {
-    return __atomic_load_n(&http_log_access.fd, __ATOMIC_RELAXED) >= 0;
+    return __atomic_load_n(&http_log_access.fd, __ATOMIC_RELAXED);
 }
 
 /* ---------------------------------------------------------------- for the program */
@@ -337,8 +346,7 @@ __attribute__((destructor)) static void at_exit(void)
     without_sigpipe(flush);
 }
 
-/* Another descriptor for the access log; -1: none. */
-static void exchange(int fd)
+void http_log_exchange(int fd)
 {
     struct http_log_file *log = &http_log_access;
     http_log_settle();
@@ -353,21 +361,6 @@ static void exchange(int fd)
     pthread_mutex_unlock(&log->lock);
     if (before >= 0)
         close(before);
-}
-
-int http_access_log_open(const char *path)
-{
-    /* not to wait for somebody to read a FIFO, now or later */
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
-    if (fd < 0)
-        return -errno;
-    exchange(fd);
-    return 0;
-}
-
-void http_access_log_close(void)
-{
-    exchange(-1);
 }
 
 uint64_t http_access_log_lost(void)

@@ -34,8 +34,17 @@ char *http_log_begin(struct http_log_file *log);
    be told. */
 int http_log_end(struct http_log_file *log, const char *end, bool now);
 
-/* True once http_log_access is open. */
-bool http_log_has_file(void);
+/* The descriptor of http_log_access; -1: it is not open. Async-signal-safe. */
+int http_log_descriptor(void);
+/* Writes what is there, and gives http_log_access another descriptor, which is its own from now on. */
+void http_log_exchange(int fd);
+
+/* log_open.c: true if some process has called http_access_log_reopen and this one has not renewed the file
+   since. Async-signal-safe. */
+bool http_log_must_renew(void);
+/* Opens the file of the same name in place of the one that is open. 0 or -errno: it goes on to the one that
+   it has. Async-signal-safe. */
+int http_log_renew(void);
 
 /* Writes what is in the buffers and ends their threads, as at the end of a server; a reader that takes
    nothing is waited for 0.5 s. The next line begins anew. */

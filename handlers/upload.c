@@ -3,6 +3,7 @@
 
 #include "file_cache.h"
 #include "http_internal.h"
+#include "log_owned.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -206,8 +207,12 @@ static int reserve(void *argument)
 static int publish(void *argument)
 {
     struct job *job = argument;
+    struct http_publishing *p = &job->s->p;
     int directory = http_upload_directory(job->h, job->s->directory);
-    job->rc = directory >= 0 ? http_upload_publish(job->upload, directory, &job->s->p) : directory;
+    job->rc = directory;
+    if (directory >= 0)
+        job->rc =
+            http_log_reserves(directory, p->name) ? -EPERM : http_upload_publish(job->upload, directory, p);
     if (directory >= 0)
         close(directory);
     return 0;
@@ -220,7 +225,7 @@ static int begin(struct ss_handler *h, struct http_storing *s, struct http_uploa
     upload->fd = -1;
     if (directory < 0)
         return directory;
-    int rc = http_upload_begin(upload, directory);
+    int rc = http_log_reserves(directory, s->p.name) ? -EPERM : http_upload_begin(upload, directory);
     close(directory);
     if (rc < 0)
         return rc;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,14 +79,32 @@ static void choose_log(struct http_handler_class *handler)
         handler->log_message = no_message;
 }
 
+/* Whoever moves the log away, as logrotate does, says so with SIGHUP. */
+static void reopen_log(int signal)
+{
+    static const char text[] =
+        "httpserver: SIGHUP: the access log cannot be opened anew, and goes on in the old file; look at the "
+        "permissions of its directory\n";
+    int saved = errno;
+
+    (void)signal;
+    if (http_access_log_reopen() < 0)
+        (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    errno = saved;
+}
+
+/* Without a log file SIGHUP stays what it was, be it ignored (nohup). */
 static int open_log(const char *path)
 {
+    struct sigaction action = {.sa_handler = reopen_log, .sa_flags = SA_RESTART};
     int rc = path != NULL ? http_access_log_open(path) : 0;
 
     if (rc < 0)
         fprintf(stderr,
                 "httpserver: cannot write the access log %s: %s; name a file with --access-log FILE\n", path,
                 strerror(-rc));
+    else if (path != NULL)
+        sigaction(SIGHUP, &action, NULL);
     return rc;
 }
 
