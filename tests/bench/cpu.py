@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import resource
 import statistics
 import time
@@ -9,6 +10,8 @@ import time
 import machine
 import targets
 from servers import Running, installed, load
+
+TICK = 1 / os.sysconf("SC_CLK_TCK")  # seconds
 
 
 def children_seconds():
@@ -32,7 +35,7 @@ def measure(command, running, root, options, loads, seconds=None):
     began, generator = time.monotonic(), children_seconds()
     busy, spent = machine.busy(running.cpus), running.cpu_seconds()
     result = generate(command, loads, seconds + 30)
-    spent = running.cpu_seconds() - spent
+    spent = max(TICK, running.cpu_seconds() - spent)  # the system counts no less
     busy = machine.busy(running.cpus) - busy
     generator, elapsed = children_seconds() - generator, time.monotonic() - began
     return {
