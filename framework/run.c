@@ -67,7 +67,7 @@ static void take_signals(void)
     process_is_server();
     signals = 0;
     for (int i = 0; i < TAKEN; i++) {
-        struct sigaction act = {.sa_handler = taken[i].handler, .sa_flags = SA_ONSTACK};
+        struct sigaction act = {.sa_handler = taken[i].handler};
         sigaction(taken[i].number, NULL, &before[i]);
         bool ignored = before[i].sa_handler == SIG_IGN, cared_for = before[i].sa_handler != SIG_DFL;
         if (taken[i].taken == FROM_ANYBODY || !(taken[i].taken == UNLESS_IGNORED ? ignored : cared_for))
