@@ -76,8 +76,19 @@ static void unmap(struct ss_address *address)
     address->length = sizeof address->u.in;
 }
 
+/* Apart, for the stack protector's sake: it is seldom needed. */
+__attribute__((noinline)) static int ask_for_peer(int fd, struct ss_address *address)
+{
+    socklen_t length = sizeof address->u;
+    if (getpeername(fd, &address->u.any, &length) < 0)
+        return -errno;
+    address->length = length > sizeof(sa_family_t) ? length : 0;
+    return 0;
+}
+
 int ss_client_address(const struct ss_request *request, struct ss_address *address)
 {
+    int rc = 0;
     address->length = 0;
     if (request->datagram) {
         *address = request->datagram->client_address;
@@ -86,14 +97,11 @@ int ss_client_address(const struct ss_request *request, struct ss_address *addre
             request->client.any.sa_family == AF_INET ? sizeof address->u.in : sizeof address->u.in6;
         memcpy(&address->u, &request->client, sizeof request->client);
     } else if (!request->unnamed) {
-        socklen_t length = sizeof address->u;
-        if (getpeername(request->fd, &address->u.any, &length) < 0)
-            return -errno;
-        address->length = length > sizeof(sa_family_t) ? length : 0;
+        rc = ask_for_peer(request->fd, address);
     }
     if (address->length)
         unmap(address);
-    return 0;
+    return rc;
 }
 
 /* ---------------------------------------------------------------- from text */

@@ -271,10 +271,24 @@ static bool worth_copying(const struct ss_stream *s, size_t size)
     return size < s->wsize / 2 || s->methods != &socket_stream;
 }
 
-/* What does not fit goes out together with what is there, without being copied. */
-int ss_writev(struct ss_stream *s, const struct iovec *vector, int count)
+/* What does not fit goes out together with what is there, without being copied. (Apart: each vector costs the
+   function that it is in the stack protector's check, and most of what is written fits.) */
+__attribute__((noinline)) static int write_through(struct ss_stream *s, const struct iovec *vector, int count)
 {
     struct iovec all[8];
+    if (count > 7) {
+        int rc = write_through(s, vector, 7);
+        return rc < 0 ? rc : ss_writev(s, vector + 7, count - 7);
+    }
+    all[0] = (struct iovec){s->wbuf, s->wend};
+    memcpy(all + 1, vector, (size_t)count * sizeof *vector);
+    if (s->methods->write)
+        s->wend = 0;
+    return all[0].iov_len ? write_below(s, all, count + 1, false) : write_below(s, all + 1, count, false);
+}
+
+int ss_writev(struct ss_stream *s, const struct iovec *vector, int count)
+{
     size_t size = 0;
     if (!can_write(s))
         return -EBADF;
@@ -286,15 +300,12 @@ int ss_writev(struct ss_stream *s, const struct iovec *vector, int count)
         copy_out(s, vector, count);
         return 0;
     }
-    if (count > 7) {
-        int rc = ss_writev(s, vector, 7);
-        return rc < 0 ? rc : ss_writev(s, vector + 7, count - 7);
-    }
-    all[0] = (struct iovec){s->wbuf, s->wend};
-    memcpy(all + 1, vector, (size_t)count * sizeof *vector);
-    if (s->methods->write)
-        s->wend = 0;
-    return all[0].iov_len ? write_below(s, all, count + 1, false) : write_below(s, all + 1, count, false);
+    return write_through(s, vector, count);
+}
+
+__attribute__((noinline)) static int write_one(struct ss_stream *s, const void *data, size_t size)
+{
+    return ss_writev(s, &(struct iovec){(void *)(uintptr_t)data, size}, 1);
 }
 
 int ss_write(struct ss_stream *s, const void *data, size_t size)
@@ -304,7 +315,7 @@ int ss_write(struct ss_stream *s, const void *data, size_t size)
         s->wend += size;
         return 0;
     }
-    return ss_writev(s, &(struct iovec){(void *)(uintptr_t)data, size}, 1);
+    return write_one(s, data, size);
 }
 
 int ss_vprintf(struct ss_stream *s, const char *format, va_list args)

@@ -128,7 +128,6 @@ static int complete(struct ss_handler *h, int rc)
 static int conclude(struct ss_handler *h, int rc)
 {
     struct http_exchange *x = http_exchange_of(h);
-    const char *data;
     x->in->tied = NULL;
     http_coded_free(h);
     http_log_ended(h);
@@ -136,7 +135,7 @@ static int conclude(struct ss_handler *h, int rc)
         h->request->busy = false;
         return NEXT_REQUEST;
     }
-    if (!x->body.done || ss_peek(x->in, &data, 0) > 0)
+    if (!x->body.done || x->in->rpos < x->in->rend)
         h->request->linger = true;
     return rc;
 }

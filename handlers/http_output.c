@@ -58,7 +58,8 @@ static int admit(struct ss_handler *h, size_t size)
 }
 
 /* One chunk, all in one piece: its size, its data, and their ends. `last`: the body's end too. */
-static int write_chunk(struct ss_stream *out, const struct iovec *vector, int count, bool last)
+__attribute__((noinline)) static int write_chunk(struct ss_stream *out, const struct iovec *vector, int count,
+                                                 bool last)
 {
     char line[SIZE_LINE];
     struct iovec all[12], *at = all;
@@ -141,20 +142,25 @@ int http_output_begin(struct ss_handler *h)
     return x->response.coding != HTTP_IDENTITY ? http_coded_begin(h) : 0;
 }
 
-/* What is still in the buffer, and the last chunk. */
-static int write_rest(struct ss_handler *h)
+/* What is still in the buffer, and the last chunk. (Apart, as most have nothing left: see stream.c.) */
+__attribute__((noinline)) static int write_buffer(struct ss_handler *h, bool chunked)
 {
     struct http_exchange *x = http_exchange_of(h);
-    struct http_response *r = &x->response;
     struct iovec rest = {x->wfile.wbuf, x->wfile.wend};
-    bool chunked = r->framing == HTTP_CHUNKED && !r->headless;
     x->wfile.wend = 0;
-    if (rest.iov_len == 0)
-        return chunked ? ss_write(x->out, "0\r\n\r\n", 5) : 0;
     int rc = admit(h, rest.iov_len);
     if (rc <= 0)
         return rc;
     return chunked ? write_chunk(x->out, &rest, 1, true) : ss_writev(x->out, &rest, 1);
+}
+
+static int write_rest(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    bool chunked = x->response.framing == HTTP_CHUNKED && !x->response.headless;
+    if (x->wfile.wend)
+        return write_buffer(h, chunked);
+    return chunked ? ss_write(x->out, "0\r\n\r\n", 5) : 0;
 }
 
 int http_output_end(struct ss_handler *h)

@@ -256,7 +256,7 @@ static void decide_framing(struct http_exchange *x, bool final)
         r->length = -1;
 }
 
-char *http_append_number(char *at, int64_t value)
+__attribute__((noinline)) char *http_append_number(char *at, int64_t value)
 {
     char digits[20], *end = digits + sizeof digits, *first = end;
     uint64_t left = (uint64_t)value;
