@@ -131,14 +131,27 @@ LTO :=
 OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
 
+# Against what a mistake in memory could be used for: canaries, checked copies, read-only relocations (-z relro, which
+# is the linker's default, and -z now). Branch targets are marked; return addresses are not vouched for, because the
+# switch between coroutines keeps no shadow stack. A PLT is of no use without lazy binding. FORTIFY needs -O, and hides
+# calls from sanitizers, as the canaries do.
+HARDEN := -fstack-protector-strong -fno-plt $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-fcf-protection=branch)
+FORTIFY := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+ifneq ($(SANITIZE)$(filter -O0,$(OPTIMIZE) $(CFLAGS))$(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),)
+FORTIFY :=
+endif
+ifneq ($(SANITIZE),)
+HARDEN :=
+endif
+
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 # One compilation serves archive and shared library: hidden visibility and no interposition leave -fPIC little to cost.
 # Handlers run on small stacks: -z now keeps the dynamic linker's lazy binding off them, stack clash protection makes
-# sure that an overflow meets the guard page.
-cppflags = -D_GNU_SOURCE -DSS_VERSION='"$(VERSION)"' $(INCLUDES) $(CPPFLAGS)
+# sure that an overflow meets the guard below them.
+cppflags = -D_GNU_SOURCE $(FORTIFY) -DSS_VERSION='"$(VERSION)"' $(INCLUDES) $(CPPFLAGS)
 cflags   = -std=c11 $(OPTIMIZE) -g $(LTO) $(WARNINGS) -fPIC -fvisibility=hidden -fno-semantic-interposition \
-           -fstack-clash-protection -pthread $(CFLAGS)
-ldflags  = $(cflags) -Wl,-z,now -Wl,--as-needed $(LDFLAGS)
+           $(HARDEN) -fstack-clash-protection -pthread $(CFLAGS)
+ldflags  = $(cflags) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 
 # The dependencies of the house point one way; include paths keep it so. ("private" here and below: a variable of a
 # target would otherwise reach everything that is built on its behalf.)
@@ -317,7 +330,7 @@ endef
 define link
 $(call say,LD,$@)
 @mkdir -p $(@D)
-$(Q)$(CC) $(ldflags) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LLHTTP_LIBS) $(OPTIONAL_LIBS) $(LDLIBS)
+$(Q)$(CC) $(ldflags) $(if $(filter -static%,$(LDFLAGS)),,-pie) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LLHTTP_LIBS) $(OPTIONAL_LIBS) $(LDLIBS)
 endef
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
