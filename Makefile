@@ -268,7 +268,8 @@ INSTALLED   := $(bin_dir)/httpserver $(addprefix $(include_dir)/,$(notdir $(HEAD
                $(foreach l,socketserver httpserver,$(addprefix $(lib_dir)/lib$(l).,a so so.$(SOVERSION) so.$(VERSION)) \
                    $(lib_dir)/pkgconfig/$(l).pc)
 
-# -z now: the handlers in the user's program run on small stacks too.
+# -z now: the handlers in the user's program run on small stacks too. -fstack-clash-protection: one that needs more than
+# there is meets the guard below it, and not the next handler's stack.
 define pc
 prefix=$(PREFIX)
 includedir=$${prefix}/include
@@ -279,7 +280,7 @@ Version: $(VERSION)
 Description: $(2)
 Requires: $(3)
 Requires.private: $(4)
-Cflags: -I$${includedir} -pthread
+Cflags: -I$${includedir} -pthread -fstack-clash-protection
 Libs: -L$${libdir} -l$(1) -Wl,-z,now
 Libs.private: $(strip -pthread $(5))
 endef

@@ -105,6 +105,21 @@ def test_static_libraries(installed, tmp_path):
     build_client(tmp_path, [*flags, "-fno-lto", "-static"])
 
 
+@pytest.mark.parametrize("library", ["socketserver", "httpserver"])
+def test_stack_clash_protection(installed, tmp_path, library):
+    """Handlers are compiled so that they meet the guard below their stack: each page of a large array is probed."""
+    flags = pkg_config(installed, "--cflags", library)
+    assert "-fstack-clash-protection" in flags
+    source = tmp_path / "large.c"
+    source.write_text("void use(char *); void f(void) { char large[1 << 20]; use(large); }")
+    lines = {}
+    for how in "-fstack-clash-protection", "-fno-stack-clash-protection":
+        run(*CC, "-O2", "-S", "-o", tmp_path / "large.s", source, *flags, how)
+        lines[how] = (tmp_path / "large.s").read_text()
+    run(*CC, "-O2", "-S", "-o", tmp_path / "large.s", source, *flags)
+    assert (tmp_path / "large.s").read_text() == lines["-fstack-clash-protection"] != lines["-fno-stack-clash-protection"]
+
+
 def test_nothing_is_left(tmp_path):
     make("install", tmp_path)
     assert files_in(tmp_path)
