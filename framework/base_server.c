@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ACCEPT_BURST = 64 };  /* requests taken before others run */
+enum { ACCEPT_BURST = 64 }; /* requests taken before others run */
+/* Woken so often in vain: an error is told of that nobody takes (a datagram socket's error queue). */
+enum { VAIN_WAKES = 16, VAIN_PAUSE = 1 /* ms */ };
 enum { ACCEPT_PAUSE = 100 }; /* ms to wait when the process or the machine is out of descriptors */
 
 struct request *request_new(void)
@@ -14,7 +16,7 @@ struct request *request_new(void)
     struct request *request = malloc(sizeof *request); /* calloc knows no cache */
     if (request) {
         memset(request, 0, sizeof *request);
-        request->request.fd = -1;
+        request->request.fd = request->number = -1;
         timer_init(&request->entry.timer);
     }
     return request;
@@ -51,6 +53,8 @@ int take_request(struct ss_server *self)
         free(request);
         return rc;
     }
+    if (!request->request.datagram)
+        request->number = request->request.fd;
     if (!methods->verify_request(self, &request->request)) {
         methods->shutdown_request(self, &request->request);
         return 0;
@@ -92,15 +96,19 @@ static int wait_for_room(struct ss_server *self)
     return server_wait_active(self, limit, -1, DRAINING);
 }
 
-/* Takes what there is, with room kept for the others. 0: nothing left; 1: maybe more. */
-static int take_burst(struct ss_server *self)
+/* Takes what there is, with room kept for the others. 0: nothing left; 1: maybe more. `vain` counts the times
+   that there was nothing from the start. */
+static int take_burst(struct ss_server *self, unsigned *vain)
 {
+    *vain += 1;
     for (int i = 0; i < ACCEPT_BURST; i++) {
         if (ss_draining(self))
             return 1;
         int rc = wait_for_room(self);
         if (rc == 0)
             rc = take_request(self);
+        if (rc >= 0)
+            *vain = 0;
         if (rc == -EAGAIN || rc == -ECANCELED)
             return 0;
         if (out_of_resources(rc))
@@ -115,13 +123,16 @@ static int take_burst(struct ss_server *self)
 static int serve_forever(struct ss_server *self)
 {
     int rc = 1;
+    unsigned vain = 0;
     struct block_pool pool, *before = block_pool_enter(&pool);
     while (rc >= 0 && !ss_draining(self)) {
         if (rc == 0)
             rc = server_wait(self, self->socket, POLLIN, -1, 0, DRAINING);
         methods_of(self)->service_actions(self);
         if (rc == 0 || rc == 1)
-            rc = take_burst(self);
+            rc = take_burst(self, &vain);
+        if (vain >= VAIN_WAKES)
+            (void)ss_sleep(self, VAIN_PAUSE);
     }
     if (self->socket_type != SOCK_DGRAM)
         server_close_socket(self);

@@ -106,29 +106,56 @@ static int try_connect(struct ss_server *self, int fd, const struct sockaddr *to
     return 0;
 }
 
-static int connect_one(struct ss_server *self, const struct sockaddr *to, socklen_t length, int type,
-                       uint64_t deadline)
+/* Who connects to a port that nobody has may be given that very port for itself; a server that starts there
+   later would find it taken. */
+static bool is_connected_to_itself(int fd, const struct sockaddr *to, socklen_t length)
 {
-    int fd = socket(to->sa_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
+    struct ss_address own = {.length = sizeof own.u}, other = {.length = length};
+    if (getsockname(fd, &own.u.any, &own.length) < 0)
+        return false;
+    memcpy(&other.u, to, length);
+    if (ss_address_port(&own) != ss_address_port(&other)) /* of most, this tells enough */
+        return false;
+    other.length = sizeof other.u;
+    return getpeername(fd, &other.u.any, &other.length) == 0 && other.length == own.length &&
+           memcmp(&other.u, &own.u, own.length) == 0;
+}
+
+/* Without a good-bye to itself, which would keep the port for a minute. */
+static int refuse_own(int fd)
+{
+    struct linger at_once = {.l_onoff = 1};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    return -ECONNREFUSED;
+}
+
+static int connect_one(struct client *client, const struct sockaddr *to, socklen_t length, uint64_t deadline)
+{
+    int fd = socket(to->sa_family, client->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (to->sa_family == AF_UNIX && type == SOCK_DGRAM)
+    if (to->sa_family == AF_UNIX && client->type == SOCK_DGRAM)
         give_name(fd);
-    loop_adopt(fd);
-    int rc = try_connect(self, fd, to, length, deadline);
+    loop_adopt(fd, client);
+    int rc = try_connect(client->stream.server, fd, to, length, deadline);
+    if (rc == 0 && is_connected_to_itself(fd, to, length))
+        rc = refuse_own(fd);
     if (rc < 0) {
-        loop_release(fd);
+        (void)loop_release(fd, client);
         close(fd);
         return rc;
     }
-    if (to->sa_family != AF_UNIX && type == SOCK_STREAM)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
+    if (to->sa_family != AF_UNIX && client->type == SOCK_STREAM) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        client->stream.tells_rest = socket_tells_rest(fd);
+    }
+    client->stream.fd = fd;
+    return 0;
 }
 
 /* Each address gets its share of the time that is left, so that one that swallows everything leaves
    some to the others. */
-static int connect_any_of(struct ss_server *self, const struct addrinfo *list, int type, uint64_t deadline)
+static int connect_any_of(struct client *client, const struct addrinfo *list, uint64_t deadline)
 {
     int rc = -EADDRNOTAVAIL;
     unsigned count = 0;
@@ -138,7 +165,7 @@ static int connect_any_of(struct ss_server *self, const struct addrinfo *list, i
         uint64_t now = ss_now(), end = deadline;
         if (deadline)
             end = now + (deadline > now ? (deadline - now) / count : 0);
-        rc = connect_one(self, ai->ai_addr, ai->ai_addrlen, type, end);
+        rc = connect_one(client, ai->ai_addr, ai->ai_addrlen, end);
         if (rc >= 0 || rc == -ECANCELED)
             break;
     }
@@ -157,21 +184,26 @@ static int look_up(void *argument)
     return address_lookup(l->parsed, AF_UNSPEC, l->type, false, &l->list);
 }
 
-static int connect_host(struct ss_server *self, const struct address_text *parsed, int type,
-                        uint64_t deadline)
+static uint64_t deadline_in(int ms)
 {
-    struct lookup l = {.parsed = parsed, .type = type};
-    int rc = address_lookup(parsed, AF_UNSPEC, type, true, &l.list);
+    return ms < 0 ? 0 : ss_now() + (uint64_t)ms;
+}
+
+static int connect_host(struct client *client, const struct address_text *parsed)
+{
+    struct lookup l = {.parsed = parsed, .type = client->type};
+    struct ss_server *self = client->stream.server;
+    int rc = address_lookup(parsed, AF_UNSPEC, client->type, true, &l.list);
     if (rc == -ENOENT) /* a name: servers may have to be asked */
         rc = self ? ss_offload(self, look_up, &l) : look_up(&l);
     if (rc < 0)
         return rc;
-    rc = connect_any_of(self, l.list, type, deadline);
+    rc = connect_any_of(client, l.list, deadline_in(client->timeout));
     freeaddrinfo(l.list);
     return rc;
 }
 
-static struct client *client_new(struct ss_server *self, int fd, int type, int ms)
+static struct client *client_new(struct ss_server *self, int type, int ms)
 {
     size_t size = type == SOCK_STREAM ? STREAM_BUFFER : DATAGRAM_BUFFER;
     struct client *client = malloc(sizeof *client + 2 * size);
@@ -180,7 +212,6 @@ static struct client *client_new(struct ss_server *self, int fd, int type, int m
     ss_stream_init(&client->stream, type == SOCK_STREAM ? &socket_stream : &client_datagram_stream, NULL,
                    client->buffers, size, client->buffers + size, size);
     client->stream.server = self;
-    client->stream.fd = fd;
     client->stream.timeout = &client->timeout;
     client->timeout = ms;
     client->type = type;
@@ -190,25 +221,23 @@ static struct client *client_new(struct ss_server *self, int fd, int type, int m
 int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s)
 {
     struct address_text parsed;
-    uint64_t deadline = ms < 0 ? 0 : ss_now() + (uint64_t)ms;
     int rc = address_parse(address, &parsed);
+    *s = NULL;
     if (rc == 0 && parsed.kind == ADDRESS_FD)
         rc = -EINVAL;
     if (rc < 0)
         return rc;
-    int fd = parsed.kind == ADDRESS_INET
-                 ? connect_host(self, &parsed, type, deadline)
-                 : connect_one(self, &parsed.address.u.any, parsed.address.length, type, deadline);
-    if (fd < 0)
-        return fd;
-    struct client *client = client_new(self, fd, type, ms);
-    if (!client) {
-        loop_release(fd);
-        close(fd);
+    struct client *client = client_new(self, type, ms);
+    if (!client)
         return -ENOMEM;
-    }
-    *s = &client->stream;
-    return 0;
+    rc = parsed.kind == ADDRESS_INET
+             ? connect_host(client, &parsed)
+             : connect_one(client, &parsed.address.u.any, parsed.address.length, deadline_in(ms));
+    if (rc < 0)
+        free(client);
+    else
+        *s = &client->stream;
+    return rc;
 }
 
 void ss_set_timeout(struct ss_stream *s, int ms)
@@ -221,9 +250,10 @@ int ss_close(struct ss_stream *s)
 {
     if (!s)
         return 0;
+    struct client *client = container_of(s, struct client, stream);
     int rc = ss_flush(s);
-    loop_release(s->fd);
-    close(s->fd);
-    free(container_of(s, struct client, stream));
+    if (loop_release(s->fd, client))
+        close(s->fd);
+    free(client);
     return rc;
 }

@@ -58,6 +58,7 @@ struct entry {
 struct request {
     struct ss_request request;
     struct entry entry; /* of the mix-in that holds it; the timer's deadline: when parking ends */
+    int number;         /* of the connection's descriptor, whatever the handler has done to request.fd; -1 */
     bool counted;       /* ss_request_started was called for it */
     bool known;         /* to the poller */
     bool expired;       /* parked too long, or the server drains: close it */
@@ -256,10 +257,15 @@ _Noreturn void child_exit(int status);
 bool loop_turn(uint64_t *turn);
 /* After fork, in the child: it is not in a loop. */
 void loop_forked(void);
-/* A descriptor stays registered with this thread's loop from loop_adopt to loop_release, which comes
-   before close; others are registered for each wait. Nothing happens outside of loops. */
-void loop_adopt(int fd);
-void loop_release(int fd);
+/* A new descriptor stays registered with this thread's loop from loop_adopt to loop_release, which comes
+   before close; others are registered for each wait. Nothing happens outside of loops. `owner`: whoever asks.
+   An earlier owner of the number must have closed it behind our back, and has no say any more. */
+void loop_adopt(int fd, const void *owner);
+/* False: the number is somebody else's by now, and not to be closed. */
+bool loop_release(int fd, const void *owner);
+/* Before a wait for what may be another file than the one that was registered: a handler can close a
+   descriptor, and open the number again. */
+void loop_refresh(const struct pollfd *fds, nfds_t count);
 /* Until it is waited for again, other processes and threads that share it are to be woken instead. */
 void loop_ignore(int fd);
 /* Is the address just past the stack of the coroutine that runs? Async-signal-safe. */

@@ -245,15 +245,22 @@ void loop_suspend(struct loop *loop)
 void loop_begin(struct loop *loop, struct request *request)
 {
     if (!request->request.datagram)
-        loop_adopt(request->request.fd);
+        loop_adopt(request->number, request);
     loop_queue(loop, &request->entry);
 }
 
 void loop_forget(struct loop *loop, struct request *request)
 {
+    int *fd = &request->request.fd;
     timer_remove(&loop->wheel, &request->entry.timer);
-    if (!request->request.datagram)
-        loop_release(request->request.fd);
+    if (request->request.datagram)
+        return;
+    if (*fd != request->number) {
+        loop_let_go(loop, request->number, request);
+        (void)loop_release(*fd, request);
+    } else if (!loop_release(*fd, request)) {
+        *fd = -1;
+    }
 }
 
 /* ---------------------------------------------------------------- the loop's life */

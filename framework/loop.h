@@ -23,12 +23,12 @@ struct waiter {
 struct known {
     struct waiter *waiters;
     struct request *parked;
-    uint32_t tag;    /* of the registration that is in force: events of earlier ones are old news */
-    short ready;     /* told, and nobody has used it yet */
-    short lasting;   /* events that are never used up */
-    bool registered; /* with the poller */
-    bool own;        /* stays registered until loop_forget; others only while waited for */
-    bool watched;    /* there is a struct watch for it */
+    uint32_t tag;      /* of the registration that is in force: events of earlier ones are old news */
+    const void *owner; /* who keeps it registered until loop_release; NULL: it is only while waited for */
+    short ready;       /* told, and nobody has used it yet */
+    short lasting;     /* events that are never used up */
+    bool registered;   /* with the poller */
+    bool watched;      /* there is a struct watch for it */
 };
 
 /* The loop's own descriptors have something called; the table has a line for each connection, and no room. */
@@ -63,6 +63,7 @@ struct loop {
     unsigned length, budget;    /* of the queue; how much of it comes before the next look at events */
     struct wheel wheel;
     uint64_t turn;
+    unsigned streak; /* waits since the last task was switched to that had nothing to wait for */
     struct task main, *running, *idle;
     unsigned idle_count;
     unsigned spare; /* the fewest that were idle since the last look */
@@ -101,6 +102,9 @@ int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms);
 void loop_begin(struct loop *loop, struct request *request);
 /* A request's descriptor is about to be closed, its memory freed. */
 void loop_forget(struct loop *loop, struct request *request);
+
+/* The handler has closed the descriptor that `owner` had adopted, or taken it away. */
+void loop_let_go(struct loop *loop, int fd, const void *owner);
 
 /* Puts it at the end of what can run. */
 void loop_queue(struct loop *loop, struct entry *entry);

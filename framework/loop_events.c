@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 64 }; /* events taken at a time */
-enum { FEW = 4 };    /* descriptors that are waited for without allocating memory */
-enum { LASTING = POLLRDHUP | POLLHUP | POLLERR }; /* told about once, true from then on */
+enum { BATCH = 64 };                         /* events taken at a time */
+enum { FEW = 4 };                            /* descriptors that are waited for without allocating memory */
+enum { STREAK = 16 };                        /* waits that had nothing to wait for, until others run */
+enum { LASTING = POLLRDHUP | POLLHUP };      /* told about once, true from then on; an error can be taken */
+enum { INPUT = POLLIN | POLLERR | LASTING }; /* what a parked request is begun for */
 
 /* ---------------------------------------------------------------- descriptors */
 
@@ -29,12 +31,21 @@ static struct known *lookup(struct loop *loop, int fd)
     return &fds[fd];
 }
 
+static int add(struct loop *loop, int fd, uint32_t tag)
+{
+    return poller_add(loop->poller, fd, POLLIN | POLLOUT | POLLPRI | POLLRDBAND, tag,
+                      fd == loop->server->socket && loop->server->socket_type == SOCK_STREAM);
+}
+
 static int ensure_registered(struct loop *loop, int fd, struct known *known)
 {
     if (known->registered)
         return 0;
-    int rc = poller_add(loop->poller, fd, POLLIN | POLLOUT, ++known->tag,
-                        fd == loop->server->socket && loop->server->socket_type == SOCK_STREAM);
+    int rc = add(loop, fd, ++known->tag);
+    if (rc == -EEXIST) { /* its last owner has not closed it after all */
+        poller_remove(loop->poller, fd);
+        rc = add(loop, fd, known->tag);
+    }
     known->registered = rc == 0;
     return rc;
 }
@@ -42,19 +53,34 @@ static int ensure_registered(struct loop *loop, int fd, struct known *known)
 /* The state that was told of an earlier registration is no longer anybody's. */
 static void unregister(struct loop *loop, int fd, struct known *known)
 {
-    if (known->registered && known->own)
+    if (known->registered && known->owner)
         poller_forget(loop->poller, fd);
     else if (known->registered)
         poller_remove(loop->poller, fd);
-    known->registered = known->own = false;
+    known->registered = false;
+    known->owner = NULL;
     known->ready = 0;
     known->tag++;
 }
 
+/* Some events have two names. */
+static short first_name(short events)
+{
+    if (events & POLLRDNORM)
+        events |= POLLIN;
+    if (events & (POLLWRNORM | POLLWRBAND))
+        events |= POLLOUT;
+    return events & ~(POLLRDNORM | POLLWRNORM | POLLWRBAND);
+}
+
 static short matching(short events, short wanted)
 {
-    if (events & (LASTING & ~POLLERR))
+    if (events & LASTING)
         events |= POLLIN;
+    if (events & POLLIN)
+        events |= POLLRDNORM;
+    if (events & POLLOUT)
+        events |= POLLWRNORM | POLLWRBAND;
     return events & (wanted | POLLERR | POLLHUP);
 }
 
@@ -85,13 +111,13 @@ static void deliver(struct loop *loop, const struct poller_event *event)
         short hit = matching(event->events, w->events);
         if (hit) {
             w->revents |= hit;
-            left &= (short)~hit;
+            left &= (short)~first_name(hit);
             loop_wake(loop, w->task);
         }
     }
-    if (known->parked && (left & ~POLLOUT)) {
+    if (known->parked && (left & INPUT)) {
         unpark(loop, known);
-        left &= ~POLLIN;
+        left &= POLLOUT;
     }
     known->ready |= left | (event->events & known->lasting);
     if (known->watched)
@@ -144,11 +170,11 @@ void loop_look(struct loop *loop, int ms)
 bool loop_park(struct loop *loop, struct request *request)
 {
     struct ss_request *r = &request->request;
-    struct known *known = r->datagram || ss_draining(loop->server) ? NULL : lookup(loop, r->fd);
+    struct known *known = r->datagram || r->fd < 0 || ss_draining(loop->server) ? NULL : lookup(loop, r->fd);
     if (!known || ensure_registered(loop, r->fd, known) < 0)
         return false;
-    if (known->ready & ~POLLOUT) {
-        known->ready &= ~POLLIN;
+    if (known->ready & INPUT) {
+        known->ready &= POLLOUT | known->lasting;
         loop_queue(loop, &request->entry);
         return true;
     }
@@ -170,7 +196,7 @@ static int collect(struct loop *loop, struct pollfd *fds, nfds_t count)
             continue;
         struct known *known = &loop->fds[fds[i].fd];
         fds[i].revents = matching(known->ready, fds[i].events);
-        known->ready &= (short)~(fds[i].revents & ~known->lasting);
+        known->ready &= (short)~(first_name(fds[i].revents) & ~known->lasting);
         ready += fds[i].revents != 0;
     }
     return ready;
@@ -187,7 +213,7 @@ static int begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
         w->revents = fd->events & (POLLIN | POLLOUT); /* a file: always ready */
     if (rc < 0)
         return rc == -EPERM ? 1 : rc;
-    (void)poller_want(loop->poller, fd->fd, fd->events, known->tag);
+    (void)poller_want(loop->poller, fd->fd, first_name(fd->events), known->tag);
     w->fd = fd->fd;
     w->next = known->waiters;
     if (w->next)
@@ -207,7 +233,7 @@ static void end_wait(struct loop *loop, struct waiter *w)
         w->previous->next = w->next;
     else
         known->waiters = w->next;
-    if (!known->waiters && !known->own && known->registered)
+    if (!known->waiters && !known->owner && known->registered)
         unregister(loop, w->fd, known);
 }
 
@@ -237,10 +263,15 @@ int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms)
 {
     struct waiter few[FEW], *waiters = few;
     int rc = collect(loop, fds, count);
+    if (rc > 0 && ++loop->streak % STREAK == 0) {
+        loop_wake(loop, loop->running);
+        loop_suspend(loop);
+    }
     if (rc > 0 || (ms == 0 && count > 0))
         return rc;
     if (ms == 0)
         loop_wake(loop, loop->running);
+    loop->streak = 0;
     if (count > FEW && !(waiters = calloc(count, sizeof *waiters)))
         return -ENOMEM;
     rc = wait_for_events(loop, waiters, fds, count, ms == 0 ? -1 : ms);
@@ -249,25 +280,59 @@ int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms)
     return rc;
 }
 
-void loop_adopt(int fd)
+static struct known *known_of(struct loop *loop, int fd)
+{
+    return loop && fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
+}
+
+void loop_adopt(int fd, const void *owner)
 {
     struct loop *loop = loop_current();
     struct known *known = loop ? lookup(loop, fd) : NULL;
-    if (known)
-        known->own = true;
+    if (!known)
+        return;
+    if (known->owner) {
+        close_parked(loop, known);
+        unregister(loop, fd, known);
+    }
+    known->owner = owner;
 }
 
-void loop_release(int fd)
+bool loop_release(int fd, const void *owner)
 {
     struct loop *loop = loop_current();
-    if (loop && fd >= 0 && fd < loop->fd_count)
-        unregister(loop, fd, &loop->fds[fd]);
+    struct known *known = known_of(loop, fd);
+    if (!known || !known->owner)
+        return true;
+    if (known->owner != owner && known->owner != loop)
+        return false;
+    unregister(loop, fd, known);
+    return true;
+}
+
+void loop_let_go(struct loop *loop, int fd, const void *owner)
+{
+    struct known *known = known_of(loop, fd);
+    if (!known || known->owner != owner)
+        return;
+    known->owner = NULL;
+    unregister(loop, fd, known);
+}
+
+void loop_refresh(const struct pollfd *fds, nfds_t count)
+{
+    struct loop *loop = loop_current();
+    for (nfds_t i = 0; i < count; i++) {
+        struct known *known = known_of(loop, fds[i].fd);
+        if (known && known->registered && known->owner && known->owner != loop)
+            (void)add(loop, fds[i].fd, known->tag);
+    }
 }
 
 void loop_ignore(int fd)
 {
     struct loop *loop = loop_current();
-    struct known *known = loop && fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
+    struct known *known = known_of(loop, fd);
     if (!known || !known->registered)
         return;
     poller_remove(loop->poller, fd);
@@ -282,7 +347,7 @@ int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), v
     int rc = known ? ensure_registered(loop, fd, known) : -ENOMEM;
     if (rc < 0)
         return rc;
-    known->own = true;
+    known->owner = loop;
     known->lasting = lasting ? LASTING | POLLIN : LASTING;
     if (ready) {
         assert(loop->watch_count < MAX_WATCHES);

@@ -15,7 +15,7 @@ enum { POLLER_EDGE, POLLER_ONESHOT };
 struct poller_event {
     int fd;
     uint32_t tag;
-    short events; /* POLLIN, POLLOUT, POLLRDHUP, POLLHUP, POLLERR */
+    short events; /* POLLIN, POLLOUT, POLLPRI, POLLRDBAND, POLLRDHUP, POLLHUP, POLLERR */
 };
 
 struct poller;
@@ -25,9 +25,9 @@ int poller_open(struct poller **poller, int mode);
 /* Frees it; descriptors stay open. NULL is harmless. */
 void poller_close(struct poller *poller);
 
-/* Adds a descriptor; `tag` comes back with its events. `events`: POLLIN, or POLLIN|POLLOUT. `shared`:
-   other processes and threads wait for it too, one is enough to be woken. 0 or -errno: -EPERM for what
-   is always ready (a file), -EEXIST. */
+/* Adds a descriptor; `tag` comes back with its events. `events`: of those above. `shared`: POLLIN and POLLOUT
+   only; other processes and threads wait for it too, one is enough to be woken. 0 or -errno: -EPERM for what
+   is always ready (a file), -EEXIST for one that is there already. */
 int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool shared);
 /* The caller waits for these events from now on. Must follow each event in POLLER_ONESHOT mode; in
    POLLER_EDGE mode it says what state has been used up. 0 or -errno. */

@@ -8,7 +8,7 @@
 
 /* Linux has the same bits for both; the compiler is our witness. */
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR && EPOLLHUP == POLLHUP &&
-                   EPOLLRDHUP == POLLRDHUP,
+                   EPOLLRDHUP == POLLRDHUP && EPOLLPRI == POLLPRI && EPOLLRDBAND == POLLRDBAND,
                "poll and epoll speak of the same events");
 
 enum { BATCH = 64 };
@@ -74,9 +74,11 @@ int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool s
 {
     if (poller->mode == POLLER_ONESHOT)
         return control(poller, EPOLL_CTL_ADD, fd, oneshot(events), tag);
-    /* EPOLLEXCLUSIVE cannot be combined with EPOLLRDHUP */
+    /* EPOLLEXCLUSIVE can be combined with little else */
     return control(poller, EPOLL_CTL_ADD, fd,
-                   (uint32_t)events | EPOLLET | (shared ? EPOLLEXCLUSIVE : EPOLLRDHUP), tag);
+                   shared ? ((uint32_t)events & (EPOLLIN | EPOLLOUT)) | EPOLLET | EPOLLEXCLUSIVE
+                          : (uint32_t)events | EPOLLET | EPOLLRDHUP,
+                   tag);
 }
 
 int poller_want(struct poller *poller, int fd, short events, uint32_t tag)

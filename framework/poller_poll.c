@@ -53,7 +53,7 @@ static int grow(void **array, int *room, int needed, size_t size)
 
 static struct watched *find(struct poller *p, int fd)
 {
-    return fd < p->places && p->place[fd] ? &p->watched[p->place[fd]] : NULL;
+    return fd >= 0 && fd < p->places && p->place[fd] ? &p->watched[p->place[fd]] : NULL;
 }
 
 /* All that wait in poll(2) look at a snapshot of before: they must come back, not least because a descriptor

@@ -376,7 +376,8 @@ struct ss_datagram {
 
 /* A connection or a datagram: Python's `request`. */
 struct ss_request {
-    int fd;       /* the connection; for a datagram the server's socket */
+    int fd;       /* the connection; for a datagram the server's socket. A handler that closes it by itself,
+                     or passes it on to somebody else, sets it to -1. */
     bool busy;    /* a request is in progress even when the handler waits for input: a drain lets
                      it go on. For handlers to set and clear; cleared before each `handle`. */
     bool linger;  /* shutdown_request waits (up to 2 s, 1 MiB) for the client to take the last
@@ -464,7 +465,7 @@ SS_API void ss_release(struct ss_handler *h, struct ss_mark mark);
 /* poll(2) that lets others run; returns the number of ready descriptors, 0 after `ms` milliseconds
    (-1: no limit), -ECANCELED, or -errno. Waits. Input that a stream has in its buffer is not seen: ask
    ss_peek(s, &data, 0) before. A drain takes who waits here to be busy: one that waits for long does so
-   in steps, and looks at ss_draining. Under EventLoopMixIn POLLPRI cannot be waited for. */
+   in steps, and looks at ss_draining. */
 SS_API int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
 
 /* Waits `ms` milliseconds; 0 lets others run. Returns 0 or -ECANCELED. */

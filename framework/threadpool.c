@@ -15,7 +15,8 @@ enum { BATCH = 64 }; /* events taken at a time */
 
 struct slot {
     struct request *parked;
-    uint32_t tag; /* of its registration: tells old events from new ones */
+    const struct request *owner; /* who has registered it; not to be looked at */
+    uint32_t tag;                /* of its registration: tells old events from new ones */
 };
 
 struct threadpool {
@@ -100,9 +101,29 @@ static struct slot *slot_of(struct threadpool *p, int fd)
     return &slots[fd];
 }
 
+/* A handler may have closed its descriptor, or taken it away; elsewhere, it is about to be closed. */
+static void forget(struct threadpool *p, struct request *request)
+{
+    struct slot *slot = &p->slots[request->number];
+    request->known = false;
+    if (slot->owner != request)
+        return;
+    slot->owner = NULL;
+    if (request->request.fd == request->number)
+        poller_forget(p->poller, request->number);
+    else
+        poller_remove(p->poller, request->number);
+}
+
 static int arm(struct threadpool *p, struct request *request, struct slot *slot)
 {
     int fd = request->request.fd;
+    if (request->known && fd != request->number)
+        forget(p, request);
+    request->number = fd;
+    if (slot->owner && slot->owner != request)
+        poller_remove(p->poller, fd); /* closed behind our back */
+    slot->owner = request;
     slot->tag++;
     int rc = request->known ? poller_want(p->poller, fd, POLLIN, slot->tag)
                             : poller_add(p->poller, fd, POLLIN, slot->tag, false);
@@ -125,6 +146,13 @@ static int park_locked(struct threadpool *p, struct request *request)
         (void)!write(p->wake[1], "", 1);
     }
     return 0;
+}
+
+static void forget_closed(struct threadpool *p, struct request *request)
+{
+    pthread_mutex_lock(&p->lock);
+    forget(p, request);
+    pthread_mutex_unlock(&p->lock);
 }
 
 static int park(struct threadpool *p, struct request *request)
@@ -203,7 +231,7 @@ static void serve(struct ss_server *self, struct request *request)
         request_failed(self, &request->request, rc);
     }
     if (request->known)
-        poller_forget(state_of(self)->poller, request->request.fd);
+        forget_closed(state_of(self), request);
     methods->shutdown_request(self, &request->request);
     ss_request_ended(self);
 }

@@ -98,7 +98,7 @@ void server_close_socket(struct ss_server *self)
     if (self->socket < 0)
         return;
     remove_file(self);
-    loop_release(self->socket);
+    (void)loop_release(self->socket, NULL);
     close(self->socket);
     self->socket = -1;
 }

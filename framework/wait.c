@@ -276,6 +276,7 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
     }
     if (count + 2 > sizeof few / sizeof *few && !(all = calloc(count + 2, sizeof *all)))
         return -ENOMEM;
+    loop_refresh(fds, count);
     rc = poll_for_state(self, all, fds, count, ms);
     polls += rc > 0;
     if (all != few)

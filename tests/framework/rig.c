@@ -3,12 +3,14 @@
 #include "socketserver.h"
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 /* ---------------------------------------------------------------- streams */
@@ -210,6 +212,70 @@ static int bites(struct ss_handler *h)
     return rc;
 }
 
+/* Waits for what each line says, and tells what has come: events as poll(2) numbers them. */
+static int poll_as(struct ss_handler *h)
+{
+    char line[16], data[16];
+    ssize_t n;
+    while ((n = ss_readline(h->rfile, line, sizeof line)) > 0) {
+        struct pollfd fd = {.fd = h->request->fd, .events = (short)strtol(line, NULL, 10)};
+        ss_write(h->wfile, "waiting\n", 8);
+        if ((n = ss_flush(h->wfile)) < 0 || (n = ss_poll(h->server, &fd, 1, 5000)) < 0)
+            break;
+        ss_printf(h->wfile, "%d %d\n", (int)n, fd.revents);
+        if (recv(fd.fd, data, sizeof data, fd.revents & POLLPRI ? MSG_OOB | MSG_DONTWAIT : MSG_DONTWAIT) < 0)
+            return -errno;
+    }
+    return (int)n;
+}
+
+/* As much as there is room for, and when there is more, another byte. */
+static int fill(struct ss_handler *h)
+{
+    static const char zeros[65536];
+    struct pollfd fd = {.fd = h->request->fd, .events = POLLWRNORM};
+    while (send(fd.fd, zeros, sizeof zeros, MSG_NOSIGNAL) > 0)
+        ;
+    int rc = ss_poll(h->server, &fd, 1, 5000);
+    return rc < 0 ? rc : ss_write(h->wfile, rc == 1 && fd.revents == POLLWRNORM ? "y" : "n", 1);
+}
+
+/* Answers a line, and does to its descriptor what that says: c closes it, f says so, p parks nevertheless, d
+   goes on with another one, t opens its number again and waits there. */
+static int closing(struct ss_handler *h)
+{
+    static atomic_int waited;
+    char line[16];
+    int *fd = &h->request->fd, own = *fd;
+    ssize_t n = ss_readline(h->rfile, line, sizeof line);
+    if (n <= 0)
+        return (int)n;
+    if (*line == '?')
+        n = ss_printf(h->wfile, "%d\n", atomic_load(&waited));
+    else
+        n = ss_write(h->wfile, line, (size_t)n);
+    if (n < 0 || ss_flush(h->wfile) < 0)
+        return (int)n;
+    if (*line == 'd')
+        *fd = dup(own);
+    if (strchr("cfpd", *line))
+        close(own);
+    if (strchr("fpt", *line))
+        *fd = -1;
+    if (*line == 't') {
+        struct itimerspec soon = {.it_value = {.tv_nsec = 20000000}};
+        struct pollfd timer = {.fd = own, .events = POLLIN};
+        int other = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+        timerfd_settime(other, 0, &soon, NULL);
+        dup2(other, own);
+        close(other);
+        if (ss_poll(h->server, &timer, 1, 5000) == 1)
+            atomic_fetch_add(&waited, 1);
+        close(own);
+    }
+    return strchr("cfdt", *line) ? 0 : SS_PARK;
+}
+
 /* ---------------------------------------------------------------- datagrams */
 
 static int peek_datagram(struct ss_handler *h)
@@ -248,6 +314,9 @@ static const struct mode {
     {"lines", {.handle = lines}},
     {"inline_lines", {.handle = inline_lines}},
     {"ask", {.handle = ask}},
+    {"poll_as", {.handle = poll_as}},
+    {"fill", {.handle = fill}},
+    {"closing", {.handle = closing}},
     {"slow", {.handle = slow}},
     {"endless", {.handle = endless}},
     {"big", {.handle = big}},
@@ -301,6 +370,9 @@ static void stop_reader(void)
 
 /* ---------------------------------------------------------------- settings */
 
+/* The last byte of a group's address, 239.255.77.x on the loopback interface; 0: none. */
+static int group;
+
 static int set(struct ss_server *server, const char *name, int number)
 {
     if (strcmp(name, "workers") == 0)
@@ -309,6 +381,8 @@ static int set(struct ss_server *server, const char *name, int number)
         server->max_requests = (unsigned)number;
     else if (strcmp(name, "shutdown_timeout") == 0)
         server->shutdown_timeout = number;
+    else if (strcmp(name, "group") == 0)
+        group = number;
     else if (strcmp(name, "hold") == 0)
         hold = number;
     else if (strcmp(name, "getchar") == 0)
@@ -331,10 +405,19 @@ static int set_all(struct ss_server *server, char **settings)
     return 0;
 }
 
+static int join_group(const struct ss_server *server)
+{
+    struct ip_mreqn where = {.imr_multiaddr.s_addr = htonl(0xefff4d00U + (unsigned)group),
+                             .imr_address.s_addr = htonl(INADDR_LOOPBACK)};
+    return setsockopt(server->socket, IPPROTO_IP, IP_ADD_MEMBERSHIP, &where, sizeof where) < 0 ? -errno : 0;
+}
+
 static int serve(struct ss_server *server)
 {
     char text[SS_ADDRESS_TEXT];
     int rc = ss_server_bind(server);
+    if (rc == 0 && group)
+        rc = join_group(server);
     if (rc == 0 && (rc = ss_address_format(&server->server_address, text, sizeof text)) > 0) {
         puts(text);
         fflush(stdout);
