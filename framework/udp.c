@@ -8,9 +8,10 @@
    when there is room, and other clients may be waiting behind this one. */
 enum { FULL_QUEUE_TIME = 1000 };
 
+/* An IPv4 client of a socket that takes both families comes with either. */
 union control {
     struct cmsghdr align;
-    char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+    char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
 };
 
 static void init(struct ss_server *self)
@@ -34,12 +35,26 @@ static int server_activate(struct ss_server *self)
         return 0;
     if (self->address_family == AF_INET)
         rc = setsockopt(self->socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
-    else if (self->address_family == AF_INET6)
+    else if (self->address_family == AF_INET6) {
         rc = setsockopt(self->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+        (void)setsockopt(self->socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof on); /* where it takes IPv4, too */
+    }
     return rc < 0 ? -errno : 0;
 }
 
 /* ---------------------------------------------------------------- receiving */
+
+/* `own`: ours, also when asked by multicast or broadcast, which nobody can answer from. */
+static void take_in_address(struct ss_address *local, struct in_addr own)
+{
+    if (local->u.any.sa_family == AF_INET) {
+        local->u.in.sin_addr = own;
+    } else {
+        memset(&local->u.in6.sin6_addr, 0, 10);
+        memset(&local->u.in6.sin6_addr.s6_addr[10], 0xff, 2);
+        memcpy(&local->u.in6.sin6_addr.s6_addr[12], &own, sizeof own);
+    }
+}
 
 static void take_local_address(struct ss_address *local, struct msghdr *message)
 {
@@ -47,11 +62,11 @@ static void take_local_address(struct ss_address *local, struct msghdr *message)
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof info);
-            local->u.in.sin_addr = info.ipi_spec_dst; /* ours, also when asked by broadcast */
+            take_in_address(local, info.ipi_spec_dst);
         } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
             struct in6_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof info);
-            if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr))
+            if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) && !IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr))
                 local->u.in6.sin6_addr = info.ipi6_addr;
         }
     }
@@ -115,7 +130,9 @@ static int get_request(struct ss_server *self, struct ss_request *request)
     struct ss_datagram *to = scratch_of(self);
     if (!to)
         return -ENOMEM;
-    ssize_t n = is_wildcard(&self->server_address) ? receive_asked(self, to) : receive_plain(self, to);
+    ssize_t n = -1;
+    for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* an error may be an earlier reply's */
+        n = is_wildcard(&self->server_address) ? receive_asked(self, to) : receive_plain(self, to);
     if (n < 0)
         return (int)n;
     to->truncated = (size_t)n > self->max_packet_size;
@@ -176,10 +193,12 @@ static ssize_t send_from(const struct ss_stream *s, struct ss_datagram *datagram
 int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram)
 {
     bool is_unix = datagram->local_address.u.any.sa_family == AF_UNIX;
-    int waited = 0, rc = 0;
+    int waited = 0, earlier = 0, rc = 0;
     if (!datagram->client_address.length)
         return 0; /* it did not want a reply: it has no name to send it to */
     while (rc == 0 && send_from(s, datagram) < 0) {
+        if (errno != EAGAIN && errno != EINTR && earlier++ == 0)
+            continue; /* what the socket tells of may be another reply's */
         if (errno == ECONNREFUSED || errno == ENOENT)
             return 0; /* a client that has gone */
         if (errno != EINTR)

@@ -17,13 +17,17 @@ def asker():
         yield client
 
 
-@pytest.mark.parametrize("to, answered_from", [("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"),
-                                               ("127.255.255.255", "127.0.0.1")])
-def test_source_of_the_reply(rig, asker, to, answered_from):
-    """From the address that was asked; a broadcast address is nobody's."""
-    port = rig("UDPServer", "echo", address="0.0.0.0:0").address[1]
-    asker.sendto(b"who?", (to, port))
-    assert asker.recvfrom(100) == (b"who?", (answered_from, port))
+@pytest.mark.parametrize("address", ["0.0.0.0:0", ":0"])
+@pytest.mark.parametrize("name", ["UDPServer", "ThreadingUDPServer", "ThreadPoolUDPServer", "ForkingUDPServer",
+                                  "PreforkingUDPServer", "EventLoopUDPServer"])
+def test_source_of_the_reply(rig, asker, name, address):
+    """From the address that was asked; one of a broadcast, or of a group, is nobody's."""
+    asker.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+    port = rig(name, "echo", "group=9", "workers=2", address=address).address[1]
+    for to, answered_from in [("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("127.255.255.255", "127.0.0.1"),
+                              ("239.255.77.9", "127.0.0.1")]:
+        asker.sendto(b"who?", (to, port))
+        assert asker.recvfrom(100) == (b"who?", (answered_from, port))
 
 
 def test_peek_at_more_than_there_is(rig, asker):

@@ -159,12 +159,114 @@ static void test_unnamed_client(void **state)
     assert_int_equal(last_error, 0);
 }
 
+/* ---- errors of the socket, which somebody takes, or nobody ---- */
+
+static atomic_bool takes_errors;
+static atomic_int wakes;
+
+static int ask_for_errors(struct ss_server *self)
+{
+    int on = 1;
+    setsockopt(self->socket, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+    return ss_super(self, &Remembering)->server_activate(self);
+}
+
+static void take_errors(struct ss_server *self)
+{
+    char data[500];
+    wakes++;
+    while (takes_errors && recv(self->socket, data, sizeof data, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
+        ;
+}
+static const struct ss_class Erring = {
+    .name = "Erring", .server_activate = ask_for_errors, .service_actions = take_errors};
+
+static int reply_later(struct ss_handler *h)
+{
+    char data[100];
+    ssize_t n = ss_read(h->rfile, data, sizeof data);
+    ss_sleep(h->server, 30);
+    return ss_write(h->wfile, data, (size_t)n);
+}
+
+/* A client that goes before its answer leaves an error behind. Others are served, and the server does not
+   look for them without end. */
+static void test_client_that_has_gone(void **state)
+{
+    static const struct ss_handler_class handler = {.handle = reply_later};
+    (void)state;
+    for (size_t i = 0; i < 2 * COUNT(mixins); i++) {
+        struct running r;
+        char name[50];
+        snprintf(name, sizeof name, "%sMixIn", mixins[i / 2]);
+        const struct ss_class *mixin = ss_mixin(name);
+        const struct ss_class *bases[] = {&Erring, &Remembering, mixin ? mixin : &UDPServer, &UDPServer,
+                                          NULL};
+        takes_errors = i % 2;
+        prepare(&r, bases, "127.0.0.1:0", &handler);
+        r.server.workers = 2;
+        launch(&r);
+        for (int j = 0; j < 3; j++) {
+            int fd = client_of(&r.server);
+            say(fd, "bye");
+            close(fd);
+            fd = client_of(&r.server);
+            say(fd, "hello");
+            expect(fd, "hello");
+            close(fd);
+        }
+        wakes = 0;
+        poll(NULL, 0, 100);
+        assert_true(wakes < 1000);
+        stop(&r);
+    }
+}
+
+/* The same of a socket that was connected by whoever has opened it. */
+static void test_connected_socket(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++) {
+        struct sockaddr_in in[2] = {{.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+        struct running r;
+        char name[50], address[20];
+        int fd[2];
+        socklen_t length = sizeof in[0];
+        in[1] = in[0];
+        for (int j = 0; j < 2; j++) {
+            fd[j] = socket(AF_INET, SOCK_DGRAM, 0);
+            assert_int_equal(bind(fd[j], (struct sockaddr *)&in[j], length), 0);
+            getsockname(fd[j], (struct sockaddr *)&in[j], &length);
+        }
+        assert_int_equal(connect(fd[0], (struct sockaddr *)&in[1], length), 0);
+        snprintf(name, sizeof name, "%sUDPServer", mixins[i]);
+        snprintf(address, sizeof address, "fd:%d", fd[0]);
+        start(&r, ss_bases(name), address, &Telling);
+        assert_int_equal(connect(fd[1], (struct sockaddr *)&in[0], length), 0);
+        say(fd[1], "who?");
+        close(fd[1]);
+        poll(NULL, 0, 30);
+        fd[1] = socket(AF_INET, SOCK_DGRAM, 0);
+        assert_int_equal(bind(fd[1], (struct sockaddr *)&in[1], length), 0);
+        assert_int_equal(connect(fd[1], (struct sockaddr *)&in[0], length), 0);
+        say(fd[1], "who?");
+        struct pollfd p = {.fd = fd[1], .events = POLLIN};
+        assert_int_equal(poll(&p, 1, PATIENCE), 1);
+        char reply[100] = "";
+        assert_true(recv(fd[1], reply, sizeof reply - 1, 0) > 0);
+        assert_memory_equal(reply, "4 0 ", 4);
+        close(fd[1]);
+        stop(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reply_source),   cmocka_unit_test(test_reply_source_ipv6),
-        cmocka_unit_test(test_reply_sizes),    cmocka_unit_test(test_empty_request),
-        cmocka_unit_test(test_unnamed_client),
+        cmocka_unit_test(test_reply_source),     cmocka_unit_test(test_reply_source_ipv6),
+        cmocka_unit_test(test_reply_sizes),      cmocka_unit_test(test_empty_request),
+        cmocka_unit_test(test_unnamed_client),   cmocka_unit_test(test_client_that_has_gone),
+        cmocka_unit_test(test_connected_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
