@@ -114,16 +114,21 @@ static int parse_copy(struct ss_handler *h, const struct scan *scan, const char 
 {
     struct http_exchange *x = http_exchange_of(h);
     size_t room = scan->lines - 2; /* without request line and empty line */
-    struct http_field *fields = ss_alloc(h, room * sizeof *fields + scan->first + 1 + scan->start);
+    size_t first = http_encoded_line_size(data, scan->first), size = scan->start - scan->first + first;
+    struct http_field *fields = ss_alloc(h, room * sizeof *fields + first + 1 + size);
     if (!fields)
         return -ENOMEM;
-    char *line = (char *)(fields + room), *text = line + scan->first + 1;
-    memcpy(line, data, scan->first);
-    line[scan->first] = 0;
-    memcpy(text, data, scan->start);
+    char *line = (char *)(fields + room), *text = line + first + 1;
+    if (first == scan->first)
+        memcpy(line, data, first);
+    else
+        http_encode_line(data, scan->first, line);
+    line[first] = 0;
+    memcpy(text, line, first);
+    memcpy(text + first, data + scan->first, size - first);
     ss_skip(x->in, scan->start);
     x->head.request.requestline = line;
-    return http_parse_head(text, scan->start, fields, room, &x->head) < 0 ? HTTP_REFUSED : HTTP_ARRIVED;
+    return http_parse_head(text, size, fields, room, &x->head) < 0 ? HTTP_REFUSED : HTTP_ARRIVED;
 }
 
 /* Waits for more than `have` bytes. Returns their number, or -errno; -EBADMSG with the refusal. */

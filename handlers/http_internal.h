@@ -81,9 +81,15 @@ static inline int http_refuse(struct http_refusal *refusal, int status, const ch
     return -EBADMSG;
 }
 
-/* Checks a request line (without its end). 0, or -EBADMSG with the reason. */
+/* Checks a request line (without its end) as it was sent: path and query may have bytes from 0x80 up, as
+   busybox and curl send them. 0, or -EBADMSG with the reason. */
 int http_check_line(const char *line, size_t size, struct http_refusal *refusal);
-/* Parses it, the strings made in place: command, path, request_version, host of an absolute target. */
+/* The line with those bytes percent-encoded, which makes path and query what RFC 3986 knows: its size, and
+   itself. */
+size_t http_encoded_line_size(const char *line, size_t size);
+void http_encode_line(const char *line, size_t size, char *to);
+/* Parses it, encoded, the strings made in place: command, path, request_version, host of an absolute target.
+ */
 int http_parse_line(char *text, size_t size, struct http_head *head);
 
 /* Parses a complete head: text[0..size) up to and with the empty line. The strings of `head`, which

@@ -65,7 +65,8 @@ struct http_field {
 struct http_request {
     const char *command;         /* command: the method, "GET" */
     const char *path;            /* path: as sent, "/a%20b?c=d"; of an absolute-form target what follows
-                                    the authority; "*"; "host:port" for CONNECT. Several slashes at its
+                                    the authority; "*"; "host:port" for CONNECT. Bytes from 0x80 up, which
+                                    are part of no URI, are percent-encoded. Several slashes at its
                                     beginning are one, as in Python: "//x" would name another host */
     const char *request_version; /* request_version: "HTTP/1.1" */
     const char *requestline;     /* requestline: the first line, without its end; for logs */

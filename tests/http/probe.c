@@ -495,6 +495,8 @@ static int by_path(struct ss_handler *h)
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         if (strlen(paths[i].path) == size && memcmp(paths[i].path, path, size) == 0)
             return paths[i].run(h);
+    if (strncmp(path, "/reflect/", 9) == 0)
+        return reflect(h);
     return strcmp(http_request(h)->command, "POST") == 0 ? http_send_error(h, 404, NULL, NULL)
                                                          : http_do_GET(h);
 }

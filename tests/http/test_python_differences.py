@@ -222,7 +222,7 @@ EXPECTED = {
     "lines that end with LF": ("malformed requests", "200, FILE", "400"),
     "a line without colon": ("malformed requests", "200, FILE", "400"),
     "two spaces": ("malformed requests", "200, FILE", "400"),
-    "bytes that are no ASCII": ("malformed requests", "404", "400"),
+    "bytes that are no ASCII": ("raw bytes from 0x80 up in a target", "404", "200, content-type: text/plain, 'unicode'"),
     "Content-Length with Transfer-Encoding": ("malformed requests", "200, FILE", "400"),
     "a line of 10,000 bytes": ("long request lines", "404", "414"),
     "an expectation": ("`Expect`", "200, FILE", "417"),

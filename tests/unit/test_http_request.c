@@ -113,7 +113,7 @@ static void test_request_line(void **state)
         LINE("RFC 9110 15.6.6", "GET / HTTP/0.9", 505),
         LINE("RFC 9113 preface", "PRI * HTTP/2.0", 505),
         LINE("3.2 fragment", "GET /#a HTTP/1.1", 400),
-        LINE("3.2 no ASCII", "GET /\xc3\xa4 HTTP/1.1", 400),
+        LINE("3.2 no ASCII, and not encoded before", "GET /\xc3\xa4 HTTP/1.1", 400),
         LINE("3.2 DEL", "GET /\x7f HTTP/1.1", 400),
         LINE("3.2 control", "GET /\x01 HTTP/1.1", 400),
         LINE("2.2 bare CR", "GET /\r HTTP/1.1", 400),
@@ -400,15 +400,61 @@ static void test_refused_has_no_fields(void **state)
     assert_int_equal(head.request.field_count, 0);
 }
 
+/* Bytes from 0x80 up: checked as they are sent, and encoded in path and query only. */
+static void test_encoding(void **state)
+{
+    static const struct {
+        const char *line, *encoded;
+        int status; /* of the line as it is sent */
+    } rows[] = {
+        {"GET / HTTP/1.1", "GET / HTTP/1.1", 0},
+        {"GET /\xc3\xa4 HTTP/1.1", "GET /%C3%A4 HTTP/1.1", 0},
+        {"GET /a?\xff HTTP/1.1", "GET /a?%FF HTTP/1.1", 0},
+        {"GET http://a/\x80 HTTP/1.1", "GET http://a/%80 HTTP/1.1", 0},
+        {"GET http://a?\x80 HTTP/1.1", "GET http://a?%80 HTTP/1.1", 0},
+        {"GET http://\x80/\x80 HTTP/1.1", "GET http://\x80/%80 HTTP/1.1", 400},
+        {"GET /\x80\x01 HTTP/1.1", "GET /%80\x01 HTTP/1.1", 400},
+        {"GET /\x80 HTTP/1.\x80", "GET /%80 HTTP/1.\x80", 400},
+        {"CONNECT \x80:1 HTTP/1.1", "CONNECT \x80:1 HTTP/1.1", 400},
+        {"GET \x80", "GET \x80", 400},
+        {"\x80", "\x80", 400},
+        {"GET ", "GET ", 400},
+        {"GET http:/\x80", "GET http:/\x80", 400},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct http_refusal refusal = {0};
+        size_t size = strlen(rows[i].line), encoded_size = http_encoded_line_size(rows[i].line, size);
+        char *line = malloc(size), *encoded = malloc(encoded_size);
+        assert_non_null(line);
+        assert_non_null(encoded);
+        memcpy(line, rows[i].line, size);
+        http_encode_line(line, size, encoded);
+        assert_int_equal(encoded_size, strlen(rows[i].encoded));
+        assert_memory_equal(encoded, rows[i].encoded, encoded_size);
+        http_check_line(line, size, &refusal);
+        assert_int_equal(refusal.status, rows[i].status);
+        free(line);
+        free(encoded);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_request_line), cmocka_unit_test(test_refused_has_no_fields),
-        cmocka_unit_test(test_fields),       cmocka_unit_test(test_framing),
-        cmocka_unit_test(test_host),         cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_results),      cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_persistence),  cmocka_unit_test(test_too_many_fields),
-        cmocka_unit_test(test_known_fields), cmocka_unit_test(test_memo),
+        cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_request_line),
+        cmocka_unit_test(test_refused_has_no_fields),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_framing),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_persistence),
+        cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_known_fields),
+        cmocka_unit_test(test_memo),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
