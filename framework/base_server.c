@@ -1,6 +1,7 @@
 /* BaseServer: the life of a request. Everything here can be overridden; what waits does so through the
    poll method, so one serve_forever serves under every mix-in. */
 #include "core.h"
+#include "poller.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ void ss_request_ended(struct ss_server *self)
 {
     atomic_fetch_sub(&self->core->active, 1);
     if (atomic_load(&self->core->waiting))
-        (void)!write(self->core->wake[1], "", 1);
+        (void)wakeup_send(self->core->wake);
 }
 
 void request_failed(struct ss_server *self, struct ss_request *request, int error)
@@ -93,7 +94,10 @@ static int wait_for_room(struct ss_server *self)
     if (atomic_load(&self->core->active) <= limit)
         return 0;
     loop_ignore(self->socket);
-    return server_wait_active(self, limit, -1, DRAINING);
+    int rc;
+    while ((rc = server_wait_active(self, limit, LOOK_AGAIN, DRAINING)) == -ETIMEDOUT)
+        ;
+    return rc;
 }
 
 /* Takes what there is, with room kept for the others. 0: nothing left; 1: maybe more. `vain` counts the times

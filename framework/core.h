@@ -13,12 +13,12 @@
 #define SS_MAX_MRO 16
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
-/* How far a shutdown has come, for all threads and processes of a server. The pipes make it known
-   to whoever waits; they are written once and never read, so they stay readable for everyone. */
+/* How far a shutdown has come, for all threads and processes of a server. The pairs of sockets make it known
+   to whoever waits for the first of each: once readable, they stay so for everyone. */
 enum { RUNNING, DRAINING, CANCELED, NEVER };
 struct ss_stop {
     atomic_int stage;
-    atomic_int callers;  /* inside of ss_shutdown: the pipes are still theirs */
+    atomic_int callers;  /* inside of ss_shutdown: the sockets are still theirs */
     atomic_ullong since; /* ss_now() when the drain began */
     int drain[2], cancel[2];
 };
@@ -121,7 +121,8 @@ void turn_end(void);
 /* How often this thread has learnt from ss_poll that something is ready: what a stream found drained
    before that need not be so any more, and its readiness is told once. */
 unsigned polls_made(void);
-/* Waits until at most `limit` requests are active; 0, -ETIMEDOUT, -ECANCELED. */
+/* Waits until at most `limit` requests are active; 0, -ETIMEDOUT, -ECANCELED. Those that other threads end
+   are seen after a second at the latest, unless `ms` is -1: no limit. */
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until);
 /* Waits until all requests have ended; cuts them short at shutdown_timeout. */
 void server_drain(struct ss_server *self);
@@ -135,8 +136,6 @@ int poll_also(struct ss_server *self, const struct ss_class *super, struct pollf
 /* A pipe, non-blocking, not inherited by exec. */
 int open_pipe(int pipe[2]);
 void close_pipe(int pipe[2]);
-/* Takes everything out of a pipe that is used as a signal. */
-void empty_pipe(int fd);
 
 /* tcp.c */
 int bind_inherited(struct ss_server *self, int fd);

@@ -242,7 +242,8 @@ static void start(void *top)
 
 /* ---- exceptions ---- */
 
-/* The C++ runtime's, where the program has one; else NULL. */
+/* The C++ runtime's, where the program has one; else NULL.
+ * NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl*): its name is given */
 struct co_exceptions *__cxa_get_globals(void) __attribute__((weak));
 
 /* A handler that waits in a catch block, or in a destructor while its stack is unwound, must find its own

@@ -34,7 +34,7 @@ static _Noreturn void run_child(struct ss_server *self, struct ss_request *reque
         server_close_socket(self);
     const struct ss_class *super = ss_super(self, &ForkingMixIn);
     (void)super->process_request(self, request);
-    (void)server_wait_active(self, 0, -1, NEVER); /* where super has handed it on */
+    (void)server_wait_active(self, 0, INT32_MAX, NEVER); /* where super has handed it on */
     super->server_close(self);
     child_exit(0);
 }

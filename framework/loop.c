@@ -242,6 +242,14 @@ void loop_suspend(struct loop *loop)
     }
 }
 
+void loop_suspend_for(struct loop *loop, int ms)
+{
+    struct timer *timer = &loop->running->entry.timer;
+    timer_set(&loop->wheel, timer, ss_now() + (uint64_t)ms);
+    loop_suspend(loop);
+    timer_stop(timer);
+}
+
 void loop_begin(struct loop *loop, struct request *request)
 {
     if (!request->request.datagram)

@@ -114,6 +114,8 @@ void loop_queue(struct loop *loop, struct entry *entry);
    thread when it becomes readable; `lasting`: it then stays so for good. */
 struct task *loop_task(struct loop *loop);
 void loop_suspend(struct loop *loop);
+/* The same, for at most so many milliseconds. */
+void loop_suspend_for(struct loop *loop, int ms);
 void loop_wake(struct loop *loop, struct task *task);
 int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument);
 

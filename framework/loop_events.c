@@ -240,16 +240,15 @@ static void end_wait(struct loop *loop, struct waiter *w)
 static int wait_for_events(struct loop *loop, struct waiter *waiters, struct pollfd *fds, nfds_t count,
                            int ms)
 {
-    struct task *self = loop->running;
     int rc = 0, ready = 0;
     nfds_t n = 0;
     while (n < count && rc == 0)
         rc = begin_wait(loop, &waiters[n], &fds[n]), n++;
     if (rc == 0) {
         if (ms >= 0)
-            timer_set(&loop->wheel, &self->entry.timer, ss_now() + (uint64_t)ms);
-        loop_suspend(loop);
-        timer_stop(&self->entry.timer);
+            loop_suspend_for(loop, ms);
+        else
+            loop_suspend(loop);
     }
     for (nfds_t i = 0; i < n; i++) {
         end_wait(loop, &waiters[i]);

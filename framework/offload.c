@@ -1,7 +1,6 @@
 /* ss_offload: a few threads of a loop that run what would block it. */
 #include "loop.h"
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { OFFLOAD_THREADS = 4 }; /* per loop; more calls than that wait for one of them */
 
@@ -20,7 +19,7 @@ struct offload {
     pthread_cond_t work;
     struct job *first, **last; /* to be run */
     struct job *done;
-    int pipe[2]; /* tells the loop of done ones */
+    int wake[2]; /* tells the loop of done ones */
     pthread_t threads[OFFLOAD_THREADS];
     unsigned count, idle, waiting; /* threads; those without a job; jobs without a thread */
     bool stopping;
@@ -50,7 +49,7 @@ static void *help(void *argument)
         pthread_mutex_lock(&o->lock);
         job->next = o->done;
         o->done = job;
-        (void)!write(o->pipe[1], "", 1);
+        (void)wakeup_send(o->wake);
     }
     pthread_mutex_unlock(&o->lock);
     return NULL;
@@ -60,7 +59,7 @@ static void *help(void *argument)
 static void jobs_done(void *argument)
 {
     struct offload *o = argument;
-    empty_pipe(o->pipe[0]);
+    wakeup_take(o->wake);
     pthread_mutex_lock(&o->lock);
     struct job *job = o->done;
     o->done = NULL;
@@ -83,7 +82,7 @@ void offload_free(struct offload *o)
     pthread_mutex_unlock(&o->lock);
     while (o->count > 0)
         pthread_join(o->threads[--o->count], NULL);
-    close_pipe(o->pipe);
+    wakeup_close(o->wake);
     pthread_cond_destroy(&o->work);
     pthread_mutex_destroy(&o->lock);
     free(o);
@@ -96,12 +95,11 @@ static int offload_new(struct loop *loop, struct offload **made)
         return -ENOMEM;
     o->loop = loop;
     o->last = &o->first;
-    o->pipe[0] = o->pipe[1] = -1;
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->work, NULL);
-    int rc = open_pipe(o->pipe);
+    int rc = wakeup_open(o->wake);
     if (rc == 0)
-        rc = loop_watch(loop, o->pipe[0], false, jobs_done, o);
+        rc = loop_watch(loop, o->wake[0], false, jobs_done, o);
     if (rc < 0)
         offload_free(o);
     else
@@ -142,7 +140,13 @@ int ss_offload(struct ss_server *self, int (*function)(void *), void *argument)
         rc = submit(*o, &job);
     if (rc < 0)
         return rc;
-    while (!job.done)
-        loop_suspend(loop);
+    while (!job.done) {
+        loop_suspend_for(loop, LOOK_AGAIN);
+        if (job.done)
+            break;
+        jobs_done(*o);
+        if (job.done)
+            loop_suspend(loop); /* it has queued this task, too */
+    }
     return job.rc;
 }

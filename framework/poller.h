@@ -39,9 +39,22 @@ void poller_forget(struct poller *poller, int fd);
 /* Waits up to `ms` milliseconds (-1: no limit); the number of events, 0, or -errno. */
 int poller_wait(struct poller *poller, struct poller_event *events, int max, int ms);
 /* In POLLER_ONESHOT mode: at least one thread comes back from poller_wait, possibly without an event; if
-   none is in there, the next one does. Any thread. */
-void poller_wake(struct poller *poller);
+   none is in there, the next one does. 0 or -errno. Any thread. */
+int poller_wake(struct poller *poller);
 /* "epoll" or "poll". */
 extern const char poller_name[];
+
+/* What wakes a thread that waits for `ends[0]`: an eventfd, which is both ends, or a pipe where there is
+   none. It is readable from wakeup_send to wakeup_take. */
+
+/* 0 or -errno, with both ends -1. Non-blocking, not inherited by exec. */
+int wakeup_open(int ends[2]);
+/* Harmless for ends that are -1. */
+void wakeup_close(int ends[2]);
+/* 0 or -errno: the system may refuse it once in a while. So whoever waits looks after LOOK_AGAIN at what it
+   waits for, as long as somebody else is at work on that. Async-signal-safe. Any thread. */
+int wakeup_send(const int ends[2]);
+void wakeup_take(const int ends[2]);
+enum { LOOK_AGAIN = 1000 }; /* ms */
 
 #endif

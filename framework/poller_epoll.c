@@ -16,7 +16,7 @@ enum { BATCH = 64 };
 struct poller {
     int fd;
     int mode;
-    int wake; /* an eventfd that nobody reads: each write to it is an event; -1: none */
+    int wake; /* an eventfd that nobody reads and that is never 0: each write to it is an event; -1: none */
 };
 
 const char poller_name[] = "epoll";
@@ -35,7 +35,7 @@ static int open_both(struct poller *p)
         return -errno;
     if (p->mode == POLLER_EDGE)
         return 0;
-    if ((p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+    if ((p->wake = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         return -errno;
     return control(p, EPOLL_CTL_ADD, p->wake, EPOLLIN | EPOLLET, 0);
 }
@@ -109,7 +109,34 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
     return n < 0 ? -errno : told;
 }
 
-void poller_wake(struct poller *poller)
+/* A registration that is changed tells of what is readable already: the other way to the same event. */
+int poller_wake(struct poller *poller)
 {
-    (void)!write(poller->wake, &(uint64_t){1}, sizeof(uint64_t));
+    if (write(poller->wake, &(uint64_t){1}, sizeof(uint64_t)) == sizeof(uint64_t))
+        return 0;
+    return control(poller, EPOLL_CTL_MOD, poller->wake, EPOLLIN | EPOLLET, 0);
+}
+
+int wakeup_open(int ends[2])
+{
+    ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return ends[0] < 0 ? -errno : 0;
+}
+
+void wakeup_close(int ends[2])
+{
+    if (ends[0] >= 0)
+        close(ends[0]);
+    ends[0] = ends[1] = -1;
+}
+
+int wakeup_send(const int ends[2])
+{
+    return write(ends[1], &(uint64_t){1}, sizeof(uint64_t)) < 0 ? -errno : 0;
+}
+
+void wakeup_take(const int ends[2])
+{
+    uint64_t count;
+    (void)!read(ends[0], &count, sizeof count);
 }

@@ -64,19 +64,17 @@ static void wake_waiting(struct poller *p)
         return;
     p->generation++;
     p->stale = p->waiting;
-    (void)!write(p->wake[1], "", 1);
+    (void)wakeup_send(p->wake);
 }
 
 /* The last of them takes the signal out of the pipe. */
 static void back_from_wait(struct poller *p, unsigned generation)
 {
-    char data[64];
     p->waiting--;
     p->woken = false;
     if (generation == p->generation || --p->stale > 0)
         return;
-    while (read(p->wake[0], data, sizeof data) > 0)
-        ;
+    wakeup_take(p->wake);
 }
 
 int poller_open(struct poller **poller, int mode)
@@ -86,16 +84,12 @@ int poller_open(struct poller **poller, int mode)
         return -ENOMEM;
     p->mode = mode;
     int rc = grow((void **)&p->watched, &p->room, 0, sizeof *p->watched);
-    if (rc == 0 && pipe(p->wake) < 0)
-        rc = -errno;
+    if (rc == 0)
+        rc = wakeup_open(p->wake);
     if (rc < 0) {
         free(p->watched);
         free(p);
         return rc;
-    }
-    for (int i = 0; i < 2; i++) {
-        (void)fcntl(p->wake[i], F_SETFL, O_NONBLOCK);
-        (void)fcntl(p->wake[i], F_SETFD, FD_CLOEXEC);
     }
     pthread_mutex_init(&p->lock, NULL);
     p->watched[p->count++] = (struct watched){.fd = p->wake[0], .wanted = POLLIN};
@@ -107,8 +101,7 @@ void poller_close(struct poller *poller)
 {
     if (!poller)
         return;
-    close(poller->wake[0]);
-    close(poller->wake[1]);
+    wakeup_close(poller->wake);
     pthread_mutex_destroy(&poller->lock);
     free(poller->watched);
     free(poller->place);
@@ -224,6 +217,8 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
     int told = 0, rc = take_snapshot(poller, &s);
     if (rc < 0)
         return rc;
+    if (poller->mode == POLLER_ONESHOT && (ms < 0 || ms > LOOK_AGAIN))
+        ms = LOOK_AGAIN; /* at what other threads want by now */
     rc = poll(s.fds, (nfds_t)s.count, s.woken ? 0 : ms);
     rc = rc < 0 ? -errno : rc;
     pthread_mutex_lock(&poller->lock);
@@ -235,10 +230,44 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
     return rc < 0 ? rc : told;
 }
 
-void poller_wake(struct poller *poller)
+int poller_wake(struct poller *poller)
 {
     pthread_mutex_lock(&poller->lock);
     poller->woken = true;
     wake_waiting(poller);
     pthread_mutex_unlock(&poller->lock);
+    return 0;
+}
+
+int wakeup_open(int ends[2])
+{
+    ends[0] = ends[1] = -1;
+    if (pipe(ends) < 0)
+        return -errno;
+    for (int i = 0; i < 2; i++) {
+        (void)fcntl(ends[i], F_SETFL, O_NONBLOCK);
+        (void)fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    }
+    return 0;
+}
+
+void wakeup_close(int ends[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (ends[i] >= 0)
+            close(ends[i]);
+        ends[i] = -1;
+    }
+}
+
+int wakeup_send(const int ends[2])
+{
+    return write(ends[1], "", 1) < 0 ? -errno : 0;
+}
+
+void wakeup_take(const int ends[2])
+{
+    char data[64];
+    while (read(ends[0], data, sizeof data) > 0)
+        ;
 }

@@ -1,10 +1,18 @@
 /* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
 #include "core.h"
+#include "poller.h"
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* A socket that is shut down reads an end for ever, in every process that has it. Unlike writing to a pipe
+   that needs neither room nor memory; and when it fails all the same, there is writing. */
+static int stop_open(int ends[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;
+}
 
 static struct ss_stop *stop_new(void)
 {
@@ -13,7 +21,7 @@ static struct ss_stop *stop_new(void)
     if (stop == MAP_FAILED)
         return NULL;
     stop->drain[0] = stop->drain[1] = stop->cancel[0] = stop->cancel[1] = -1;
-    if (open_pipe(stop->drain) == 0 && open_pipe(stop->cancel) == 0)
+    if (stop_open(stop->drain) == 0 && stop_open(stop->cancel) == 0)
         return stop;
     close_pipe(stop->drain);
     munmap(stop, sizeof *stop);
@@ -37,7 +45,7 @@ static void core_free(struct ss_core *core)
         free(core->state[i]);
     if (!core->clone)
         stop_free(core->stop);
-    close_pipe(core->wake);
+    wakeup_close(core->wake);
     free(core->packet);
     free(core);
 }
@@ -55,7 +63,7 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     core->wake[0] = core->wake[1] = -1;
     int rc = core_resolve(core, bases);
     if (rc == 0)
-        rc = open_pipe(core->wake);
+        rc = wakeup_open(core->wake);
     if (rc == 0 && !(core->stop = stop_new()))
         rc = -errno;
     if (rc < 0) {
@@ -133,7 +141,7 @@ int server_clone(const struct ss_server *self, int socket, struct ss_server *cop
     memcpy(copy->core, self->core, sizeof *copy->core);
     copy->core->clone = true;
     copy->core->packet = NULL;
-    int rc = open_pipe(copy->core->wake);
+    int rc = wakeup_open(copy->core->wake);
     if (rc < 0) {
         free(copy->core);
         return rc;
@@ -154,8 +162,8 @@ void server_forked(struct ss_server *self)
 {
     loop_forked();
     block_pool_enter(NULL);
-    close_pipe(self->core->wake);
-    (void)open_pipe(self->core->wake);
+    wakeup_close(self->core->wake);
+    (void)wakeup_open(self->core->wake);
     self->core->forks++;
     atomic_store(&self->core->active, 0);
     atomic_store(&self->core->waiting, false);

@@ -31,6 +31,7 @@ struct threadpool {
     bool woken;                  /* one of them was, and none has come back since */
     int wake[2];                 /* tells the one that serves of an earlier time to wake up */
     uint64_t wake_time;          /* when it will wake up by itself */
+    bool untold;                 /* it could not be told: the others look after the time meanwhile */
     bool draining, stopping;
     unsigned forks; /* core->forks when the threads were started: a child has none of them */
     pthread_t server_thread, *threads;
@@ -79,8 +80,11 @@ static void unlock(struct threadpool *p)
     bool wake = p->first && p->idle && !p->woken;
     p->woken |= wake;
     pthread_mutex_unlock(&p->lock);
-    if (wake)
-        poller_wake(p->poller);
+    if (!wake || poller_wake(p->poller) == 0)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->woken = false;
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* ---------------------------------------------------------------- parking; with the lock held */
@@ -143,7 +147,7 @@ static int park_locked(struct threadpool *p, struct request *request)
     timer_set(&p->wheel, &request->entry.timer, request->entry.timer.deadline);
     if (request->entry.timer.deadline < p->wake_time) {
         p->wake_time = request->entry.timer.deadline;
-        (void)!write(p->wake[1], "", 1);
+        p->untold = wakeup_send(p->wake) < 0;
     }
     return 0;
 }
@@ -194,6 +198,8 @@ static void close_expired(struct threadpool *p, uint64_t now)
      */
     if (p->wake_time <= now)
         p->wake_time = wheel_next(&p->wheel);
+    if (p->untold)
+        p->untold = wakeup_send(p->wake) < 0;
     unlock(p);
 }
 
@@ -212,6 +218,8 @@ static int time_left(struct threadpool *p, bool draining)
     }
     p->draining = draining;
     uint64_t next = p->wake_time;
+    if (p->first && p->idle && next > now + LOOK_AGAIN)
+        next = now + LOOK_AGAIN; /* should none of them have been woken */
     unlock(p);
     return next == TIMER_NEVER      ? -1
            : next <= now            ? 0
@@ -243,9 +251,12 @@ static struct request *next(struct threadpool *p)
     struct request *request;
     pthread_mutex_lock(&p->lock);
     while (!(request = dequeue(p)) && !p->stopping) {
+        bool keeps_time = p->untold;
         p->idle++;
         pthread_mutex_unlock(&p->lock);
-        int n = poller_wait(p->poller, events, BATCH, -1);
+        int n = poller_wait(p->poller, events, BATCH, keeps_time ? LOOK_AGAIN : -1);
+        if (keeps_time)
+            close_expired(p, ss_now());
         pthread_mutex_lock(&p->lock);
         p->idle--;
         p->woken = false;
@@ -304,7 +315,7 @@ static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t co
     struct pollfd wake = {.fd = p->wake[0], .events = POLLIN};
     int rc = poll_also(self, super, fds, count, ms, &wake, 1, left);
     if (wake.revents)
-        empty_pipe(p->wake[0]);
+        wakeup_take(p->wake);
     if (rc == -EINTR)
         close_expired(p, ss_now());
     return rc;
@@ -328,7 +339,7 @@ static int start(struct ss_server *self, struct threadpool *p)
     p->server_thread = pthread_self();
     pthread_mutex_init(&p->lock, NULL);
     wheel_init(&p->wheel, ss_now());
-    int rc = open_pipe(p->wake);
+    int rc = wakeup_open(p->wake);
     if (rc == 0)
         rc = poller_open(&p->poller, POLLER_ONESHOT);
     if (rc == 0 && !(p->threads = calloc(count, sizeof *p->threads)))
@@ -349,7 +360,7 @@ static void stop(struct threadpool *p)
     while (p->count > 0)
         pthread_join(p->threads[--p->count], NULL);
     poller_close(p->poller);
-    close_pipe(p->wake);
+    wakeup_close(p->wake);
     pthread_mutex_destroy(&p->lock);
     free(p->threads);
     free(p->slots);

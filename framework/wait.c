@@ -1,13 +1,14 @@
-/* How the framework waits: always through the poll method, together with the pipe that says when
+/* How the framework waits: always through the poll method, together with the socket that says when
    the wait is over for good; and what a shutdown does. */
 #include "core.h"
+#include "poller.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { NO_PIPE_PAUSE = 10 }; /* ms; for a process forked when no descriptor was left for its pipe */
+enum { NO_WAKE_PAUSE = 10 }; /* ms; for a process forked when no descriptor was left to wake it */
 
 uint64_t ss_now(void)
 {
@@ -76,6 +77,12 @@ void close_pipe(int pipe[2])
 
 /* ---------------------------------------------------------------- shutdown */
 
+static void tell_all(const int ends[2])
+{
+    if (shutdown(ends[1], SHUT_WR) < 0)
+        (void)!send(ends[1], "", 1, MSG_NOSIGNAL);
+}
+
 static void advance(struct ss_stop *stop, int stage)
 {
     int saved = errno, before;
@@ -86,9 +93,9 @@ static void advance(struct ss_stop *stop, int stage)
     while (before < stage && !atomic_compare_exchange_weak(&stop->stage, &before, stage))
         ;
     if (before < DRAINING)
-        (void)!write(stop->drain[1], "", 1);
+        tell_all(stop->drain);
     if (before < CANCELED && stage == CANCELED)
-        (void)!write(stop->cancel[1], "", 1);
+        tell_all(stop->cancel);
     atomic_fetch_sub(&stop->callers, 1);
     errno = saved;
 }
@@ -158,26 +165,30 @@ static int poll_draining(struct ss_server *self, struct pollfd *fds, nfds_t coun
     return rc > 1 ? rc - 1 : -EINTR;
 }
 
+/* -EINTR: the caller looks at what it waits for, and waits on if it still has to. */
+static int wait_once(struct ss_server *self, int fd, short events, int ms, int until)
+{
+    struct pollfd fds[3] = {{.fd = fd, .events = events}, {.fd = -1, .events = POLLIN}};
+    if (self && until != NEVER)
+        fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
+    nfds_t count = fds[1].fd < 0 ? 1 : 2;
+    int rc = (until == CANCELED ? poll_draining : plain_poll)(self, fds, count, ms);
+    if (rc > 0)
+        return fds[1].revents ? -ECANCELED : 0;
+    return rc == 0 ? -ETIMEDOUT : rc;
+}
+
 int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t deadline, int until)
 {
     uint64_t start = ms > 0 ? ss_now() : 0;
-    for (;;) {
-        struct pollfd fds[3] = {{.fd = fd, .events = events}, {.fd = -1, .events = POLLIN}};
-        if (self && until != NEVER)
-            fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
-        int left = ms > 0 || deadline ? time_left(ms, start, deadline) : ms;
-        nfds_t count = fds[1].fd < 0 ? 1 : 2;
-        int rc = (until == CANCELED ? poll_draining : plain_poll)(self, fds, count, left);
-        if (rc == 0)
-            return -ETIMEDOUT;
-        if (rc > 0)
-            return fds[1].revents ? -ECANCELED : 0;
-        if (rc != -EINTR)
-            return rc;
-    }
+    int rc;
+    do {
+        rc = wait_once(self, fd, events, ms > 0 || deadline ? time_left(ms, start, deadline) : ms, until);
+    } while (rc == -EINTR);
+    return rc;
 }
 
-/* Adds the pipe that ends all waits to the caller's descriptors; `all` has room for two more. */
+/* Adds the socket that ends all waits to the caller's descriptors; `all` has room for two more. */
 static int poll_cancelable(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
                            int ms)
 {
@@ -286,26 +297,19 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 
 /* ---------------------------------------------------------------- requests that go on elsewhere */
 
-void empty_pipe(int fd)
-{
-    char data[64];
-    while (read(fd, data, sizeof data) > 0)
-        ;
-}
-
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until)
 {
     struct ss_core *core = self->core;
-    int rc = 0;
+    int rc = 0, pause = core->wake[0] < 0 ? NO_WAKE_PAUSE : ms < 0 ? -1 : LOOK_AGAIN;
     if (atomic_load(&core->active) <= limit)
         return 0;
     uint64_t deadline = ms < 0 ? 0 : ss_now() + (uint64_t)ms;
     atomic_store(&core->waiting, true);
     while (rc == 0 && atomic_load(&core->active) > limit) {
-        rc =
-            server_wait(self, core->wake[0], POLLIN, core->wake[0] < 0 ? NO_PIPE_PAUSE : -1, deadline, until);
-        empty_pipe(core->wake[0]);
-        if (rc == -ETIMEDOUT && core->wake[0] < 0 && (!deadline || ss_now() < deadline))
+        rc = wait_once(self, core->wake[0], POLLIN, time_left(pause, ss_now(), deadline), until);
+        if (rc == 0)
+            wakeup_take(core->wake);
+        if (rc == -EINTR || (rc == -ETIMEDOUT && (!deadline || ss_now() < deadline)))
             rc = 0;
         if (rc == -ETIMEDOUT && atomic_load(&core->active) <= limit)
             rc = 0;
@@ -320,5 +324,5 @@ void server_drain(struct ss_server *self)
         return;
     /* Every wait of a handler ends now, so this one ends as soon as the handlers have returned. */
     ss_cancel(self);
-    (void)server_wait_active(self, 0, -1, NEVER);
+    (void)server_wait_active(self, 0, INT32_MAX, NEVER);
 }
