@@ -49,7 +49,10 @@ int take_request(struct ss_server *self)
         return -ENOMEM;
     if (!pthread_equal(self->core->taker, pthread_self())) /* written once: others read it */
         self->core->taker = pthread_self();
-    int rc = methods->get_request(self, &request->request);
+    int rc;
+    do {
+        rc = methods->get_request(self, &request->request);
+    } while (rc == -EINTR);
     if (rc < 0) {
         free(request);
         return rc;

@@ -18,7 +18,6 @@
 enum { RUNNING, DRAINING, CANCELED, NEVER };
 struct ss_stop {
     atomic_int stage;
-    atomic_int callers;  /* inside of ss_shutdown: the sockets are still theirs */
     atomic_ullong since; /* ss_now() when the drain began */
     int drain[2], cancel[2];
 };
@@ -124,8 +123,13 @@ unsigned polls_made(void);
 /* Waits until at most `limit` requests are active; 0, -ETIMEDOUT, -ECANCELED. Those that other threads end
    are seen after a second at the latest, unless `ms` is -1: no limit. */
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until);
-/* Waits until all requests have ended; cuts them short at shutdown_timeout. */
+/* Waits until all requests have ended; cuts them short at shutdown_timeout, for no other reason. */
 void server_drain(struct ss_server *self);
+/* Returns when nobody of this process is inside of ss_shutdown; a child has none who is. */
+void shutdown_settle(void);
+void shutdown_forked(void);
+/* A pause for one whose wait has failed for want of memory, of descriptors, or by a fault that may pass. */
+void rest(void);
 /* Waits for one descriptor; 0, -ETIMEDOUT, -ECANCELED, -errno. self NULL: poll(2). deadline:
    absolute, 0: none. */
 int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t deadline, int until);

@@ -161,6 +161,8 @@ void loop_look(struct loop *loop, int ms)
 {
     struct poller_event events[BATCH];
     int n = poller_wait(loop->poller, events, BATCH, ms);
+    if (n < 0 && n != -EINTR)
+        rest();
     for (int i = 0; i < n; i++)
         deliver(loop, &events[i]);
     if (wheel_next(&loop->wheel) != TIMER_NEVER)

@@ -1,7 +1,6 @@
 /* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
 #include "core.h"
 #include "poller.h"
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,8 +31,7 @@ static void stop_free(struct ss_stop *stop)
 {
     if (!stop)
         return;
-    while (atomic_load(&stop->callers) > 0)
-        sched_yield();
+    shutdown_settle();
     close_pipe(stop->drain);
     close_pipe(stop->cancel);
     munmap(stop, sizeof *stop);
@@ -161,6 +159,7 @@ void server_clone_free(struct ss_server *copy)
 void server_forked(struct ss_server *self)
 {
     loop_forked();
+    shutdown_forked();
     block_pool_enter(NULL);
     wakeup_close(self->core->wake);
     (void)wakeup_open(self->core->wake);

@@ -257,6 +257,8 @@ static struct request *next(struct threadpool *p)
         int n = poller_wait(p->poller, events, BATCH, keeps_time ? LOOK_AGAIN : -1);
         if (keeps_time)
             close_expired(p, ss_now());
+        if (n < 0 && n != -EINTR)
+            rest();
         pthread_mutex_lock(&p->lock);
         p->idle--;
         p->woken = false;

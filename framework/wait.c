@@ -3,11 +3,14 @@
 #include "core.h"
 #include "poller.h"
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+enum { REST = 10 };          /* ms; see rest() */
+enum { RESTS = 100 };        /* as often a handler's wait rests before it fails */
 enum { NO_WAKE_PAUSE = 10 }; /* ms; for a process forked when no descriptor was left to wake it */
 
 uint64_t ss_now(void)
@@ -83,20 +86,35 @@ static void tell_all(const int ends[2])
         (void)!send(ends[1], "", 1, MSG_NOSIGNAL);
 }
 
+/* How many of this process are inside: the sockets are still theirs. In no memory that is shared with others:
+   a process may be killed inside. */
+static atomic_int callers;
+
+void shutdown_settle(void)
+{
+    while (atomic_load(&callers) > 0)
+        sched_yield();
+}
+
+void shutdown_forked(void)
+{
+    atomic_store(&callers, 0);
+}
+
 static void advance(struct ss_stop *stop, int stage)
 {
     int saved = errno, before;
-    atomic_fetch_add(&stop->callers, 1);
+    atomic_fetch_add(&callers, 1);
     before = atomic_load(&stop->stage);
     if (before < DRAINING)
         atomic_store(&stop->since, ss_now());
     while (before < stage && !atomic_compare_exchange_weak(&stop->stage, &before, stage))
         ;
-    if (before < DRAINING)
-        tell_all(stop->drain);
-    if (before < CANCELED && stage == CANCELED)
+    /* also where it has been said before: who said it may not have come so far */
+    tell_all(stop->drain);
+    if (stage == CANCELED)
         tell_all(stop->cancel);
-    atomic_fetch_sub(&stop->callers, 1);
+    atomic_fetch_sub(&callers, 1);
     errno = saved;
 }
 
@@ -131,12 +149,27 @@ static int time_left(int ms, uint64_t start, uint64_t deadline)
     return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
 }
 
-static int plain_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+void rest(void)
 {
-    if (self)
-        return methods_of(self)->poll(self, fds, count, ms);
+    (void)nanosleep(&(struct timespec){.tv_nsec = REST * 1000000L}, NULL);
+}
+
+static int base_poll(struct pollfd *fds, nfds_t count, int ms)
+{
     int rc = poll(fds, count, ms);
     return rc < 0 ? -errno : rc;
+}
+
+/* There may be memory again in a moment: -EINTR after that, the caller goes on. Others run meanwhile. */
+static int plain_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    int rc = self ? methods_of(self)->poll(self, fds, count, ms) : base_poll(fds, count, ms);
+    if (rc != -ENOMEM || ms == 0)
+        return rc;
+    rc = self ? methods_of(self)->poll(self, NULL, 0, REST) : -ENOMEM;
+    if (rc < 0 && rc != -EINTR)
+        rest();
+    return -EINTR;
 }
 
 /* A server that does one thing at a time is in its handler while it drains, and nobody else looks at
@@ -255,6 +288,18 @@ unsigned polls_made(void)
     return polls;
 }
 
+/* What is ready now. */
+static int look(struct pollfd *fds, nfds_t count)
+{
+    int rc = base_poll(fds, count, 0);
+    for (int i = 0; rc == -EINTR || (rc == -ENOMEM && i < RESTS); i++) {
+        if (rc == -ENOMEM)
+            rest();
+        rc = base_poll(fds, count, 0);
+    }
+    return rc;
+}
+
 /* What a loop has been told may have been used up since: it counts when poll(2) says so, too. */
 static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
                           int ms)
@@ -265,9 +310,9 @@ static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pol
         rc = poll_cancelable(self, all, fds, count, ms < 0 ? -1 : time_left(ms, start, 0));
         if (rc <= 0 || !loop_turn(&turn))
             return rc;
-        rc = poll(fds, count, 0);
+        rc = look(fds, count);
     } while (rc == 0);
-    return rc < 0 ? -errno : rc;
+    return rc;
 }
 
 int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
@@ -277,9 +322,9 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
     if (count == 0 && ms >= 0)
         return ss_sleep(self, ms);
     /* The poll method may wait for a change: what is ready already must be seen first. */
-    int rc = poll(fds, count, 0);
+    int rc = look(fds, count);
     if (rc < 0)
-        return -errno;
+        return rc;
     polls += rc > 0;
     if (rc > 0 || ms == 0) {
         int canceled = ms == 0 || polls % STREAK == 0 ? ss_sleep(self, 0) : 0;
@@ -320,9 +365,20 @@ int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until
 
 void server_drain(struct ss_server *self)
 {
-    if (server_wait_active(self, 0, self->shutdown_timeout, CANCELED) == 0)
+    uint64_t start = ss_now();
+    int rc, left;
+    do {
+        left = time_left(self->shutdown_timeout, start, 0);
+        rc = server_wait_active(self, 0, left, CANCELED);
+        if (rc < 0 && rc != -ETIMEDOUT && rc != -ECANCELED)
+            rest();
+        else if (rc < 0)
+            left = 0;
+    } while (rc < 0 && left != 0);
+    if (rc == 0)
         return;
     /* Every wait of a handler ends now, so this one ends as soon as the handlers have returned. */
     ss_cancel(self);
-    (void)server_wait_active(self, 0, INT32_MAX, NEVER);
+    while (server_wait_active(self, 0, INT32_MAX, NEVER) < 0)
+        rest();
 }
