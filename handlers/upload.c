@@ -4,6 +4,7 @@
 #include "file_cache.h"
 #include "http_internal.h"
 #include "log_owned.h"
+#include "url.h"
 #include <stdio.h>
 #include <unistd.h>
 
@@ -103,18 +104,30 @@ int http_upload_directory(struct ss_handler *h, const char *name)
     return http_open_directory(cls->directory, cls->symlinks, name);
 }
 
+/* The value of a field that browsers send once; NULL: none. With two of them the request is none of a
+   browser's, or somebody on the way has meddled: "", which is no good value. */
+static const char *single_field(const struct ss_handler *h, const char *name)
+{
+    const struct http_request *request = http_request(h);
+    const char *value = NULL;
+
+    for (size_t i = 0; i < request->field_count; i++)
+        if (http_is_named(&request->fields[i], name, strlen(name)))
+            value = value == NULL ? request->fields[i].value : "";
+    return value;
+}
+
 /* A page of another site can have a browser send a form to here, in the name of whoever looks at it. Browsers
    say so: in Sec-Fetch-Site, and older ones in Origin. */
 static bool is_cross_site(const struct ss_handler *h)
 {
-    const char *site = http_header(h, "Sec-Fetch-Site"), *origin = http_header(h, "Origin");
+    const char *site = single_field(h, "Sec-Fetch-Site"), *origin = single_field(h, "Origin");
 
+    if (origin != NULL && *origin == '\0')
+        return true;
     if (site != NULL)
         return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
-    if (origin == NULL)
-        return false;
-    origin = strstr(origin, "://");
-    return origin == NULL || strcasecmp(origin + 3, http_request(h)->host) != 0;
+    return origin != NULL && !http_is_same_origin(origin, http_request(h)->host);
 }
 
 /* RFC 9110 8.4: the body would be stored coded. "identity" is no coding. */

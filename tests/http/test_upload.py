@@ -326,6 +326,19 @@ def test_modes(httpserver, root):
     ({"origin": "null"}, False), ({"origin": "http://test.evil.example"}, False), ({"origin": "http://evil.test"}, False),
     ({"origin": "http://evil.example", "sec_fetch_site": "same-origin"}, True),
     ({"origin": "http://test", "sec_fetch_site": "cross-site"}, False),
+    # a port that is the default, addresses in any form (RFC 6454 4)
+    ({"origin": "http://test:80"}, True), ({"origin": "http://test", "host": "test:80"}, True),
+    ({"origin": "https://test:443"}, True), ({"origin": "https://test", "host": "test:443"}, True),
+    ({"origin": "http://test:443"}, False), ({"origin": "https://test:80"}, False), ({"origin": "http://test", "host": "test:443"}, False),
+    ({"origin": "http://[::1]:80", "host": "[0:0:0:0:0:0:0:1]"}, True), ({"origin": "http://[FE80::A]:8000", "host": "[fe80::a]:8000"}, True),
+    ({"origin": "http://[::1]", "host": "[::2]"}, False), ({"origin": "ftp://test"}, False), ({"origin": "http://test/"}, False),
+    # empty, or more than one
+    ({"origin": ""}, False), ({"sec_fetch_site": ""}, False), ({"origin": "", "sec_fetch_site": "same-origin"}, False),
+    ({"origin": "http://test http://test"}, False), ({"origin": "http://test", "ORIGIN": "http://test"}, False),
+    ({"origin": "http://test", "ORIGIN": "http://evil.example"}, False), ({"origin": "", "ORIGIN": ""}, False),
+    ({"sec_fetch_site": "same-origin", "SEC_FETCH_SITE": "same-origin"}, False),
+    ({"sec_fetch_site": "none", "SEC_FETCH_SITE": "cross-site"}, False),
+    ({"sec_fetch_site": "same-origin", "origin": "http://test", "ORIGIN": "http://test"}, False),
 ])
 def test_other_sites(server, root, fields, good):
     """A page of another site cannot have a browser store files here."""

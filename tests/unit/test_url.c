@@ -298,6 +298,65 @@ static void test_utf8_length(void **state)
         assert_int_equal(http_utf8_length(rows[i].text), rows[i].length);
 }
 
+/* RFC 6454 4, 5 and 7; RFC 3986 6.2.3 for the ports. */
+static void test_same_origin(void **state)
+{
+    static const struct {
+        const char *origin, *host;
+        bool same;
+    } rows[] = {
+        {"http://a", "a", true},
+        {"HTTP://A.example", "a.EXAMPLE", true},
+        {"http://a:80", "a", true},
+        {"http://a", "a:80", true},
+        {"http://a:", "a:80", true},
+        {"http://a:080", "a", true},
+        {"https://a:443", "a", true},
+        {"https://a", "a:443", true},
+        {"https://a", "a", true},
+        {"http://a:8000", "a:8000", true},
+        {"http://[::1]", "[::1]:80", true},
+        {"http://[::1]:8000", "[0:0:0:0:0:0:0:1]:8000", true},
+        {"http://[FE80::A]", "[fe80::a]", true},
+        {"http://[::ffff:1.2.3.4]", "[::ffff:102:304]", true},
+        {"http://a:443", "a", false},
+        {"https://a:80", "a", false},
+        {"http://a", "a:443", false},
+        {"https://a", "a:80", false},
+        {"http://a:8000", "a", false},
+        {"http://a", "a:8000", false},
+        {"http://a", "b", false},
+        {"http://a.b", "a", false},
+        {"http://a", "a.b", false},
+        {"http://a", "", false},
+        {"http://", "", false},
+        {"", "", false},
+        {"", "a", false},
+        {"null", "null", false},
+        {"http://null", "null", true},
+        {"a", "a", false},
+        {"//a", "a", false},
+        {"ftp://a", "a", false},
+        {"httpx://a", "a", false},
+        {"http://a/", "a", false},
+        {"http://a http://a", "a", false},
+        {"http://a, http://a", "a", false},
+        {"http://u@a", "a", false},
+        {"http://a?", "a", false},
+        {"http://[::1]", "[::2]", false},
+        {"http://[::1]:80", "[::1]:81", false},
+        {"http://[::1", "[::1]", false},
+        {"http://127.0.0.1", "[::ffff:127.0.0.1]", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (http_is_same_origin(rows[i].origin, rows[i].host) != rows[i].same)
+            print_error("%s %s\n", rows[i].origin, rows[i].host);
+        assert_int_equal(http_is_same_origin(rows[i].origin, rows[i].host), rows[i].same);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,7 +365,7 @@ int main(void)
         cmocka_unit_test(test_normalize_holds),   cmocka_unit_test(test_unquote),
         cmocka_unit_test(test_requote),           cmocka_unit_test(test_well_escaped),
         cmocka_unit_test(test_dotfiles),          cmocka_unit_test(test_skip_slashes),
-        cmocka_unit_test(test_utf8_length),
+        cmocka_unit_test(test_utf8_length),       cmocka_unit_test(test_same_origin),
     };
 
     return cmocka_run_group_tests_name("url", tests, NULL, NULL);
