@@ -2,6 +2,7 @@
 #include "http_internal.h"
 
 enum { LINE_START = 256 }; /* bytes of a request line without an end that are logged */
+enum { LONGEST_METHOD = 64 }; /* bytes; those that are registered have up to 17 */
 enum { EMPTY_LINES = 16 }; /* before a request line, where RFC 9112 2.2 wants at least one ignored */
 
 struct scan {
@@ -13,6 +14,12 @@ struct scan {
 };
 
 enum { INCOMPLETE, COMPLETE };
+
+/* RFC 9112 3: 501 for a method longer than any, 414 for a target that is too long. */
+static int refuse_long_line(const char *line, size_t size, struct http_refusal *refusal)
+{
+    return http_refuse(refusal, http_span(line, size, HTTP_TOKEN) > LONGEST_METHOD ? 501 : 414, NULL);
+}
 
 static int end_line(struct scan *scan, const char *data, size_t newline,
                     const struct http_handler_class *limit, struct http_refusal *refusal)
@@ -27,7 +34,7 @@ static int end_line(struct scan *scan, const char *data, size_t newline,
         return http_refuse(refusal, 431, "There are too many header fields");
     scan->from = scan->start = newline + 1;
     if (scan->lines++ == 0)
-        return size > limit->max_request_line ? http_refuse(refusal, 414, NULL) : INCOMPLETE;
+        return size > limit->max_request_line ? refuse_long_line(data, size, refusal) : INCOMPLETE;
     return size == 0 ? COMPLETE : INCOMPLETE;
 }
 
@@ -38,7 +45,7 @@ static int check_incomplete(struct scan *scan, const char *data, size_t size,
     if (!(http_chars[(unsigned char)data[0]] & HTTP_TOKEN) && !(data[0] == '\r' && size == 1))
         return http_refuse(refusal, 400, "The request does not begin with a method and a space");
     if (scan->lines == 0 && size > limit->max_request_line + 1)
-        return http_refuse(refusal, 414, NULL);
+        return refuse_long_line(data, size, refusal);
     if (scan->lines > 0 && !scan->checked && http_check_line(data, scan->first, refusal) < 0)
         return -EBADMSG;
     scan->checked = scan->lines > 0;

@@ -281,14 +281,23 @@ def test_length_of_the_line(message_server, size, status):
         rfc.refused(message_server, line + HOST, status)
 
 
-@pytest.mark.parametrize("size", [1, 100, 8000], ids=lambda n: f"9112-3-method-of-{n}")
+@pytest.mark.parametrize("size", [1, 100, 8000, 8192, 10_000, 100_000, 500_000], ids=lambda n: f"9112-3-method-of-{n}")
 def test_long_method(message_server, size):
     """3: 501 for a method longer than any that is known."""
     rfc.refused(message_server, f"{'X' * size} / HTTP/1.1{HOST}", 501)
+    rfc.refused(message_server, f"{'X' * size} /{'x' * 5000} HTTP/1.1{HOST}", 501)
+
+
+def test_long_target_of_an_unknown_method(message_server):
+    """3: 414 is a must, whatever the method."""
+    rfc.refused(message_server, f"UNKNOWN /{'x' * 10_000} HTTP/1.1{HOST}", 414)
 
 
 def test_no_line_at_all(message_server):
-    """9112-3-no-line-end: 414 as soon as it is too long, without waiting for its end."""
+    """9112-3-no-line-end: as soon as it is too long, without waiting for its end."""
+    with wire.Client(message_server.address) as client:
+        assert client.send("X" * 20000).response().status == 501
+        assert client.ends()
     with wire.Client(message_server.address) as client:
         assert client.send("GET /" + "x" * 20000).response().status == 414
         assert client.ends()
