@@ -203,6 +203,7 @@ int main(int argc, char **argv)
         .min_free = options.min_free,
         .max_body = options.max_upload,
         .protocol_version = options.protocol,
+        .server_version = options.server_version,
         .cache_seconds = (int)options.cache,
         .compress = options.compress,
     };

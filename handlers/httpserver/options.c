@@ -22,6 +22,7 @@ enum { /* options without a letter */
        ACCESS_LOG,
        LOG_FORMAT,
        WRITE_TIMEOUT,
+       SERVER_TOKENS,
 };
 enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024, MAX_CACHE = 0x7fffffff };
 enum { MAX_SECONDS = 0x7fffffff / 1000 };
@@ -77,6 +78,8 @@ static const char help[] =
     "  --upload-index          let clients store index pages and what lies below /.well-known/\n"
     "  --write-timeout SECONDS how long a client may pause before it takes more of its answer, as\n"
     "                          players do; 0: for ever (default: 300)\n"
+    "  --server-tokens WHAT    what the Server field of each answer says: on (name and version),\n"
+    "                          name, or off: there is none (default: on)\n"
     "  -q, --quiet             log nothing on stderr\n"
     "  -h, --help              show this and exit\n"
     "  -V, --version           show the version and what is in, and exit\n";
@@ -104,6 +107,7 @@ static const struct option long_options[] = {
     {"min-free", required_argument, NULL, OPTION_MIN_FREE},
     {"upload-index", no_argument, NULL, OPTION_UPLOAD_INDEX},
     {"write-timeout", required_argument, NULL, WRITE_TIMEOUT},
+    {"server-tokens", required_argument, NULL, SERVER_TOKENS},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
@@ -244,6 +248,21 @@ static int parse_compress(const char *argument, struct options *options)
     return complain("--compress is off, precompressed, small or all, not ", argument);
 }
 
+static int parse_tokens(struct options *options)
+{
+    static const struct {
+        const char *word, *field; /* NULL: the library's own */
+    } tokens[] = {{"on", NULL}, {"name", "httpserver"}, {"off", ""}};
+
+    for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
+        if (strcmp(optarg, tokens[i].word) == 0) {
+            options->server_version = tokens[i].field;
+            return -1;
+        }
+    }
+    return complain("--server-tokens is on, name or off, not ", optarg);
+}
+
 static int parse_write_timeout(struct options *options)
 {
     unsigned seconds;
@@ -310,6 +329,8 @@ static int parse_option(int option, struct options *options, const char **bind, 
         return parse_compress(optarg, options);
     case WRITE_TIMEOUT:
         return parse_write_timeout(options);
+    case SERVER_TOKENS:
+        return parse_tokens(options);
     case CGI:
         return complain("--cgi is not supported: write a handler, which is faster and safer", "");
     case 'h':

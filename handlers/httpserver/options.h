@@ -8,6 +8,7 @@ struct options {
     char address[300];                           /* as ss_server_init takes it */
     const char *directory;                       /* as given */
     const char *protocol;                        /* "HTTP/1.1" */
+    const char *server_version;                  /* "": no Server field; NULL: not said */
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
     unsigned cache;                              /* seconds, 0: files are asked for each time */
     unsigned workers;                            /* 0: as many as the mix-in thinks right */

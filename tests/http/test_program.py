@@ -141,6 +141,31 @@ def test_mime(httpserver, root, mixin):
         assert server.ask(path="/" + name).get("Content-Type") == kind
 
 
+def server_fields(server, upload):
+    """The Server field of answers of all kinds, None where there is none."""
+    with server.client() as client:
+        date = client.ask(path="/a.txt").get("Last-Modified")
+        asked = [("GET", "/a.txt", {}), ("HEAD", "/a.txt", {}), ("GET", "/a.txt", {"if_modified_since": date}), ("GET", "/none", {}),
+                 ("GET", "/a.txt", {"range": "bytes=1-2"}), ("GET", "/a.txt", {"range": "bytes=9-"}), ("GET", "/", {}), ("GET", "/dir", {}),
+                 ("OPTIONS", "*", {}), ("DELETE", "/a.txt", {}), ("PUT", "/new", {"body": b"x"}), ("UNKNOWN", "/", {})]
+        responses = [client.ask(method, path, **fields) for method, path, fields in asked]
+    statuses = [200, 200, 304, 404, 206, 416, 200, 301, 204, 405, 201 if upload else 405, 501]
+    assert [response.status for response in responses] == statuses
+    for bad in b"GET / HTTP/2.0\r\n\r\n", b"\x16\x03\x01 ", b"GET /" + b"x" * 10000, b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 200:
+        with server.client() as client:
+            responses.append(client.send(bad).response())
+    return {response.get("Server") for response in responses}
+
+
+@pytest.mark.parametrize("line, field", [
+    ("", "httpserver/0.1.0"), ("--server-tokens on", "httpserver/0.1.0"), ("--server-tokens name", "httpserver"),
+    ("--server-tokens=off", None), ("--server-tokens off --upload", None), ("--upload --server-tokens off --protocol HTTP/1.1", None),
+])
+def test_server_tokens(httpserver, root, mixin, line, field):
+    (root / "dir").mkdir()
+    assert server_fields(httpserver(*mixin, *line.split()), "--upload" in line) == {field}
+
+
 def test_quiet(httpserver):
     server = httpserver("-q")
     assert server.ask(path="/a.txt").status == 200
@@ -165,6 +190,7 @@ def test_log(httpserver):
     "--mime", "--mime x", "--mime x=", "--mime =text/plain", "--mime x=text", "--mime x=text/", "--mime x=text/plain;",
     "--mime a/b=text/plain", "--mime .=text/plain", "--mime text/plain=x", "--mime x=text/plain,text/html",
     "--cgi", "--protocol x", "--compress", "--compress on", "--compress ALL",
+    "--server-tokens", "--server-tokens ''", "--server-tokens OFF", "--server-tokens full",
     "--write-timeout", "--write-timeout x", "--write-timeout -1", "--write-timeout 2147484", "--write-timeout 1.5",
     "--cache", "--cache x", "--cache -1", "--cache 1h", "--cache 2147483648", "--cache ''",
     "--mixin " + ",".join(["threading"] * 50), "-b " + "x" * 5000,
