@@ -114,6 +114,8 @@ int ss_run_server(struct ss_server *self)
     return rc == 0 && signals > 1 ? 130 : rc;
 }
 
+static const char no_descriptors[] = "; raise the limit of open files (ulimit -n)";
+
 static const char *advice(const char *address, int error)
 {
     bool is_path = !strncmp(address, "unix:", 5);
@@ -125,6 +127,15 @@ static const char *advice(const char *address, int error)
                        : "; ports below 1024 are for root: choose a higher one";
     case -ENOENT:
         return is_path ? "; its directory must exist" : "; no host has this name: check its spelling";
+    case -ENOTDIR:
+        return "; its directory must be one";
+    case -ENAMETOOLONG:
+        return "; the kernel takes a path of up to 107 bytes: choose a shorter one";
+    case -EHOSTUNREACH:
+        return "; no name server answers: try again, or write the host as a number";
+    case -EMFILE:
+    case -ENFILE:
+        return no_descriptors;
     case -EINVAL:
         return "; write host:port, [ipv6]:port, :port, unix:/path, unix:@name or fd:number";
     case -EADDRNOTAVAIL:
@@ -155,6 +166,14 @@ static const char *mistake(const struct ss_class *const *bases, const char *addr
     return "; name the mix-ins first, PreforkingMixIn before others, then one server class";
 }
 
+static const char *init_advice(const struct ss_class *const *bases, const char *address,
+                               const struct ss_handler_class *handler, int error)
+{
+    return error == -EINVAL                       ? mistake(bases, address, handler)
+           : error == -EMFILE || error == -ENFILE ? no_descriptors
+                                                  : "";
+}
+
 int ss_run(const struct ss_class *const *bases, const char *address, const struct ss_handler_class *handler)
 {
     struct ss_server server;
@@ -162,7 +181,7 @@ int ss_run(const struct ss_class *const *bases, const char *address, const struc
     int rc = ss_server_init(&server, bases, address, handler);
     if (rc < 0) {
         fprintf(stderr, "socketserver: cannot make the server: %s%s\n", strerror_r(-rc, text, sizeof text),
-                rc == -EINVAL ? mistake(bases, address, handler) : "");
+                init_advice(bases, address, handler, rc));
         return 1;
     }
     rc = ss_server_bind(&server);

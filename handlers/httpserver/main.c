@@ -128,7 +128,7 @@ static void report_bind(int error)
     if (error == -EADDRINUSE)
         advice = is_path ? "; another program listens there"
                          : "; choose another port with -p PORT, -p 0 takes any free one";
-    else if (is_path && (error == -EACCES || error == -ENOENT))
+    else if (is_path && (error == -EACCES || error == -ENOENT || error == -ENOTDIR))
         advice = "; its directory must exist, with permission to write";
     else if (error == -EBADF || error == -ENOTSOCK || error == -EPROTOTYPE)
         advice = "; it is not an open stream socket: systemd passes its sockets from fd:3 on";

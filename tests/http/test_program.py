@@ -242,9 +242,13 @@ def test_directory_missing(tmp_path):
     one_line_and_exit_1(run("-d", tmp_path / "file", "0"), "file")
 
 
-@pytest.mark.parametrize("bind", ["192.0.2.1", "1.2.3.4.5", "::1::", "2001:db8::1", "fd:99", "unix:", "unix:/nowhere/socket"])
-def test_bad_addresses(bind):
-    one_line_and_exit_1(run("-b", bind, "0"))
+@pytest.mark.parametrize("bind, word", [
+    ("192.0.2.1", "no interface here"), ("2001:db8::1", "no interface here"), ("1.2.3.4.5", "no such host"),
+    ("::1::", ""), ("fd:99", "systemd passes"), ("unix:", "not an address"), ("unix:/nowhere/socket", "directory must exist"),
+    ("unix:/dev/null/socket", "directory must exist"), ("unix:/" + "x" * 200, "too long"),
+])
+def test_bad_addresses(bind, word):
+    one_line_and_exit_1(run("-b", bind, "0"), word)
 
 
 def test_privileged_port(nobody):
