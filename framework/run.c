@@ -19,10 +19,9 @@ static const struct {
     void (*handler)(int);
     int taken;
 } taken[] = {
-    {SIGTERM, stop, FROM_ANYBODY},
-    {SIGINT, stop, UNLESS_IGNORED},
-    {SIGPIPE, overlook, UNLESS_CARED_FOR},
-    {SIGXFSZ, overlook, UNLESS_CARED_FOR},
+    {SIGTERM, stop, FROM_ANYBODY},         {SIGINT, stop, UNLESS_IGNORED},
+    {SIGPIPE, overlook, UNLESS_CARED_FOR}, {SIGXFSZ, overlook, UNLESS_CARED_FOR},
+    {SIGXCPU, overlook, UNLESS_CARED_FOR},
 };
 enum { TAKEN = sizeof taken / sizeof *taken };
 static struct sigaction before[TAKEN];

@@ -1,6 +1,7 @@
-/* What a server has to do with signals, besides ss_run's handlers. Two of them a client or a limit can raise
-   where we serve: SIGPIPE, by a write to one that has gone, and SIGXFSZ, by a file that has reached its
-   limit. They end nobody; the call has failed with EPIPE or EFBIG anyway. */
+/* What a server has to do with signals, besides ss_run's handlers. Three of them a client or a limit can
+   raise where we serve: SIGPIPE, by a write to one that has gone, SIGXFSZ, by a file that has reached its
+   limit, and SIGXCPU, by a limit of processor time that clients use up. They end nobody: the call has failed
+   with EPIPE or EFBIG anyway, and the hard limit of processor time ends a process by SIGKILL. */
 #include "core.h"
 #include <signal.h>
 #include <time.h>
@@ -25,16 +26,16 @@ enum process_role process_role(void)
     return !process.parent ? PROCESS_SERVER : getppid() == process.parent ? PROCESS_CHILD : PROCESS_ORPHAN;
 }
 
-/* What ends or reloads a server does not arrive before the child knows what it is. Not all signals: a blocked
+/* What ss_run has handlers for does not arrive before the child knows what it is. Not all signals: a blocked
    SIGCHLD would be queued and interrupt other threads. */
 pid_t process_fork(void)
 {
+    static const int known[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGXCPU};
     sigset_t late, before;
     pid_t parent = getpid();
     sigemptyset(&late);
-    sigaddset(&late, SIGINT);
-    sigaddset(&late, SIGTERM);
-    sigaddset(&late, SIGHUP);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        sigaddset(&late, known[i]);
     pthread_sigmask(SIG_BLOCK, &late, &before);
     pid_t pid = fork();
     int error = errno;
@@ -49,7 +50,7 @@ pid_t process_fork(void)
 
 /* ---------------------------------------------------------------- blocked while a thread serves */
 
-static const int raised[] = {SIGPIPE, SIGXFSZ};
+static const int raised[] = {SIGPIPE, SIGXFSZ, SIGXCPU};
 enum { RAISED = sizeof raised / sizeof *raised };
 
 static atomic_uint blockers[RAISED]; /* threads that serve with the signal blocked on our account */

@@ -302,11 +302,13 @@ SS_API int ss_server_bind(struct ss_server *self);
 /* serve_forever: serves until ss_shutdown, then drains (see there). Returns 0, or -errno when the
    server could not go on; -EBADF when it is not bound. Waits. The socket is closed afterwards: a server
    that was shut down is closed and initialised anew. Until then each further call returns 0 at once,
-   under every mix-in. SIGPIPE and SIGXFSZ, which a client that goes away and a file that has reached its
-   limit raise, are blocked meanwhile in the thread that calls this and in those that it makes, unless they
-   are ignored or ss_run has a handler for them: the call that raised one fails with EPIPE or EFBIG. A process
-   that a handler forks has them unblocked again, for programs that it execs; posix_spawn and its kin (system,
-   popen) call nothing of ours: they are for servers under ss_run, or take POSIX_SPAWN_SETSIGMASK. */
+   under every mix-in. SIGPIPE, SIGXFSZ and SIGXCPU, which a client that goes away, a file that has reached
+   its limit and processor time that is used up raise, are blocked meanwhile in the thread that calls this and
+   in those that it makes, unless they are ignored or ss_run has a handler for them: the call that raised one
+   of the first two fails with EPIPE or EFBIG. (SIGXCPU is for the process: other threads of the program may
+   still get it.) Timers of the program's own, SIGALRM and its kin, are its own affair. A process that a
+   handler forks has them unblocked again, for programs that it execs; posix_spawn and its kin (system, popen)
+   call nothing of ours: they are for servers under ss_run, or take POSIX_SPAWN_SETSIGMASK. */
 SS_API int ss_serve_forever(struct ss_server *self);
 
 /* handle_request: waits up to self->timeout for one request and processes it. Returns 0 (also for
@@ -340,11 +342,11 @@ SS_API void ss_server_close(struct ss_server *self);
 /* All of it: init, bind, serve until SIGINT or SIGTERM, close. The first such signal drains, the
    second ends the waits of what is left. Processes that the server has forked leave both signals to
    it; SIGKILL ends a single one. This is the only function here that sets signal handlers: also one for
-   SIGSEGV that names the cause when a handler overflows a coroutine's stack, and one for SIGPIPE and SIGXFSZ
-   that does nothing. SIGINT stays ignored if it was (a shell's background job); somebody's own handlers for
-   the other three stay. In a process that a handler forks for itself all of them act as before ss_run, and
-   what it execs finds them so. Returns an exit status for main: 0, 1 after a line on stderr that says what
-   failed, 130 when it took the second signal. The main thread, once at a time. */
+   SIGSEGV that names the cause when a handler overflows a coroutine's stack, and one for SIGPIPE, SIGXFSZ and
+   SIGXCPU that does nothing. SIGINT stays ignored if it was (a shell's background job); somebody's own
+   handlers for the other four stay. In a process that a handler forks for itself all of them act as before
+   ss_run, and what it execs finds them so. Returns an exit status for main: 0, 1 after a line on stderr that
+   says what failed, 130 when it took the second signal. The main thread, once at a time. */
 SS_API int ss_run(const struct ss_class *const *bases, const char *address,
                   const struct ss_handler_class *handler);
 

@@ -309,24 +309,28 @@ static void end_thread(struct http_log_file *log)
         pthread_join(thread, NULL);
 }
 
-/* A reader that has gone is no reason to end the process. */
-static void without_sigpipe(void (*function)(struct http_log_file *))
+/* Neither a reader that has gone nor a file at its limit is a reason to end the process. */
+static void without_signals(void (*function)(struct http_log_file *))
 {
     static const struct timespec at_once = {0};
-    sigset_t pipe, before;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    static const int raised[] = {SIGPIPE, SIGXFSZ};
+    sigset_t ours, before;
+    sigemptyset(&ours);
+    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    for (size_t i = 0; i < sizeof raised / sizeof *raised; i++)
+        if (!sigismember(&before, raised[i]))
+            sigaddset(&ours, raised[i]);
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
     for (int i = 0; i < ALL; i++)
         function(all[i]);
-    while (!sigismember(&before, SIGPIPE) && sigtimedwait(&pipe, NULL, &at_once) == SIGPIPE)
+    while (sigtimedwait(&ours, NULL, &at_once) > 0)
         ;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void http_access_log_flush(void)
 {
-    without_sigpipe(flush);
+    without_signals(flush);
 }
 
 static void settle(struct http_log_file *log)
@@ -337,13 +341,13 @@ static void settle(struct http_log_file *log)
 
 void http_log_settle(void)
 {
-    without_sigpipe(settle);
+    without_signals(settle);
 }
 
 /* exit() was called while lines were waiting. */
 __attribute__((destructor)) static void at_exit(void)
 {
-    without_sigpipe(flush);
+    without_signals(flush);
 }
 
 void http_log_exchange(int fd)
