@@ -91,13 +91,20 @@ int http_upload_room(int fd, int64_t size, int64_t min_free)
     return available >= wanted && available - wanted >= (uint64_t)size ? 0 : -ENOSPC;
 }
 
+/* A file as large as the process may make one, or the file system: what the client was allowed is another
+ * matter. */
+static int room_error(int error)
+{
+    return error == EFBIG ? -ENOSPC : -error;
+}
+
 /* Not posix_fallocate, which writes all of it where the file system cannot reserve. */
 static int allocate(int fd, int64_t size)
 {
     int rc = -1;
     for (int i = 0; rc < 0 && i < ATTEMPTS && (i == 0 || errno == EINTR); i++)
         rc = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, size);
-    return rc == 0 ? 0 : -errno;
+    return rc == 0 ? 0 : room_error(errno);
 }
 
 /* Others may have reserved theirs between the first look and the reservation, so it is looked again. */
@@ -108,7 +115,7 @@ int http_upload_reserve(struct http_upload *upload, int64_t size, int64_t min_fr
     if (rc < 0 || size <= 0)
         return rc;
     rc = allocate(upload->fd, size);
-    if (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG)
+    if (rc == -ENOSPC || rc == -EDQUOT)
         return rc;
     if (rc == 0)
         upload->reserved = size;
@@ -128,7 +135,7 @@ int http_upload_write(struct http_upload *upload, const void *data, size_t size)
     for (int i = 0; size > 0 && i < ATTEMPTS; i++) {
         ssize_t n = write(upload->fd, from, size);
         if (n < 0 && errno != EINTR)
-            return -errno;
+            return room_error(errno);
         if (n > 0) {
             from += n;
             size -= (size_t)n;
