@@ -75,7 +75,7 @@ static unsigned hash_of(const char *name)
 static bool matches(const struct http_file *file, const struct http_file_key *key)
 {
     return file->hash == key->hash && file->guess == key->guess && file->symlinks == key->symlinks &&
-           file->coding == key->coding && file->directory_size == key->directory_size &&
+           file->wanted == key->coding && file->directory_size == key->directory_size &&
            memcmp(file->path, key->directory, key->directory_size) == 0 &&
            strcmp(file->path + key->directory_size + 1, key->name) == 0;
 }

@@ -14,11 +14,11 @@
    A file that is opened in the moment after it was changed is looked at with suspicion: the clock of file
    systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn.
 
-   Its entity tag is made of size, inode, times of modification and change, and of the content where that is
-   in memory: so a small file's tag is another when its bytes are others, whatever the clock says. A large
-   file that was changed in the last moment is given that moment to come to rest; when it does not, or the
-   file system's clock is coarse, its tag is weak and never given twice: nothing is resumed by it, nothing
-   taken for unchanged. */
+   So does one of which stat(2) does not know the size (in /proc, /sys, and where FUSE makes up what is read):
+   what was read is what is sent, and where that does not fit into memory the file is sent to its end, without
+   a length, a tag, a date or parts. What it is tells only reading it again.
+
+   Its entity tag is file_tag.h's subject. */
 #ifndef HTTP_FILE_CACHE_H
 #define HTTP_FILE_CACHE_H
 
@@ -40,7 +40,7 @@ typedef const char *http_guess_function(struct ss_handler *h, const char *name);
 
 /* For readers: what stays the same as long as one holds it. */
 struct http_file {
-    size_t size;
+    size_t size;         /* 0 if `unsized` */
     time_t modified;     /* as in Last-Modified: never later than when it was loaded */
     const char *content; /* `size` bytes, or NULL: use fd */
     int fd;              /* -1 when there is content */
@@ -50,6 +50,8 @@ struct http_file {
     size_t type_size;    /* of the first line */
     size_t content_size; /* of the first lines that are no part of a 304 */
     char etag[HTTP_FILE_ETAG];
+    bool unsized;             /* nobody knows the size: it is sent to its end; there is no etag */
+    bool undated;             /* `modified` tells nothing */
     const char *type;         /* the media type, of what is in the coding */
     enum http_coding coding;  /* of content or file; HTTP_IDENTITY: none */
     struct http_file *source; /* the file, held, when this form of it is to be compressed while it is sent */
@@ -60,6 +62,9 @@ struct http_file {
     uint64_t used;            /* ns */
     uint64_t opened;          /* ns */
     bool settled;             /* false: changed so recently that `status` proves nothing */
+    bool fleeting;            /* `status` never does */
+    enum http_coding
+        wanted; /* as which it was asked for: `coding`, but for a file that is coded by its nature */
     struct stat status;
     struct http_file *next;          /* in its bucket */
     struct http_file *newer, *older; /* in order of use */

@@ -276,7 +276,7 @@ int http_file_negotiate(struct ss_handler *h, const char *directory, const char 
     bool asked;
     int rc;
 
-    if (mode < HTTP_COMPRESS_PRECOMPRESSED)
+    if (mode < HTTP_COMPRESS_PRECOMPRESSED || file->coding != HTTP_IDENTITY || file->unsized)
         return 0;
     asked = http_has_initial(h, HTTP_INITIAL('A')) && http_accepted(h, &c.accepted);
     can = makeable(file, mode);

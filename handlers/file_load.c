@@ -2,6 +2,8 @@
 #include "file_load.h"
 
 #include "file_coding.h"
+#include "file_read.h"
+#include "file_tag.h"
 #include "http_server.h"
 #include "log_owned.h"
 #include "open_beneath.h"
@@ -40,15 +42,6 @@ int http_open_directory(const char *directory, enum http_symlinks symlinks, cons
     return fd;
 }
 
-static int check_regular(int fd, struct stat *status)
-{
-    if (fstat(fd, status) < 0)
-        return -errno;
-    if (S_ISREG(status->st_mode))
-        return 0;
-    return S_ISDIR(status->st_mode) ? -EISDIR : -ENOENT;
-}
-
 #ifdef O_PATH
 /* Opening a FIFO or a device for reading does something, if only to wake up who waits for a reader. So
    first the name is found, and it is opened only if it is a regular file. -ENOSYS: no /proc. */
@@ -60,7 +53,7 @@ static int open_if_regular(int root, const struct http_file_key *key)
 
     if (handle < 0)
         return handle;
-    rc = check_regular(handle, &status);
+    rc = http_file_check(handle, &status);
     if (rc == 0) {
         snprintf(path, sizeof path, "/proc/self/fd/%d", handle);
         rc = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
@@ -125,7 +118,7 @@ static struct http_file *file_new(const struct http_file_key *key)
     file->symlinks = key->symlinks;
     file->guess = key->guess;
     file->hash = key->hash;
-    file->coding = key->coding;
+    file->coding = file->wanted = key->coding;
     file->directory_size = key->directory_size;
     memcpy(file->path, key->directory, key->directory_size);
     file->path[key->directory_size] = '/';
@@ -133,175 +126,80 @@ static struct http_file *file_new(const struct http_file_key *key)
     return file;
 }
 
-/* Reads `size` bytes; false if there are no more so many. */
-static bool read_whole(int fd, char *data, size_t size)
-{
-    size_t done = 0;
-
-    while (done < size) {
-        ssize_t n = pread(fd, data + done, size - done, (off_t)done);
-
-        if (n <= 0 && !(n < 0 && errno == EINTR))
-            return false;
-        done += n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
-static bool unchanged(int fd, const struct stat *before)
-{
-    struct stat now;
-
-    return fstat(fd, &now) == 0 && now.st_size == before->st_size &&
-           now.st_ctim.tv_sec == before->st_ctim.tv_sec && now.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
-}
-
-/* Status and content. A file that changes while it is read is read again; one that never stands still is
-   served from its descriptor. */
-static int take_in(struct http_file *file)
-{
-    enum { ATTEMPTS = 3 };
-
-    for (int i = 0; i < ATTEMPTS; i++) {
-        int rc = check_regular(file->fd, &file->status);
-        char *content;
-
-        if (rc < 0)
-            return rc;
-        file->size = (size_t)file->status.st_size;
-        if (file->size > HTTP_FILE_CACHE_SMALL)
-            return 0;
-        content = malloc(file->size + 1);
-        if (content == NULL)
-            return -ENOMEM;
-        if (read_whole(file->fd, content, file->size) && unchanged(file->fd, &file->status)) {
-            file->content = content;
-            close(file->fd);
-            file->fd = -1;
-            return 0;
-        }
-        free(content);
-    }
-    return 0;
-}
-
-/* ---------------------------------------------------------------- times
-
-   A change from now on is bound to show in the file's times when the last one is older than a tick of the
-   file system's clock: most count some milliseconds, those that know no fractions up to two seconds. */
-
-enum { COARSE = 3000, MARGIN = 100, TICK = 20 }; /* ms */
-
-static int64_t age_of(const struct stat *status, const struct timespec *now)
-{
-    return ((int64_t)now->tv_sec - status->st_ctim.tv_sec) * 1000 +
-           (now->tv_nsec - status->st_ctim.tv_nsec) / 1000000;
-}
-
-/* A long write shows its first moment only, so the margin is wide. */
-static bool settled(const struct stat *status, const struct timespec *now)
-{
-    return age_of(status, now) > (status->st_ctim.tv_nsec != 0 ? MARGIN : COARSE);
-}
-
-/* Whether no other content will ever have these times. Waits a tick for it, but not for a file that is
-   written to all the time. */
-static bool comes_to_rest(struct ss_handler *h, const struct http_file *file)
-{
-    int64_t left;
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    left = (file->status.st_ctim.tv_nsec != 0 ? TICK : COARSE) - age_of(&file->status, &now);
-    if (left > TICK)
-        return false;
-    if (left > 0 && ss_sleep(h->server, (int)left) < 0)
-        return false;
-    return unchanged(file->fd, &file->status);
-}
-
 /* ---------------------------------------------------------------- fields */
 
-/* Each step is reversible: what differs in one word only never comes out the same. */
-static uint64_t mix(uint64_t hash, uint64_t word)
+/* The first bytes. */
+static size_t beginning(const struct http_file *file, char data[HTTP_CODING_MAGIC])
 {
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 32;
-}
+    size_t size = file->size < HTTP_CODING_MAGIC ? file->size : HTTP_CODING_MAGIC;
+    ssize_t n;
 
-static uint64_t mix_data(uint64_t hash, const char *data, size_t size)
-{
-    uint64_t word = 0;
-
-    for (; size >= sizeof word; data += sizeof word, size -= sizeof word) {
-        memcpy(&word, data, sizeof word);
-        hash = mix(hash, word);
+    if (file->content != NULL) {
+        memcpy(data, file->content, size);
+        return size;
     }
-    word = 0;
-    memcpy(&word, data, size);
-    return mix(hash, word);
+    n = TEMP_FAILURE_RETRY(pread(file->fd, data, HTTP_CODING_MAGIC, 0));
+    return n > 0 ? (size_t)n : 0;
 }
 
-static uint64_t mix_time(uint64_t hash, const struct timespec *t)
+/* An .svgz is a picture that browsers show when they are told that it is compressed, and one that somebody
+   has only called so is not. Whoever refuses gzip gets it all the same: there is nothing else. */
+static bool is_svgz(const struct http_file *file, const char *name)
 {
-    return mix(mix(hash, (uint64_t)t->tv_sec), (uint64_t)t->tv_nsec);
-}
+    size_t size = strlen(name);
+    char data[HTTP_CODING_MAGIC];
 
-/* RFC 9110 8.8.3; see file_cache.h. */
-static void make_etag(struct ss_handler *h, struct http_file *file)
-{
-    const struct stat *status = &file->status;
-    uint64_t hash = mix(mix(0, (uint64_t)status->st_ino), (uint64_t)status->st_dev);
-    struct timespec now;
-
-    hash = mix_time(mix_time(hash, &status->st_mtim), &status->st_ctim);
-    if (file->content != NULL)
-        hash = mix_data(hash, file->content, file->size);
-    if (file->content != NULL || comes_to_rest(h, file)) {
-        snprintf(file->etag, sizeof file->etag, "\"%zx-%016" PRIx64 "\"", file->size, hash);
-        return;
-    }
-    clock_gettime(CLOCK_REALTIME, &now);
-    hash = mix(mix_time(hash, &now), (uint64_t)getpid());
-    snprintf(file->etag, sizeof file->etag, "W/\"%zx-%016" PRIx64 "\"", file->size, hash);
+    return file->coding == HTTP_IDENTITY && size > 5 && strcasecmp(name + size - 5, ".svgz") == 0 &&
+           strncasecmp(file->type, "image/svg+xml", 13) == 0 &&
+           http_is_coded(HTTP_GZIP, data, beginning(file, data));
 }
 
 /* The media type; of a file that is compressed that of what is in it. */
 static int find_type(struct ss_handler *h, struct http_file *file, const char *name)
 {
     char *plain = strndup(name, strlen(name) - strlen(http_coding_ending(file->coding)));
+    char data[HTTP_CODING_MAGIC];
 
     if (plain == NULL)
         return -ENOMEM;
     file->type = file->guess(h, plain);
-    file->compressible = http_is_compressible(file->type);
     free(plain);
+    if (file->coding != HTTP_IDENTITY && !http_is_coded(file->coding, data, beginning(file, data)))
+        return -ENOENT;
+    if (is_svgz(file, name))
+        file->coding = HTTP_GZIP;
+    file->compressible = file->coding == HTTP_IDENTITY && http_is_compressible(file->type);
     return strpbrk(file->type, "\r\n") != NULL ? -EINVAL : 0;
 }
 
 /* Behind the other fields, for http_file_add_length. */
 enum { LENGTH_ROOM = sizeof "Content-Length: 18446744073709551615\r\n" };
 
+/* A file whose size is not known has none of what needs it. Times that stat(2) makes up are none: nothing is
+   unmodified by them. */
 static int describe(struct http_file *file)
 {
-    static const char accept[] = "Accept-Ranges: bytes\r\n";
     bool coded = file->coding != HTTP_IDENTITY;
+    const char *accept = file->unsized ? "" : "Accept-Ranges: bytes\r\n";
     time_t now = time(NULL);
     char date[HTTP_DATE_SIZE], *fields;
     int size;
 
     /* RFC 9110 8.8.2.1: never later than Date */
     file->modified = file->status.st_mtim.tv_sec < now ? file->status.st_mtim.tv_sec : now;
-    size = asprintf(&fields, "Content-Type: %s\r\n%s%s%s%sLast-Modified: %s\r\nETag: %s\r\n%*s", file->type,
+    size = asprintf(&fields, "Content-Type: %s\r\n%s%s%s%s%s%s%s%s%s%s%*s", file->type,
                     coded ? "Content-Encoding: " : "", coded ? http_coding_name(file->coding) : "",
-                    coded ? "\r\n" : "", accept, http_format_date(file->modified, date), file->etag,
-                    LENGTH_ROOM, "");
+                    coded ? "\r\n" : "", accept, file->undated ? "" : "Last-Modified: ",
+                    file->undated ? "" : http_format_date(file->modified, date), file->undated ? "" : "\r\n",
+                    file->unsized ? "" : "ETag: ", file->etag, file->unsized ? "" : "\r\n", LENGTH_ROOM, "");
     if (size < 0)
         return -ENOMEM;
     file->fields = fields;
     file->fields_size = (size_t)size - LENGTH_ROOM;
     file->type_size = strlen("Content-Type: \r\n") + strlen(file->type);
-    file->content_size = (size_t)(strstr(fields, accept) - fields) + sizeof accept - 1;
+    file->content_size = file->type_size + strlen(accept);
+    if (coded)
+        file->content_size += strlen("Content-Encoding: \r\n") + strlen(http_coding_name(file->coding));
     return 0;
 }
 
@@ -352,18 +250,19 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     rc = file->fd = open_file(key);
     if (rc < 0)
         goto out;
-    rc = is_log(file->fd) ? -ENOENT : take_in(file);
+    rc = is_log(file->fd) ? -ENOENT : http_file_take_in(file);
     if (rc < 0)
         goto out;
-    file->settled = settled(&file->status, &now);
+    file->settled = !file->fleeting && http_file_is_settled(&file->status, &now);
     rc = find_type(h, file, key->name);
     if (rc < 0)
         goto out;
-    make_etag(h, file);
+    http_file_make_etag(h, file);
     rc = describe(file);
     if (rc < 0)
         goto out;
-    http_file_add_length(file);
+    if (!file->unsized)
+        http_file_add_length(file);
     *result = file;
     return 0;
 out:

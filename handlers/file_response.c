@@ -15,8 +15,8 @@ static bool is_date_strong(const struct http_file *file)
 struct http_validators http_file_validators(const struct http_file *file)
 {
     return (struct http_validators){
-        .etag = file->etag,
-        .last_modified = &file->modified,
+        .etag = file->unsized ? NULL : file->etag,
+        .last_modified = file->undated ? NULL : &file->modified,
         .strong_date = is_date_strong(file),
     };
 }
@@ -37,7 +37,7 @@ int http_send_file(struct ss_handler *h, const struct http_file *file)
         .coding = file->source != NULL ? file->coding : HTTP_IDENTITY,
         .data = file->content,
         .fd = file->fd,
-        .size = (int64_t)file->size,
+        .size = file->unsized ? -1 : (int64_t)file->size,
     };
     struct http_validators current = http_file_validators(file);
     struct http_decision decision;

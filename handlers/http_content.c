@@ -57,6 +57,23 @@ static int send_data(struct ss_handler *h, const struct http_source *source, con
     return ss_sendfile(h->wfile, source->fd, (off_t)range->first, (size_t)range->size);
 }
 
+/* What is written ends the chunk, or the connection, when the end comes. */
+static int send_to_the_end(struct ss_handler *h, int fd)
+{
+    enum { PIECE = 16384 };
+    struct ss_mark mark = ss_mark(h);
+    char *data = ss_alloc(h, PIECE);
+    ssize_t n = data ? 1 : -ENOMEM;
+    for (off_t offset = 0; n > 0; offset += n) {
+        n = TEMP_FAILURE_RETRY(pread(fd, data, PIECE, offset));
+        int rc = n > 0 ? ss_write(h->wfile, data, (size_t)n) : n < 0 ? -EIO : 0;
+        if (rc < 0)
+            n = rc;
+    }
+    ss_release(h, mark);
+    return (int)n;
+}
+
 static int send_whole(struct ss_handler *h, const struct http_source *source)
 {
     if (source->data && source->whole_size > 0 && http_is_settled(http_exchange_of(h))) {
@@ -71,6 +88,8 @@ static int send_whole(struct ss_handler *h, const struct http_source *source)
         rc = http_end_headers(h);
     if (rc < 0 || http_exchange_of(h)->response.headless)
         return rc;
+    if (source->size < 0)
+        return send_to_the_end(h, source->fd);
     return send_data(h, source, &(struct http_range){0, source->size});
 }
 

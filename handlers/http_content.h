@@ -19,7 +19,7 @@ struct http_source {
     enum http_coding coding;        /* into which data is to be put while it is sent; fields say so */
     const char *data;               /* NULL: in fd */
     int fd;
-    int64_t size;
+    int64_t size; /* -1: fd is sent to its end, wherever that is */
 };
 
 /* http_evaluate for the request in h; most ask for nothing that it would have to look at. */

@@ -285,7 +285,8 @@ enum http_dotfiles {
 /* What SimpleHTTPRequestHandler does about Accept-Encoding; each includes the one before. */
 enum http_compression {
     HTTP_COMPRESS_OFF = 1,       /* files are sent as they are */
-    HTTP_COMPRESS_PRECOMPRESSED, /* name.zst, name.br or name.gz is sent for `name`, when it is not older */
+    HTTP_COMPRESS_PRECOMPRESSED, /* name.zst, name.br or name.gz is sent for `name`, when it is not older, and
+                                    begins as such a file does */
     HTTP_COMPRESS_SMALL,         /* text from 1 KiB to 64 KiB is compressed once and kept */
     HTTP_COMPRESS_ALL,           /* longer text is compressed each time, without Content-Length */
 };
@@ -385,7 +386,11 @@ struct http_handler {
    SimpleHTTPRequestHandler: do_GET (and so HEAD) serves the regular files below `directory` (a FIFO, a
    device or a socket is never opened: 404; what may not be read: 403): index.html or index.htm for a
    directory, else a listing; a directory's URL ends with a slash or is redirected there; ETag and
-   Last-Modified, and all that http_evaluate decides by them; ranges; Cache-Control. */
+   Last-Modified, and all that http_evaluate decides by them; ranges; Cache-Control. The tag is made of the
+   content, so that neither chmod nor a link, mv, touch or a restart changes it; that of a file of more than
+   16 MiB of inode, size and times, the time of change among them; one that is being written to has a weak
+   one. What is read counts, not what stat(2) says: in /proc a small file is as long as it is when it is read,
+   and a large one of unknown size comes without length, tag and parts. */
 extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_SimpleHTTPRequestHandler;
 #define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
 #define SimpleHTTPRequestHandler http_SimpleHTTPRequestHandler

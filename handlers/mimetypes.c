@@ -13,7 +13,7 @@ struct media_type {
 };
 
 /* Sorted by ending. A compressed file is what it is compressed with, as in http.server, so that clients
-   save it as it is. XML says its own encoding and gets no charset. "ts" is a part of a stream of video, as
+   save it as it is; but for "svgz", which is sent with its Content-Encoding. XML says its own encoding and gets no charset. "ts" is a part of a stream of video, as
    players need it, not TypeScript, which no browser runs. */
 static const struct media_type table[] = {
     {"3gp", "video/3gpp"},
@@ -120,7 +120,7 @@ static const struct media_type table[] = {
     {"sql", "application/sql"},
     {"srt", "application/x-subrip"},
     {"svg", "image/svg+xml"},
-    {"svgz", "application/gzip"},
+    {"svgz", "image/svg+xml"},
     {"tar", "application/x-tar"},
     {"text", "text/plain" UTF8},
     {"tgz", "application/gzip"},

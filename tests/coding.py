@@ -14,6 +14,7 @@ import programs
 NAMES = ("gzip", "br", "zstd")
 LIBRARY = {"gzip": "zlib", "br": "brotli", "zstd": "zstd"}
 ENDING = {"gzip": ".gz", "br": ".br", "zstd": ".zst"}
+MAGIC = {"gzip": b"\x1f\x8b\x08", "br": b"", "zstd": b"\x28\xb5\x2f\xfd"}  # without it a file is not sent as coded
 TOOL = {"br": "brotli", "zstd": "zstd"}
 
 

@@ -2,6 +2,7 @@
 their tables in tests/unit/test_preconditions.c."""
 
 import os
+import shutil
 
 import pytest
 import wire
@@ -132,7 +133,56 @@ def test_same_bytes_same_tag(httpserver, root, size):
     assert httpserver().ask(path="/a.bin").get("ETag") == etag
     os.rename(root / "a.bin", root / "b.bin")
     (root / "a.bin").write_bytes(b"x" * size)
+    assert server.ask(path="/a.bin", if_none_match=etag).status == 304
+    (root / "a.bin").write_bytes(b"y" * size)
     assert server.ask(path="/a.bin", if_none_match=etag).status == 200
+
+
+@pytest.mark.parametrize("size", [0, 5, 70_000, 5_000_000])
+def test_what_is_no_other_content_is_no_other_tag(httpserver, root, mixin, size):
+    """chmod, another link, mv, touch, a copy in its place."""
+    file, other = root / "dir" / "a.bin", root / "dir" / "b.bin"
+    file.parent.mkdir()
+    file.write_bytes(b"x" * size)
+    server = httpserver(*mixin)
+    first = server.ask(path="/dir/a.bin").get("ETag")
+    assert first.startswith('"')
+    for change in (lambda: file.chmod(0o600), lambda: os.link(file, other), other.unlink, lambda: file.rename(other),
+                   lambda: other.rename(file), lambda: file.parent.rename(root / "away"),
+                   lambda: (root / "away").rename(file.parent), lambda: os.utime(file, (1, 1)),
+                   lambda: (shutil.copy(file, other), os.replace(other, file))):
+        change()
+        if file.exists():
+            assert server.ask(path="/dir/a.bin").get("ETag") == first
+            assert server.ask(path="/dir/a.bin", if_none_match=first).status == 304
+
+
+@pytest.mark.parametrize("size", [5, 70_000, 5_000_000, 20_000_000])
+@pytest.mark.parametrize("way", ["in place", "replaced", "swapped"])
+def test_other_content_is_another_tag(httpserver, root, mixin, size, way):
+    """Also of the same size and with the same time of modification, as touch -r, cp -p and rsync --inplace -t leave it."""
+    if size > 100_000 and mixin[1] not in ("eventloop", "threadpool"):
+        pytest.skip("large ones only where another thread may read them")
+    file, other = root / "a.bin", root / "b.bin"
+    file.write_bytes(b"x" * size)
+    server = httpserver(*mixin)
+    tags, before = set(), file.stat()
+    for number in range(4):
+        tags.add(server.ask(path="/a.bin").get("ETag"))
+        target = file if way == "in place" else other
+        with open(target, "r+b" if target.exists() else "w+b") as data:
+            data.truncate(size)
+            data.seek(size - 1)
+            data.write(b"%d" % number)
+        os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+        if way == "replaced":
+            os.replace(other, file)
+        elif way == "swapped":
+            file.rename(root / "c.bin")
+            other.rename(file)
+            (root / "c.bin").rename(other)
+    tags.add(server.ask(path="/a.bin").get("ETag"))
+    assert len(tags) == 5 and all(tag.startswith('"') for tag in tags)
 
 
 def test_modified_in_the_future(files, root):

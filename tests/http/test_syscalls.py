@@ -157,7 +157,7 @@ def test_browser(traced, root, beside):
     costs three, ten times a second."""
     (root / "file.txt").write_bytes(b"x" * 20000)
     if beside:
-        coding.sibling(root / "file.txt", "gzip", b"coded")
+        coding.sibling(root / "file.txt", "gzip", coding.MAGIC["gzip"] + b"coded")
         wire.settle(root / "file.txt.gz")
     wire.settle(root / "file.txt")
     server = traced()

@@ -36,7 +36,7 @@ static void put(size_t size, char letter)
     char *data = malloc(size);
     int fd = open(path, O_WRONLY | O_CREAT, 0644);
 
-    if (fd < 0 || data == NULL)
+    if (fd < 0 || data == NULL || ftruncate(fd, (off_t)size) < 0)
         abort();
     memset(data, 'x', size);
     data[size / 2] = letter;

@@ -440,11 +440,12 @@ static void test_sibling_has_its_own_entry(void **state)
     struct http_file *plain, *coded;
 
     (void)state;
-    put_text("a.html.gz", "x");
+    put_text("a.html.gz", "\x1f\x8b\bx");
     plain = get("a.html.gz");
     assert_int_equal(
         http_file_open_coded(&handler, root, HTTP_SYMLINKS_INSIDE, "a.html.gz", guess, HTTP_GZIP, &coded), 0);
     assert_ptr_not_equal(plain, coded);
+    assert_string_not_equal(plain->etag, coded->etag);
     assert_null(strstr(plain->fields, "Content-Encoding"));
     assert_non_null(strstr(coded->fields, "Content-Type: text/html\r\n"));
     assert_non_null(strstr(coded->fields, "Content-Encoding: gzip\r\n"));
