@@ -267,7 +267,7 @@ static int take(struct ss_handler *h, const char *directory, const char *name, s
     return coding < 0 ? -ENOTSUP : 0;
 }
 
-int http_file_negotiate(struct ss_handler *h, const char *directory, const char *name, int mode,
+int http_file_negotiate(struct ss_handler *h, const struct http_handler_class *cls, const char *name,
                         struct http_file **result)
 {
     struct http_file *file = *result, *form;
@@ -276,11 +276,11 @@ int http_file_negotiate(struct ss_handler *h, const char *directory, const char 
     bool asked;
     int rc;
 
-    if (mode < HTTP_COMPRESS_PRECOMPRESSED || file->coding != HTTP_IDENTITY || file->unsized)
+    if (cls->compress < HTTP_COMPRESS_PRECOMPRESSED || file->coding != HTTP_IDENTITY || file->unsized)
         return 0;
     asked = http_has_initial(h, HTTP_INITIAL('A')) && http_accepted(h, &c.accepted);
-    can = makeable(file, mode);
-    c.siblings = siblings_of(file, asked);
+    can = makeable(file, cls->compress);
+    c.siblings = cls->siblings == HTTP_SIBLINGS_SENT ? siblings_of(file, asked) : 0;
     c.made = worthwhile(file, can);
     if ((c.siblings | c.made) != 0)
         http_exchange_of(h)->negotiated = true;
@@ -290,7 +290,7 @@ int http_file_negotiate(struct ss_handler *h, const char *directory, const char 
         wants_identity(h, &c.accepted))
         return 0;
     offer(file, can, &c);
-    rc = take(h, directory, name, file, &c, &form);
+    rc = take(h, cls->directory, name, file, &c, &form);
     if (form != NULL) {
         http_file_release(file);
         *result = form;

@@ -11,9 +11,8 @@
 
 /* Exchanges *file, the identity form of the file `name`, which is held, for the form that the client likes
    best. To be called before http_send_response: whatever is answered then has its Vary. 0, or -ENOTSUP when
-   the client refuses all there are (406); *file is held in any case. `mode`: one of enum http_compression.
-   May wait. */
-int http_file_negotiate(struct ss_handler *h, const char *directory, const char *name, int mode,
+   the client refuses all there are (406); *file is held in any case. May wait. */
+int http_file_negotiate(struct ss_handler *h, const struct http_handler_class *cls, const char *name,
                         struct http_file **file);
 
 /* Text and the like, by media type; not what is compressed by its nature. */

@@ -36,6 +36,7 @@ static void inherit(struct http_handler_class *to, const struct http_handler_cla
     INHERIT(idle_timeout);
     INHERIT(cache_seconds);
     INHERIT(compress);
+    INHERIT(siblings);
     INHERIT(send_error);
     INHERIT(log_request);
     INHERIT(log_error);

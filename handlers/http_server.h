@@ -291,6 +291,12 @@ enum http_compression {
     HTTP_COMPRESS_ALL,           /* longer text is compressed each time, without Content-Length */
 };
 
+/* Files beside a file that somebody has compressed: name.zst, name.br, name.gz. */
+enum http_siblings {
+    HTTP_SIBLINGS_IGNORED = 1, /* files like any other */
+    HTTP_SIBLINGS_SENT,        /* sent for `name`, see enum http_compression */
+};
+
 /* Whether clients may store what is more than a file for browsers and other programs. */
 enum http_reserved {
     HTTP_RESERVED_REFUSED = 1, /* index.html and index.htm, in any case, also compressed, and what lies below
@@ -333,6 +339,9 @@ struct http_handler_class {
                                      and get a 304 (no-cache). -1 */
 
     enum http_compression compress; /* SimpleHTTPRequestHandler's. HTTP_COMPRESS_SMALL */
+    enum http_siblings siblings;    /* SimpleHTTPRequestHandler's: HTTP_SIBLINGS_SENT; and
+                                       UploadHTTPRequestHandler's, as who may store name.gz would decide what
+                                       others get for `name`: HTTP_SIBLINGS_IGNORED */
 
     /* send_error, log_request, log_error, log_message: overridden to change pages and logs.
        log_message gets one line without its end; the default writes it to stderr behind client

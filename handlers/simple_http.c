@@ -79,7 +79,7 @@ static int try_file(struct ss_handler *h, const struct http_handler_class *cls, 
 
     if (opened < 0)
         return opened;
-    *rc = http_file_negotiate(h, cls->directory, name, cls->compress, &file);
+    *rc = http_file_negotiate(h, cls, name, &file);
     *rc = *rc < 0 ? http_send_error(h, 406, NULL, NULL) : http_send_file(h, file);
     http_file_release(file);
     return 0;
@@ -165,6 +165,7 @@ const struct http_handler_class http_SimpleHTTPRequestHandler = {
     .idle_timeout = 0,
     .cache_seconds = -1,
     .compress = HTTP_COMPRESS_SMALL,
+    .siblings = HTTP_SIBLINGS_SENT,
     .send_error = NULL,
     .log_request = NULL,
     .log_error = NULL,

@@ -294,5 +294,6 @@ const struct http_handler_class http_UploadHTTPRequestHandler = {
     .handler = {.base = &http_SimpleHTTPRequestHandler.handler},
     .methods = HTTP_METHODS({"POST", http_do_POST}, {"PUT", http_do_PUT}),
     .reserved = HTTP_RESERVED_REFUSED,
+    .siblings = HTTP_SIBLINGS_IGNORED,
     .max_uploads = 256,
 };

@@ -206,6 +206,7 @@ int main(int argc, char **argv)
         .server_version = options.server_version,
         .cache_seconds = (int)options.cache,
         .compress = options.compress,
+        .siblings = options.siblings,
     };
     choose_log(&Handler);
     rc = serve(bases, &Handler.handler);

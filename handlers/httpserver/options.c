@@ -76,6 +76,8 @@ static const char help[] =
     "  --min-free SIZE         what is to be left on the disk (default: 64M, but nothing on a\n"
     "                          disk of less than 1G)\n"
     "  --upload-index          let clients store index pages and what lies below /.well-known/\n"
+    "  --upload-siblings       send name.zst, name.br or name.gz for name with --upload, too, as does\n"
+    "                          --compress precompressed, though a client may have stored it\n"
     "  --write-timeout SECONDS how long a client may pause before it takes more of its answer, as\n"
     "                          players do; 0: for ever (default: 300)\n"
     "  --server-tokens WHAT    what the Server field of each answer says: on (name and version),\n"
@@ -106,6 +108,7 @@ static const struct option long_options[] = {
     {"max-receiving", required_argument, NULL, OPTION_MAX_RECEIVING},
     {"min-free", required_argument, NULL, OPTION_MIN_FREE},
     {"upload-index", no_argument, NULL, OPTION_UPLOAD_INDEX},
+    {"upload-siblings", no_argument, NULL, OPTION_UPLOAD_SIBLINGS},
     {"write-timeout", required_argument, NULL, WRITE_TIMEOUT},
     {"server-tokens", required_argument, NULL, SERVER_TOKENS},
     {"quiet", no_argument, NULL, 'q'},
@@ -243,6 +246,8 @@ static int parse_compress(const char *argument, struct options *options)
     for (int i = HTTP_COMPRESS_OFF; i <= HTTP_COMPRESS_ALL; i++)
         if (strcmp(argument, words[i]) == 0) {
             options->compress = (enum http_compression)i;
+            if (i == HTTP_COMPRESS_PRECOMPRESSED) /* that is all there is to it */
+                options->siblings = HTTP_SIBLINGS_SENT;
             return -1;
         }
     return complain("--compress is off, precompressed, small or all, not ", argument);

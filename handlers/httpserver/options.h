@@ -23,6 +23,7 @@ struct options {
     unsigned max_uploads;                /* 0: not said */
     int64_t max_receiving, min_free;     /* as in struct http_handler_class */
     enum http_reserved reserved;
+    enum http_siblings siblings;
     const char *access_log; /* a file's name, NULL: stderr */
     int write_timeout;      /* as struct ss_server's */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
@@ -42,6 +43,7 @@ enum {
     OPTION_MAX_RECEIVING,
     OPTION_MIN_FREE,
     OPTION_UPLOAD_INDEX,
+    OPTION_UPLOAD_SIBLINGS,
     MAX_UPLOADS = 4096
 };
 /* Takes one of them, with optarg as its argument. -1, or the status to exit with. */

@@ -43,8 +43,8 @@ static int parse_free(struct options *options)
 
 int options_upload(int option, struct options *options)
 {
-    static const char *const names[] = {"upload",        "on-duplicate", "max-upload",  "max-uploads",
-                                        "max-receiving", "min-free",     "upload-index"};
+    static const char *const names[] = {"upload",        "on-duplicate", "max-upload",   "max-uploads",
+                                        "max-receiving", "min-free",     "upload-index", "upload-siblings"};
     if (option != OPTION_UPLOAD)
         options->upload_option = names[option - OPTION_UPLOAD];
     switch (option) {
@@ -66,6 +66,9 @@ int options_upload(int option, struct options *options)
         return parse_free(options);
     case OPTION_UPLOAD_INDEX:
         options->reserved = HTTP_RESERVED_STORED;
+        return -1;
+    case OPTION_UPLOAD_SIBLINGS:
+        options->siblings = HTTP_SIBLINGS_SENT;
         return -1;
     default:
         options->upload = true;

@@ -145,6 +145,34 @@ def test_sibling_by_a_link_inside(httpserver, page, name):
     assert httpserver().ask(path="/a.txt", accept_encoding=name).body == CODED[name]
 
 
+@pytest.mark.parametrize("mode", ["default", "small", "all"])
+def test_siblings_are_not_for_clients_to_store(httpserver, page, name, mode, mixin):
+    """Who stored name.gz would decide what others get for `name`, and an owner who asks without codings never knew."""
+    if mode != "default" and mixin[1] != "eventloop":
+        pytest.skip("only the default with each")
+    coding.sibling(page, name, CODED[name])
+    options = [] if mode == "default" else ["--compress", mode]
+    server = httpserver("--upload", *options, *mixin)
+    for accept in name, ALL, "*", f"identity;q=0.1, {name}":
+        response = server.ask(path="/a.txt", accept_encoding=accept)
+        assert response.status == 200 and coding.body(response) == TEXT
+    assert server.ask(path="/a.txt" + coding.ENDING[name]).body == CODED[name]
+    assert server.ask(path="/a.txt", accept_encoding=f"identity;q=0, {name}").body != CODED[name]
+
+
+def test_siblings_of_an_index_page_are_not_either(httpserver, root, name):
+    (root / "index.html").write_bytes(TEXT)
+    coding.sibling(root / "index.html", name, CODED[name])
+    assert coding.body(httpserver("--upload").ask(accept_encoding=name)) == TEXT
+
+
+@pytest.mark.parametrize("options", [["--upload-siblings"], ["--compress", "precompressed"],
+                                     ["--upload-siblings", "--compress", "all"]])
+def test_siblings_are_for_those_who_ask(httpserver, page, name, options):
+    coding.sibling(page, name, CODED[name])
+    assert httpserver("--upload", *options).ask(path="/a.txt", accept_encoding=name).body == CODED[name]
+
+
 @pytest.mark.parametrize("content", [b"", b"<p>plain</p>" * 100, b"PK\3\4 another format", b"\x1f", b"\x1f\x8b", b"\x28\xb5\x2f"])
 @pytest.mark.parametrize("size", [1, 2000])
 def test_sibling_that_is_not_coded(httpserver, page, name, content, size):
