@@ -86,7 +86,15 @@ struct ss_stream;
      unix:/path     a Unix socket in the file system
      unix:@name     a Unix socket in Linux's abstract name space
      fd:3           an open socket that was inherited (systemd's socket activation begins at 3)
-   Port 0 lets the kernel choose. */
+   Port 0 lets the kernel choose.
+
+   A server listens on one address: of those that a name has, the first that this machine has, in
+   the resolver's order (hosts, gai.conf). So localhost is ::1 here and 127.0.0.1 there, and
+   self->server_address tells: who wants one of them writes [::1] or 127.0.0.1, or sets
+   self->address_family. ss_connect tries all that a name has. Look-ups fail with -ENOENT: nobody
+   has this name; -EHOSTUNREACH: no name server answers for now; -EAFNOSUPPORT: it has no address of
+   the family; -ENOMEM, or what the system says (-EMFILE). Names of services (http) are not looked
+   up. */
 
 struct ss_address {
     socklen_t length; /* of the part in use; 0: no address (an unnamed Unix socket) */
@@ -400,6 +408,17 @@ struct ss_request {
 SS_API int ss_client_address(const struct ss_request *request, struct ss_address *address);
 
 /* ---------------------------------------------------------------- handlers */
+
+/* A handler ends by returning. pthread_exit, and longjmp or an exception out of it, leave its
+   connection open and counted for ever, and take the thread along that others are served by; so a
+   drain may never end. In a process of its own (ForkingMixIn, PreforkingMixIn) exit(3) ends that
+   process, with what the program's atexit functions do to memory and files that it shares with the
+   parent: return, or _exit(2).
+
+   stdio in such a process: stdout and stderr are flushed before it is forked and when it ends.
+   Other FILEs are yours. What is in their buffers at the fork is in the child's copy too, so it
+   comes twice when both flush: flush before serving. And what a handler has written into one is
+   lost unless it calls fflush or fclose before it returns, because the process ends by _exit. */
 
 #define SS_PARK 1 /* see `handle` */
 
