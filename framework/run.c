@@ -15,13 +15,12 @@ static void stop(int signal);
    ignore signals; and somebody's own handler stays. */
 enum { FROM_ANYBODY, UNLESS_IGNORED, UNLESS_CARED_FOR };
 static const struct {
-    int number;
     void (*handler)(int);
-    int taken;
+    int number, taken;
 } taken[] = {
-    {SIGTERM, stop, FROM_ANYBODY},         {SIGINT, stop, UNLESS_IGNORED},
-    {SIGPIPE, overlook, UNLESS_CARED_FOR}, {SIGXFSZ, overlook, UNLESS_CARED_FOR},
-    {SIGXCPU, overlook, UNLESS_CARED_FOR},
+    {stop, SIGTERM, FROM_ANYBODY},         {stop, SIGINT, UNLESS_IGNORED},
+    {overlook, SIGPIPE, UNLESS_CARED_FOR}, {overlook, SIGXFSZ, UNLESS_CARED_FOR},
+    {overlook, SIGXCPU, UNLESS_CARED_FOR},
 };
 enum { TAKEN = sizeof taken / sizeof *taken };
 static struct sigaction before[TAKEN];
