@@ -10,8 +10,7 @@
 
 enum {
     PIECE = 64 * 1024,     /* bytes that are written at once */
-    AT_ONCE = 4 * 1024,    /* as many need no reservation */
-    COUNTED = 1024 * 1024, /* bytes that are counted together */
+    COUNTED = 1024 * 1024, /* bytes that are counted together; as many need no reservation */
     RECEIVING = 8,         /* times max_body, where max_receiving is not said */
 };
 
@@ -242,8 +241,11 @@ static int begin(struct ss_handler *h, struct http_storing *s, struct http_uploa
     close(directory);
     if (rc < 0)
         return rc;
-    return job.size > AT_ONCE ? run(&job, reserve)
-                              : http_upload_reserve(upload, -1, http_class_of(h)->min_free);
+    upload->min_free = http_class_of(h)->min_free;
+    if (job.size > COUNTED)
+        return run(&job, reserve);
+    upload->reserved = job.size; /* http_upload_enter has found room for it; -1: for nothing */
+    return 0;
 }
 
 /* What comes in chunks is counted as it comes. */
