@@ -54,6 +54,8 @@ int http_upload_refuse(struct ss_handler *h, int error, const char *name)
         return http_send_error(h, 400, NULL, "The name is too long");
     case -EFBIG:
         return http_send_errno(h, error, NULL);
+    case -E2BIG: /* for max_receiving, which no system call says */
+        return http_send_error(h, 413, NULL, NULL);
     case -EAGAIN:
     case -ESTALE:
         return http_send_busy(h, "Too many files are being stored for now");
@@ -181,7 +183,7 @@ int http_upload_enter(struct ss_handler *h, int directory, struct http_share *sh
     const struct http_limits limits = limits_of(h);
     int64_t announced = http_request(h)->content_length > 0 ? http_request(h)->content_length : 0;
     share->slot = -1;
-    int rc = announced > limits.receiving ? -EFBIG : http_limits_enter(&limits, announced, share);
+    int rc = announced > limits.receiving ? -E2BIG : http_limits_enter(&limits, announced, share);
     if (rc == 0 && (rc = http_upload_room(directory, announced, http_class_of(h)->min_free)) < 0)
         http_limits_leave(share);
     if (rc < 0)
@@ -255,7 +257,7 @@ static int count(struct ss_handler *h, const struct http_storing *s)
     const struct http_body *body = &http_exchange_of(h)->body;
     int64_t size = (body->total | (COUNTED - 1)) + 1, most = http_class_of(h)->max_body;
     if (!body->chunked || body->total > limits.receiving)
-        return body->chunked ? -EFBIG : 0;
+        return body->chunked ? -E2BIG : 0;
     return http_limits_grow(&limits, s->share, size < most ? size : most);
 }
 

@@ -1,6 +1,10 @@
 """What the tests of uploads share."""
 
 import os
+import shlex
+
+import programs
+import pytest
 
 FORM = {"content_type": "multipart/form-data; boundary=b"}
 JSON = {"accept": "application/json"}
@@ -21,3 +25,17 @@ def tree(root):
     root = os.fsencode(root)
     return {os.path.relpath(os.path.join(path, name), root)
             for path, directories, names in os.walk(root) for name in [*directories, *names]}
+
+
+def in_namespace(started, tmp_path, script, *options):
+    """httpserver --upload in a mount namespace of its own, which `script` prepares; its root is tmp_path/root."""
+    for way in ["unshare", "-m"], ["unshare", "-rm"]:
+        if programs.run([*way, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).returncode == 0:
+            break
+    else:
+        pytest.skip("unshare -m and mount are not allowed here")
+    argv = [programs.path_of("httpserver"), "--upload", "-d", tmp_path / "root", *options, "0"]
+    script += "\nexec " + " ".join(shlex.quote(str(a)) for a in argv)
+    server = programs.Server([*way, "sh", "-ec", script], tmp_path)
+    started.append(server)
+    return server.read_banner()

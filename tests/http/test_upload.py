@@ -5,33 +5,18 @@ import http.client
 import json
 import os
 import re
-import shlex
 import signal
 
 import programs
 import pytest
 import requests
 import wire
-from uploads import FORM, JSON, form, tree
+from uploads import FORM, JSON, form, in_namespace, tree
 
 
 @pytest.fixture
 def server(httpserver):
     return httpserver("--upload")
-
-
-def in_namespace(started, tmp_path, script, *options):
-    """httpserver --upload in a mount namespace of its own, which `script` prepares; its root is tmp_path/root."""
-    for way in ["unshare", "-m"], ["unshare", "-rm"]:
-        if programs.run([*way, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).returncode == 0:
-            break
-    else:
-        pytest.skip("unshare -m and mount are not allowed here")
-    argv = [programs.path_of("httpserver"), "--upload", "-d", tmp_path / "root", *options, "0"]
-    script += "\nexec " + " ".join(shlex.quote(str(a)) for a in argv)
-    server = programs.Server([*way, "sh", "-ec", script], tmp_path)
-    started.append(server)
-    return server.read_banner()
 
 
 # ---------------------------------------------------------------- off by default
