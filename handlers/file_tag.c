@@ -81,6 +81,11 @@ static uint64_t mix_data(uint64_t hash, const char *data, size_t size)
     return mix_rest(mix_words(hash, data, words), data + done, size - done);
 }
 
+uint64_t http_digest(const char *data, size_t size)
+{
+    return mix_data(0, data, size);
+}
+
 static uint64_t mix_time(uint64_t hash, const struct timespec *t)
 {
     return mix(mix(hash, (uint64_t)t->tv_sec), (uint64_t)t->tv_nsec);
@@ -210,7 +215,7 @@ void http_file_make_etag(struct ss_handler *h, struct http_file *file)
     if (file->unsized)
         return;
     if (file->content)
-        digest = mix_data(0, file->content, file->size);
+        digest = http_digest(file->content, file->size);
     else if (!digest_large(h, file, &digest)) {
         strong = false;
         digest = digest_moment(&file->status);

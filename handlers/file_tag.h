@@ -25,6 +25,9 @@
 /* Makes file->etag; none for a file whose size is not known. Waits. */
 void http_file_make_etag(struct ss_handler *h, struct http_file *file);
 
+/* What tells these bytes from others. Any thread. */
+uint64_t http_digest(const char *data, size_t size);
+
 /* A change from now on is bound to show in the file's times. */
 bool http_file_is_settled(const struct stat *status, const struct timespec *now);
 /* True if the file of the descriptor has still the times and the size. */

@@ -1,10 +1,13 @@
 /* list_directory: the names come in order, in batches; what is known about each is asked and written one by
-   one. The memory of a listing does not grow with the directory. */
+   one, and, unless that becomes too much, sent when all is there. The memory of a listing does not grow with
+   the directory. */
 #include "listing.h"
 
 #include "accept.h"
+#include "http_content.h"
 #include "http_internal.h"
 #include "listing_names.h"
+#include "listing_text.h"
 #include "log_owned.h"
 #include "url.h"
 #include <errno.h>
@@ -78,16 +81,51 @@ static const struct http_listing *choose(struct ss_handler *h)
     return &http_listing_html;
 }
 
-static int send_head(struct ss_handler *h, const struct http_listing *form)
+/* The fields of a listing, also of the news that it has not changed. */
+static int send_fields(struct ss_handler *h, const struct http_listing *form, int status, const char *etag)
 {
-    http_send_response(h, 200, NULL);
-    http_send_header(h, "Content-Type", form->type);
+    int rc = http_send_response(h, status, NULL);
+    if (status != 304)
+        http_send_header(h, "Content-Type", form->type);
     http_send_header(h, "Cache-Control", "no-cache");
     http_send_header(h, "Vary", "Accept");
+    if (*etag)
+        http_send_header(h, "ETag", etag);
     http_send_header(h, "X-Content-Type-Options", "nosniff"); /* others have chosen the names */
     if (form->send_headers != NULL)
         form->send_headers(h);
-    return http_end_headers(h);
+    if (rc == 0 && http_class_of(h)->compress >= HTTP_COMPRESS_SMALL)
+        rc = http_compress(h);
+    return rc;
+}
+
+/* All of it. */
+static int send_whole(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
+{
+    struct http_decision decision;
+    http_listing_text_tag(text);
+    http_evaluate_for(h, &(struct http_validators){.etag = text->etag}, -1, &decision);
+    if (decision.status == 412)
+        return http_send_error(h, 412, NULL, NULL);
+    int rc = send_fields(h, form, decision.status, text->etag);
+    if (rc == 0 && decision.status == 200)
+        rc = http_send_headerf(h, "Content-Length", "%zu", text->size);
+    if (rc == 0)
+        rc = http_end_headers(h);
+    return rc < 0 || decision.status == 304 ? rc : ss_write(h->wfile, text->data, text->size);
+}
+
+/* As much as there is of one that is too long to be kept. */
+static int send_begun(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
+{
+    http_listing_text_end(text);
+    int rc = send_fields(h, form, 200, "");
+    if (rc == 0)
+        rc = http_end_headers(h);
+    if (rc == 0)
+        rc = ss_write(h->wfile, text->data, text->size);
+    http_listing_text_free(text);
+    return rc;
 }
 
 /* ---------------------------------------------------------------- the entries */
@@ -133,49 +171,58 @@ static bool is_enough(const struct ss_handler *h)
     return response->headless && response->committed;
 }
 
-static int write_batch(struct ss_handler *h, const struct http_listing *form, const struct http_names *names,
-                       bool *empty)
-{
-    int directory = dirfd(names->directory), rc = 0;
+/* What a listing is made with. */
+struct making {
+    const struct http_listing *form;
+    struct http_names names;
+    struct http_listing_text text;
+    bool begun; /* the text is being sent, and no longer kept */
+    bool empty;
+};
 
-    for (size_t i = 0; i < names->count && rc >= 0 && !is_enough(h); i++) {
-        rc = write_entry(h, form, directory, http_names_at(names, i), empty);
+static int write_batch(struct ss_handler *h, struct making *m)
+{
+    int directory = dirfd(m->names.directory), rc = 0;
+
+    for (size_t i = 0; i < m->names.count && rc >= 0 && !is_enough(h); i++) {
+        rc = write_entry(h, m->form, directory, http_names_at(&m->names, i), &m->empty);
+        if (rc >= 0 && m->text.full && !m->begun) {
+            m->begun = true;
+            rc = send_begun(h, m->form, &m->text);
+        }
         if (rc >= 0 && i % PAUSE == PAUSE - 1)
             rc = ss_sleep(h->server, 0);
     }
     return rc;
 }
 
-static int write_listing(struct ss_handler *h, const struct http_listing *form, struct http_names *names,
-                         const char *name)
+static int write_listing(struct ss_handler *h, struct making *m, const char *name)
 {
-    bool empty = true;
-    int rc = form->begin(h, name);
+    int rc = m->form->begin(h, name);
 
-    while (rc >= 0 && names->count > 0 && !is_enough(h)) {
-        rc = write_batch(h, form, names, &empty);
+    while (rc >= 0 && m->names.count > 0 && !is_enough(h)) {
+        rc = write_batch(h, m);
         if (rc >= 0 && !is_enough(h))
-            rc = http_names_read(names, h->server);
+            rc = http_names_read(&m->names, h->server);
     }
-    return rc < 0 || is_enough(h) ? rc : form->end(h, empty);
+    return rc < 0 || is_enough(h) ? rc : m->form->end(h, m->empty);
 }
 
-/* For HEAD a few names tell whether all of them would fit into the buffer, which makes a Content-Length. */
 int http_list_directory(struct ss_handler *h, int fd, const char *name)
 {
-    const struct http_listing *form = choose(h);
-    struct http_names names;
-    int rc = http_names_open(&names, fd);
+    struct making m = {.form = choose(h), .empty = true};
+    int rc = http_names_open(&m.names, fd);
 
-    names.no_dotfiles = http_class_of(h)->dotfiles != HTTP_DOTFILES_SERVED;
-    if (rc == 0 && strcmp(http_request(h)->command, "HEAD") == 0)
-        rc = http_names_read_few(&names);
-    else if (rc == 0)
-        rc = http_names_read(&names, h->server); /* before the head: it may fail */
+    m.names.no_dotfiles = http_class_of(h)->dotfiles != HTTP_DOTFILES_SERVED;
     if (rc == 0)
-        rc = send_head(h, form);
+        rc = http_names_read(&m.names, h->server);
+    http_listing_text_begin(h, &m.text);
     if (rc == 0)
-        rc = write_listing(h, form, &names, name);
-    http_names_close(&names);
+        rc = write_listing(h, &m, name);
+    http_listing_text_end(&m.text);
+    http_names_close(&m.names);
+    if (rc == 0 && !m.begun)
+        rc = send_whole(h, m.form, &m.text);
+    http_listing_text_free(&m.text);
     return rc;
 }

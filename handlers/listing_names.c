@@ -244,17 +244,6 @@ int http_names_read(struct http_names *names, struct ss_server *server)
     return rc;
 }
 
-int http_names_read_few(struct http_names *names)
-{
-    int rc = read_entries(names, HTTP_NAMES_FEW + 2); /* "." and ".." are two */
-
-    if (rc < 0)
-        return rc;
-    sort(names);
-    remember_last(names);
-    return 0;
-}
-
 int http_names_open(struct http_names *names, int fd)
 {
     /* a descriptor of its own: fdopendir keeps it, and reading moves its position */

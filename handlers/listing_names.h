@@ -40,10 +40,6 @@ void http_names_close(struct http_names *names);
    Waits. */
 int http_names_read(struct http_names *names, struct ss_server *server);
 
-/* Reads some names instead of the first batch, of a directory with no more than HTTP_NAMES_FEW all of them.
-   Returns 0 or -errno. Never waits. */
-int http_names_read_few(struct http_names *names);
-
 static inline const char *http_names_at(const struct http_names *names, size_t i)
 {
     assert(names->offset != NULL); /* there are names */

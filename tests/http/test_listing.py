@@ -6,6 +6,7 @@ import os
 import re
 import urllib.parse
 
+import coding
 import pytest
 import wire
 
@@ -254,14 +255,15 @@ def test_fields(httpserver, root, mixin, path):
 
 @pytest.mark.parametrize("path", ["/", "/?json"])
 def test_head_of_any_length(httpserver, root, path):
-    """Few names make a Content-Length, many come in chunks; HEAD says so without listing them all."""
+    """Few names make a Content-Length and a tag, many come in chunks; HEAD says so without listing them all."""
     framings = set()
     with httpserver().client() as client:
-        for count in 0, 1, 10, 20, 30, 40, 50, 60, 70, 80, 100, 999, 1000, 1001, 1500:
+        for count in 0, 1, 100, 1000, 12000:
             make(root, [b"%05d" % i for i in range(count)])
             get, head = client.ask(path=path), client.ask("HEAD", path=path)
             assert without_date(get) == without_date(head)
             framings.add("Content-Length" in head)
+            assert ("Content-Length" in head) == ("ETag" in head)
     assert framings == {True, False}
 
 
@@ -273,6 +275,88 @@ def test_http_1_0(httpserver, root, path):
     client.send(f"GET {path} HTTP/1.0\r\n\r\n")
     response = client.response()
     assert response.closes and b"00499" in response.body and response.body.endswith((b"</html>\n", b"]}\n"))
+
+
+# ---------------------------------------------------------------- tags and codings
+
+
+def tag_of(server, path, **fields):
+    response = server.ask(path=path, **fields)
+    head = server.ask("HEAD", path, **fields)
+    assert response.status == head.status == 200 and response.get("ETag") == head.get("ETag")
+    assert response.get("ETag").startswith('W/"')
+    again = server.ask(path=path, if_none_match=response.get("ETag"), **fields)
+    assert again.status == 304 and again.get("ETag") == response.get("ETag") and not again.body
+    assert again.get("Cache-Control") == "no-cache" and again.get("Vary") == "Accept" and "Content-Type" not in again
+    return response.get("ETag")
+
+
+@pytest.mark.parametrize("path", ["/", "/?json"])
+def test_every_change_is_another_tag(httpserver, root, mixin, path):
+    """Of whatever a row shows, and of no more."""
+    file = root / "file"
+    file.write_bytes(b"x" * 5000)
+    (root / "sub").mkdir()
+    os.utime(root / "sub", (1, 1))
+    os.utime(file, (1000, 1000))
+    server = httpserver(*mixin)
+    tags = [tag_of(server, path)]
+    changes = [
+        lambda: (file.write_bytes(b"x" * 5001), os.utime(file, (1000, 1000))),  # its size in bytes
+        lambda: os.utime(file, (1060, 1060)),
+        lambda: file.rename(root / "File"),
+        lambda: (root / "new").write_text(""),
+        lambda: (root / "new").unlink() or (root / "new").mkdir(),
+        lambda: (root / "new").rmdir() or (root / "new").symlink_to("File"),
+        lambda: (root / "new").unlink() or os.mkfifo(root / "new"),
+        (root / "sub").rmdir,
+    ]
+    for change in changes:
+        change()
+        tags.append(tag_of(server, path))
+    assert len(set(tags)) == len(tags)
+    (root / "File").chmod(0o600)
+    assert tag_of(server, path) == tags[-1]
+    (root / "new").unlink()
+    other = tag_of(server, "/?json" if path == "/" else "/")
+    assert other != tag_of(server, path)
+
+
+def test_tags_and_conditions(httpserver, root):
+    make(root, NASTY)
+    server = httpserver()
+    tag = tag_of(server, "/")
+    assert server.ask(if_none_match=tag[2:]).status == 304  # RFC 9110 13.1.2: compared weakly
+    assert server.ask(if_none_match='"other", ' + tag).status == 304
+    assert server.ask(if_none_match="*").status == 304
+    assert server.ask(if_none_match='"other"').status == 200
+    assert server.ask(if_match=tag).status == 412  # 13.1.1: strongly
+    assert server.ask(range="bytes=0-9").status == 200
+    assert server.ask(path="/?json", if_none_match=tag).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/?json"])
+@pytest.mark.parametrize("count", [100, 12000])
+@pytest.mark.parametrize("name", coding.made())
+def test_compressed(httpserver, root, path, count, name):
+    make(root, [b"%05d-a-name" % i for i in range(count)])
+    server = httpserver()
+    with server.client() as client:
+        plain, coded = client.ask(path=path), client.ask(path=path, accept_encoding=name)
+        head = client.ask("HEAD", path, accept_encoding=name)
+        assert coded.get("Content-Encoding") == head.get("Content-Encoding") == name and "Content-Encoding" not in plain
+        assert coding.body(coded) == plain.body and len(coded.body) < len(plain.body) / 4
+        assert [value for key, value in coded.fields if key == "Vary"] == ["Accept", "Accept-Encoding"]
+        if count == 100:
+            assert client.ask(path=path, accept_encoding=name, if_none_match=coded.get("ETag")).status == 304
+        assert without_date(head) == without_date(coded)
+
+
+@pytest.mark.parametrize("mode", ["off", "precompressed"])
+def test_compressed_as_asked_for(httpserver, root, mode):
+    make(root, [b"%05d-a-name" % i for i in range(100)])
+    response = httpserver("--compress", mode).ask(accept_encoding="gzip, br, zstd")
+    assert "Content-Encoding" not in response and response.get("Vary") == "Accept" and "ETag" in response
 
 
 # ---------------------------------------------------------------- many

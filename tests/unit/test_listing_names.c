@@ -206,21 +206,6 @@ static void test_order(void **state)
     assert_true(http_names_compare("_x", "a") < 0); /* '_' is in front of the small letters */
 }
 
-static void test_few(void **state)
-{
-    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct http_names names;
-
-    (void)state;
-    assert_int_equal(http_names_open(&names, fd), 0);
-    assert_int_equal(http_names_read_few(&names), 0);
-    assert_int_equal(names.count, COUNT);
-    assert_int_equal(http_names_read(&names, NULL), 0);
-    assert_int_equal(names.count, 0);
-    http_names_close(&names);
-    close(fd);
-}
-
 static void test_errors(void **state)
 {
     struct http_names names;
@@ -237,7 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_batch), cmocka_unit_test(test_many_batches), cmocka_unit_test(test_changes),
         cmocka_unit_test(test_shares),    cmocka_unit_test(test_twice),        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_few),       cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_errors),
     };
 
     return cmocka_run_group_tests_name("listing_names", tests, set_up, tear_down);
