@@ -41,7 +41,26 @@ void request_failed(struct ss_server *self, struct ss_request *request, int erro
         methods_of(self)->handle_error(self, request, error);
 }
 
-int take_request(struct ss_server *self)
+static bool out_of_resources(int rc)
+{
+    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
+}
+
+/* A thread or a process that cannot be made for now can be made later. */
+static int hand_over(struct ss_server *self, struct request *request)
+{
+    const struct ss_class *methods = methods_of(self);
+    int rc = methods->process_request(self, &request->request);
+    if (rc >= 0)
+        return 0;
+    if (self->core->is_patient && (rc == -EAGAIN || out_of_resources(rc)) && aside_put_back(self, request))
+        return -ENOBUFS;
+    request_failed(self, &request->request, rc);
+    methods->shutdown_request(self, &request->request);
+    return 0;
+}
+
+static int take_new_request(struct ss_server *self)
 {
     const struct ss_class *methods = methods_of(self);
     struct request *request = request_new();
@@ -63,17 +82,17 @@ int take_request(struct ss_server *self)
         methods->shutdown_request(self, &request->request);
         return 0;
     }
-    rc = methods->process_request(self, &request->request);
-    if (rc < 0) {
-        request_failed(self, &request->request, rc);
-        methods->shutdown_request(self, &request->request);
+    if (self->core->is_patient && !client_admit(self, request)) {
+        aside_put(self, request);
+        return 0;
     }
-    return 0;
+    return hand_over(self, request);
 }
 
-static bool out_of_resources(int rc)
+int take_request(struct ss_server *self)
 {
-    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
+    struct request *waiting = aside_take(self);
+    return waiting ? hand_over(self, waiting) : take_new_request(self);
 }
 
 /* The listener itself is broken; everything else concerns one client, or passes. */
@@ -132,15 +151,17 @@ static int serve_forever(struct ss_server *self)
     int rc = 1;
     unsigned vain = 0;
     struct block_pool pool, *before = block_pool_enter(&pool);
+    self->core->is_patient = true;
     while (rc >= 0 && !ss_draining(self)) {
         if (rc == 0)
-            rc = server_wait(self, self->socket, POLLIN, -1, 0, DRAINING);
+            rc = aside_wait(self);
         methods_of(self)->service_actions(self);
         if (rc == 0 || rc == 1)
             rc = take_burst(self, &vain);
         if (vain >= VAIN_WAKES)
             (void)ss_sleep(self, VAIN_PAUSE);
     }
+    aside_end(self);
     if (self->socket_type != SOCK_DGRAM)
         server_close_socket(self);
     if (rc < 0 && rc != -ECANCELED)
@@ -164,6 +185,7 @@ static void defaults(struct ss_server *self)
     self->shutdown_timeout = 10000;
     self->max_packet_size = 65535;
     self->max_requests = 1024;
+    self->max_waiting = 4096;
     self->stack_size = 262144;
     self->buffer_size = 16384;
 }
@@ -225,7 +247,7 @@ static void shutdown_request(struct ss_server *self, struct ss_request *request)
 
 static void close_request(struct ss_server *self, struct ss_request *request)
 {
-    (void)self;
+    client_release(self, container_of(request, struct request, request)->client);
     if (request->free_data)
         request->free_data(request->data);
     if (!request->datagram && request->fd >= 0)

@@ -35,6 +35,11 @@ struct ss_core {
     atomic_uint active;                     /* requests that go on elsewhere */
     atomic_bool waiting;                    /* somebody waits for `active` to sink */
     int wake[2];                            /* tells that one */
+    struct aside *aside; /* requests that were accepted and have to wait, NULL: there never was one */
+    atomic_uint aside_count;
+    atomic_bool aside_moves;    /* one of them may go on */
+    bool is_dear;               /* a request takes a thread or a process: no client gets them all */
+    bool is_patient;            /* serve_forever runs: a request can wait */
     unsigned forks;             /* how often this process is removed from the one that made the server */
     struct ss_datagram *packet; /* a datagram is received here first */
     pthread_t taker;            /* the thread that takes requests */
@@ -58,9 +63,10 @@ struct request {
     struct ss_request request;
     struct entry entry; /* of the mix-in that holds it; the timer's deadline: when parking ends */
     int number;         /* of the connection's descriptor, whatever the handler has done to request.fd; -1 */
-    bool counted;       /* ss_request_started was called for it */
-    bool known;         /* to the poller */
-    bool expired;       /* parked too long, or the server drains: close it */
+    struct client *client; /* whose number of requests it counts in, NULL: nobody's */
+    bool counted;          /* ss_request_started was called for it */
+    bool known;            /* to the poller */
+    bool expired;          /* parked too long, or the server drains: close it */
 };
 
 static inline const struct ss_class *methods_of(const struct ss_server *self)
@@ -80,10 +86,31 @@ int handler_finish_request(struct ss_server *self, struct ss_request *request);
 
 /* base_server.c */
 struct request *request_new(void);
-/* Takes one request and sees to it that it is processed or closed. -EAGAIN: there was none. */
+/* Takes one request and sees to it that it is processed, put aside or closed. -EAGAIN: there was none. */
 int take_request(struct ss_server *self);
 /* Calls handle_error unless `error` is no news or >= 0. */
 void request_failed(struct ss_server *self, struct ss_request *request, int error);
+
+/* aside.c: clients that have as many requests in progress as one may, and requests that wait for that or
+   another reason. All in the thread that serves, but for client_release. */
+/* Counts a new request for its client. False: it has as many as it may. */
+bool client_admit(struct ss_server *self, struct request *request);
+/* A request is over, NULL: nobody's. Any thread. */
+void client_release(struct ss_server *self, struct client *client);
+/* Keeps for later a request that was not admitted; when there are too many it is closed. */
+void aside_put(struct ss_server *self, struct request *request);
+/* The same for one that was, and cannot be processed for now; false when that has lasted too long. */
+bool aside_put_back(struct ss_server *self, struct request *request);
+/* One that can go on now, admitted, NULL: none. */
+struct request *aside_take(struct ss_server *self);
+/* Waits for new requests, or until one of these can go on. 0, -ECANCELED, -errno. */
+int aside_wait(struct ss_server *self);
+/* The drain: each goes on now, or is closed. */
+void aside_end(struct ss_server *self);
+/* In a child: they are the parent's. */
+void aside_forget(struct ss_server *self);
+void aside_free(struct aside *aside);
+
 /* server.c */
 /* A copy of the server for another thread, with its own count of requests; `socket` is its own. */
 int server_clone(const struct ss_server *self, int socket, struct ss_server *copy);
@@ -238,7 +265,8 @@ struct child {
     int pause;     /* ms between two looks, while they are needed */
     uint64_t look; /* when the next one is due */
     uint64_t started;
-    int status; /* when it has ended, as from waitpid(2); 0 where that knows nothing */
+    struct client *client; /* whose request it works on, NULL: nobody's */
+    int status;            /* when it has ended, as from waitpid(2); 0 where that knows nothing */
 };
 /* fork(2), with the child prepared to work on `self`. Returns 0 in the child, else its pid or -errno. */
 pid_t child_fork(struct ss_server *self, struct child **children);

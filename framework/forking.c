@@ -12,11 +12,13 @@ static struct forking *state_of(struct ss_server *self)
 
 static void init(struct ss_server *self)
 {
-    self->max_requests = 40;
+    self->max_requests = 160;
+    self->core->is_dear = true;
 }
 
 static void child_ended(struct ss_server *self, struct child *child)
 {
+    client_release(self, child->client);
     child_free(child);
     ss_request_ended(self);
 }
@@ -47,6 +49,9 @@ static int process_request(struct ss_server *self, struct ss_request *request)
     if (pid == 0)
         run_child(self, request);
     ss_request_started(self);
+    struct request *r = container_of(request, struct request, request);
+    state_of(self)->children->client = r->client;
+    r->client = NULL;
     methods_of(self)->close_request(self, request);
     return 0;
 }

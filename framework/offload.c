@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 enum { OFFLOAD_THREADS = 4 }; /* per loop; more calls than that wait for one of them */
+/* ms: how often, and how long in all, it is tried to make the first one */
+enum { NO_THREAD_PAUSE = 50, NO_THREAD_TIME = 10000 };
 
 struct job {
     struct job *next;
@@ -130,14 +132,16 @@ static int submit(struct offload *o, struct job *job)
 int ss_offload(struct ss_server *self, int (*function)(void *), void *argument)
 {
     struct loop *loop = loop_current();
-    (void)self;
     if (!loop)
         return function(argument);
     struct offload **o = loop_offload(loop);
     struct job job = {.task = loop_task(loop), .function = function, .argument = argument};
     int rc = *o ? 0 : offload_new(loop, o);
-    if (rc == 0)
-        rc = submit(*o, &job);
+    uint64_t start = 0;
+    while (rc == 0 && (rc = submit(*o, &job)) == -EAGAIN) {
+        start = start ? start : ss_now();
+        rc = ss_now() - start < NO_THREAD_TIME ? ss_sleep(self, NO_THREAD_PAUSE) : -EAGAIN;
+    }
     if (rc < 0)
         return rc;
     while (!job.done) {

@@ -44,6 +44,7 @@ static void core_free(struct ss_core *core)
     if (!core->clone)
         stop_free(core->stop);
     wakeup_close(core->wake);
+    aside_free(core->aside);
     free(core->packet);
     free(core);
 }
@@ -139,6 +140,7 @@ int server_clone(const struct ss_server *self, int socket, struct ss_server *cop
     memcpy(copy->core, self->core, sizeof *copy->core);
     copy->core->clone = true;
     copy->core->packet = NULL;
+    copy->core->aside = NULL; /* nothing was served yet */
     int rc = wakeup_open(copy->core->wake);
     if (rc < 0) {
         free(copy->core);
@@ -164,6 +166,7 @@ void server_forked(struct ss_server *self)
     wakeup_close(self->core->wake);
     (void)wakeup_open(self->core->wake);
     self->core->forks++;
+    aside_forget(self);
     atomic_store(&self->core->active, 0);
     atomic_store(&self->core->waiting, false);
 }

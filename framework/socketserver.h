@@ -271,17 +271,26 @@ struct ss_server {
     int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000 */
     size_t max_packet_size;   /* max_packet_size: a longer datagram is cut; 65,535 */
     unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children);
-                                 more wait in the kernel's queue. Threading 1,024, forking 40, event
-                                 loop and thread pool 16,384, each process or loop by itself */
-    unsigned workers;         /* what the leftmost of ThreadPool (threads), Preforking (processes) and
-                                 EventLoop (threads with a loop) starts; 0 (default): 4 threads a CPU,
-                                 a process a CPU, 1 loop */
-    size_t stack_size;        /* bytes of stack for a handler in an event loop; 262,144. It takes memory only
-                                 for what is used, and an idle connection that was parked has none. To
-                                 overflow it is a SIGSEGV, as with any stack, if the program is compiled with
-                                 -fstack-clash-protection, or no array is larger than the MiB of address
-                                 space that lies below for that (ulimit -v counts it). */
-    size_t buffer_size;       /* bytes of a stream's buffer, each way; 16,384 */
+                                 more wait in the kernel's queue. Threading 1,024, forking 160 (40 a
+                                 client, see below), event loop and thread pool 16,384, each process
+                                 or loop by itself */
+    /* Of these, connections of one address (of IPv6 one /64); clients of Unix sockets are not told apart.
+       More of them are accepted and put aside until an earlier one has ended, so that they hold up nobody
+       else. 0 (default): where each takes a thread or a process (threading, forking) a quarter of
+       max_requests, but 8 at least; elsewhere no limit. UINT_MAX: none. */
+    unsigned max_requests_per_client;
+    /* Connections that are put aside, for that reason or because no thread or process can be made for now,
+       each for request_timeout at most; more are closed. 4,096. */
+    unsigned max_waiting;
+    unsigned workers;   /* what the leftmost of ThreadPool (threads), Preforking (processes) and
+                           EventLoop (threads with a loop) starts; 0 (default): 4 threads a CPU,
+                           a process a CPU, 1 loop */
+    size_t stack_size;  /* bytes of stack for a handler in an event loop; 262,144. It takes memory only
+                           for what is used, and an idle connection that was parked has none. To
+                           overflow it is a SIGSEGV, as with any stack, if the program is compiled with
+                           -fstack-clash-protection, or no array is larger than the MiB of address
+                           space that lies below for that (ulimit -v counts it). */
+    size_t buffer_size; /* bytes of a stream's buffer, each way; 16,384 */
 
     /* Instance variables */
     void *context;                                      /* yours */
@@ -494,7 +503,7 @@ SS_API int ss_sleep(struct ss_server *self, int ms);
 
 /* Runs a function that blocks (a disk, a name server) and returns its result. Under EventLoopMixIn
    a helper thread calls it and others run meanwhile; elsewhere it is a plain call. Not cut short by
-   a drain. -EAGAIN if no thread could be made. Waits. */
+   a drain. -EAGAIN if no thread could be made for ten seconds, -ECANCELED while it tries. Waits. */
 SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *argument);
 
 /* A number that stays the same as long as nobody has waited: what was checked in this turn of the

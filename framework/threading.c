@@ -21,6 +21,7 @@ static void init(struct ss_server *self)
     struct threading *state = ss_state(self, &ThreadingMixIn);
     pthread_mutex_init(&state->lock, NULL);
     self->max_requests = 1024;
+    self->core->is_dear = true;
 }
 
 static void *work(void *argument)

@@ -35,7 +35,7 @@ struct threadpool {
     bool draining, stopping;
     unsigned forks; /* core->forks when the threads were started: a child has none of them */
     pthread_t server_thread, *threads;
-    unsigned count;
+    unsigned count, limit; /* of them */
 };
 
 static struct threadpool *state_of(struct ss_server *self)
@@ -284,12 +284,27 @@ static void *work(void *argument)
     return NULL;
 }
 
+/* As many as there should be, or for now as many as there can be. -EAGAIN: none. */
+static int make_threads(struct ss_server *self, struct threadpool *p)
+{
+    int rc = 0;
+    while (rc == 0 && p->count < p->limit)
+        if ((rc = -pthread_create(&p->threads[p->count], NULL, work, self)) == 0)
+            p->count++;
+    return p->count || rc == -EAGAIN ? 0 : rc;
+}
+
 static int process_request(struct ss_server *self, struct ss_request *request)
 {
     struct threadpool *p = state_of(self);
     struct request *r = container_of(request, struct request, request);
     if (!has_threads(self, p))
         return ss_super(self, &ThreadPoolMixIn)->process_request(self, request);
+    if (p->count < p->limit) {
+        int rc = make_threads(self, p);
+        if (rc < 0 || !p->count)
+            return rc < 0 ? rc : -EAGAIN;
+    }
     ss_request_started(self);
     r->entry.timer.deadline = ss_now() + (uint64_t)self->request_timeout;
     /* a client that speaks first may as well wait where the parked ones do */
@@ -346,10 +361,8 @@ static int start(struct ss_server *self, struct threadpool *p)
         rc = poller_open(&p->poller, POLLER_ONESHOT);
     if (rc == 0 && !(p->threads = calloc(count, sizeof *p->threads)))
         rc = -ENOMEM;
-    while (rc == 0 && p->count < count)
-        if ((rc = -pthread_create(&p->threads[p->count], NULL, work, self)) == 0)
-            p->count++;
-    return rc;
+    p->limit = count;
+    return rc == 0 ? make_threads(self, p) : rc;
 }
 
 static void stop(struct threadpool *p)

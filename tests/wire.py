@@ -128,6 +128,8 @@ class Client:
         else:
             self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(options.get("limit", LIMIT))
+        if "source" in options:
+            self.socket.bind((options["source"], 0))
         if "receive_buffer" in options:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, options["receive_buffer"])
         if address[0] == "localhost":  # as the banner calls a server of every interface

@@ -155,6 +155,7 @@ static int serve(const struct ss_class *const *bases, const struct ss_handler_cl
     }
     server.workers = options.workers;
     server.write_timeout = options.write_timeout;
+    server.max_requests_per_client = options.per_client;
     rc = ss_server_bind(&server);
     if (rc < 0)
         report_bind(rc);

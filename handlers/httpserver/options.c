@@ -21,11 +21,9 @@ enum { /* options without a letter */
        HIDDEN,
        ACCESS_LOG,
        LOG_FORMAT,
-       WRITE_TIMEOUT,
        SERVER_TOKENS,
 };
 enum { MAX_MIXINS = SS_MAX_BASES - 3, MAX_WORKERS = 1024, MAX_CACHE = 0x7fffffff };
-enum { MAX_SECONDS = 0x7fffffff / 1000 };
 
 static const char usage[] =
     "usage: httpserver [-h] [-V] [-b ADDRESS] [-p PORT] [-d DIR] [--protocol VERSION]\n"
@@ -80,6 +78,9 @@ static const char help[] =
     "                          --compress precompressed, though a client may have stored it\n"
     "  --write-timeout SECONDS how long a client may pause before it takes more of its answer, as\n"
     "                          players do; 0: for ever (default: 300)\n"
+    "  --max-connections-per-client N\n"
+    "                          how many connections of one address are served at once; more wait;\n"
+    "                          0: no limit (default: 256 of threading, 40 of forking, else 0)\n"
     "  --server-tokens WHAT    what the Server field of each answer says: on (name and version),\n"
     "                          name, or off: there is none (default: on)\n"
     "  -q, --quiet             log nothing on stderr\n"
@@ -109,7 +110,8 @@ static const struct option long_options[] = {
     {"min-free", required_argument, NULL, OPTION_MIN_FREE},
     {"upload-index", no_argument, NULL, OPTION_UPLOAD_INDEX},
     {"upload-siblings", no_argument, NULL, OPTION_UPLOAD_SIBLINGS},
-    {"write-timeout", required_argument, NULL, WRITE_TIMEOUT},
+    {"write-timeout", required_argument, NULL, OPTION_WRITE_TIMEOUT},
+    {"max-connections-per-client", required_argument, NULL, OPTION_PER_CLIENT},
     {"server-tokens", required_argument, NULL, SERVER_TOKENS},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
@@ -268,16 +270,6 @@ static int parse_tokens(struct options *options)
     return complain("--server-tokens is on, name or off, not ", optarg);
 }
 
-static int parse_write_timeout(struct options *options)
-{
-    unsigned seconds;
-
-    if (!number(optarg, MAX_SECONDS, &seconds))
-        return complain("--write-timeout is a number of seconds up to 2147483, not ", optarg);
-    options->write_timeout = seconds == 0 ? -1 : (int)seconds * 1000;
-    return -1;
-}
-
 static int parse_port(const char *text, unsigned *port)
 {
     if (number(text, 65535, port))
@@ -289,6 +281,8 @@ static int parse_port(const char *text, unsigned *port)
 
 static int parse_option(int option, struct options *options, const char **bind, unsigned *port)
 {
+    if (option >= OPTION_WRITE_TIMEOUT)
+        return options_limits(option, options);
     if (option >= OPTION_UPLOAD)
         return options_upload(option, options);
     switch (option) {
@@ -332,8 +326,6 @@ static int parse_option(int option, struct options *options, const char **bind, 
                    : complain("--cache is a number of seconds up to 2147483647, not ", optarg);
     case COMPRESS:
         return parse_compress(optarg, options);
-    case WRITE_TIMEOUT:
-        return parse_write_timeout(options);
     case SERVER_TOKENS:
         return parse_tokens(options);
     case CGI:

@@ -379,6 +379,12 @@ static int set(struct ss_server *server, const char *name, int number)
         server->workers = (unsigned)number;
     else if (strcmp(name, "max_requests") == 0)
         server->max_requests = (unsigned)number;
+    else if (strcmp(name, "per_client") == 0)
+        server->max_requests_per_client = (unsigned)number;
+    else if (strcmp(name, "max_waiting") == 0)
+        server->max_waiting = (unsigned)number;
+    else if (strcmp(name, "request_timeout") == 0)
+        server->request_timeout = number;
     else if (strcmp(name, "shutdown_timeout") == 0)
         server->shutdown_timeout = number;
     else if (strcmp(name, "group") == 0)

@@ -191,6 +191,7 @@ def test_log(httpserver):
     "--mime a/b=text/plain", "--mime .=text/plain", "--mime text/plain=x", "--mime x=text/plain,text/html",
     "--cgi", "--protocol x", "--compress", "--compress on", "--compress ALL",
     "--server-tokens", "--server-tokens ''", "--server-tokens OFF", "--server-tokens full",
+    "--max-connections-per-client", "--max-connections-per-client x", "--max-connections-per-client 1000001",
     "--write-timeout", "--write-timeout x", "--write-timeout -1", "--write-timeout 2147484", "--write-timeout 1.5",
     "--cache", "--cache x", "--cache -1", "--cache 1h", "--cache 2147483648", "--cache ''",
     "--mixin " + ",".join(["threading"] * 50), "-b " + "x" * 5000,
@@ -209,7 +210,8 @@ def test_help():
         result = run(option)
         assert result.returncode == 0 and result.stderr == ""
         for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "--mime",
-                     "--cache", "--compress", "--symlinks", "--hidden", "--access-log", "--log-format", "--write-timeout", "-h",
+                     "--cache", "--compress", "--symlinks", "--hidden", "--access-log", "--log-format", "--write-timeout",
+                     "--max-connections-per-client", "-h",
                      "-V",
                      "8000", "127.0.0.1", "eventloop", "preforking"):
             assert name in result.stdout

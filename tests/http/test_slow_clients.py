@@ -41,3 +41,25 @@ def test_reader_that_stops(httpserver, root, concurrent_mixin, seconds):
         wire.wait_until(client.is_given_up)
         with pytest.raises(wire.Ended):
             client.response()
+
+
+# ---------------------------------------------------------------- clients that take everybody's time
+
+HOLDERS = {"threading": 300, "forking": 60, "preforking,forking": 100, "preforking,threading": 300}
+
+
+@pytest.mark.parametrize("kind", ["half a head", "half a body", "a byte"])
+@pytest.mark.parametrize("mixins", HOLDERS)
+def test_one_client_that_holds_many_connections(httpserver, root, mixins, kind):
+    """Clients of other addresses are served meanwhile, with the limits that are the default."""
+    (root / "a.txt").write_text("hello")
+    server = httpserver("-q", "--mixin", mixins)
+    begun = {"half a head": "GET / HTTP/1.1\r\nHo", "half a body": "POST /a.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nh",
+             "a byte": "G"}
+    for _ in range(HOLDERS[mixins]):
+        server.client().send(begun[kind])
+    for _ in range(5):
+        with server.client(source="127.0.0.2", limit=10) as client:
+            assert client.ask(path="/a.txt").text == "hello"
+    for client in server.clients:
+        client.close()  # or the drain waits for them

@@ -50,7 +50,7 @@ static int set_up(struct trial *t, struct ends *ends, struct ss_server *server)
     start_deputy(server, t->shared);
     server->context = &ends->hub;
     server->workers = t->model->workers;
-    server->max_requests = 2 * MAX_CLIENTS;
+    server->max_requests = 4 * MAX_CLIENTS; /* a quarter is for one client */
     if (t->shutdown_timeout)
         server->shutdown_timeout = t->shutdown_timeout;
     if (t->max_packet_size)
