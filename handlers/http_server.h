@@ -305,7 +305,7 @@ enum http_reserved {
 };
 
 /* What is done about a file that is sent and whose name is taken. Where a compressed form of a file (name.gz)
-   is sent for it, see `compress`, the name of the form is taken if the file is there. */
+   is sent for it, see enum http_siblings, the name of the form is taken if the file is there. */
 enum http_on_duplicate {
     HTTP_DUPLICATE_ERROR = 1, /* it is refused, 409 */
     HTTP_DUPLICATE_OVERWRITE, /* it takes the place of the other */

@@ -95,7 +95,8 @@ bool http_upload_forbids(struct ss_handler *h, const char *directory, const char
 
 bool http_upload_pairs(struct ss_handler *h)
 {
-    return http_class_of(h)->compress >= HTTP_COMPRESS_PRECOMPRESSED;
+    const struct http_handler_class *cls = http_class_of(h);
+    return cls->siblings == HTTP_SIBLINGS_SENT && cls->compress >= HTTP_COMPRESS_PRECOMPRESSED;
 }
 
 int http_upload_directory(struct ss_handler *h, const char *name)

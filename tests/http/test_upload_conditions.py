@@ -13,7 +13,7 @@ LONG_AGO = "Sun, 06 Nov 1994 08:49:37 GMT"
 @pytest.fixture
 def siblings():
     """Options with which name.gz is sent for `name`."""
-    return []
+    return ["--upload-siblings"]
 
 
 def begin(server, path, size, **fields):
@@ -204,6 +204,18 @@ def test_compressed_forms(httpserver, root, how, ending, siblings):
     files = {"error": {"a", "b"}, "overwrite": {"a", "a", "b"}, "rename": {"a", "a (1)", "a (2)", "b"}}[how]
     expected = {name + ending if name != "a" else name for name in files} | ({"a" + ending} if how == "overwrite" else set())
     assert set(os.listdir(root)) == expected
+
+
+def test_compressed_forms_that_are_not_sent(httpserver, root):
+    """Then they are files like any other."""
+    for options in [], ["--upload-siblings", "--compress=off"]:
+        server = httpserver("--upload", "--on-duplicate=error", *options)
+        (root / "a").write_bytes(b"old")
+        assert server.ask("PUT", "/a.gz", b"1").status == 201
+        assert server.ask("POST", "/", form(("a.br", b"2")), **FORM).status == 303
+        assert tree(root) == {b"a", b"a.gz", b"a.br"}
+        for name in os.listdir(root):
+            (root / name).unlink()
 
 
 def test_compressed_forms_of_protected_files(nobody, siblings):
