@@ -7,9 +7,9 @@
 
 static atomic_int coders;
 
-bool http_coder_enter(bool must)
+bool http_coder_enter(void)
 {
-    if (atomic_fetch_add(&coders, 1) < HTTP_CODERS || must)
+    if (atomic_fetch_add(&coders, 1) < HTTP_CODERS)
         return true;
     http_coder_leave();
     return false;

@@ -40,12 +40,12 @@ struct http_coder_class {
 /* NULL where the library is missing. */
 extern const struct http_coder_class *const http_gzip_coder, *const http_brotli_coder, *const http_zstd_coder;
 
-#define HTTP_CODERS                                                                        \
-    64 /* at work at once in this process; who comes later gets what he asked for as it is \
-        */
+/* At work at once in this process. Who comes later gets what he asked for as it is, or 503 if he takes it in
+   no other form than a coded one. */
+#define HTTP_CODERS 64
 
-/* Before a coder is opened: false when there are enough. `must`: one more all the same. */
-bool http_coder_enter(bool must);
+/* Before a coder is opened: false when there are enough. */
+bool http_coder_enter(void);
 /* When it is closed. */
 void http_coder_leave(void);
 

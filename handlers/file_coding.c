@@ -103,6 +103,8 @@ static int open_sibling(struct ss_handler *h, const char *directory, const char 
         return -ENOMEM;
     stpcpy(stpcpy(other, name), http_coding_ending(coding));
     rc = http_file_open_coded(h, directory, file->symlinks, other, file->guess, coding, &found);
+    if (rc < 0 && http_errno_status(rc) == 503)
+        return rc;
     if (rc < 0) {
         atomic_fetch_and_explicit(&file->siblings, ~HTTP_CODING_BIT(coding), memory_order_relaxed);
         return -ENOENT;
@@ -152,8 +154,8 @@ static int make_form(struct ss_handler *h, struct http_file *file, enum http_cod
     return rc;
 }
 
-/* Of many who want a new file at once one compresses it, and the others do not wait for it: -EAGAIN. `must`:
-   there is nothing else for this client. */
+/* Of many who want a new file at once one compresses it, and the others do not wait for it: -EAGAIN, unless
+   they `must`, as there is nothing else for them. -EAGAIN also when there are too many coders. */
 static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_coding coding, bool must,
                        size_t room, struct http_file **result)
 {
@@ -163,7 +165,7 @@ static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_c
     if ((atomic_fetch_or(&file->making, bit) & bit) != 0 && !must)
         return -EAGAIN;
     rc = -EAGAIN;
-    if (http_coder_enter(must)) {
+    if (http_coder_enter()) {
         rc = make_form(h, file, coding, room, result);
         http_coder_leave();
     }
@@ -172,11 +174,11 @@ static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_c
 }
 
 /* A form whose content is made while it is sent. */
-static int stream_form(struct http_file *file, enum http_coding coding, bool must, struct http_file **result)
+static int stream_form(struct http_file *file, enum http_coding coding, struct http_file **result)
 {
     struct http_file *form;
 
-    if (!http_coder_enter(must)) /* for now: sending takes one */
+    if (!http_coder_enter()) /* for now: sending takes one */
         return -EAGAIN;
     http_coder_leave();
     form = http_file_form(file, coding);
@@ -196,7 +198,7 @@ static int compress(struct ss_handler *h, struct http_file *file, enum http_codi
     struct http_file *form = atomic_load(&file->coded[coding]);
 
     if (file->content == NULL)
-        return stream_form(file, coding, must, result);
+        return stream_form(file, coding, result);
     if (form == NULL)
         return try_to_make(h, file, coding, must, c->room, result);
     *result = http_file_hold(form);
@@ -246,11 +248,11 @@ static void offer(struct http_file *file, unsigned can, struct choice *c)
 }
 
 /* Tries the forms in the client's order until one can be had; its reference is the caller's. NULL: as it is,
-   or with -ENOTSUP nothing. */
+   or nothing: -ENOTSUP, or why what could be had cannot be made now. */
 static int take(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
                 struct choice *c, struct http_file **form)
 {
-    int coding, rc;
+    int coding, rc, failed = -ENOTSUP;
 
     *form = NULL;
     while ((coding = choose(&c->accepted, c->siblings, c->made)) > HTTP_IDENTITY) {
@@ -262,9 +264,11 @@ static int take(struct ss_handler *h, const char *directory, const char *name, s
             rc = compress(h, file, (enum http_coding)coding, c, form);
         if (rc == 0)
             return 0;
+        if (http_errno_status(rc) == 503)
+            failed = rc;
         *((c->siblings & bit) != 0 ? &c->siblings : &c->made) &= ~bit;
     }
-    return coding < 0 ? -ENOTSUP : 0;
+    return coding < 0 ? failed : 0;
 }
 
 int http_file_negotiate(struct ss_handler *h, const struct http_handler_class *cls, const char *name,

@@ -10,8 +10,9 @@
 #define HTTP_FILE_PROBE_INTERVAL 100 /* ms for which "nothing beside it" is believed; see file_coding.c */
 
 /* Exchanges *file, the identity form of the file `name`, which is held, for the form that the client likes
-   best. To be called before http_send_response: whatever is answered then has its Vary. 0, or -ENOTSUP when
-   the client refuses all there are (406); *file is held in any case. May wait. */
+   best. To be called before http_send_response: whatever is answered then has its Vary. 0; -ENOTSUP when
+   the client refuses all there are (406); -EAGAIN, -ENOMEM, -EMFILE when the one that it takes cannot be had
+   for now (503). *file is held in any case. May wait. */
 int http_file_negotiate(struct ss_handler *h, const struct http_handler_class *cls, const char *name,
                         struct http_file **file);
 

@@ -72,8 +72,10 @@ int http_compress(struct ss_handler *h)
     x->negotiated = true;
     http_accepted(h, &accepted);
     int coding = http_choose_coding(&accepted, http_codings());
-    if (coding > HTTP_IDENTITY && r->status != 206)
+    if (coding > HTTP_IDENTITY && r->status != 206) {
         r->coding = (enum http_coding)coding;
+        r->needed = accepted.weight[HTTP_IDENTITY] == 0;
+    }
     return 0;
 }
 
@@ -81,7 +83,7 @@ void http_compress_as(struct ss_handler *h, enum http_coding coding)
 {
     struct http_response *r = &http_exchange_of(h)->response;
     r->coding = coding;
-    r->has_coding = r->promised = true;
+    r->has_coding = r->promised = r->needed = true;
 }
 
 /* ---------------------------------------------------------------- work */
@@ -116,19 +118,20 @@ static int code(struct ss_handler *h, const char *data, size_t size, enum http_c
 }
 
 /* The decision to compress: the head gets its field, which it can until it is committed. False: out of
-   memory, or there are too many at work. What was promised is done in any case. */
+   memory, or there are too many at work. That is an error where there is nothing else for the client: 503. */
 static bool start(struct ss_handler *h)
 {
     struct http_exchange *x = http_exchange_of(h);
     struct http_coded *c = x->coded;
-    bool entered = http_coder_enter(x->response.promised);
+    bool entered = http_coder_enter();
     if (entered)
         c->state = c->coder->open(HTTP_CODER_FAST, 0);
     if (!c->state) {
         if (entered)
             http_coder_leave();
         c->plain = true;
-        x->response.error = x->response.promised ? -ENOMEM : 0;
+        if (x->response.needed)
+            x->response.error = entered ? -ENOMEM : -EAGAIN;
         return false;
     }
     return x->response.promised ||

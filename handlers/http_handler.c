@@ -108,6 +108,8 @@ static int answer_failure(struct ss_handler *h, int error)
     struct http_exchange *x = http_exchange_of(h);
     const struct http_refusal *refusal = &x->body.refusal;
     x->close = true;
+    if (!x->response.committed && x->out->error == x->response.error)
+        x->out->error = 0; /* of a flush before a read, which has not come as far as the connection */
     if (x->response.committed || x->out->error)
         return error;
     http_response_reset(h);

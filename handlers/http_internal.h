@@ -191,6 +191,7 @@ struct http_response {
     bool has_close, has_date, has_server, has_allow, has_coding;
     enum http_coding coding; /* that the body is to be put into, if it does not end short */
     bool promised;           /* in any case: the field for it is there */
+    bool needed;             /* the client takes the body in no other form */
     enum http_framing framing;
     int64_t length;  /* Content-Length, -1: none */
     int64_t written; /* bytes of the body */

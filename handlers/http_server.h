@@ -171,10 +171,11 @@ SS_API int http_send_headerf(struct ss_handler *h, const char *name, const char 
    call it between http_send_response and http_end_headers, for a Content-Type that is worth it, and
    write the body to h->wfile as always. Adds Vary and Content-Encoding. A body under 1 KiB that ends
    before a flush stays as it is, and so do one with a Content-Encoding already, a 206, and what
-   comes while 64 others are compressed. A Content-Length is left out: that of the compressed body
-   is not known. ss_flush sends everything so far in a form that can be decoded. An ETag must
-   differ from that of the plain body, or be a weak one. Not for a page that has both a secret and what
-   somebody else may choose: its length tells the secret (BREACH). 0 or -errno as http_send_header. */
+   comes while 64 others are compressed; who takes it in no other form than a coded one gets 503 with
+   Retry-After then. A Content-Length is left out: that of the compressed body is not known. ss_flush
+   sends everything so far in a form that can be decoded. An ETag must differ from that of the plain
+   body, or be a weak one. Not for a page that has both a secret and what somebody else may choose: its
+   length tells the secret (BREACH). 0 or -errno as http_send_header. */
 SS_API int http_compress(struct ss_handler *h);
 
 /* Ends the head; the body goes to h->wfile. Adds Allow to a 405 that has none. 0 or -errno.

@@ -80,7 +80,10 @@ static int try_file(struct ss_handler *h, const struct http_handler_class *cls, 
     if (opened < 0)
         return opened;
     *rc = http_file_negotiate(h, cls, name, &file);
-    *rc = *rc < 0 ? http_send_error(h, 406, NULL, NULL) : http_send_file(h, file);
+    if (*rc == -ENOTSUP)
+        *rc = http_send_error(h, 406, NULL, NULL);
+    else
+        *rc = *rc < 0 ? http_send_errno(h, *rc, NULL) : http_send_file(h, file);
     http_file_release(file);
     return 0;
 }

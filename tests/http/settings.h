@@ -3,7 +3,7 @@
 
      mixin=a,b workers=N directory=DIR protocol=HTTP/1.0 server=NAME max_body=BYTES
      head_timeout=MS idle_timeout=MS request_timeout=MS write_timeout=MS shutdown_timeout=MS
-     mime_types=FILE log=json */
+     mime_types=FILE log=FORMAT compress=all */
 #ifndef TESTS_HTTP_SETTINGS_H
 #define TESTS_HTTP_SETTINGS_H
 
@@ -55,7 +55,12 @@ static void set(struct ss_server *server, const char *name, const char *value)
     else if (strcmp(name, "mime_types") == 0)
         http_init_types(value);
     else if (strcmp(name, "log") == 0)
-        handler.log_request = http_log_json;
+        handler.log_request = strcmp(value, "python") == 0     ? http_log_python
+                              : strcmp(value, "common") == 0   ? http_log_common
+                              : strcmp(value, "combined") == 0 ? http_log_combined
+                                                               : http_log_json;
+    else if (strcmp(name, "compress") == 0)
+        handler.compress = HTTP_COMPRESS_ALL;
     else if (strcmp(name, "server") == 0)
         handler.server_version = value;
     else if (strcmp(name, "directory") == 0)

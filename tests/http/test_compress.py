@@ -1,5 +1,8 @@
 """http_compress: what a handler writes leaves in the coding that the client likes best (RFC 9110 8.4, 12.5.3)."""
 
+import base64
+import collections
+import random
 import re
 
 import coding
@@ -184,3 +187,33 @@ def test_curl(probe, tmp_path):
     done = programs.run(["curl", "-sS", "--compressed", "-D", tmp_path / "head", server.url + "compressed?5000"])
     assert done.stdout.encode() == lines(5000)
     assert re.search("(?i)^content-encoding: ", (tmp_path / "head").read_text(), re.MULTILINE)
+
+
+def answers(clients):
+    """The status of each, and how many began a coded body."""
+    heads = [wire.parse_head(client.until(b"\r\n\r\n")) for client in clients]
+    for head in heads:
+        assert (head.status == 503) == ("Retry-After" in head)
+    return collections.Counter((head.status, head.get("Content-Encoding")) for head in heads)
+
+
+@pytest.mark.parametrize("runner", ["threading", "eventloop"])
+@pytest.mark.parametrize("path", ["/compressed-halves", "/large.txt"])
+def test_limit_for_those_who_take_nothing_else(probe, root, name, path, runner):
+    """Slow readers that refuse identity: behind 64 coders they are told to come back, and can soon after."""
+    (root / "large.txt").write_bytes(base64.encodebytes(random.Random(1).randbytes(8_000_000)))
+    server = probe(f"mixin={runner}", "compress=all")
+    only = f"{name}, identity;q=0"
+    request = wire.request(path=path, accept_encoding=only)
+    if path == "/compressed-halves":  # the other half comes when the client has sent its byte
+        request = wire.request("POST", path, accept_encoding=only, content_length=1)
+    clients = [server.client(receive_buffer=4096) for _ in range(80)]
+    for client in clients:
+        client.send(request)
+    assert answers(clients) == {(200, name): 64, (503, None): 16}
+    assert server.client().send(request).response().status == 503
+    assert server.ask(path="/compressed?1000", accept_encoding=only).status == 503
+    assert server.ask(path="/compressed?1000", accept_encoding=name).get("Content-Encoding") is None
+    for client in clients:
+        client.reset()
+    wire.wait_until(lambda: server.ask(path="/compressed?1000", accept_encoding=only).get("Content-Encoding") == name)
