@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ACCEPT_BURST = 64 }; /* requests taken before others run */
@@ -165,8 +166,11 @@ static int serve_forever(struct ss_server *self)
     if (self->socket_type != SOCK_DGRAM)
         server_close_socket(self);
     if (rc < 0 && rc != -ECANCELED)
-        ss_shutdown(self);
-    server_drain(self);
+        server_failed(self);
+    if (ss_draining(self))
+        server_drain(self);
+    else /* what is in progress here may end; the drain is the others' as well */
+        (void)server_wait_active(self, 0, self->shutdown_timeout, CANCELED);
     server_close_socket(self); /* a datagram in progress is answered through it */
     block_pool_leave(&pool, before);
     return rc == -ECANCELED || rc >= 0 ? 0 : rc;
@@ -286,6 +290,19 @@ static void handle_error(struct ss_server *self, struct ss_request *request, int
             error == -EDOM ? "; handle returns 0, SS_PARK or -errno, and no other number" : "");
 }
 
+static void child_ended(struct ss_server *self, pid_t pid, int status, int error)
+{
+    char reason[128];
+    (void)self;
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "socketserver: process %d was killed by signal %d (%s)\n", (int)pid, WTERMSIG(status),
+                strsignal(WTERMSIG(status)));
+    else
+        fprintf(stderr, "socketserver: process %d has ended with status %d%s%s\n", (int)pid,
+                WEXITSTATUS(status), error ? ": " : "",
+                error ? strerror_r(-error, reason, sizeof reason) : "");
+}
+
 static void service_actions(struct ss_server *self)
 {
     (void)self;
@@ -313,6 +330,7 @@ const struct ss_class ss_BaseServer = {
     .close_request = close_request,
     .handle_timeout = handle_timeout,
     .handle_error = handle_error,
+    .child_ended = child_ended,
     .service_actions = service_actions,
     .poll = base_poll,
 };

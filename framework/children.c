@@ -158,6 +158,11 @@ void children_reap(struct ss_server *self, struct child **children,
     }
 }
 
+bool child_crashed(const struct ss_server *self, const struct child *child)
+{
+    return WIFSIGNALED(child->status) && atomic_load(&self->core->stop->stage) < CANCELED;
+}
+
 void children_kill(struct child *children)
 {
     for (; children; children = children->next)

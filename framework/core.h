@@ -19,6 +19,8 @@ enum { RUNNING, DRAINING, CANCELED, NEVER };
 struct ss_stop {
     atomic_int stage;
     atomic_ullong since; /* ss_now() when the drain began */
+    atomic_int error;    /* why the last process failed that could not go on serving, -errno */
+    atomic_uint failed;  /* such processes that their parent does not know of yet */
     int drain[2], cancel[2];
 };
 
@@ -117,6 +119,9 @@ int server_clone(const struct ss_server *self, int socket, struct ss_server *cop
 void server_clone_free(struct ss_server *copy);
 /* After fork, in the child: nothing of the parent's requests is ours. */
 void server_forked(struct ss_server *self);
+/* It cannot go on serving. One of several processes leaves the others be, and ends by itself. */
+void server_failed(struct ss_server *self);
+bool server_is_worker(const struct ss_server *self);
 
 /* signals.c */
 /* From here to signals_unblock, in the same thread, no signal that a client or a limit can raise ends the
@@ -276,6 +281,8 @@ void children_forget(struct child **children);
 /* Calls `ended` for those that have ended, which it takes over; children_poll says when there may be some. */
 void children_reap(struct ss_server *self, struct child **children,
                    void (*ended)(struct ss_server *, struct child *));
+/* A signal has ended it, and it was none of ours. */
+bool child_crashed(const struct ss_server *self, const struct child *child);
 void children_kill(struct child *children);
 /* As a poll method over super's that also looks for the end of children: -EINTR when one may have ended. */
 int children_poll(struct ss_server *self, const struct ss_class *super, struct child *children,

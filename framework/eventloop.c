@@ -64,7 +64,7 @@ static void *work(void *argument)
     struct worker *w = argument;
     w->rc = serve_with_loop(&w->server);
     if (w->rc < 0)
-        ss_shutdown(&w->server);
+        server_failed(&w->server);
     return NULL;
 }
 
@@ -102,10 +102,10 @@ static int serve_forever(struct ss_server *self)
         if ((rc = start_worker(self, &workers[started])) == 0)
             started++;
     if (rc < 0)
-        ss_shutdown(self);
+        server_failed(self);
     int own = serve_with_loop(self);
     if (own < 0)
-        ss_shutdown(self);
+        server_failed(self);
     rc = rc < 0 ? rc : own;
     while (started-- > 0) {
         int theirs = join_worker(&workers[started]);

@@ -19,6 +19,8 @@ static void init(struct ss_server *self)
 static void child_ended(struct ss_server *self, struct child *child)
 {
     client_release(self, child->client);
+    if (child_crashed(self, child))
+        methods_of(self)->child_ended(self, child->pid, child->status, 0);
     child_free(child);
     ss_request_ended(self);
 }

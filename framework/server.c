@@ -170,3 +170,14 @@ void server_forked(struct ss_server *self)
     atomic_store(&self->core->active, 0);
     atomic_store(&self->core->waiting, false);
 }
+
+bool server_is_worker(const struct ss_server *self)
+{
+    return self->core->forks > 0;
+}
+
+void server_failed(struct ss_server *self)
+{
+    if (!server_is_worker(self))
+        ss_shutdown(self);
+}

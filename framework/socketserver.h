@@ -184,6 +184,11 @@ struct ss_class {
     /* handle_error: a request failed with `error` (-errno). The default writes one line to stderr,
        except for -EPIPE, -ECONNRESET and -ECANCELED, which are no news. */
     void (*handle_error)(struct ss_server *self, struct ss_request *request, int error);
+    /* child_ended: ForkingMixIn's process was killed by a signal, or one of PreforkingMixIn's has ended
+       before the server, which replaces it; after a second when it has failed or has not lived that long.
+       `status` is waitpid(2)'s; `error` (-errno) is why it could not go on serving, 0 if that was not the
+       reason. The default writes one line to stderr. Called in the parent. */
+    void (*child_ended)(struct ss_server *self, pid_t pid, int status, int error);
     /* service_actions: called each time serve_forever has been woken. */
     void (*service_actions)(struct ss_server *self);
 
@@ -210,7 +215,9 @@ extern SS_API const struct ss_class ss_BaseServer, ss_TCPServer, ss_UDPServer, s
      ThreadingMixIn   a thread for each request (socketserver.ThreadingMixIn)
      ThreadPoolMixIn  self->workers threads; idle connections that were parked hold none
      ForkingMixIn     a process for each request (socketserver.ForkingMixIn)
-     PreforkingMixIn  self->workers processes, each a server by itself; one that dies is replaced
+     PreforkingMixIn  self->workers processes, each a server by itself; one that ends is replaced (see
+                      child_ended), but ss_serve_forever returns -errno when all of the first ones fail
+                      within a second, or the server's socket is broken
      EventLoopMixIn   coroutines on self->workers threads, one loop each */
 extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_ForkingMixIn,
     ss_PreforkingMixIn, ss_EventLoopMixIn;

@@ -388,7 +388,9 @@ static int serve_forever(struct ss_server *self)
     int rc = start(self, p);
     if (rc == 0)
         rc = ss_super(self, &ThreadPoolMixIn)->serve_forever(self);
-    stop(p);
+    if (rc >= 0 ||
+        atomic_load(&self->core->active) == 0) /* else this process ends, whoever still waits in it */
+        stop(p);
     return rc;
 }
 

@@ -206,8 +206,8 @@ static int wait_once(struct ss_server *self, int fd, short events, int ms, int u
         fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
     nfds_t count = fds[1].fd < 0 ? 1 : 2;
     int rc = (until == CANCELED ? poll_draining : plain_poll)(self, fds, count, ms);
-    if (rc > 0)
-        return fds[1].revents ? -ECANCELED : 0;
+    if (rc > 0) /* a handler may have closed what it did not know: that is no cancellation */
+        return fds[1].revents & POLLNVAL ? -EBADF : fds[1].revents ? -ECANCELED : 0;
     return rc == 0 ? -ETIMEDOUT : rc;
 }
 

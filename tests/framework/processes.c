@@ -248,6 +248,18 @@ static int forbid_pidfds(int error)
                : 0;
 }
 
+static int spare = -1; /* descriptors that the server has from when it listens; -1: no such limit */
+
+static int limit_descriptors(void)
+{
+    int lowest = spare < 0 ? -1 : dup(STDIN_FILENO);
+    if (lowest < 0)
+        return spare < 0 ? 0 : -errno;
+    close(lowest);
+    struct rlimit limit = {(rlim_t)(lowest + spare), (rlim_t)(lowest + spare)};
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
 static int set(struct ss_server *server, const char *name, int number)
 {
     if (strcmp(name, "workers") == 0)
@@ -256,6 +268,8 @@ static int set(struct ss_server *server, const char *name, int number)
         server->max_requests = (unsigned)number;
     else if (strcmp(name, "shutdown_timeout") == 0)
         server->shutdown_timeout = number;
+    else if (strcmp(name, "spare") == 0)
+        spare = number;
     else if (strcmp(name, "forbid_pidfds") == 0)
         return forbid_pidfds(number);
     else
@@ -270,7 +284,8 @@ static int serve(struct ss_server *server)
     if (rc == 0 && (rc = ss_address_format(&server->server_address, text, sizeof text)) > 0) {
         puts(text);
         fflush(stdout);
-        rc = ss_run_server(server);
+        rc = limit_descriptors();
+        rc = rc < 0 ? rc : ss_run_server(server);
     }
     return rc;
 }

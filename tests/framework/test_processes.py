@@ -5,6 +5,7 @@ import errno
 import os
 import resource
 import signal
+import socket
 import time
 
 import programs
@@ -134,17 +135,19 @@ def test_a_killed_worker_with_a_helper_is_replaced(processes, way, name):
         assert ask(server, "process")
 
 
-@pytest.mark.parametrize("name", ["ForkingTCPServer", "PreforkingForkingTCPServer"])
+@pytest.mark.parametrize("name", ["ForkingTCPServer", "PreforkingForkingTCPServer", "PreforkingTCPServer"])
 def test_a_handler_closes_what_it_does_not_know(processes, way, name):
     """What tells of a child's end is not the child's to close; and a server that has to look now and then rests between
     two looks."""
-    server = processes(name, "workers=1", *way)
+    server = processes(name, "workers=2", *way)
     before = ticks(server)
     with server.client(limit=LIMIT) as client:
         assert client.send("close\n").until(b"\n")
         assert client.until(b"\n") == b"closed"
     assert ticks(server) - before < 20  # of the 70 that it took
     assert ask(server, "process")
+    if name == "PreforkingTCPServer":  # the listener was among that
+        server.wait_for_log("^socketserver: process [0-9]+ has ended with status 1: Bad file descriptor$")
 
 
 def test_no_descriptor_for_a_child(processes, way):
@@ -172,11 +175,8 @@ def test_no_descriptor_for_a_connection(processes, way):
 
 
 def test_no_descriptors_for_workers(processes, way):
-    """There are 10 when the first one is made, and each needs one."""
-    def limit():
-        resource.setrlimit(resource.RLIMIT_NOFILE, (11, 11))
-
-    server = processes("PreforkingTCPServer", "workers=3", *way, preexec=limit)
+    """The first one that is made takes the last that its parent has to watch it with."""
+    server = processes("PreforkingTCPServer", "workers=3", "spare=1", *way)
     before = wire.wait_until(lambda: len(server.children()) == 3 and server.children())
     for worker in before:
         os.kill(worker, signal.SIGKILL)
@@ -188,3 +188,70 @@ def test_a_container_that_forbids_pidfds(processes):
     server = processes("ForkingTCPServer", "max_requests=1", f"forbid_pidfds={errno.EPERM}")
     with helper_of(server):
         assert ask(server, "process")
+
+
+# ---------------------------------------------------------------- what is told of it
+
+
+@pytest.mark.parametrize("name", WITH_WORKERS)
+def test_a_worker_is_killed(processes, name):
+    server = processes(name, "workers=2")
+    before = wire.wait_until(lambda: len(server.children()) == 2 and server.children())
+    worker = min(before)
+    os.kill(worker, signal.SIGKILL)
+    server.wait_for_log(rf"^socketserver: process {worker} was killed by signal 9 \(Killed\)$")
+    wire.wait_until(lambda: len(server.children() - {worker}) == 2)
+
+
+@pytest.mark.parametrize("command, told", [("abort", r"was killed by signal 6 \(Aborted\)"),
+                                           ("exit", "has ended with status 3")])
+@pytest.mark.parametrize("name", [name for name in WITH_WORKERS[:-1] if "gForking" not in name])
+def test_a_worker_ends_by_itself(processes, name, command, told):
+    server = processes(name, "workers=2")
+    with server.client(limit=LIMIT) as client:
+        assert client.send(command + "\n").ends()
+    server.wait_for_log(f"^socketserver: process [0-9]+ {told}$")
+    assert ask(server, "process")
+
+
+@pytest.mark.parametrize("name", ["ForkingTCPServer", "PreforkingForkingTCPServer"])
+def test_a_child_crashes(processes, name):
+    """What it leaves behind is told of when a signal has ended it; its status is its own business."""
+    server = processes(name, "workers=2")
+    for command in "exit", "abort":
+        with server.client(limit=LIMIT) as client:
+            assert client.send(command + "\n").ends()
+    server.wait_for_log(r"^socketserver: process [0-9]+ was killed by signal 6 \(Aborted\)$")
+    assert len(server.log.splitlines()) == 1
+
+
+def test_an_ordinary_end_is_not_told_of(processes):
+    server = processes("PreforkingTCPServer", "workers=2")
+    assert ask(server, "process")
+    server.stop()
+    assert server.log == ""
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+@pytest.mark.parametrize("name", ["TCPServer", "ThreadingTCPServer", "EventLoopTCPServer", *WITH_WORKERS[:-1]])
+def test_a_broken_listener(processes, name, busy):
+    """Somebody else who has it shuts it down: one line and status 1, also where idle clients are there."""
+    with programs.listener() as listening:
+        server = processes(name, "workers=2", address=f"fd:{listening.fileno()}", fds=[listening.fileno()])
+        assert ask(server, "process")
+        if busy:
+            assert server.client(limit=LIMIT).send("process\n").until(b"\n")
+        listening.shutdown(socket.SHUT_RDWR)
+        status = 0 if busy and name == "TCPServer" else 1
+        if status == 0:  # it is with the client
+            server.clients[0].close()
+        server.check(server.wait(LIMIT), 1)
+    assert server.log == "processes: Invalid argument\n"
+
+
+@pytest.mark.parametrize("name", ["PreforkingThreadPoolTCPServer", "PreforkingEventLoopTCPServer"])
+def test_the_first_workers_all_fail(processes, name):
+    """No descriptor is left for what each needs."""
+    server = processes(name, "workers=2", "spare=0")
+    server.check(server.wait(LIMIT), 1)
+    assert server.log == "processes: Too many open files\n"

@@ -35,11 +35,27 @@ static bool fails(enum call call)
     return true;
 }
 
+/* What cannot pass is for those who wait for clients; a handler's wait would just be one request that fails.
+ */
+static bool concerns(int first, nfds_t count)
+{
+    int listens = 0;
+    socklen_t size = sizeof listens;
+    if (!faults || faults[POLL].error != EINVAL)
+        return true;
+    return count > 0 && getsockopt(first, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens;
+}
+
+/* The header says that poll only writes what it is given, and gcc believes it. */
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 /* These are found before the C library's. */
 int poll(struct pollfd *fds, nfds_t count, int ms)
 {
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-    return fails(POLL) ? -1 : (int)syscall(SYS_ppoll, fds, count, ms < 0 ? NULL : &t, NULL, 0);
+    return concerns(count ? fds->fd : -1, count) && fails(POLL)
+               ? -1
+               : (int)syscall(SYS_ppoll, fds, count, ms < 0 ? NULL : &t, NULL, 0);
 }
 
 pid_t waitpid(pid_t pid, int *status, int options)
@@ -220,6 +236,48 @@ static void test_handle_request_is_interrupted(void **state)
     ss_server_close(&server);
 }
 
+/* What is told of the children, in memory that the test shares with nobody. */
+static atomic_int told, told_error;
+
+static void note_end(struct ss_server *self, pid_t pid, int status, int error)
+{
+    (void)self, (void)pid;
+    atomic_store(&told_error, WIFEXITED(status) && WEXITSTATUS(status) == 1 ? error : 1);
+    atomic_fetch_add(&told, 1);
+}
+
+static const struct ss_class Telling = {.name = "Telling", .child_ended = note_end};
+
+/* A worker whose wait has failed for good ends; the other one goes on, and a new one comes. */
+static void test_a_worker_fails(void **state)
+{
+    struct ss_handler_class handler = {.handle = handle};
+    const struct ss_class *const *const bases[] = {
+        SS_BASES(&Telling, &PreforkingMixIn, &TCPServer),
+        SS_BASES(&Telling, &PreforkingMixIn, &ThreadingMixIn, &TCPServer),
+        SS_BASES(&Telling, &PreforkingMixIn, &ThreadPoolMixIn, &TCPServer),
+        SS_BASES(&Telling, &PreforkingMixIn, &ForkingMixIn, &TCPServer)};
+    (void)state;
+    for (size_t i = 0; i < COUNT(bases); i++) {
+        struct running r;
+        atomic_store(&told, 0);
+        prepare(&r, bases[i], "127.0.0.1:0", &handler);
+        r.server.workers = 2;
+        launch(&r);
+        exchange(&r);
+        fail_next(POLL, EINVAL);
+        atomic_store(&faults[POLL].left, 1);
+        for (int ms = 0; atomic_load(&told) == 0 && ms < PATIENCE; ms += 10) {
+            exchange(&r);
+            usleep(10000);
+        }
+        assert_int_equal(told, 1);
+        assert_int_equal(told_error, -EINVAL);
+        exchange(&r);
+        stop(&r);
+    }
+}
+
 static int die_in_shutdown(struct ss_handler *h)
 {
     writes_no_more = true;
@@ -254,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_accepting_is_interrupted),
         cmocka_unit_test(test_no_memory_for_an_array),
         cmocka_unit_test(test_handle_request_is_interrupted),
+        cmocka_unit_test(test_a_worker_fails),
         cmocka_unit_test(test_killed_inside_of_ss_shutdown),
     };
     faults = mmap(NULL, CALLS * sizeof *faults, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
