@@ -61,8 +61,6 @@ static void test_names(void **state)
         {"\xff\x80", "\xff\x80", "\xff\x80"},
         {"a..", "a..", "a.."},
     };
-    char name[NAME_MAX + 2];
-
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         for (int dotfiles = 0; dotfiles <= 1; dotfiles++) {
@@ -75,6 +73,13 @@ static void test_names(void **state)
                 assert_string_equal(found, expected);
         }
     }
+}
+
+static void test_long_names(void **state)
+{
+    char name[NAME_MAX + 2];
+
+    (void)state;
     memset(name, 'x', sizeof name);
     name[NAME_MAX] = '\0';
     assert_ptr_equal(http_upload_name(name, false), name);
@@ -428,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_left, set_up, tear_down),
