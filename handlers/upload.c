@@ -47,9 +47,6 @@ int http_upload_refuse(struct ss_handler *h, int error, const char *name)
     case -EEXIST:
         return http_send_error(h, 409, NULL,
                                ss_format(h, "There is something of this name already: %s", name));
-    case -ENOENT:
-    case -ENOTDIR:
-        return http_send_error(h, 409, NULL, "There is no such directory to store it in");
     case -ENAMETOOLONG:
         return http_send_error(h, 400, NULL, "The name is too long");
     case -EFBIG:
@@ -60,6 +57,8 @@ int http_upload_refuse(struct ss_handler *h, int error, const char *name)
     case -ESTALE:
         return http_send_busy(h, "Too many files are being stored for now");
     default: /* what reading the body says is left to whoever called the handler */
+        if (http_errno_status(error) == 404)
+            return http_send_error(h, 409, NULL, "There is no such directory to store it in");
         return http_errno_status(error) > 500 ? http_send_errno(h, error, NULL) : error;
     }
 }

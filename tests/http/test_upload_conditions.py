@@ -83,6 +83,28 @@ def test_it_appears_or_goes_meanwhile(httpserver, root, concurrent_mixin):
     assert (root / "a").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("change", ["removed", "moved", "file", "link", "link inside"])
+def test_the_directory_changes_meanwhile(httpserver, root, tmp_path, concurrent_mixin, change):
+    """The name is given where the path leads then, never outside."""
+    (root / "d").mkdir()
+    (root / "other").mkdir()
+    (tmp_path / "outside").mkdir()
+    server = httpserver("--upload", *concurrent_mixin)
+    client = begin(server, "/d/a", 4)
+    (root / "d").rename(tmp_path / "moved")
+    if change == "file":
+        (root / "d").write_text("x")
+    elif change == "link":
+        (root / "d").symlink_to(tmp_path / "outside")
+    elif change == "link inside":
+        (root / "d").symlink_to("other")
+    elif change == "removed":
+        (tmp_path / "moved").rmdir()
+    assert client.send(b"mine").response().status == (201 if change == "link inside" else 409)
+    assert not tree(tmp_path / "outside") and change != "link inside" or (root / "other" / "a").read_bytes() == b"mine"
+    assert change == "removed" or not tree(tmp_path / "moved")
+
+
 @pytest.mark.parametrize("fields", [{"if_none_match": "*"}, {"if_match": '"x"'}, {"if_unmodified_since": LONG_AGO}],
                          ids=lambda fields: next(iter(fields)))
 def test_only_absence_is_absence(httpserver, root, concurrent_mixin, fields):
