@@ -149,7 +149,7 @@ static void set_limit(const struct ss_server *self, struct timer *timer)
 void aside_put(struct ss_server *self, struct request *request)
 {
     struct aside *aside = aside_of(self);
-    if (!aside || atomic_load(&self->core->aside_count) >= self->max_waiting) {
+    if (!aside || self->core->is_short || atomic_load(&self->core->aside_count) >= self->max_waiting) {
         close_aside(self, request);
         return;
     }

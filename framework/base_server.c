@@ -77,8 +77,10 @@ static int take_new_request(struct ss_server *self)
         free(request);
         return rc;
     }
-    if (!request->request.datagram)
+    if (!request->request.datagram) {
         request->number = request->request.fd;
+        self->core->is_short = request->number >= self->core->plenty;
+    }
     if (!methods->verify_request(self, &request->request)) {
         methods->shutdown_request(self, &request->request);
         return 0;
@@ -106,6 +108,7 @@ static bool fatal(int rc)
 static int pause_accepting(struct ss_server *self)
 {
     unsigned active = atomic_load(&self->core->active);
+    (void)methods_of(self)->close_idle(self);
     loop_ignore(self->socket);
     int rc = active ? server_wait_active(self, active - 1, ACCEPT_PAUSE, DRAINING) : -EAGAIN;
     return rc == 0 || rc == -ETIMEDOUT || rc == -ECANCELED ? rc : ss_sleep(self, ACCEPT_PAUSE);
@@ -116,11 +119,27 @@ static int wait_for_room(struct ss_server *self)
     unsigned limit = self->max_requests - 1; /* 0: none */
     if (atomic_load(&self->core->active) <= limit)
         return 0;
+    if (!loop_is_busy() && !is_readable(self->socket))
+        return -EAGAIN; /* nobody comes for whom room would have to be made, and could be */
     loop_ignore(self->socket);
     int rc;
-    while ((rc = server_wait_active(self, limit, LOOK_AGAIN, DRAINING)) == -ETIMEDOUT)
-        ;
+    do {
+        if (is_readable(self->socket))
+            (void)methods_of(self)->close_idle(self);
+        rc = server_wait_active(self, limit, LOOK_AGAIN, DRAINING);
+    } while (rc == -ETIMEDOUT);
+    idle_enough(self);
     return rc;
+}
+
+/* Only few descriptors are left, which files are opened with: somebody who is idle goes, or nobody comes. */
+static void make_room(struct ss_server *self)
+{
+    self->core->is_short = false;
+    if (!methods_of(self)->close_idle(self))
+        pause_accepting(self);
+    else
+        (void)methods_of(self)->poll(self, NULL, 0, 0);
 }
 
 /* Takes what there is, with room kept for the others. 0: nothing left; 1: maybe more. `vain` counts the times
@@ -131,6 +150,8 @@ static int take_burst(struct ss_server *self, unsigned *vain)
     for (int i = 0; i < ACCEPT_BURST; i++) {
         if (ss_draining(self))
             return 1;
+        if (self->core->is_short)
+            make_room(self);
         int rc = wait_for_room(self);
         if (rc == 0)
             rc = take_request(self);
@@ -153,6 +174,7 @@ static int serve_forever(struct ss_server *self)
     unsigned vain = 0;
     struct block_pool pool, *before = block_pool_enter(&pool);
     self->core->is_patient = true;
+    idle_open(self);
     while (rc >= 0 && !ss_draining(self)) {
         if (rc == 0)
             rc = aside_wait(self);
@@ -172,6 +194,7 @@ static int serve_forever(struct ss_server *self)
     else /* what is in progress here may end; the drain is the others' as well */
         (void)server_wait_active(self, 0, self->shutdown_timeout, CANCELED);
     server_close_socket(self); /* a datagram in progress is answered through it */
+    idle_shut(self);
     block_pool_leave(&pool, before);
     return rc == -ECANCELED || rc >= 0 ? 0 : rc;
 }
@@ -237,8 +260,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
     int rc;
     do {
         rc = methods->finish_request(self, request);
-    } while (rc == SS_PARK &&
-             server_wait(self, request->fd, POLLIN, -1, parked->entry.timer.deadline, DRAINING) == 0);
+    } while (rc == SS_PARK && idle_wait(self, parked) == 0);
     request_failed(self, request, rc);
     methods->shutdown_request(self, request);
     return 0;
@@ -332,5 +354,6 @@ const struct ss_class ss_BaseServer = {
     .handle_error = handle_error,
     .child_ended = child_ended,
     .service_actions = service_actions,
+    .close_idle = idle_close,
     .poll = base_poll,
 };

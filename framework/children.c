@@ -200,13 +200,19 @@ static int next_look(const struct child *children, int ms)
     return ms;
 }
 
+/* The others are no entries for poll(2), which takes no more than there may be descriptors. */
+static bool is_watched(const struct child *child)
+{
+    return child->fd >= 0 && !child->told;
+}
+
 /* A descriptor that has told once would tell again at once, though the child may have closed its pipe and go
    on, or somebody closes what he does not know. */
 static void note_told(struct child *children, const struct pollfd *fds)
 {
     uint64_t now = ss_now();
-    for (struct child *c = children; c; c = c->next, fds++) {
-        if (!fds->revents)
+    for (struct child *c = children; c; c = c->next) {
+        if (!is_watched(c) || !fds++->revents)
             continue;
         c->told = true;
         c->pause = FIRST_PAUSE;
@@ -225,7 +231,8 @@ int children_poll(struct ss_server *self, const struct ss_class *super, struct c
         return -ENOMEM;
     n = 0;
     for (struct child *c = children; c; c = c->next)
-        own[n++] = (struct pollfd){.fd = c->told ? -1 : c->fd, .events = POLLIN};
+        if (is_watched(c))
+            own[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
     int own_ms = next_look(children, grace_left(self->core, children));
     int rc = poll_also(self, super, fds, count, ms, own, n, own_ms);
     note_told(children, own);

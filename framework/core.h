@@ -37,6 +37,9 @@ struct ss_core {
     atomic_uint active;                     /* requests that go on elsewhere */
     atomic_bool waiting;                    /* somebody waits for `active` to sink */
     int wake[2];                            /* tells that one */
+    int give_way[2]; /* a byte in it is for an idle connection to take, and to end: its place is wanted */
+    int plenty;      /* descriptors below this number are for everybody, the rest for files and the like */
+    bool is_short;   /* they have all been taken */
     struct aside *aside; /* requests that were accepted and have to wait, NULL: there never was one */
     atomic_uint aside_count;
     atomic_bool aside_moves;    /* one of them may go on */
@@ -65,15 +68,33 @@ struct request {
     struct ss_request request;
     struct entry entry; /* of the mix-in that holds it; the timer's deadline: when parking ends */
     int number;         /* of the connection's descriptor, whatever the handler has done to request.fd; -1 */
-    struct client *client; /* whose number of requests it counts in, NULL: nobody's */
-    bool counted;          /* ss_request_started was called for it */
-    bool known;            /* to the poller */
-    bool expired;          /* parked too long, or the server drains: close it */
+    struct request *older, *newer; /* in a list of idle ones */
+    struct client *client;         /* whose number of requests it counts in, NULL: nobody's */
+    bool counted;                  /* ss_request_started was called for it */
+    bool known;                    /* to the poller */
+    bool expired;                  /* parked too long, or the server drains: close it */
 };
 
 static inline const struct ss_class *methods_of(const struct ss_server *self)
 {
     return &self->core->methods[0];
+}
+
+/* Parked connections, in the order in which they became idle. */
+struct idle {
+    struct request *oldest, *newest;
+};
+static inline void idle_add(struct idle *idle, struct request *request)
+{
+    request->older = idle->newest;
+    request->newer = NULL;
+    *(request->older ? &request->older->newer : &idle->oldest) = request;
+    idle->newest = request;
+}
+static inline void idle_remove(struct idle *idle, const struct request *request)
+{
+    *(request->older ? &request->older->newer : &idle->oldest) = request->newer;
+    *(request->newer ? &request->newer->older : &idle->newest) = request->older;
 }
 
 /* class.c */
@@ -92,6 +113,19 @@ struct request *request_new(void);
 int take_request(struct ss_server *self);
 /* Calls handle_error unless `error` is no news or >= 0. */
 void request_failed(struct ss_server *self, struct ss_request *request, int error);
+
+/* idle.c: idle connections give way to others when places or descriptors run short. */
+/* Waits for the next input of a connection that holds a thread or a process, until its deadline. 0;
+   -ETIMEDOUT, -ECANCELED when the server drains or the place is wanted, -errno. */
+int idle_wait(struct ss_server *self, const struct request *request);
+bool is_readable(int fd);
+/* BaseServer's close_idle: some connection in idle_wait ends. */
+bool idle_close(struct ss_server *self);
+/* There is room again: who has not heard of it need not end. */
+void idle_enough(const struct ss_server *self);
+/* For serve_forever: what the process may have, and the way to tell those in idle_wait. */
+void idle_open(struct ss_server *self);
+void idle_shut(struct ss_server *self);
 
 /* aside.c: clients that have as many requests in progress as one may, and requests that wait for that or
    another reason. All in the thread that serves, but for client_release. */
@@ -293,6 +327,8 @@ _Noreturn void child_exit(int status);
 /* loop.c, for those who need not know the loop: */
 /* The turn of the loop that this thread runs; false outside of loops. */
 bool loop_turn(uint64_t *turn);
+/* True in a loop that has no idle connection: woken for another one, it could do nothing for it. */
+bool loop_is_busy(void);
 /* After fork, in the child: it is not in a loop. */
 void loop_forked(void);
 /* A new descriptor stays registered with this thread's loop from loop_adopt to loop_release, which comes

@@ -40,6 +40,12 @@ static void close_request(struct ss_server *self, struct ss_request *request)
         ss_request_ended(self);
 }
 
+static bool close_idle(struct ss_server *self)
+{
+    struct loop *loop = loop_current();
+    return loop ? loop_close_oldest(loop) : ss_super(self, &EventLoopMixIn)->close_idle(self);
+}
+
 /* ---------------------------------------------------------------- one loop, or several */
 
 static int serve_with_loop(struct ss_server *self)
@@ -122,5 +128,6 @@ const struct ss_class ss_EventLoopMixIn = {
     .serve_forever = serve_forever,
     .process_request = process_request,
     .close_request = close_request,
+    .close_idle = close_idle,
     .poll = eventloop_poll,
 };

@@ -346,6 +346,11 @@ void loop_leave(struct loop *loop)
     loop_free(loop);
 }
 
+bool loop_is_busy(void)
+{
+    return current && !current->idle_ones.oldest;
+}
+
 void loop_forked(void)
 {
     current = NULL;

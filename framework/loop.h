@@ -62,6 +62,7 @@ struct loop {
     struct entry *head, **tail; /* what can run */
     unsigned length, budget;    /* of the queue; how much of it comes before the next look at events */
     struct wheel wheel;
+    struct idle idle_ones; /* parked */
     uint64_t turn;
     unsigned streak; /* waits since the last task was switched to that had nothing to wait for */
     struct task main, *running, *idle;
@@ -96,6 +97,8 @@ void loop_look(struct loop *loop, int ms);
 bool loop_park(struct loop *loop, struct request *request);
 /* For loop_watch: the drain has begun, those who wait for nothing in particular go. */
 void loop_close_parked(void *loop);
+/* Closes the one that was parked first, in its turn; false: there is none. */
+bool loop_close_oldest(struct loop *loop);
 /* The poll method inside of a loop. */
 int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms);
 /* Has a task begin this request, in its turn. */

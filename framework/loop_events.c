@@ -88,6 +88,7 @@ static void unpark(struct loop *loop, struct known *known)
 {
     struct request *request = known->parked;
     known->parked = NULL;
+    idle_remove(&loop->idle_ones, request);
     timer_stop(&request->entry.timer);
     loop_queue(loop, &request->entry);
 }
@@ -130,6 +131,14 @@ static void close_parked(struct loop *loop, struct known *known)
         return;
     known->parked->expired = true;
     unpark(loop, known);
+}
+
+bool loop_close_oldest(struct loop *loop)
+{
+    const struct request *oldest = loop->idle_ones.oldest;
+    if (oldest)
+        close_parked(loop, &loop->fds[oldest->request.fd]);
+    return oldest;
 }
 
 /* Whose time is up: a task is told so by an empty result, a parked request is closed. */
@@ -182,6 +191,7 @@ bool loop_park(struct loop *loop, struct request *request)
     }
     (void)poller_want(loop->poller, r->fd, POLLIN, known->tag);
     known->parked = request;
+    idle_add(&loop->idle_ones, request);
     timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
     return true;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct ss_server *running;
@@ -100,15 +101,27 @@ static void report_overflows(struct sigaction *previous)
         sigaction(SIGSEGV, &act, NULL);
 }
 
+/* As many descriptors as the process may have: each connection takes one, and each file that is sent. The
+   lower limit is for programs with select(2). */
+static void raise_limit(struct rlimit *previous)
+{
+    if (getrlimit(RLIMIT_NOFILE, previous) == 0 && previous->rlim_cur < previous->rlim_max)
+        (void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){previous->rlim_max, previous->rlim_max});
+}
+
 int ss_run_server(struct ss_server *self)
 {
     struct sigaction overflows;
+    struct rlimit files = {0};
     running = self;
+    raise_limit(&files);
     report_overflows(&overflows);
     take_signals();
     int rc = ss_serve_forever(self);
     give_signals_back();
     sigaction(SIGSEGV, &overflows, NULL);
+    if (files.rlim_max)
+        (void)setrlimit(RLIMIT_NOFILE, &files);
     return rc == 0 && signals > 1 ? 130 : rc;
 }
 

@@ -1,6 +1,7 @@
 /* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
 #include "core.h"
 #include "poller.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -59,7 +60,8 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     struct ss_core *core = calloc(1, sizeof *core);
     if (!core)
         return -ENOMEM;
-    core->wake[0] = core->wake[1] = -1;
+    core->wake[0] = core->wake[1] = core->give_way[0] = core->give_way[1] = -1;
+    core->plenty = INT_MAX;
     int rc = core_resolve(core, bases);
     if (rc == 0)
         rc = wakeup_open(core->wake);

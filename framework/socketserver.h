@@ -192,6 +192,10 @@ struct ss_class {
     /* service_actions: called each time serve_forever has been woken. */
     void (*service_actions)(struct ss_server *self);
 
+    /* close_idle: a place or a descriptor is wanted: closes the connection that has been parked for longest,
+       now or in a moment. False: there is none. */
+    bool (*close_idle)(struct ss_server *self);
+
     /* --- ours: the one seam through which everything waits --- */
 
     /* As poll(2), but it returns -errno; every wait of the framework ends here. An implementation
@@ -278,9 +282,9 @@ struct ss_server {
     int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000 */
     size_t max_packet_size;   /* max_packet_size: a longer datagram is cut; 65,535 */
     unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children);
-                                 more wait in the kernel's queue. Threading 1,024, forking 160 (40 a
-                                 client, see below), event loop and thread pool 16,384, each process
-                                 or loop by itself */
+                                 more wait in the kernel's queue, and parked connections give way to
+                                 them. Threading 1,024, forking 160 (40 a client, see below), event loop
+                                 and thread pool 16,384, each process or loop by itself */
     /* Of these, connections of one address (of IPv6 one /64); clients of Unix sockets are not told apart.
        More of them are accepted and put aside until an earlier one has ended, so that they hold up nobody
        else. 0 (default): where each takes a thread or a process (threading, forking) a quarter of
@@ -369,8 +373,10 @@ SS_API void ss_server_close(struct ss_server *self);
    SIGSEGV that names the cause when a handler overflows a coroutine's stack, and one for SIGPIPE, SIGXFSZ and
    SIGXCPU that does nothing. SIGINT stays ignored if it was (a shell's background job); somebody's own
    handlers for the other four stay. In a process that a handler forks for itself all of them act as before
-   ss_run, and what it execs finds them so. Returns an exit status for main: 0, 1 after a line on stderr that
-   says what failed, 130 when it took the second signal. The main thread, once at a time. */
+   ss_run, and what it execs finds them so. Nor is the soft limit of open files as it was: it is raised to the
+   hard one while the server runs. A handler that execs a program that uses select(2) sets it back in the
+   child (RLIMIT_NOFILE). Returns an exit status for main: 0, 1 after a line on stderr that says what failed,
+   130 when it took the second signal. The main thread, once at a time. */
 SS_API int ss_run(const struct ss_class *const *bases, const char *address,
                   const struct ss_handler_class *handler);
 

@@ -25,6 +25,7 @@ struct threadpool {
     struct slot *slots;    /* by descriptor */
     int slot_count;
     struct wheel wheel;          /* when parked connections expire */
+    struct idle idle_ones;       /* parked */
     struct entry *first, **last; /* requests to be begun, or closed */
     uint64_t arrived;            /* counts what came into the queue */
     unsigned idle;               /* threads that wait for the poller */
@@ -144,6 +145,7 @@ static int park_locked(struct threadpool *p, struct request *request)
     if (rc < 0)
         return rc;
     slot->parked = request;
+    idle_add(&p->idle_ones, request);
     timer_set(&p->wheel, &request->entry.timer, request->entry.timer.deadline);
     if (request->entry.timer.deadline < p->wake_time) {
         p->wake_time = request->entry.timer.deadline;
@@ -170,6 +172,7 @@ static int park(struct threadpool *p, struct request *request)
 static void unpark(struct threadpool *p, struct slot *slot)
 {
     timer_remove(&p->wheel, &slot->parked->entry.timer);
+    idle_remove(&p->idle_ones, slot->parked);
     slot->parked = NULL;
 }
 
@@ -190,7 +193,7 @@ static void close_expired(struct threadpool *p, uint64_t now)
     pthread_mutex_lock(&p->lock);
     while ((timer = wheel_expire(&p->wheel, now))) {
         struct request *request = container_of(timer, struct request, entry.timer);
-        p->slots[request->request.fd].parked = NULL;
+        unpark(p, &p->slots[request->request.fd]);
         request->expired = true;
         enqueue(p, request);
     }
@@ -225,6 +228,22 @@ static int time_left(struct threadpool *p, bool draining)
            : next <= now            ? 0
            : next - now > INT32_MAX ? INT32_MAX
                                     : (int)(next - now);
+}
+
+static bool close_idle(struct ss_server *self)
+{
+    struct threadpool *p = state_of(self);
+    if (!has_threads(self, p))
+        return ss_super(self, &ThreadPoolMixIn)->close_idle(self);
+    pthread_mutex_lock(&p->lock);
+    struct request *oldest = p->idle_ones.oldest;
+    if (oldest) {
+        unpark(p, &p->slots[oldest->request.fd]);
+        oldest->expired = true;
+        enqueue(p, oldest);
+    }
+    unlock(p);
+    return oldest;
 }
 
 /* ---------------------------------------------------------------- threads */
@@ -401,5 +420,6 @@ const struct ss_class ss_ThreadPoolMixIn = {
     .init = init,
     .serve_forever = serve_forever,
     .process_request = process_request,
+    .close_idle = close_idle,
     .poll = threadpool_poll,
 };
