@@ -2,10 +2,11 @@
 #include "file_tag.h"
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -123,13 +124,32 @@ static int read_digest(void *argument)
 
 /* ---------------------------------------------------------------- what is remembered of them */
 
-static struct {
-    pthread_mutex_t lock;
-    struct {
-        struct stat status;
-        uint64_t digest;
-    } of[HTTP_FILE_DIGESTS];
-} digests = {.lock = PTHREAD_MUTEX_INITIALIZER};
+struct digest {
+    atomic_flag busy; /* somebody reads it or writes it; whoever finds it so goes without */
+    struct stat status;
+    uint64_t digest;
+};
+
+static struct digest *_Atomic digests;
+
+static struct digest *make_digests(void)
+{
+    void *made = mmap(NULL, HTTP_FILE_DIGESTS * sizeof *digests, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct digest *none = NULL;
+    if (made == MAP_FAILED)
+        return NULL;
+    if (atomic_compare_exchange_strong(&digests, &none, made))
+        return made;
+    munmap(made, HTTP_FILE_DIGESTS * sizeof *digests);
+    return none;
+}
+
+void http_file_digests_share(void)
+{
+    if (!digests)
+        (void)make_digests();
+}
 
 static bool is_same(const struct stat *a, const struct stat *b)
 {
@@ -138,27 +158,40 @@ static bool is_same(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Nobody waits here: a child that was forked while another thread had the lock finds it locked for ever. */
+/* The place of a file's digest, which is this thread's until it lets go; NULL: there is none for now. Nobody
+   waits: a process may have died while it had it. */
+static struct digest *take_place(const struct stat *status)
+{
+    struct digest *all = digests ? digests : make_digests();
+    struct digest *place = all ? &all[mix(status->st_dev, status->st_ino) % HTTP_FILE_DIGESTS] : NULL;
+    return place && !atomic_flag_test_and_set_explicit(&place->busy, memory_order_acquire) ? place : NULL;
+}
+
+static void let_go(struct digest *place)
+{
+    atomic_flag_clear_explicit(&place->busy, memory_order_release);
+}
+
 static bool recall(const struct stat *status, uint64_t *digest)
 {
-    size_t i = mix(status->st_dev, status->st_ino) % HTTP_FILE_DIGESTS;
-    if (pthread_mutex_trylock(&digests.lock) != 0)
+    struct digest *place = take_place(status);
+    if (!place)
         return false;
-    bool found = is_same(&digests.of[i].status, status);
+    bool found = is_same(&place->status, status);
     if (found)
-        *digest = digests.of[i].digest;
-    pthread_mutex_unlock(&digests.lock);
+        *digest = place->digest;
+    let_go(place);
     return found;
 }
 
 static void remember(const struct stat *status, uint64_t digest)
 {
-    size_t i = mix(status->st_dev, status->st_ino) % HTTP_FILE_DIGESTS;
-    if (pthread_mutex_trylock(&digests.lock) != 0)
+    struct digest *place = take_place(status);
+    if (!place)
         return;
-    digests.of[i].status = *status;
-    digests.of[i].digest = digest;
-    pthread_mutex_unlock(&digests.lock);
+    place->status = *status;
+    place->digest = digest;
+    let_go(place);
 }
 
 /* False: it cannot be read, or is not at rest. */

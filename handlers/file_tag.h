@@ -5,8 +5,8 @@
    in the file's place with the same bytes do not change it; a restart, or another machine with the same
    files, neither. To write other bytes of the same length and then put the time of modification back (touch
    -r, cp -p, rsync
-   --inplace) does. Only the first request for a file reads it for that: what came of it is remembered for as
-   long as size, inode and both times stay.
+   --inplace) does. Only the first request for a file reads it for that: what came of it is remembered, in
+   memory that the processes of a server share, for as long as size, inode and both times stay.
    - A larger file is not read for its tag. Of its status, the time of change alone tells of the rewriting
    that was just described, and it cannot be told from that of a chmod: so it is in the tag, with size, inode,
    device and time of modification, and what changes it changes the tag.
@@ -24,6 +24,10 @@
 
 /* Makes file->etag; none for a file whose size is not known. Waits. */
 void http_file_make_etag(struct ss_handler *h, struct http_file *file);
+
+/* Makes the memory for digests, before the processes are forked that are to share it; else each has its own.
+ */
+void http_file_digests_share(void);
 
 /* What tells these bytes from others. Any thread. */
 uint64_t http_digest(const char *data, size_t size);

@@ -3,6 +3,7 @@
 
 #include "compress.h"
 #include "file_cache.h"
+#include "file_tag.h"
 #include "log_file.h"
 #include "upload.h"
 #include <stdio.h>
@@ -14,6 +15,7 @@ static void init(struct ss_server *self)
     self->defer_accept = FIRST_BYTES;
     self->buffer_size = BUFFER_SIZE;
     http_upload_prepare(self);
+    http_file_digests_share();
 }
 
 /* Only who has the address may tidy up. */

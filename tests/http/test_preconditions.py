@@ -2,8 +2,10 @@
 their tables in tests/unit/test_preconditions.c."""
 
 import os
+import re
 import shutil
 
+import programs
 import pytest
 import wire
 
@@ -183,6 +185,24 @@ def test_other_content_is_another_tag(httpserver, root, mixin, size, way):
             (root / "c.bin").rename(other)
     tags.add(server.ask(path="/a.bin").get("ETag"))
     assert len(tags) == 5 and all(tag.startswith('"') for tag in tags)
+
+
+@pytest.mark.skipif(not shutil.which("strace") or programs.SANITIZED, reason="no strace, or sanitizers")
+def test_a_large_file_is_read_for_its_tag_once(started, tmp_path, root, mixin):
+    """Not by each process, nor for each request, nor again when others have taken its place in the cache."""
+    if programs.run(["strace", "-f", "-o", "/dev/null", "true"]).returncode:
+        pytest.skip("strace is not allowed here")
+    (root / "a.bin").write_bytes(b"x" * 1_000_000)
+    wire.settle(root / "a.bin")
+    server = programs.Server(["strace", "-f", "-qq", "-DD", "-o", tmp_path / "trace", "-e", "trace=pread64",
+                              programs.path_of("httpserver"), "-d", root, *mixin, "0"], tmp_path)
+    started.append(server)
+    server.read_banner()
+    for _ in range(10):
+        assert server.ask("HEAD", "/a.bin").status == 200
+    server.stop()
+    pieces = re.findall(r"= (65536|16960)$", (tmp_path / "trace").read_text(), re.MULTILINE)
+    assert len(pieces) == 16
 
 
 def test_modified_in_the_future(files, root):
