@@ -19,6 +19,8 @@ struct request *request_new(void)
     if (request) {
         memset(request, 0, sizeof *request);
         request->request.fd = request->number = -1;
+        request->forks =
+            forks_made(); /* too early, if anything: a fork that has its connection comes later */
         timer_init(&request->entry.timer);
     }
     return request;
@@ -157,6 +159,8 @@ static int take_burst(struct ss_server *self, unsigned *vain)
             rc = take_request(self);
         if (rc >= 0)
             *vain = 0;
+        if (rc == -EAGAIN && *vain == 0 && self->core->shared && self->socket_type != SOCK_DGRAM)
+            loop_ignore(self->socket); /* the next one is for another loop */
         if (rc == -EAGAIN || rc == -ECANCELED)
             return 0;
         if (out_of_resources(rc))

@@ -16,7 +16,7 @@ enum { FIRST_PAUSE = 1, LAST_PAUSE = 256 }; /* ms between two looks, twice as lo
 
 /* ---------------------------------------------------------------- making them */
 
-static int open_pidfd(pid_t pid)
+int open_pidfd(pid_t pid)
 {
 #ifdef SYS_pidfd_open
     return (int)syscall(SYS_pidfd_open, pid, 0);

@@ -51,6 +51,10 @@ struct ss_core {
     pid_t owner;                /* the process that bound the socket */
     dev_t unix_device;          /* the socket's file, to remove no other one */
     ino_t unix_inode;
+    int directory;        /* that it was made in; -1: none */
+    bool was_blocking;    /* the socket was inherited so, and becomes so again */
+    bool shared;          /* other threads or processes of ours accept from the same socket */
+    int kept;             /* the socket, until the last of them has ended; -1 */
     uint64_t canceled_at; /* when children were first seen to go on all the same */
     bool clone;           /* another thread's copy: owns little */
 };
@@ -67,6 +71,7 @@ struct entry {
 struct request {
     struct ss_request request;
     struct entry entry; /* of the mix-in that holds it; the timer's deadline: when parking ends */
+    unsigned forks;     /* forks_made() when it was taken */
     int number;         /* of the connection's descriptor, whatever the handler has done to request.fd; -1 */
     struct request *older, *newer; /* in a list of idle ones */
     struct client *client;         /* whose number of requests it counts in, NULL: nobody's */
@@ -212,8 +217,21 @@ int bind_inherited(struct ss_server *self, int fd);
 /* Another socket on the server's port, for a thread of its own; -EOPNOTSUPP where there is no such thing. */
 int bind_again(const struct ss_server *self, int *fd);
 
-/* unix.c: closes the server's socket, removing its file if it has one. */
+/* forks.c */
+void forks_watch(void);
+/* Counts the forks of this process, a handler's too. Any thread. */
+unsigned forks_made(void);
+
+/* unix.c: other servers of ours do not bind in the directory until server_bind and server_activate are done.
+ */
+void unix_unlock(struct ss_core *core);
+
+/* listener.c */
+bool address_has_file(const struct ss_address *address);
+/* Closes the server's socket, removing its file if it has one. */
 void server_close_socket(struct ss_server *self);
+/* The last of our threads and processes that accept has ended. */
+void server_give_back(struct ss_core *core);
 
 /* arena.c */
 struct block;
@@ -295,6 +313,8 @@ int address_lookup(const struct address_text *parsed, int family, int type, bool
                    struct addrinfo **list);
 
 /* children.c: processes of a server's own, whose end is noticed without signals. */
+/* A descriptor that can be read when the process has ended; -1 with errno set. */
+int open_pidfd(pid_t pid);
 struct child {
     struct child *next;
     pid_t pid;

@@ -79,6 +79,7 @@ static void *work(void *argument)
 static int start_worker(struct ss_server *self, struct worker *w)
 {
     int fd, rc = bind_again(self, &fd);
+    self->core->shared |= rc < 0;
     if (rc < 0 && (fd = fcntl(self->socket, F_DUPFD_CLOEXEC, 0)) < 0)
         return -errno;
     if ((rc = server_clone(self, fd, &w->server)) < 0) {

@@ -166,6 +166,7 @@ static int replace(struct ss_server *self, unsigned count)
 static int serve_forever(struct ss_server *self)
 {
     unsigned count = worker_count(self);
+    self->core->shared = true;
     int rc = fill_up(self, count);
     while (rc == 0 && !ss_draining(self)) {
         rc = server_wait_active(self, count - 1, -1, DRAINING);

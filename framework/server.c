@@ -46,6 +46,9 @@ static void core_free(struct ss_core *core)
         stop_free(core->stop);
     wakeup_close(core->wake);
     aside_free(core->aside);
+    server_give_back(core);
+    if (core->directory >= 0)
+        close(core->directory);
     free(core->packet);
     free(core);
 }
@@ -61,7 +64,9 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     if (!core)
         return -ENOMEM;
     core->wake[0] = core->wake[1] = core->give_way[0] = core->give_way[1] = -1;
+    core->directory = core->kept = -1;
     core->plenty = INT_MAX;
+    forks_watch();
     int rc = core_resolve(core, bases);
     if (rc == 0)
         rc = wakeup_open(core->wake);
@@ -94,7 +99,15 @@ int ss_server_bind(struct ss_server *self)
     int rc = methods_of(self)->server_bind(self);
     if (rc == 0 && (rc = methods_of(self)->server_activate(self)) < 0)
         server_close_socket(self);
+    unix_unlock(self->core);
     return rc;
+}
+
+/* Who serves is not the one that has bound the socket where that one has become a daemon. */
+static void own_socket(struct ss_core *core)
+{
+    if (core->owner > 0)
+        core->owner = getpid();
 }
 
 int ss_serve_forever(struct ss_server *self)
@@ -103,7 +116,9 @@ int ss_serve_forever(struct ss_server *self)
     if (!is_bound(self))
         return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served already */
     signals_block(&before);
+    own_socket(self->core);
     int rc = methods_of(self)->serve_forever(self);
+    server_give_back(self->core);
     signals_unblock(&before);
     return rc;
 }
@@ -115,6 +130,7 @@ int ss_handle_request(struct ss_server *self)
         return -EBADF;
     const struct ss_class *methods = methods_of(self);
     signals_block(&before);
+    own_socket(self->core);
     int rc = take_request(self);
     if (rc == -EAGAIN && (rc = server_wait(self, self->socket, POLLIN, self->timeout, 0, DRAINING)) == 0)
         rc = take_request(self);
@@ -143,6 +159,7 @@ int server_clone(const struct ss_server *self, int socket, struct ss_server *cop
     copy->core->clone = true;
     copy->core->packet = NULL;
     copy->core->aside = NULL; /* nothing was served yet */
+    copy->core->directory = copy->core->kept = -1;
     int rc = wakeup_open(copy->core->wake);
     if (rc < 0) {
         free(copy->core);

@@ -208,13 +208,26 @@ static void cork(const struct ss_stream *s, int on)
     (void)setsockopt(s->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
 }
 
-static int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
+static int send_corked(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
     if (size < CORK_SIZE)
         return send_pieces(s, fd, offset, size);
     cork(s, 1);
     int rc = send_pieces(s, fd, offset, size);
     cork(s, 0);
+    return rc;
+}
+
+/* sendfile(2) cannot be told not to raise SIGPIPE. A server's threads have it blocked, a client's need not.
+ */
+static int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
+{
+    struct signals_before before;
+    if (s->server)
+        return send_corked(s, fd, offset, size);
+    signals_block(&before);
+    int rc = send_corked(s, fd, offset, size);
+    signals_unblock(&before);
     return rc;
 }
 

@@ -171,8 +171,9 @@ struct ss_class {
     /* finish_request: makes an instance of the handler class and runs it. Returns what `handle`
        returned: 0, SS_PARK or -errno. */
     int (*finish_request)(struct ss_server *self, struct ss_request *request);
-    /* shutdown_request: says good-bye to the client (waits for it when request->linger), then
-       calls close_request. */
+    /* shutdown_request: says good-bye to the client (waits for it when request->linger), then calls
+       close_request. The client reads the end now, also when a process that a handler has forked still has
+       the connection open: shutdown(2), as Python does. */
     void (*shutdown_request)(struct ss_server *self, struct ss_request *request);
     /* close_request: closes this process's descriptor and frees the request. */
     void (*close_request)(struct ss_server *self, struct ss_request *request);
@@ -321,10 +322,13 @@ SS_API int ss_server_init(struct ss_server *self, const struct ss_class *const *
                           const struct ss_handler_class *handler);
 
 /* Python's server_bind and server_activate. Clients can connect from now on. A Unix socket's file
-   that nobody listens on is replaced; one that is in use is not. Returns 0 or -errno: -EADDRINUSE,
+   that nobody listens on is replaced; one that is in use is not. It is removed when the socket is closed; an
+   inherited socket (fd:) is blocking again then if it was. Returns 0 or -errno: -EADDRINUSE,
    -EACCES, -EADDRNOTAVAIL, -EINVAL for an address that cannot be read, -ENOENT for an unknown
-   host name, -EAFNOSUPPORT for an address of another family than the class's; -EINVAL when it is
-   bound already, -EBADF when it is closed. May wait for a name server. */
+   host name, -EAFNOSUPPORT for an address of another family than the class's, -EBADF for a descriptor that
+   was not passed to this program, -ENOTSOCK or -EPROTOTYPE for one that is no such socket; -EINVAL when it
+   is bound already, -EBADF when it is closed. May wait for a name server, or up to 2 s for another server
+   that starts in the same directory. */
 SS_API int ss_server_bind(struct ss_server *self);
 
 /* serve_forever: serves until ss_shutdown, then drains (see there). Returns 0, or -errno when the

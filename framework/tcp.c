@@ -33,10 +33,24 @@ static int socket_option(int fd, int name)
     return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
 }
 
+/* A number that was free is one of those that the server itself opens first; and what else this program
+   has opened, to be closed on exec, nobody can have passed to it. */
+static bool was_not_passed(const struct ss_core *core, int fd, int error)
+{
+    const int own[] = {core->stop->drain[0],  core->stop->drain[1], core->stop->cancel[0],
+                       core->stop->cancel[1], core->wake[0],        core->wake[1]};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (fd == own[i])
+            return true;
+    return error == -ENOTSOCK && fcntl(fd, F_GETFD) & FD_CLOEXEC;
+}
+
 /* A socket that somebody has opened for us, to be closed by us. */
 int bind_inherited(struct ss_server *self, int fd)
 {
     int type = socket_option(fd, SO_TYPE), family = socket_option(fd, SO_DOMAIN), flags = fcntl(fd, F_GETFL);
+    if (was_not_passed(self->core, fd, type))
+        return -EBADF;
     if (type < 0 || flags < 0)
         return type < 0 ? type : -errno;
     if (type != self->socket_type)
@@ -46,14 +60,14 @@ int bind_inherited(struct ss_server *self, int fd)
     if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
         return -errno;
     self->socket = fd;
+    self->core->owner = getpid();
+    self->core->was_blocking = !(flags & O_NONBLOCK);
     int rc = know_own_address(self);
     if (rc < 0)
         self->socket = -1;
     return rc;
 }
 
-/* The port is asked for without SO_REUSEPORT, so that one in use is noticed; afterwards the flag lets
-   our own threads bind it once more each. */
 static int prepare(const struct ss_server *self, int fd, const struct addrinfo *ai)
 {
     int rc = 0;
@@ -65,8 +79,6 @@ static int prepare(const struct ss_server *self, int fd, const struct addrinfo *
         rc = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !self->dual_stack);
     if (rc == 0 && bind(fd, ai->ai_addr, ai->ai_addrlen) < 0)
         rc = -errno;
-    if (rc == 0)
-        (void)set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     return rc;
 }
 
@@ -135,7 +147,8 @@ static int server_activate(struct ss_server *self)
     return listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
 }
 
-/* Another socket on the same port for a thread of ours; -EOPNOTSUPP where that is not possible. */
+/* Another socket on the same port for a thread of ours; -EOPNOTSUPP where that is not possible, or where
+   others could bind the port as well. */
 int bind_again(const struct ss_server *self, int *fd)
 {
     if (self->address_family == AF_UNIX || socket_option(self->socket, SO_REUSEPORT) <= 0)
@@ -193,8 +206,12 @@ static void linger(struct ss_server *self, int fd)
 
 static void shutdown_request(struct ss_server *self, struct ss_request *request)
 {
+    bool inherited = container_of(request, struct request, request)->forks != forks_made();
     if (request->linger)
         linger(self, request->fd);
+    else if (inherited &&
+             !request->datagram) /* closing is no end while a handler's helper has it open, too */
+        (void)shutdown(request->fd, SHUT_WR);
     methods_of(self)->close_request(self, request);
 }
 

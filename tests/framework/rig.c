@@ -11,7 +11,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+static int hold = -1; /* a descriptor: what waits for it goes on when it can be read */
 
 /* ---------------------------------------------------------------- streams */
 
@@ -276,6 +279,38 @@ static int closing(struct ss_handler *h)
     return strchr("cfdt", *line) ? 0 : SS_PARK;
 }
 
+/* A process that has all which is open here until "hold" ends, and is no child of ours. */
+static void leave_helper(void)
+{
+    char byte;
+    pid_t pid = fork();
+    if (pid == 0) {
+        setsid();
+        if (fork() == 0)
+            (void)!read(hold, &byte, 1);
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+/* Each line is the last. */
+static int helper(struct ss_handler *h)
+{
+    char line[16];
+    ssize_t n = ss_readline(h->rfile, line, sizeof line);
+    if (n <= 0)
+        return (int)n;
+    if (strncmp(line, "help", 4) == 0)
+        leave_helper();
+    return ss_write(h->wfile, line, (size_t)n);
+}
+
+/* Which thread serves? */
+static int thread(struct ss_handler *h)
+{
+    return ss_printf(h->wfile, "%d\n", (int)gettid());
+}
+
 /* ---------------------------------------------------------------- datagrams */
 
 static int peek_datagram(struct ss_handler *h)
@@ -284,8 +319,6 @@ static int peek_datagram(struct ss_handler *h)
     ssize_t n = ss_peek(h->rfile, &data, 10);
     return n < 0 ? (int)n : ss_write(h->wfile, data, (size_t)n);
 }
-
-static int hold = -1; /* a descriptor: `count` lets "hold" go when it can be read */
 
 /* Datagrams are counted; "?" asks how many there were. */
 static int count(struct ss_handler *h)
@@ -317,6 +350,8 @@ static const struct mode {
     {"poll_as", {.handle = poll_as}},
     {"fill", {.handle = fill}},
     {"closing", {.handle = closing}},
+    {"helper", {.handle = helper}},
+    {"thread", {.handle = thread}},
     {"slow", {.handle = slow}},
     {"endless", {.handle = endless}},
     {"big", {.handle = big}},

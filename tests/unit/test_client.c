@@ -8,10 +8,14 @@
 
 #include "server_thread.h"
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <net/if.h>
 #include <netdb.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -66,7 +70,7 @@ static unsigned dead_port(void)
 
 static void test_errors(void **state)
 {
-    struct ss_stream *s = NULL;
+    struct ss_stream stale, *s = &stale;
     char address[50];
     (void)state;
     int before = count_descriptors();
@@ -77,13 +81,14 @@ static void test_errors(void **state)
     assert_int_equal(ss_connect(NULL, "127.0.0.1", SOCK_STREAM, PATIENCE, &s), -EINVAL);
     assert_int_equal(ss_connect(NULL, "fd:0", SOCK_STREAM, PATIENCE, &s), -EINVAL);
     assert_int_equal(ss_connect(NULL, "", SOCK_STREAM, PATIENCE, &s), -EINVAL);
-    assert_null(s); /* written only on success */
+    assert_null(s);
     assert_int_equal(ss_close(NULL), 0);
     assert_int_equal(count_descriptors(), before);
 }
 
 /* ---- a name with several addresses ---- */
 
+enum { SHORT = 100 };                /* ms; slow.test takes twice as long */
 static const char *two_addresses[2]; /* of the name two.test, in this order */
 
 /* Stands before the C library's. */
@@ -93,10 +98,15 @@ int getaddrinfo(const char *restrict name, const char *restrict service,
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
     void *found = dlsym(RTLD_NEXT, "getaddrinfo");
     memcpy(&real, &found, sizeof real);
-    if (!name || strcmp(name, "two.test") != 0)
+    bool slow = name && strcmp(name, "slow.test") == 0;
+    if (!slow && (!name || strcmp(name, "two.test") != 0))
         return real(name, service, hints, list);
     if (hints->ai_flags & AI_NUMERICHOST)
         return EAI_NONAME;
+    if (slow) {
+        poll(NULL, 0, 2 * SHORT);
+        return real("127.0.0.1", service, hints, list);
+    }
     int rc = real(two_addresses[0], service, hints, list);
     if (rc == 0)
         rc = real(two_addresses[1], service, hints, &(*list)->ai_next);
@@ -194,6 +204,114 @@ static void test_unix_queue_full(void **state)
     assert_int_equal(ss_connect(NULL, address, SOCK_STREAM, 50, &s), -ETIMEDOUT);
     ss_close(first);
     ss_server_close(&server);
+}
+
+/* The time is for connecting; a name server has limits of its own. */
+static void test_slow_name(void **state)
+{
+    struct running r;
+    struct ss_stream *s;
+    char address[50];
+    (void)state;
+    start(&r, SS_BASES(&TCPServer), "127.0.0.1:0", &EchoHandler);
+    snprintf(address, sizeof address, "slow.test:%u", ss_address_port(&r.server.server_address));
+    assert_int_equal(ss_connect(NULL, address, SOCK_STREAM, SHORT, &s), 0);
+    ss_close(s);
+    stop(&r);
+    int fillers[4], fd = full_listener(address, fillers);
+    memmove(address + sizeof "slow.test" - 1, strchr(address, ':'), strlen(strchr(address, ':')) + 1);
+    memcpy(address, "slow.test", sizeof "slow.test" - 1);
+    uint64_t begin = ss_now();
+    assert_int_equal(ss_connect(NULL, address, SOCK_STREAM, SHORT, &s), -ETIMEDOUT);
+    assert_true(ss_now() - begin >= 3 * SHORT); /* all of it was left behind the look-up */
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(fd);
+}
+
+/* ---- a connection with itself ---- */
+
+enum { SKIPPED = 77 };
+
+/* In a network of its own, in which there is but one port. */
+static int connect_to_own_port(unsigned port)
+{
+    struct ifreq lo = {.ifr_name = "lo"};
+    static const char *const hosts[] = {"127.0.0.1", "0.0.0.0"};
+    struct ss_stream *s = NULL;
+    char text[50];
+    int wrong = 0, fd, file;
+    lo.ifr_flags = IFF_UP;
+    if (unshare(CLONE_NEWNET) < 0 || (fd = socket(AF_INET, SOCK_DGRAM, 0)) < 0 ||
+        ioctl(fd, SIOCSIFFLAGS, &lo) < 0)
+        return SKIPPED;
+    int n = snprintf(text, sizeof text, "%u %u", port, port);
+    if ((file = open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY)) < 0 ||
+        write(file, text, (size_t)n) != n)
+        return SKIPPED;
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        snprintf(text, sizeof text, "%s:%u", hosts[i], port);
+        wrong += ss_connect(NULL, text, SOCK_STREAM, PATIENCE, &s) != -ECONNREFUSED || s;
+        wrong += ss_connect(NULL, text, SOCK_DGRAM, PATIENCE, &s) != -ECONNREFUSED || s;
+    }
+    return wrong;
+}
+
+static void test_own_port(void **state)
+{
+    int status;
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(connect_to_own_port(40001));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == SKIPPED) {
+        print_message("skipped: no network namespace can be made here\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* ---- outside of servers, where nobody blocks signals ---- */
+
+static int send_file_to(const char *address)
+{
+    struct ss_stream *s;
+    int rc = ss_connect(NULL, address, SOCK_STREAM, PATIENCE, &s), file = open("/proc/self/exe", O_RDONLY);
+    char byte;
+    if (rc < 0 || ss_read(s, &byte, 1) != 0)
+        return 1;
+    for (int i = 0; i < PATIENCE && rc == 0; i++) {
+        rc = ss_sendfile(s, file, 0, 1000);
+        poll(NULL, 0, 1);
+    }
+    sigset_t pending;
+    sigpending(&pending);
+    return (rc == -EPIPE || rc == -ECONNRESET) && !sigismember(&pending, SIGPIPE) ? 0 : 1;
+}
+
+static int say_nothing(struct ss_handler *h)
+{
+    (void)h;
+    return 0;
+}
+
+static void test_server_that_goes(void **state)
+{
+    static const struct ss_handler_class Silent = {.handle = say_nothing};
+    struct running r;
+    int status;
+    (void)state;
+    start(&r, SS_BASES(&TCPServer), "127.0.0.1:0", &Silent);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        _exit(send_file_to(r.text));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    stop(&r);
 }
 
 static void test_read_timeout(void **state)
@@ -329,7 +447,8 @@ int main(void)
         cmocka_unit_test(test_next_address),   cmocka_unit_test(test_connect_timeout),
         cmocka_unit_test(test_shared_timeout), cmocka_unit_test(test_unix_queue_full),
         cmocka_unit_test(test_read_timeout),   cmocka_unit_test(test_in_handler),
-        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_cancel),         cmocka_unit_test(test_slow_name),
+        cmocka_unit_test(test_own_port),       cmocka_unit_test(test_server_that_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "server_thread.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -155,6 +156,150 @@ static void test_child_leaves_file(void **state)
     assert_false(is_there());
 }
 
+/* ---- the file goes with the server, wherever that is by then ---- */
+
+static void test_change_of_directory(void **state)
+{
+    struct ss_server server;
+    char before[1000];
+    (void)state;
+    assert_non_null(getcwd(before, sizeof before));
+    for (size_t i = 0; i < COUNT(classes); i++) {
+        assert_int_equal(chdir(directory), 0);
+        assert_int_equal(ss_server_init(&server, SS_BASES(classes[i]), "unix:s", &EchoHandler), 0);
+        assert_int_equal(ss_server_bind(&server), 0);
+        assert_int_equal(chdir("/"), 0);
+        assert_true(is_there());
+        ss_server_close(&server);
+        assert_false(is_there());
+    }
+    assert_int_equal(chdir(before), 0);
+}
+
+/* Binds, and becomes a daemon: the process that has bound ends, and its child goes on; or the child is the
+   one that serves. */
+static void be_daemon(bool serves, int say)
+{
+    struct ss_server server;
+    if (ss_server_init(&server, SS_BASES(&UnixStreamServer), address, &EchoHandler) < 0 ||
+        ss_server_bind(&server) < 0)
+        _exit(1);
+    pid_t parent = getpid(), pid = fork();
+    if (pid > 0 && serves)
+        (void)pause();
+    if (pid > 0)
+        _exit(0);
+    while (!serves && getppid() == parent)
+        poll(NULL, 0, 1);
+    if (serves) {
+        ss_shutdown(&server);
+        ss_serve_forever(&server);
+    }
+    ss_server_close(&server);
+    (void)!write(say, "", 1);
+    _exit(0);
+}
+
+static void test_daemon(void **state)
+{
+    (void)state;
+    for (int serves = 0; serves < 2; serves++) {
+        int end[2], status;
+        char byte;
+        assert_int_equal(pipe(end), 0);
+        pid_t pid = fork();
+        if (pid == 0)
+            be_daemon(serves, end[1]);
+        close(end[1]);
+        if (!serves)
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(read(end[0], &byte, 1), 1);
+        close(end[0]);
+        assert_false(is_there());
+        if (serves) { /* the other one was still there, and waits */
+            kill(pid, SIGKILL);
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+        }
+    }
+}
+
+/* ---- several servers start at once ---- */
+
+enum { STARTERS = 8, ROUNDS = 10 };
+
+/* Says whether it has the name, and stays until it is told to end: when a pipe closes. */
+static void start_one(int go, int stay, int say)
+{
+    struct ss_server server;
+    char byte;
+    (void)!read(go, &byte, 1);
+    int rc = try_bind(&UnixStreamServer, &server);
+    (void)!write(say, &rc, sizeof rc);
+    (void)!read(stay, &byte, 1);
+    _exit(0);
+}
+
+static void test_race_for_a_stale_file(void **state)
+{
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        int go[2], stay[2], said[2], rc, winners = 0;
+        pid_t pids[STARTERS];
+        struct ss_stream *s;
+        leave_socket(SOCK_STREAM);
+        assert_int_equal(pipe(go) | pipe(stay) | pipe(said), 0);
+        for (int i = 0; i < STARTERS; i++)
+            if ((pids[i] = fork()) == 0) {
+                close(go[1]);
+                close(stay[1]);
+                start_one(go[0], stay[0], said[1]);
+            }
+        close(go[1]);
+        for (int i = 0; i < STARTERS; i++) {
+            assert_int_equal(read(said[0], &rc, sizeof rc), sizeof rc);
+            if (rc < 0)
+                assert_int_equal(rc, -EADDRINUSE);
+            winners += rc == 0;
+        }
+        assert_int_equal(winners, 1);
+        assert_int_equal(ss_connect(NULL, address, SOCK_STREAM, PATIENCE, &s), 0); /* who has it listens */
+        ss_close(s);
+        close(stay[1]);
+        for (int i = 0; i < STARTERS; i++)
+            assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+        close(go[0]);
+        close(stay[0]);
+        close(said[0]);
+        close(said[1]);
+        assert_int_equal(count_entries(directory), 3); /* nothing but that file */
+        unlink(path);
+    }
+}
+
+/* ---- descriptors that are no sockets of ours ---- */
+
+static int try_descriptor(int fd)
+{
+    struct ss_server server;
+    char text[20];
+    snprintf(text, sizeof text, "fd:%d", fd);
+    assert_int_equal(ss_server_init(&server, SS_BASES(&UnixStreamServer), text, &EchoHandler), 0);
+    int rc = ss_server_bind(&server);
+    ss_server_close(&server);
+    return rc;
+}
+
+/* The server itself is the first to open something: its number is not what was passed. */
+static void test_descriptor_that_was_not_passed(void **state)
+{
+    (void)state;
+    int fd = dup(STDERR_FILENO); /* the next free one, and open to programs that we exec */
+    assert_int_equal(try_descriptor(fd), -ENOTSOCK);
+    close(fd);
+    assert_int_equal(try_descriptor(fd), -EBADF);
+    assert_int_equal(try_descriptor(1000), -EBADF);
+}
+
 static void test_abstract(void **state)
 {
     struct running r;
@@ -185,6 +330,10 @@ int main(void)
         cmocka_unit_test(test_successor_stays),
         cmocka_unit_test(test_mode),
         cmocka_unit_test(test_child_leaves_file),
+        cmocka_unit_test(test_change_of_directory),
+        cmocka_unit_test(test_daemon),
+        cmocka_unit_test(test_race_for_a_stale_file),
+        cmocka_unit_test(test_descriptor_that_was_not_passed),
         cmocka_unit_test(test_abstract),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
