@@ -303,7 +303,7 @@ static void escape(const char *text, char escaped[4 * SS_ADDRESS_TEXT])
 static void handle_error(struct ss_server *self, struct ss_request *request, int error)
 {
     (void)self;
-    if (error == -EPIPE || error == -ECONNRESET || error == -ECANCELED)
+    if (request->told || error == -EPIPE || error == -ECONNRESET || error == -ECANCELED)
         return;
     char text[SS_ADDRESS_TEXT] = "a client without a name";
     struct ss_address client;

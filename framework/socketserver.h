@@ -183,7 +183,7 @@ struct ss_class {
     /* handle_timeout: ss_handle_request waited self->timeout in vain. */
     void (*handle_timeout)(struct ss_server *self);
     /* handle_error: a request failed with `error` (-errno). The default writes one line to stderr,
-       except for -EPIPE, -ECONNRESET and -ECANCELED, which are no news. */
+       except for -EPIPE, -ECONNRESET and -ECANCELED, which are no news, and for what request->told says. */
     void (*handle_error)(struct ss_server *self, struct ss_request *request, int error);
     /* child_ended: ForkingMixIn's process was killed by a signal, or one of PreforkingMixIn's has ended
        before the server, which replaces it; after a second when it has failed or has not lived that long.
@@ -419,6 +419,8 @@ struct ss_request {
     bool linger;  /* shutdown_request waits (up to 2 s, 1 MiB) for the client to take the last
                      answer before it closes; set it when closing with input unread */
     bool unnamed; /* client_address of a Unix socket is known to be none */
+    bool told;    /* whoever handles the request has logged by what it fails: handle_error's default does not
+                     log it again. For handlers to set */
     union {       /* get_request's, compact; see ss_client_address */
         struct sockaddr any;
         struct sockaddr_in in;

@@ -66,11 +66,16 @@ static char *put_head(char *to, const struct ss_handler *h, enum http_log_escape
 
 static char *python(char *to, const struct ss_handler *h, int status, int64_t size)
 {
+    char reason[HTTP_LOG_REASON];
     to = put_head(to, h, HTTP_LOG_PYTHON, HTTP_LOG_PYTHON_TIME);
-    return put_exchange(to, h, status, size, HTTP_LOG_PYTHON);
+    to = put_exchange(to, h, status, size, HTTP_LOG_PYTHON);
+    if (*http_log_reason(h, reason) == 0)
+        return to;
+    *to++ = ' ';
+    return http_log_escaped(to, reason, HTTP_LOG_PYTHON);
 }
 
-static char *common(char *to, const struct ss_handler *h, int status, int64_t size)
+static char *put_common(char *to, const struct ss_handler *h, int status, int64_t size)
 {
     to = put_head(to, h, HTTP_LOG_APACHE, HTTP_LOG_APACHE_TIME);
     return put_exchange(to, h, status, size, HTTP_LOG_APACHE);
@@ -84,10 +89,32 @@ static char *put_quoted(char *to, const char *value)
     return to;
 }
 
+/* Of errors these forms have the status. Only what nobody would learn otherwise is added: a failure of the
+   server, unless it is that the client has gone. */
+static char *put_failure(char *to, const struct ss_handler *h)
+{
+    char reason[HTTP_LOG_REASON];
+    switch (http_exchange_of(h)->failure) {
+    case 0:
+    case -EPIPE:
+    case -ECONNRESET:
+    case -ECANCELED:
+        return to;
+    default:
+        return put_quoted(to, http_log_reason(h, reason));
+    }
+}
+
+static char *common(char *to, const struct ss_handler *h, int status, int64_t size)
+{
+    return put_failure(put_common(to, h, status, size), h);
+}
+
 static char *combined(char *to, const struct ss_handler *h, int status, int64_t size)
 {
-    to = common(to, h, status, size);
-    return put_quoted(put_quoted(to, http_header(h, "Referer")), http_header(h, "User-Agent"));
+    to = put_common(to, h, status, size);
+    to = put_quoted(put_quoted(to, http_header(h, "Referer")), http_header(h, "User-Agent"));
+    return put_failure(to, h);
 }
 
 /* ---------------------------------------------------------------- JSON (RFC 8259) */
@@ -132,6 +159,7 @@ static char *put_request(char *to, const struct http_request *r)
 
 static char *json(char *to, const struct ss_handler *h, int status, int64_t size)
 {
+    char reason[HTTP_LOG_REASON];
     to = stpcpy(http_log_time(stpcpy(to, "{\"time\":\""), HTTP_LOG_RFC3339), "\",\"client\":\"");
     to = http_log_client(to, h, HTTP_LOG_JSON);
     *to++ = '"';
@@ -141,6 +169,8 @@ static char *json(char *to, const struct ss_handler *h, int status, int64_t size
     to = put_duration(stpcpy(to, ",\"duration_ms\":"), http_duration(h));
     to = put_text(to, ",\"referer\":", http_header(h, "Referer"));
     to = put_text(to, ",\"user_agent\":", http_header(h, "User-Agent"));
+    if (*http_log_reason(h, reason))
+        to = put_text(to, ",\"error\":", reason);
     *to++ = '}';
     return to;
 }

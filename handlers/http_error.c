@@ -143,6 +143,8 @@ int http_send_busy(struct ss_handler *h, const char *explain)
 int http_send_errno(struct ss_handler *h, int error, const char *explain)
 {
     int status = http_errno_status(error);
+    if (status >= 500)
+        http_exchange_of(h)->failure = error;
     if (status == 503)
         return http_send_busy(h, explain);
     return http_send_error(h, status, status == 404 ? "File not found" : NULL, explain);

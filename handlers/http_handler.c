@@ -79,11 +79,21 @@ static int run_method(struct ss_handler *h)
     return rc < 0 ? rc : 0;
 }
 
+/* do_X has begun a response and not called http_end_headers. What it has written had nowhere to go, and a 200
+   has something to say: both are mistakes that the client must not take for an answer. */
+static int end_head(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    if (x->wfile.error)
+        return x->wfile.error;
+    return x->response.status == 200 && x->response.length != 0 ? -ENODATA : http_end_headers(h);
+}
+
 /* What do_X has left to be done; -ENODATA: it has not answered at all. */
 static int finish_response(struct ss_handler *h)
 {
     const struct http_response *r = &http_exchange_of(h)->response;
-    int rc = r->status && !r->ended ? http_end_headers(h) : 0;
+    int rc = r->status && !r->ended ? end_head(h) : 0;
     if (rc < 0)
         return rc;
     if (!r->ended)
@@ -132,7 +142,7 @@ static int conclude(struct ss_handler *h, int rc)
     struct http_exchange *x = http_exchange_of(h);
     x->in->tied = NULL;
     http_coded_free(h);
-    http_log_ended(h);
+    http_log_ended(h, rc);
     if (rc == 0 && !x->close && http_body_skip(h)) {
         h->request->busy = false;
         return NEXT_REQUEST;
@@ -196,6 +206,8 @@ static int handle_one_request(struct ss_handler *h)
     case HTTP_ENDED:
         return 0;
     default:
+        if (*x->head.request.requestline)
+            http_log_ended(h, rc);
         return rc;
     }
 }

@@ -189,8 +189,7 @@ int http_read_head(struct ss_handler *h)
         ss_set_deadline(x->in, -1);
     if (rc == HTTP_ARRIVED)
         return parse_copy(h, &scan, data);
-    if (rc != -EBADMSG)
-        return rc;
-    keep_line(h, &scan);
-    return HTTP_REFUSED;
+    if (rc < 0)
+        keep_line(h, &scan);
+    return rc == -EBADMSG ? HTTP_REFUSED : rc;
 }

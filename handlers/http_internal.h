@@ -207,10 +207,13 @@ struct http_error_field {
     struct http_error_field *next;
 };
 
+#define HTTP_LOG_ERRORS 512 /* bytes of all that log_error is told during a request; more is cut */
+
 struct http_exchange {
     const struct http_class *cls;
     struct ss_stream *in, *out;    /* the connection's; h->rfile and h->wfile are meanwhile ... */
     struct ss_stream rfile, wfile; /* ... these, the bodies' */
+    char told[HTTP_LOG_ERRORS];    /* what log_error was told during the request, told_size bytes */
     /* from here on one request's */
     struct http_head head;
     uint64_t begun; /* ns: when its first byte was there; 0 where nobody logs */
@@ -220,6 +223,9 @@ struct http_exchange {
     struct http_coded *coded; /* what puts the body into its coding, NULL: none */
     bool negotiated;          /* the response depends on Accept-Encoding: Vary says so */
     bool close;               /* the connection, after this response */
+    size_t told_size;
+    int failure; /* why the server could not do what it was asked for, or give its answer; 0: it could */
+    bool logged; /* its line is written */
 };
 
 static inline struct http_exchange *http_exchange_of(const struct ss_handler *h)
@@ -333,8 +339,11 @@ void http_default_log_error(struct ss_handler *h, const char *text);
 void http_default_log_message(struct ss_handler *h, const char *text);
 /* Notes when the request began. */
 void http_log_begun(struct http_exchange *x);
-/* The request is done with: calls log_request. */
-void http_log_ended(struct ss_handler *h);
+/* The request is done with: calls log_request. `failure`: 0, or the -errno that ends the connection. */
+void http_log_ended(struct ss_handler *h, int failure);
+/* What has gone wrong, for the request's line; "" for nothing. */
+enum { HTTP_LOG_REASON = HTTP_LOG_ERRORS + 128 };
+const char *http_log_reason(const struct ss_handler *h, char text[HTTP_LOG_REASON]);
 
 #define HTTP_DATE_FIELD_SIZE 37
 /* http_date.c: "Date: ...\r\n" of now; this thread's, until it is called again. */

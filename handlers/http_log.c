@@ -39,9 +39,22 @@ static int64_t body_sent(const struct http_exchange *x)
     return left < r->written ? left : r->written;
 }
 
-void http_log_ended(struct ss_handler *h)
+/* The forms of the access log have a place for errors. BaseHTTPRequestHandler's own, which is Python's, has
+   not: there an error has a line of its own, in front of the request's. */
+static bool takes_errors(const struct http_exchange *x)
 {
-    const struct http_exchange *x = http_exchange_of(h);
+    void (*log)(struct ss_handler *, int, int64_t) = x->cls->table.log_request;
+    return log == http_log_python || log == http_log_common || log == http_log_combined ||
+           log == http_log_json;
+}
+
+void http_log_ended(struct ss_handler *h, int failure)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    x->logged = true;
+    if (failure < 0)
+        x->failure = failure;
+    h->request->told = failure < 0 && takes_errors(x);
     int status = x->response.committed ? x->response.status : 0;
     x->cls->table.log_request(h, status, body_sent(x));
 }
@@ -49,6 +62,20 @@ void http_log_ended(struct ss_handler *h)
 void http_log_nothing(struct ss_handler *h, int status, int64_t size)
 {
     (void)h, (void)status, (void)size;
+}
+
+const char *http_log_reason(const struct ss_handler *h, char text[HTTP_LOG_REASON])
+{
+    const struct http_exchange *x = http_exchange_of(h);
+    char reason[100], *at = mempcpy(text, x->told, x->told_size);
+    *at = 0;
+    if (!takes_errors(x))
+        return text;
+    if (x->told_size && x->failure)
+        at = stpcpy(at, ": ");
+    if (x->failure)
+        strcpy(at, strerror_r(-x->failure, reason, sizeof reason));
+    return text;
 }
 
 /* ---------------------------------------------------------------- Python's lines */
@@ -65,9 +92,18 @@ void http_default_log_message(struct ss_handler *h, const char *text)
     (void)http_log_end(&http_log_stderr, at, true); /* there is nobody else to tell */
 }
 
+/* What is told during a request waits for its line; what is told later, as that the log cannot be written,
+   has a line of its own. */
 void http_default_log_error(struct ss_handler *h, const char *text)
 {
-    http_class_of(h)->log_message(h, text);
+    struct http_exchange *x = http_exchange_of(h);
+    if (x->logged || !takes_errors(x)) {
+        x->cls->table.log_message(h, text);
+        return;
+    }
+    size_t room = sizeof x->told - x->told_size;
+    int n = snprintf(x->told + x->told_size, room, "%s%s", x->told_size ? "; " : "", text);
+    x->told_size += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 }
 
 /* For a log_message that was overridden, as in Python. */

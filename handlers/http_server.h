@@ -29,7 +29,8 @@
    skipped so that a malformed body is refused. A client that waits for 100 Continue gets it when the
    body is first read. Reading a body that is malformed, too long or too late fails with -EPROTO,
    -EMSGSIZE or -ETIMEDOUT; writing before http_end_headers with -EINVAL, writing more than
-   Content-Length with -EOVERFLOW.
+   Content-Length with -EOVERFLOW. A head that do_X leaves without http_end_headers is ended for it, unless
+   something was written (which had nowhere to go) or it is a 200, which has something to say: 500.
 
    do_X returns 0 or -errno. After an error (also: no answer, a shorter body than promised) the
    connection is closed; if nothing of the response has left yet, the client gets 400, 413 or 408
@@ -446,7 +447,7 @@ SS_API int http_do_PUT(struct ss_handler *h);
 /* ---------------------------------------------------------------- access log
 
    Functions for log_request: .log_request = http_log_combined. The time is when the response ended.
-     http_log_python    what BaseHTTPRequestHandler writes, as http.server does, but with the size:
+     http_log_python    as http.server's, but with the size:
                         127.0.0.1 - - [21/Nov/2026 13:25:17] "GET / HTTP/1.1" 200 1024
      http_log_common    the Common Log Format of NCSA and Apache:
                         127.0.0.1 - - [21/Nov/2026:13:25:17 +0100] "GET / HTTP/1.1" 200 1024
@@ -454,8 +455,13 @@ SS_API int http_do_PUT(struct ss_handler *h);
      http_log_json      an object a line, in UTF-8: time (RFC 3339, UTC), client, method, path,
                         version, status, bytes, duration_ms (three decimals), referer, user_agent;
                         null: there is none. A request that was not understood has its first line as
-                        `request`.
+                        `request`, one that has gone wrong what log_error was told, and why, as `error`.
      http_log_nothing   none
+   With these (not with BaseHTTPRequestHandler's own log_request, which is Python's) each request has just one
+   line, whatever becomes of it: what log_error is told during the request, and the -errno that ends it, stand
+   at its end: behind the size, in JSON as `error`, in Apache's forms, which have no place for it, as one more
+   quoted text, and only when the server has failed. Neither log_message nor handle_error's default says it
+   again. A request whose client goes away before its head is complete has a line, too.
    In the first three a dash stands for what there is none of, a size of 0 too. Control characters,
    what is no UTF-8, and what cannot be seen or turns the direction of text round (U+202E) are
    escaped, by Apache's forms quotes, backslashes and all that is not ASCII as well (\xHH), so that a

@@ -20,7 +20,7 @@
 
 enum {
     HTTP_LOG_BUFFER = 128 * 1024, /* bytes of each file's buffer */
-    HTTP_LOG_LINE = 56 * 1024,    /* that a line may have at most: six texts of HTTP_LOG_ITEM, and more */
+    HTTP_LOG_LINE = 64 * 1024,    /* that a line may have at most: seven texts of HTTP_LOG_ITEM, and more */
 };
 
 struct http_log_file;

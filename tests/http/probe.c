@@ -339,6 +339,41 @@ static int nothing(struct ss_handler *h)
     return 0;
 }
 
+/* "?N": a head that is not ended, with status N; with a body that has nowhere to go when the query ends in
+ * "b". */
+static int not_ended(struct ss_handler *h)
+{
+    const char *path = http_request(h)->path;
+    http_send_response(h, (int)argument(h), NULL);
+    http_send_header(h, "Content-Type", "text/plain");
+    if (path[strlen(path) - 1] == 'b')
+        ss_printf(h->wfile, "a body");
+    return 0;
+}
+
+/* Mistakes that are refused and change nothing: fields and a response behind the end of the head. */
+static int too_late(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_end_headers(h);
+    int refused = http_send_header(h, "X-Late", "1") == -EINVAL;
+    refused += http_end_headers(h) == -EINVAL;
+    ss_printf(h->wfile, "%d refused", refused);
+    ss_flush(h->wfile);
+    refused = http_send_response(h, 404, NULL) == -EALREADY;
+    return ss_printf(h->wfile, ", then %d", refused);
+}
+
+/* The second one counts. */
+static int two_responses(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_send_header(h, "X-First", "1");
+    http_end_headers(h);
+    ss_printf(h->wfile, "first");
+    return text_reply(h, "second");
+}
+
 static int announced(struct ss_handler *h, const char *length, const char *text)
 {
     http_send_response(h, 200, NULL);
@@ -469,6 +504,9 @@ static const struct {
     {"/fail-late", fail_late},
     {"/fail-begun", fail_begun},
     {"/nothing", nothing},
+    {"/not-ended", not_ended},
+    {"/too-late", too_late},
+    {"/two-responses", two_responses},
     {"/short", too_short},
     {"/long", too_long},
     {"/close", closing},
