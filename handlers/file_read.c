@@ -55,8 +55,9 @@ static bool is_as_long_as_it_says(int fd, const struct stat *status)
 
 static void adopt(struct http_file *file, char *content, size_t size)
 {
-    char *shorter = realloc(content, size + 1);
-    file->content = shorter ? shorter : content;
+    file->content = realloc(content, size + 1);
+    if (!file->content) /* it need not become shorter */
+        file->content = content;
     file->size = size;
     close(file->fd);
     file->fd = -1;

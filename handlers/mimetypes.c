@@ -13,8 +13,9 @@ struct media_type {
 };
 
 /* Sorted by ending. A compressed file is what it is compressed with, as in http.server, so that clients
-   save it as it is; but for "svgz", which is sent with its Content-Encoding. XML says its own encoding and gets no charset. "ts" is a part of a stream of video, as
-   players need it, not TypeScript, which no browser runs. */
+   save it as it is; but for "svgz", which is sent with its Content-Encoding. XML says its own encoding and
+   gets no charset. "ts" is a part of a stream of video, as players need it, not TypeScript, which no browser
+   runs. */
 static const struct media_type table[] = {
     {"3gp", "video/3gpp"},
     {"7z", "application/x-7z-compressed"},

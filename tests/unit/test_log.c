@@ -110,8 +110,7 @@ static void test_every_byte(void **state)
 /* However long the text is, and whatever it grows to. */
 static void test_longest(void **state)
 {
-    static const char *const pieces[] = {"a",    "\n",               "\xff",
-                                         "\\", "\xf0\x9f\x99\x82", "\xf3\xa0\x81\x81"};
+    static const char *const pieces[] = {"a", "\n", "\xff", "\\", "\xf0\x9f\x99\x82", "\xf3\xa0\x81\x81"};
     (void)state;
     for (size_t i = 0; i < COUNT(pieces); i++) {
         char *text = calloc(1, 40001), *room = malloc(HTTP_LOG_ITEM);
