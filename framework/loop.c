@@ -1,11 +1,12 @@
 #include "loop.h"
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { IDLE_STACKS = 64 };     /* kept for the next requests */
-enum { TIDY_TIME = 1000 };     /* ms; what was not needed for so long is given back */
 enum { TIDY_BATCH = 256 };     /* stacks seen to before others run */
+enum { FAR = 5000 };           /* ms */
 enum { STACK_KEPT = 16384 };   /* of its memory, for what it does next: most never need more */
 enum { SIGNAL_STACK = 65536 }; /* to say that a stack has overflowed takes another one */
 
@@ -69,6 +70,7 @@ static void task_free(struct loop *loop, struct task *task)
     free(task);
 }
 
+/* A timer that is far away may be late by what this turn has taken: the clock is read once less. */
 static int time_to_wait(const struct loop *loop)
 {
     if (loop->head)
@@ -76,7 +78,7 @@ static int time_to_wait(const struct loop *loop)
     uint64_t next = wheel_next(&loop->wheel);
     if (next == TIMER_NEVER)
         return -1;
-    uint64_t now = ss_now();
+    uint64_t now = loop->now && next > loop->now + FAR ? loop->now : ss_now();
     return next <= now ? 0 : next - now > INT32_MAX ? INT32_MAX : (int)(next - now);
 }
 
@@ -85,15 +87,25 @@ static int time_to_wait(const struct loop *loop)
    A handler may once have gone deep, and many at once only for a moment. To look after each of them would
    cost a system call, so those that have run are gathered, and looked at after a while. */
 
-static void note_use(struct loop *loop, struct task *task)
+static void look_within(struct loop *loop, uint64_t now, unsigned ms)
 {
-    if (task->dirty)
-        return;
+    loop->tidy_time = now + ms;
+    loop->wait_limit = ms;
+}
+
+__attribute__((noinline)) static void gather(struct loop *loop, struct task *task)
+{
     task->dirty = true;
     task->next_dirty = loop->dirty;
     if (!loop->dirty)
-        timer_set(&loop->wheel, &loop->tidy, ss_now() + TIDY_TIME);
+        look_within(loop, ss_now(), TIDY_TIME);
     loop->dirty = task;
+}
+
+static inline void note_use(struct loop *loop, struct task *task)
+{
+    if (!task->dirty)
+        gather(loop, task);
 }
 
 /* Takes the one that was idle last. */
@@ -123,12 +135,16 @@ void loop_tidy(struct loop *loop, uint64_t now)
         task_free(loop, take_idle(loop));
     }
     if (loop->dirty || loop->spare > IDLE_STACKS) {
-        timer_set(&loop->wheel, &loop->tidy, now + 1);
+        look_within(loop, now, 0);
         return;
     }
     loop->spare = loop->idle_count;
-    if (loop->spare > IDLE_STACKS)
-        timer_set(&loop->wheel, &loop->tidy, now + TIDY_TIME);
+    if (loop->spare > IDLE_STACKS) {
+        look_within(loop, now, TIDY_TIME);
+        return;
+    }
+    loop->tidy_time = TIMER_NEVER;
+    loop->wait_limit = UINT_MAX;
 }
 
 /* ---------------------------------------------------------------- turns */
@@ -138,7 +154,8 @@ static void turn(struct loop *loop)
 {
     static atomic_ullong turns;
     loop->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
-    loop_look(loop, time_to_wait(loop));
+    int ms = time_to_wait(loop);
+    loop_look(loop, (unsigned)ms > loop->wait_limit ? (int)loop->wait_limit : ms);
     loop->budget = loop->length;
 }
 
@@ -311,9 +328,10 @@ int loop_enter(struct ss_server *self, struct loop **entered)
     loop->running = &loop->main;
     loop->main.entry.task = &loop->main;
     loop->main.co = &loop->main.thread;
+    loop->tidy_time = TIMER_NEVER;
+    loop->wait_limit = UINT_MAX;
     loop->main.dirty = true; /* never gathered: its stack is the thread's */
     timer_init(&loop->main.entry.timer);
-    timer_init(&loop->tidy);
     co_thread(loop->main.co);
     wheel_init(&loop->wheel, ss_now());
     int rc = poller_open(&loop->poller, POLLER_EDGE);

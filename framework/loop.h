@@ -54,6 +54,9 @@ static inline struct request *request_of(struct entry *entry)
     return container_of(entry, struct request, entry);
 }
 
+enum { TIDY_TIME = 1000 };  /* ms; what stacks did not need for so long is given back */
+enum { TIDY_TURNS = 1024 }; /* a loop that has no other use for the time looks at it so often */
+
 struct loop {
     struct ss_server *server;
     struct poller *poller;
@@ -63,13 +66,14 @@ struct loop {
     unsigned length, budget;    /* of the queue; how much of it comes before the next look at events */
     struct wheel wheel;
     struct idle idle_ones; /* parked */
-    uint64_t turn;
-    unsigned streak; /* waits since the last task was switched to that had nothing to wait for */
+    uint64_t turn, now;    /* now: when it began, 0: nobody has looked */
+    unsigned streak;       /* waits since the last task was switched to that had nothing to wait for */
     struct task main, *running, *idle;
     unsigned idle_count;
     unsigned spare; /* the fewest that were idle since the last look */
     struct task *dirty;
-    struct timer tidy;         /* when to look */
+    uint64_t tidy_time;        /* when to look; TIMER_NEVER: there is nothing to do */
+    unsigned wait_limit;       /* ms until then at most; UINT_MAX: none */
     struct request *beginning; /* handed to a task that was idle */
     struct offload *offload;
     struct loop *before;
@@ -86,7 +90,7 @@ int loop_enter(struct ss_server *self, struct loop **loop);
 /* Leaves and frees it, when all its requests have ended. */
 void loop_leave(struct loop *loop);
 
-/* For loop_events.c: the time of loop->tidy has come. Gives back the memory of stacks that nobody needs. */
+/* For loop_events.c: loop->tidy_time has come. Gives back the memory of stacks that nobody needs. */
 void loop_tidy(struct loop *loop, uint64_t now);
 
 /* ---- loop_events.c: what is waited for, and what happens ---- */

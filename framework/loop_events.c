@@ -2,6 +2,7 @@
    tasks and parked requests that wait for them. */
 #include "loop.h"
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,10 +14,8 @@ enum { INPUT = POLLIN | POLLERR | LASTING }; /* what a parked request is begun f
 
 /* ---------------------------------------------------------------- descriptors */
 
-static struct known *lookup(struct loop *loop, int fd)
+static struct known *lengthen(struct loop *loop, int fd)
 {
-    if (fd < loop->fd_count)
-        return &loop->fds[fd];
     int count = loop->fd_count ? loop->fd_count : 64;
     while (count <= fd)
         count *= 2;
@@ -29,6 +28,11 @@ static struct known *lookup(struct loop *loop, int fd)
     loop->fds = fds;
     loop->fd_count = count;
     return &fds[fd];
+}
+
+static inline struct known *lookup(struct loop *loop, int fd)
+{
+    return fd < loop->fd_count ? &loop->fds[fd] : lengthen(loop, fd);
 }
 
 static int add(struct loop *loop, int fd, uint32_t tag)
@@ -63,24 +67,29 @@ static void unregister(struct loop *loop, int fd, struct known *known)
     known->tag++;
 }
 
-/* Some events have two names. */
-static short first_name(short events)
+/* Some events have two names, of which the second is hardly ever used. */
+enum { SECOND_NAMES = POLLRDNORM | POLLWRNORM | POLLWRBAND };
+
+__attribute__((cold, noinline)) static short both_names(short events)
 {
-    if (events & POLLRDNORM)
-        events |= POLLIN;
-    if (events & (POLLWRNORM | POLLWRBAND))
-        events |= POLLOUT;
-    return events & ~(POLLRDNORM | POLLWRNORM | POLLWRBAND);
+    if (events & (POLLIN | POLLRDNORM))
+        events |= POLLIN | POLLRDNORM;
+    if (events & (POLLOUT | POLLWRNORM | POLLWRBAND))
+        events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+    return events;
+}
+
+static inline short first_name(short events)
+{
+    return events & SECOND_NAMES ? both_names(events) & ~SECOND_NAMES : events;
 }
 
 static short matching(short events, short wanted)
 {
     if (events & LASTING)
         events |= POLLIN;
-    if (events & POLLIN)
-        events |= POLLRDNORM;
-    if (events & POLLOUT)
-        events |= POLLWRNORM | POLLWRBAND;
+    if (wanted & SECOND_NAMES)
+        events = both_names(events);
     return events & (wanted | POLLERR | POLLHUP);
 }
 
@@ -146,16 +155,14 @@ static void expire(struct loop *loop, uint64_t now)
 {
     struct timer *timer;
     while ((timer = wheel_expire(&loop->wheel, now))) {
-        if (timer == &loop->tidy) {
-            loop_tidy(loop, now);
-            continue;
-        }
         struct entry *entry = container_of(timer, struct entry, timer);
         if (entry->task)
             loop_wake(loop, entry->task);
         else
             close_parked(loop, &loop->fds[request_of(entry)->request.fd]);
     }
+    if (now >= loop->tidy_time)
+        loop_tidy(loop, now);
 }
 
 /* The drain has begun: those who wait for nothing in particular go. */
@@ -166,6 +173,13 @@ void loop_close_parked(void *argument)
         close_parked(loop, &loop->fds[fd]);
 }
 
+/* No timer is set, but stacks are to be looked after: the clock is not read in each turn for that. */
+static bool minds_time(const struct loop *loop, int ms, int events)
+{
+    return loop->wait_limit != UINT_MAX &&
+           ((events <= 0 && (unsigned)ms >= loop->wait_limit) || loop->turn % TIDY_TURNS == 0);
+}
+
 void loop_look(struct loop *loop, int ms)
 {
     struct poller_event events[BATCH];
@@ -174,8 +188,9 @@ void loop_look(struct loop *loop, int ms)
         rest();
     for (int i = 0; i < n; i++)
         deliver(loop, &events[i]);
-    if (wheel_next(&loop->wheel) != TIMER_NEVER)
-        expire(loop, ss_now());
+    loop->now = !wheel_empty(&loop->wheel) || minds_time(loop, ms, n) ? ss_now() : 0;
+    if (loop->now)
+        expire(loop, loop->now);
 }
 
 bool loop_park(struct loop *loop, struct request *request)
@@ -207,9 +222,12 @@ static int collect(struct loop *loop, struct pollfd *fds, nfds_t count)
         if (fds[i].fd < 0 || fds[i].fd >= loop->fd_count)
             continue;
         struct known *known = &loop->fds[fds[i].fd];
-        fds[i].revents = matching(known->ready, fds[i].events);
-        known->ready &= (short)~(first_name(fds[i].revents) & ~known->lasting);
-        ready += fds[i].revents != 0;
+        short hit = matching(known->ready, fds[i].events);
+        if (!hit)
+            continue;
+        fds[i].revents = hit;
+        known->ready &= (short)~(first_name(hit) & ~known->lasting);
+        ready++;
     }
     return ready;
 }
@@ -252,15 +270,16 @@ static void end_wait(struct loop *loop, struct waiter *w)
 static int wait_for_events(struct loop *loop, struct waiter *waiters, struct pollfd *fds, nfds_t count,
                            int ms)
 {
+    struct task *self = loop->running;
     int rc = 0, ready = 0;
     nfds_t n = 0;
     while (n < count && rc == 0)
         rc = begin_wait(loop, &waiters[n], &fds[n]), n++;
     if (rc == 0) {
         if (ms >= 0)
-            loop_suspend_for(loop, ms);
-        else
-            loop_suspend(loop);
+            timer_set(&loop->wheel, &self->entry.timer, ss_now() + (uint64_t)ms);
+        loop_suspend(loop);
+        timer_stop(&self->entry.timer);
     }
     for (nfds_t i = 0; i < n; i++) {
         end_wait(loop, &waiters[i]);

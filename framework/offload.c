@@ -150,7 +150,7 @@ int ss_offload(struct ss_server *self, int (*function)(void *), void *argument)
             break;
         jobs_done(*o);
         if (job.done)
-            loop_suspend(loop); /* it has queued this task, too */
+            loop_suspend_for(loop, LOOK_AGAIN); /* not at all: it has queued this task, too */
     }
     return job.rc;
 }

@@ -22,6 +22,7 @@
 #ifndef TIMER_H
 #define TIMER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TIMER_NEVER UINT64_MAX
@@ -68,6 +69,12 @@ void timer_requeue(struct wheel *wheel, struct timer *timer);
 static inline void timer_init(struct timer *timer)
 {
     *timer = (struct timer){.deadline = TIMER_NEVER, .due = TIMER_NEVER};
+}
+
+/* Nothing is queued. */
+static inline bool wheel_empty(const struct wheel *wheel)
+{
+    return !(wheel->occupied[0] | wheel->occupied[1] | wheel->occupied[2] | wheel->occupied[3]);
 }
 
 /* Fires at the deadline, instead of when it was set to fire before. */

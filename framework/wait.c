@@ -138,15 +138,19 @@ bool ss_draining(const struct ss_server *self)
 /* ---------------------------------------------------------------- waiting */
 
 /* Milliseconds until the earlier of both limits; -1: none. */
-static int time_left(int ms, uint64_t start, uint64_t deadline)
+static int left_at(uint64_t now, int ms, uint64_t start, uint64_t deadline)
 {
     uint64_t end = ms < 0 ? UINT64_MAX : start + (uint64_t)ms;
     if (deadline && deadline < end)
         end = deadline;
     if (end == UINT64_MAX)
         return -1;
-    uint64_t now = ss_now();
     return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+}
+
+static int time_left(int ms, uint64_t start, uint64_t deadline)
+{
+    return ms < 0 && !deadline ? -1 : left_at(ss_now(), ms, start, deadline);
 }
 
 void rest(void)
@@ -160,16 +164,21 @@ static int base_poll(struct pollfd *fds, nfds_t count, int ms)
     return rc < 0 ? -errno : rc;
 }
 
-/* There may be memory again in a moment: -EINTR after that, the caller goes on. Others run meanwhile. */
 static int plain_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
-    int rc = self ? methods_of(self)->poll(self, fds, count, ms) : base_poll(fds, count, ms);
+    return self ? methods_of(self)->poll(self, fds, count, ms) : base_poll(fds, count, ms);
+}
+
+/* Is a wait of `ms` that has ended with `rc` to be begun anew? Where memory was short, there may be some
+   again in a moment, in which others run. */
+static bool goes_on(struct ss_server *self, int rc, int ms)
+{
     if (rc != -ENOMEM || ms == 0)
-        return rc;
+        return rc == -EINTR;
     rc = self ? methods_of(self)->poll(self, NULL, 0, REST) : -ENOMEM;
     if (rc < 0 && rc != -EINTR)
         rest();
-    return -EINTR;
+    return true;
 }
 
 /* A server that does one thing at a time is in its handler while it drains, and nobody else looks at
@@ -198,7 +207,7 @@ static int poll_draining(struct ss_server *self, struct pollfd *fds, nfds_t coun
     return rc > 1 ? rc - 1 : -EINTR;
 }
 
-/* -EINTR: the caller looks at what it waits for, and waits on if it still has to. */
+/* One wait, which may end early; see goes_on. */
 static int wait_once(struct ss_server *self, int fd, short events, int ms, int until)
 {
     struct pollfd fds[3] = {{.fd = fd, .events = events}, {.fd = -1, .events = POLLIN}};
@@ -213,12 +222,15 @@ static int wait_once(struct ss_server *self, int fd, short events, int ms, int u
 
 int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t deadline, int until)
 {
-    uint64_t start = ms > 0 ? ss_now() : 0;
-    int rc;
-    do {
-        rc = wait_once(self, fd, events, ms > 0 || deadline ? time_left(ms, start, deadline) : ms, until);
-    } while (rc == -EINTR);
-    return rc;
+    bool limited = ms > 0 || deadline;
+    uint64_t start = limited ? ss_now() : 0, now = start;
+    for (;;) {
+        int left = limited ? left_at(now, ms, start, deadline) : ms;
+        int rc = wait_once(self, fd, events, left, until);
+        if (rc >= 0 || !goes_on(self, rc, left))
+            return rc;
+        now = limited ? ss_now() : 0;
+    }
 }
 
 /* Adds the socket that ends all waits to the caller's descriptors; `all` has room for two more. */
@@ -226,13 +238,14 @@ static int poll_cancelable(struct ss_server *self, struct pollfd *all, struct po
                            int ms)
 {
     uint64_t start = ss_now();
-    int rc;
+    int rc, left;
     if (count)
         memcpy(all, fds, count * sizeof *fds);
     all[count] = (struct pollfd){.fd = self->core->stop->cancel[0], .events = POLLIN};
     do {
-        rc = poll_draining(self, all, count + 1, ms < 0 ? -1 : time_left(ms, start, 0));
-    } while (rc == -EINTR);
+        left = ms < 0 ? -1 : time_left(ms, start, 0);
+        rc = poll_draining(self, all, count + 1, left);
+    } while (goes_on(self, rc, left));
     if (rc > 0 && all[count].revents)
         return -ECANCELED;
     if (count)
@@ -354,7 +367,7 @@ int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until
         rc = wait_once(self, core->wake[0], POLLIN, time_left(pause, ss_now(), deadline), until);
         if (rc == 0)
             wakeup_take(core->wake);
-        if (rc == -EINTR || (rc == -ETIMEDOUT && (!deadline || ss_now() < deadline)))
+        if (goes_on(self, rc, LOOK_AGAIN) || (rc == -ETIMEDOUT && (!deadline || ss_now() < deadline)))
             rc = 0;
         if (rc == -ETIMEDOUT && atomic_load(&core->active) <= limit)
             rc = 0;
