@@ -37,21 +37,29 @@ static int check_conditions(struct ss_handler *h, const char *name, struct http_
     return rc < 0 ? rc : status == 412;
 }
 
+static bool is_stored(const struct stat *a, const struct stat *stored)
+{
+    return a->st_dev == stored->st_dev && a->st_ino == stored->st_ino && a->st_size == stored->st_size &&
+           a->st_mtim.tv_sec == stored->st_mtim.tv_sec && a->st_mtim.tv_nsec == stored->st_mtim.tv_nsec;
+}
+
 /* As GET would send it now, if that is still the file that was stored (RFC 9110 9.3.4). A weak tag says
-   nothing: it is not given twice. */
+   nothing: it is not given twice. What may have been found in this turn does not hold any more; and no
+   descriptor is kept open for the next GET, of as many files as somebody stores. */
 static void send_etag(struct ss_handler *h, const struct http_storing *s)
 {
     const struct http_handler_class *cls = http_class_of(h);
-    const struct stat *stored = &s->p.status;
     const char *name = ss_format(h, "%s%s", s->directory, s->p.name);
     struct http_file *file;
-    if (name) /* it may have been looked at in this turn */
-        http_file_forget(cls->directory, cls->symlinks, name, cls->guess_type);
-    if (!name || http_file_open(h, cls->directory, cls->symlinks, name, cls->guess_type, &file) < 0)
+    if (!name)
         return;
-    if (file->status.st_dev == stored->st_dev && file->status.st_ino == stored->st_ino &&
-        file->status.st_size == stored->st_size && file->etag[0] == '"')
+    http_file_forget(cls->directory, cls->symlinks, name, cls->guess_type);
+    if (http_file_open(h, cls->directory, cls->symlinks, name, cls->guess_type, &file) < 0)
+        return;
+    if (is_stored(&file->status, &s->p.status) && file->etag[0] == '"')
         http_send_header(h, "ETag", file->etag);
+    if (file->fd >= 0)
+        http_file_forget(cls->directory, cls->symlinks, name, cls->guess_type);
     http_file_release(file);
 }
 

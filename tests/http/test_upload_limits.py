@@ -207,6 +207,10 @@ def test_one_descriptor(httpserver, root, mixin_of_two):
     assert server.descriptors() <= before + 20
     for client in clients:
         assert client.send(b"x" * 500).response().status == 201
+        client.close()
+    for i in range(10):  # nor is there any for what was stored
+        assert server.ask("PUT", f"/{i}", b"x" * 100000).status == 204
+    wire.wait_until(lambda: server.descriptors() <= before)
 
 
 @pytest.mark.parametrize("option", ["--max-uploads=0", "--max-uploads=4097", "--max-uploads=x", "--max-receiving=0", "--max-receiving=1T",
