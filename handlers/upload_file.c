@@ -174,13 +174,14 @@ void http_upload_end(struct http_upload *upload)
    kind. Who holds it for ever must not hold up everybody: so it is asked for again and again. */
 static int lock_directory(int directory, bool *shared)
 {
+    uint64_t end = ss_now() + LOCK_TIME;
     *shared = false;
-    for (int waited = 0; flock(directory, LOCK_EX | LOCK_NB) < 0; waited++) {
+    while (flock(directory, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) { /* there are no locks */
             *shared = true;
             return http_naming_lock(LOCK_TIME) < 0 ? -EAGAIN : 0;
         }
-        if (waited >= LOCK_TIME)
+        if (ss_now() >= end)
             return -EAGAIN;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }

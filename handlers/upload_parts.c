@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { DIGITS = 16, DEPTH = 64, TIME = 2000 /* ms */ };
@@ -48,9 +49,20 @@ static bool remove_part(int directory, const char *name)
 
 static unsigned remove_below(int directory, unsigned depth, uint64_t end);
 
+/* /proc, /sys and their like, where there is much to look at and nothing to be found. */
+static bool stores_nothing(int directory)
+{
+    struct statvfs fs;
+    return fstatvfs(directory, &fs) == 0 && fs.f_blocks == 0;
+}
+
 static unsigned remove_in(int directory, const char *name, unsigned depth, uint64_t end)
 {
     int fd = depth > 0 ? openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (fd >= 0 && stores_nothing(fd)) {
+        close(fd);
+        fd = -1;
+    }
     return fd >= 0 ? remove_below(fd, depth - 1, end) : 0;
 }
 
