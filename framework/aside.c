@@ -146,10 +146,15 @@ static void set_limit(const struct ss_server *self, struct timer *timer)
         timer->deadline = ss_now() + (uint64_t)self->request_timeout;
 }
 
+bool aside_has_room(const struct ss_server *self)
+{
+    return atomic_load(&self->core->aside_count) < self->max_waiting;
+}
+
 void aside_put(struct ss_server *self, struct request *request)
 {
     struct aside *aside = aside_of(self);
-    if (!aside || self->core->is_short || atomic_load(&self->core->aside_count) >= self->max_waiting) {
+    if (!aside || self->core->is_short || !aside_has_room(self)) {
         close_aside(self, request);
         return;
     }
@@ -222,25 +227,17 @@ int aside_wait(struct ss_server *self)
     return rc == -EINTR || rc >= 0 ? 0 : rc;
 }
 
-void aside_end(struct ss_server *self)
+struct request *aside_next(struct ss_server *self)
 {
     struct ss_core *core = self->core;
-    core->is_patient = false;
-    while (atomic_load(&core->aside_count)) {
-        struct request *request = unlink_at(self, &core->aside->first);
-        if (atomic_load(&core->active) >= self->max_requests ||
-            methods_of(self)->process_request(self, &request->request) < 0)
-            close_aside(self, request);
-    }
+    return atomic_load(&core->aside_count) ? unlink_at(self, &core->aside->first) : NULL;
 }
 
 void aside_forget(struct ss_server *self)
 {
-    struct ss_core *core = self->core;
-    while (atomic_load(&core->aside_count)) {
-        struct request *request = unlink_at(self, &core->aside->first);
+    struct request *request;
+    while ((request = aside_next(self)))
         methods_of(self)->close_request(self, &request->request);
-    }
 }
 
 void aside_free(struct aside *aside)

@@ -44,7 +44,7 @@ void request_failed(struct ss_server *self, struct ss_request *request, int erro
         methods_of(self)->handle_error(self, request, error);
 }
 
-static bool out_of_resources(int rc)
+bool out_of_resources(int rc)
 {
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
 }
@@ -63,7 +63,7 @@ static int hand_over(struct ss_server *self, struct request *request)
     return 0;
 }
 
-static int take_new_request(struct ss_server *self)
+int accept_request(struct ss_server *self, struct request **accepted)
 {
     const struct ss_class *methods = methods_of(self);
     struct request *request = request_new();
@@ -83,10 +83,20 @@ static int take_new_request(struct ss_server *self)
         request->number = request->request.fd;
         self->core->is_short = request->number >= self->core->plenty;
     }
+    *accepted = request;
     if (!methods->verify_request(self, &request->request)) {
         methods->shutdown_request(self, &request->request);
-        return 0;
+        *accepted = NULL;
     }
+    return 0;
+}
+
+static int take_new_request(struct ss_server *self)
+{
+    struct request *request;
+    int rc = accept_request(self, &request);
+    if (rc < 0 || !request)
+        return rc;
     if (self->core->is_patient && !client_admit(self, request)) {
         aside_put(self, request);
         return 0;
@@ -188,11 +198,12 @@ static int serve_forever(struct ss_server *self)
         if (vain >= VAIN_WAKES)
             (void)ss_sleep(self, VAIN_PAUSE);
     }
-    aside_end(self);
-    if (self->socket_type != SOCK_DGRAM)
-        server_close_socket(self);
     if (rc < 0 && rc != -ECANCELED)
         server_failed(self);
+    if (ss_draining(self))
+        drain_queue(self);
+    if (self->socket_type != SOCK_DGRAM)
+        server_close_socket(self);
     if (ss_draining(self))
         server_drain(self);
     else /* what is in progress here may end; the drain is the others' as well */

@@ -77,6 +77,7 @@ struct request {
     struct client *client;         /* whose number of requests it counts in, NULL: nobody's */
     bool counted;                  /* ss_request_started was called for it */
     bool known;                    /* to the poller */
+    bool late;                     /* taken in the drain: it may not have had the time to say something */
     bool expired;                  /* parked too long, or the server drains: close it */
 };
 
@@ -116,6 +117,10 @@ int handler_finish_request(struct ss_server *self, struct ss_request *request);
 struct request *request_new(void);
 /* Takes one request and sees to it that it is processed, put aside or closed. -EAGAIN: there was none. */
 int take_request(struct ss_server *self);
+/* Takes one that verify_request lets pass; *request NULL: it did not. 0, -EAGAIN: there is none, -errno. */
+int accept_request(struct ss_server *self, struct request **request);
+/* Descriptors, memory: what may be there in a moment. */
+bool out_of_resources(int rc);
 /* Calls handle_error unless `error` is no news or >= 0. */
 void request_failed(struct ss_server *self, struct ss_request *request, int error);
 
@@ -146,8 +151,9 @@ bool aside_put_back(struct ss_server *self, struct request *request);
 struct request *aside_take(struct ss_server *self);
 /* Waits for new requests, or until one of these can go on. 0, -ECANCELED, -errno. */
 int aside_wait(struct ss_server *self);
-/* The drain: each goes on now, or is closed. */
-void aside_end(struct ss_server *self);
+/* Each of them, the oldest first; NULL: no more. */
+struct request *aside_next(struct ss_server *self);
+bool aside_has_room(const struct ss_server *self);
 /* In a child: they are the parent's. */
 void aside_forget(struct ss_server *self);
 void aside_free(struct aside *aside);
@@ -182,6 +188,13 @@ pid_t process_fork(void);
 /* run.c: ss_run's handler of signals that end nobody. */
 void overlook(int signal);
 
+/* drain.c; the time of a drain counts from ss_shutdown. */
+/* Serves those who have connected and were not taken yet, or wait aside, and closes the socket of a stream
+   server. */
+void drain_queue(struct ss_server *self);
+/* Waits until all requests have ended; cuts them short at shutdown_timeout, for no other reason. */
+void server_drain(struct ss_server *self);
+
 /* wait.c */
 /* What this thread does next shares a turn with what it did in this batch before, 1 and up; for a moment,
    or until the thread waits. */
@@ -194,8 +207,6 @@ unsigned polls_made(void);
 /* Waits until at most `limit` requests are active; 0, -ETIMEDOUT, -ECANCELED. Those that other threads end
    are seen after a second at the latest, unless `ms` is -1: no limit. */
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until);
-/* Waits until all requests have ended; cuts them short at shutdown_timeout, for no other reason. */
-void server_drain(struct ss_server *self);
 /* Returns when nobody of this process is inside of ss_shutdown; a child has none who is. */
 void shutdown_settle(void);
 void shutdown_forked(void);

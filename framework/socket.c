@@ -11,6 +11,8 @@ enum { STREAK = 16, BITE = 8192 /* as good as a call */, SENDFILE_TURN = 1 << 18
 
 enum { VAIN_TRIES = 4 }; /* waits in vain; from then on there is a millisecond between them */
 
+enum { LATE_INPUT = 200 }; /* ms from the beginning of a drain, for those who have only just connected */
+
 /* From this size on a file is sent with the socket corked. The pieces that fit into the socket's buffer as it
    drains then leave as whole segments, which saves a fifth of the CPU; below, the two system calls are not
    worth it. */
@@ -53,6 +55,15 @@ static int let_others_run(struct ss_stream *s, ssize_t bytes)
     return ss_sleep(s->server, 0);
 }
 
+/* Who had only just connected when the drain began may have said something that is still on its way. */
+static int wait_for_late(struct ss_stream *s, struct request *request)
+{
+    uint64_t since = atomic_load(&s->server->core->stop->since);
+    request->late = false;
+    int rc = server_wait(s->server, s->fd, POLLIN, -1, since + LATE_INPUT, CANCELED);
+    return rc == -ETIMEDOUT ? -ECANCELED : rc;
+}
+
 /* Input is needed and none is there: what the other side may be waiting for goes out first. A
    connection that has nothing in progress does not outlive the start of a drain. */
 static int wait_for_input(struct ss_stream *s, struct vain *vain)
@@ -63,6 +74,9 @@ static int wait_for_input(struct ss_stream *s, struct vain *vain)
     if (rc < 0)
         return rc;
     bool idle = s->request && !s->request->busy && !s->partial && s->rpos == s->rend;
+    struct request *request = s->request ? container_of(s->request, struct request, request) : NULL;
+    if (idle && request->late)
+        return wait_for_late(s, request);
     return stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
 }
 

@@ -349,11 +349,13 @@ SS_API int ss_handle_request(struct ss_server *self);
 
 /* shutdown: tells serve_forever to stop, and returns at once (Python's waits, and deadlocks when
    called by the thread that serves). The drain is the same under every mix-in:
-     - no new requests: the socket is closed;
+     - no new requests: those who have connected by then, and datagrams that have arrived, are taken once
+       more and served, in the time that the drain has; then the socket is closed. Who connects in the
+       moment between is reset: TCP has no way to refuse him without that;
      - idle connections are closed at once: parked ones, and those whose handler waits for input
        with nothing read or to be written (their wait ends with -ECANCELED) unless request->busy; one
        that waits in ss_poll or ss_sleep is taken to be busy;
-     - handlers with a request in progress go on; at self->shutdown_timeout, or when ss_cancel is
+     - handlers with a request in progress go on; self->shutdown_timeout after the call, or when ss_cancel is
        called, each of their waits ends with -ECANCELED too.
    Then ss_serve_forever returns. Calling it again changes nothing, nor does calling it after
    ss_server_close. Any thread, any process forked by the server, and signal handlers: it is

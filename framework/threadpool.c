@@ -327,7 +327,8 @@ static int process_request(struct ss_server *self, struct ss_request *request)
     ss_request_started(self);
     r->entry.timer.deadline = ss_now() + (uint64_t)self->request_timeout;
     /* a client that speaks first may as well wait where the parked ones do */
-    if (self->defer_accept && !request->datagram && self->request_timeout >= 0 && park(p, r) == 0)
+    if (self->defer_accept && !request->datagram && self->request_timeout >= 0 && !ss_draining(self) &&
+        park(p, r) == 0)
         return 0;
     pthread_mutex_lock(&p->lock);
     enqueue(p, r);

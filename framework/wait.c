@@ -375,23 +375,3 @@ int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until
     atomic_store(&core->waiting, false);
     return rc;
 }
-
-void server_drain(struct ss_server *self)
-{
-    uint64_t start = ss_now();
-    int rc, left;
-    do {
-        left = time_left(self->shutdown_timeout, start, 0);
-        rc = server_wait_active(self, 0, left, CANCELED);
-        if (rc < 0 && rc != -ETIMEDOUT && rc != -ECANCELED)
-            rest();
-        else if (rc < 0)
-            left = 0;
-    } while (rc < 0 && left != 0);
-    if (rc == 0)
-        return;
-    /* Every wait of a handler ends now, so this one ends as soon as the handlers have returned. */
-    ss_cancel(self);
-    while (server_wait_active(self, 0, INT32_MAX, NEVER) < 0)
-        rest();
-}

@@ -138,7 +138,7 @@ class Program:
     def stopped(self):
         """What is sent to it meanwhile, it finds all at once."""
         os.killpg(self.pid, signal.SIGSTOP)
-        wire.wait_until(lambda: all(state_of(pid) == "T" for pid in {self.pid, *self.children()}))
+        wire.wait_until(lambda: all(state_of(pid) in "TZX" for pid in {self.pid, *self.children()}))
         try:
             yield
         finally:

@@ -1,5 +1,6 @@
 """A connection carries many requests, until somebody wants otherwise; and what a drain does with it."""
 
+import os
 import signal
 
 import programs
@@ -156,3 +157,19 @@ def test_second_signal_forces(probe, mixin):
         server.send_signal(signal.SIGINT)
         server.check(server.wait(), expected=130)
         assert b"other" not in client.rest()
+
+
+def test_drain_answers_those_in_the_queue(httpserver, page, mixin):
+    """They have connected, and sent a request, before the server is told to end; it finds them when it has been told."""
+    server = httpserver(*mixin)
+    assert server.ask(connection="close").body == FILE
+    with server.stopped():
+        clients = [server.client().send(wire.request()) for _ in range(10)]
+        os.kill(server.pid, signal.SIGTERM)
+    for client in clients:
+        response = client.response()
+        assert response.body == FILE
+        if "preforking" not in mixin[1]:  # a worker may find them before its parent has heard of the end
+            assert response.get("Connection") == "close"
+        assert client.ends()
+    server.check(server.wait())
