@@ -71,11 +71,12 @@ static void task_free(struct loop *loop, struct task *task)
 }
 
 /* A timer that is far away may be late by what this turn has taken: the clock is read once less. */
-static int time_to_wait(const struct loop *loop)
+static inline int time_to_wait(struct loop *loop)
 {
+    loop->next_timer = 0;
     if (loop->head)
         return 0;
-    uint64_t next = wheel_next(&loop->wheel);
+    uint64_t next = loop->next_timer = wheel_next(&loop->wheel);
     if (next == TIMER_NEVER)
         return -1;
     uint64_t now = loop->now && next > loop->now + FAR ? loop->now : ss_now();

@@ -67,6 +67,7 @@ struct loop {
     struct wheel wheel;
     struct idle idle_ones; /* parked */
     uint64_t turn, now;    /* now: when it began, 0: nobody has looked */
+    uint64_t next_timer;   /* no timer is due before, as far as this turn has looked */
     unsigned streak;       /* waits since the last task was switched to that had nothing to wait for */
     struct task main, *running, *idle;
     unsigned idle_count;

@@ -189,7 +189,7 @@ void loop_look(struct loop *loop, int ms)
     for (int i = 0; i < n; i++)
         deliver(loop, &events[i]);
     loop->now = !wheel_empty(&loop->wheel) || minds_time(loop, ms, n) ? ss_now() : 0;
-    if (loop->now)
+    if (loop->now && (loop->now >= loop->next_timer || loop->now >= loop->tidy_time))
         expire(loop, loop->now);
 }
 
