@@ -218,7 +218,8 @@ extern SS_API const struct ss_class ss_BaseServer, ss_TCPServer, ss_UDPServer, s
 /* mix-ins; the leftmost decides who runs a request, so PreforkingMixIn, which leaves that to the next,
    stands before another one:
      ThreadingMixIn   a thread for each request (socketserver.ThreadingMixIn)
-     ThreadPoolMixIn  self->workers threads; idle connections that were parked hold none
+     ThreadPoolMixIn  self->workers threads that run at once; idle connections that were parked hold
+                      none, and one whose handler waits for its client is replaced meanwhile
      ForkingMixIn     a process for each request (socketserver.ForkingMixIn)
      PreforkingMixIn  self->workers processes, each a server by itself; one that ends is replaced (see
                       child_ended), but ss_serve_forever returns -errno when all of the first ones fail
@@ -294,15 +295,17 @@ struct ss_server {
     /* Connections that are put aside, for that reason or because no thread or process can be made for now,
        each for request_timeout at most; more are closed. 4,096. */
     unsigned max_waiting;
-    unsigned workers;   /* what the leftmost of ThreadPool (threads), Preforking (processes) and
-                           EventLoop (threads with a loop) starts; 0 (default): 4 threads a CPU,
-                           a process a CPU, 1 loop */
-    size_t stack_size;  /* bytes of stack for a handler in an event loop; 262,144. It takes memory only
-                           for what is used, and an idle connection that was parked has none. To
-                           overflow it is a SIGSEGV, as with any stack, if the program is compiled with
-                           -fstack-clash-protection, or no array is larger than the MiB of address
-                           space that lies below for that (ulimit -v counts it). */
-    size_t buffer_size; /* bytes of a stream's buffer, each way; 16,384 */
+    unsigned workers;     /* what the leftmost of ThreadPool (threads), Preforking (processes) and
+                             EventLoop (threads with a loop) starts; 0 (default): 4 threads a CPU,
+                             a process a CPU, 1 loop */
+    unsigned max_threads; /* ThreadPool's threads in all: beside `workers` that run, those whose handlers
+                                 wait for their clients; 2,048 */
+    size_t stack_size;    /* bytes of stack for a handler in an event loop; 262,144. It takes memory only
+                             for what is used, and an idle connection that was parked has none. To
+                             overflow it is a SIGSEGV, as with any stack, if the program is compiled with
+                             -fstack-clash-protection, or no array is larger than the MiB of address
+                             space that lies below for that (ulimit -v counts it). */
+    size_t buffer_size;   /* bytes of a stream's buffer, each way; 16,384 */
 
     /* Instance variables */
     void *context;                                      /* yours */

@@ -1,43 +1,17 @@
-/* ThreadPoolMixIn: a fixed number of threads. A connection that is parked between two requests holds
-   none of them; whichever is free takes its next one.
+/* ThreadPoolMixIn: a number of threads that run at once. A connection that is parked between two requests
+   holds none of them; whichever is free takes its next one.
 
    A thread without work asks the poller what has arrived, puts all of it into the queue, and takes it out
    again one by one. As long as something is left there, others that are idle are woken: nothing waits for
    a handler that takes its time while a thread has nothing to do. */
-#include "core.h"
-#include "poller.h"
+#include "threadpool.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { THREADS_PER_CPU = 4 };
-enum { BATCH = 64 }; /* events taken at a time */
-
-struct slot {
-    struct request *parked;
-    const struct request *owner; /* who has registered it; not to be looked at */
-    uint32_t tag;                /* of its registration: tells old events from new ones */
-};
-
-struct threadpool {
-    pthread_mutex_t lock;
-    struct poller *poller; /* parked connections */
-    struct slot *slots;    /* by descriptor */
-    int slot_count;
-    struct wheel wheel;          /* when parked connections expire */
-    struct idle idle_ones;       /* parked */
-    struct entry *first, **last; /* requests to be begun, or closed */
-    uint64_t arrived;            /* counts what came into the queue */
-    unsigned idle;               /* threads that wait for the poller */
-    bool woken;                  /* one of them was, and none has come back since */
-    int wake[2];                 /* tells the one that serves of an earlier time to wake up */
-    uint64_t wake_time;          /* when it will wake up by itself */
-    bool untold;                 /* it could not be told: the others look after the time meanwhile */
-    bool draining, stopping;
-    unsigned forks; /* core->forks when the threads were started: a child has none of them */
-    pthread_t server_thread, *threads;
-    unsigned count, limit; /* of them */
-};
+enum { BATCH = 64 };        /* events taken at a time */
+enum { SPARE_TIME = 1000 }; /* ms that a thread stays that is one too many */
 
 static struct threadpool *state_of(struct ss_server *self)
 {
@@ -46,17 +20,18 @@ static struct threadpool *state_of(struct ss_server *self)
 
 static bool has_threads(const struct ss_server *self, const struct threadpool *p)
 {
-    return p->threads && p->forks == self->core->forks;
+    return p->workers && p->forks == self->core->forks;
 }
 
 static void init(struct ss_server *self)
 {
     self->max_requests = 16384;
+    self->max_threads = 2048;
 }
 
 /* ---------------------------------------------------------------- the queue; with the lock held */
 
-static void enqueue(struct threadpool *p, struct request *request)
+void pool_enqueue(struct threadpool *p, struct request *request)
 {
     request->entry.next = NULL;
     *p->last = &request->entry;
@@ -64,21 +39,26 @@ static void enqueue(struct threadpool *p, struct request *request)
     p->arrived++;
 }
 
+/* Whoever has waited in his handler goes on all the same: nobody else may have what he has locked. */
+static bool may_run(const struct threadpool *p)
+{
+    return p->running < p->limit || p->stopping;
+}
+
 static struct request *dequeue(struct threadpool *p)
 {
     struct entry *entry = p->first;
-    if (!entry)
+    if (!entry || !may_run(p))
         return NULL;
     if (!(p->first = entry->next))
         p->last = &p->first;
     return container_of(entry, struct request, entry);
 }
 
-/* Has one idle thread look at the queue if anything is left there; that one sees to the next. It is woken
-   without the lock, which is the first thing it wants. */
-static void unlock(struct threadpool *p)
+/* The one that is woken sees to the next. It is woken without the lock, which is the first thing it wants. */
+void pool_unlock(struct threadpool *p)
 {
-    bool wake = p->first && p->idle && !p->woken;
+    bool wake = p->first && p->idle && !p->woken && may_run(p);
     p->woken |= wake;
     pthread_mutex_unlock(&p->lock);
     if (!wake || poller_wake(p->poller) == 0)
@@ -88,164 +68,6 @@ static void unlock(struct threadpool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* ---------------------------------------------------------------- parking; with the lock held */
-
-static struct slot *slot_of(struct threadpool *p, int fd)
-{
-    if (fd < p->slot_count)
-        return &p->slots[fd];
-    int count = p->slot_count ? p->slot_count : 64;
-    while (count <= fd)
-        count *= 2;
-    struct slot *slots = realloc(p->slots, (size_t)count * sizeof *slots);
-    if (!slots)
-        return NULL;
-    memset(slots + p->slot_count, 0, (size_t)(count - p->slot_count) * sizeof *slots);
-    p->slots = slots;
-    p->slot_count = count;
-    return &slots[fd];
-}
-
-/* A handler may have closed its descriptor, or taken it away; elsewhere, it is about to be closed. */
-static void forget(struct threadpool *p, struct request *request)
-{
-    struct slot *slot = &p->slots[request->number];
-    request->known = false;
-    if (slot->owner != request)
-        return;
-    slot->owner = NULL;
-    if (request->request.fd == request->number)
-        poller_forget(p->poller, request->number);
-    else
-        poller_remove(p->poller, request->number);
-}
-
-static int arm(struct threadpool *p, struct request *request, struct slot *slot)
-{
-    int fd = request->request.fd;
-    if (request->known && fd != request->number)
-        forget(p, request);
-    request->number = fd;
-    if (slot->owner && slot->owner != request)
-        poller_remove(p->poller, fd); /* closed behind our back */
-    slot->owner = request;
-    slot->tag++;
-    int rc = request->known ? poller_want(p->poller, fd, POLLIN, slot->tag)
-                            : poller_add(p->poller, fd, POLLIN, slot->tag, false);
-    request->known = rc == 0;
-    return rc;
-}
-
-static int park_locked(struct threadpool *p, struct request *request)
-{
-    struct slot *slot = p->draining ? NULL : slot_of(p, request->request.fd);
-    if (!slot)
-        return p->draining ? -ECANCELED : -ENOMEM;
-    int rc = arm(p, request, slot);
-    if (rc < 0)
-        return rc;
-    slot->parked = request;
-    idle_add(&p->idle_ones, request);
-    timer_set(&p->wheel, &request->entry.timer, request->entry.timer.deadline);
-    if (request->entry.timer.deadline < p->wake_time) {
-        p->wake_time = request->entry.timer.deadline;
-        p->untold = wakeup_send(p->wake) < 0;
-    }
-    return 0;
-}
-
-static void forget_closed(struct threadpool *p, struct request *request)
-{
-    pthread_mutex_lock(&p->lock);
-    forget(p, request);
-    pthread_mutex_unlock(&p->lock);
-}
-
-static int park(struct threadpool *p, struct request *request)
-{
-    pthread_mutex_lock(&p->lock);
-    int rc = park_locked(p, request);
-    pthread_mutex_unlock(&p->lock);
-    return rc;
-}
-
-static void unpark(struct threadpool *p, struct slot *slot)
-{
-    timer_remove(&p->wheel, &slot->parked->entry.timer);
-    idle_remove(&p->idle_ones, slot->parked);
-    slot->parked = NULL;
-}
-
-/* What an event is about goes into the queue, unless it is old news. */
-static void claim(struct threadpool *p, const struct poller_event *event)
-{
-    struct slot *slot = &p->slots[event->fd];
-    struct request *request = slot->tag == event->tag ? slot->parked : NULL;
-    if (!request)
-        return;
-    unpark(p, slot);
-    enqueue(p, request);
-}
-
-static void close_expired(struct threadpool *p, uint64_t now)
-{
-    struct timer *timer;
-    pthread_mutex_lock(&p->lock);
-    while ((timer = wheel_expire(&p->wheel, now))) {
-        struct request *request = container_of(timer, struct request, entry.timer);
-        unpark(p, &p->slots[request->request.fd]);
-        request->expired = true;
-        enqueue(p, request);
-    }
-    /* Before, it is the time of one who may only just be busy: to keep to it is as good, and costs nothing.
-     */
-    if (p->wake_time <= now)
-        p->wake_time = wheel_next(&p->wheel);
-    if (p->untold)
-        p->untold = wakeup_send(p->wake) < 0;
-    unlock(p);
-}
-
-/* Milliseconds until a parked connection expires, -1: none. When the server drains, all go now. */
-static int time_left(struct threadpool *p, bool draining)
-{
-    uint64_t now = ss_now();
-    pthread_mutex_lock(&p->lock);
-    for (int fd = 0; fd < p->slot_count && draining && !p->draining; fd++) {
-        struct request *request = p->slots[fd].parked;
-        if (!request)
-            continue;
-        unpark(p, &p->slots[fd]);
-        request->expired = true;
-        enqueue(p, request);
-    }
-    p->draining = draining;
-    uint64_t next = p->wake_time;
-    if (p->first && p->idle && next > now + LOOK_AGAIN)
-        next = now + LOOK_AGAIN; /* should none of them have been woken */
-    unlock(p);
-    return next == TIMER_NEVER      ? -1
-           : next <= now            ? 0
-           : next - now > INT32_MAX ? INT32_MAX
-                                    : (int)(next - now);
-}
-
-static bool close_idle(struct ss_server *self)
-{
-    struct threadpool *p = state_of(self);
-    if (!has_threads(self, p))
-        return ss_super(self, &ThreadPoolMixIn)->close_idle(self);
-    pthread_mutex_lock(&p->lock);
-    struct request *oldest = p->idle_ones.oldest;
-    if (oldest) {
-        unpark(p, &p->slots[oldest->request.fd]);
-        oldest->expired = true;
-        enqueue(p, oldest);
-    }
-    unlock(p);
-    return oldest;
-}
-
 /* ---------------------------------------------------------------- threads */
 
 static void serve(struct ss_server *self, struct request *request)
@@ -253,64 +75,133 @@ static void serve(struct ss_server *self, struct request *request)
     const struct ss_class *methods = methods_of(self);
     if (!request->expired) {
         int rc = methods->finish_request(self, &request->request);
-        if (rc == SS_PARK && park(state_of(self), request) == 0)
+        if (rc == SS_PARK && pool_park(state_of(self), request) == 0)
             return;
         request_failed(self, &request->request, rc);
     }
     if (request->known)
-        forget_closed(state_of(self), request);
+        pool_forget(state_of(self), request);
     methods->shutdown_request(self, &request->request);
     ss_request_ended(self);
+}
+
+/* One that is not needed any more since others came back from their waits. Another one looks at the poller.
+ */
+static bool is_spare(const struct threadpool *p)
+{
+    return p->count - p->waiting > p->limit && p->idle > 0;
+}
+
+/* With the lock held, waits without it for what has arrived. False: a spare thread that has waited in vain.
+ */
+static bool look(struct threadpool *p)
+{
+    struct poller_event events[BATCH];
+    bool keeps_time = p->untold, spare = is_spare(p);
+    p->idle++;
+    pthread_mutex_unlock(&p->lock);
+    int n = poller_wait(p->poller, events, BATCH, keeps_time ? LOOK_AGAIN : spare ? SPARE_TIME : -1);
+    if (keeps_time)
+        pool_close_expired(p, ss_now());
+    if (n < 0 && n != -EINTR)
+        rest();
+    pthread_mutex_lock(&p->lock);
+    p->idle--;
+    p->woken = false;
+    for (int i = 0; i < n; i++)
+        pool_claim(p, &events[i]);
+    return n != 0 || !spare || p->first || !is_spare(p);
 }
 
 /* The next request to serve, NULL at the end; waits until there is one. */
 static struct request *next(struct threadpool *p)
 {
-    struct poller_event events[BATCH];
     struct request *request;
     pthread_mutex_lock(&p->lock);
-    while (!(request = dequeue(p)) && !p->stopping) {
-        bool keeps_time = p->untold;
-        p->idle++;
-        pthread_mutex_unlock(&p->lock);
-        int n = poller_wait(p->poller, events, BATCH, keeps_time ? LOOK_AGAIN : -1);
-        if (keeps_time)
-            close_expired(p, ss_now());
-        if (n < 0 && n != -EINTR)
-            rest();
-        pthread_mutex_lock(&p->lock);
-        p->idle--;
-        p->woken = false;
-        for (int i = 0; i < n; i++)
-            claim(p, &events[i]);
-    }
+    p->running--;
+    while (!(request = dequeue(p)) && !p->stopping && look(p))
+        ;
+    p->running += request != NULL;
+    p->count -= request == NULL;
     turn_share(p->arrived);
-    unlock(p);
+    pool_unlock(p);
     return request;
 }
 
+static _Thread_local struct threadpool *working_for; /* NULL: not one of a pool's threads */
+
 static void *work(void *argument)
 {
-    struct ss_server *self = argument;
-    struct threadpool *p = state_of(self);
+    struct worker *w = argument;
+    struct ss_server *self = w->server;
+    struct threadpool *p = working_for = state_of(self);
     struct request *request;
     struct block_pool pool;
     block_pool_enter(&pool);
     while ((request = next(p)))
         serve(self, request);
-    poller_wake(p->poller); /* one after another */
     block_pool_leave(&pool, NULL);
+    (void)poller_wake(p->poller); /* the end comes to one after another */
+    pthread_mutex_lock(&p->lock);
+    w->next = p->left;
+    p->left = w;
+    pthread_mutex_unlock(&p->lock);
     return NULL;
+}
+
+/* With the lock held. */
+static int make_thread(struct ss_server *self, struct threadpool *p)
+{
+    struct worker *w = p->left;
+    if (w)
+        p->left = w->next;
+    else if (p->made < p->room)
+        w = &p->workers[p->made++];
+    else
+        return -EAGAIN;
+    if (w->started)
+        pthread_join(w->thread, NULL); /* it has nothing left to do */
+    w->server = self;
+    int rc = -pthread_create(&w->thread, NULL, work, w);
+    w->started = rc == 0;
+    p->count += w->started;
+    p->running += w->started;
+    if (rc < 0) {
+        w->next = p->left;
+        p->left = w;
+    }
+    return rc;
 }
 
 /* As many as there should be, or for now as many as there can be. -EAGAIN: none. */
 static int make_threads(struct ss_server *self, struct threadpool *p)
 {
     int rc = 0;
-    while (rc == 0 && p->count < p->limit)
-        if ((rc = -pthread_create(&p->threads[p->count], NULL, work, self)) == 0)
-            p->count++;
-    return p->count || rc == -EAGAIN ? 0 : rc;
+    pthread_mutex_lock(&p->lock);
+    while (rc == 0 && p->idle == 0 && p->count - p->waiting < p->limit)
+        rc = make_thread(self, p);
+    rc = p->count ? 0 : rc;
+    pool_unlock(p);
+    return rc;
+}
+
+/* A thread whose handler waits for its client, or for time to pass, is none that works: another one takes its
+   place. What cannot be done now is tried again with the next request. */
+static int wait_as_one_more(struct ss_server *self, struct threadpool *p, struct pollfd *fds, nfds_t count,
+                            int ms)
+{
+    pthread_mutex_lock(&p->lock);
+    p->running--;
+    p->waiting++;
+    if (p->idle == 0 && may_run(p) && !p->stopping)
+        (void)make_thread(self, p);
+    pool_unlock(p);
+    int rc = ss_super(self, &ThreadPoolMixIn)->poll(self, fds, count, ms);
+    pthread_mutex_lock(&p->lock);
+    p->waiting--;
+    p->running++;
+    pthread_mutex_unlock(&p->lock);
+    return rc;
 }
 
 static int process_request(struct ss_server *self, struct ss_request *request)
@@ -319,21 +210,25 @@ static int process_request(struct ss_server *self, struct ss_request *request)
     struct request *r = container_of(request, struct request, request);
     if (!has_threads(self, p))
         return ss_super(self, &ThreadPoolMixIn)->process_request(self, request);
-    if (p->count < p->limit) {
-        int rc = make_threads(self, p);
-        if (rc < 0 || !p->count)
-            return rc < 0 ? rc : -EAGAIN;
-    }
+    int rc = make_threads(self, p);
+    if (rc < 0)
+        return rc;
     ss_request_started(self);
     r->entry.timer.deadline = ss_now() + (uint64_t)self->request_timeout;
     /* a client that speaks first may as well wait where the parked ones do */
     if (self->defer_accept && !request->datagram && self->request_timeout >= 0 && !ss_draining(self) &&
-        park(p, r) == 0)
+        pool_park(p, r) == 0)
         return 0;
     pthread_mutex_lock(&p->lock);
-    enqueue(p, r);
-    unlock(p);
+    pool_enqueue(p, r);
+    pool_unlock(p);
     return 0;
+}
+
+static bool close_idle(struct ss_server *self)
+{
+    struct threadpool *p = state_of(self);
+    return has_threads(self, p) ? pool_close_oldest(p) : ss_super(self, &ThreadPoolMixIn)->close_idle(self);
 }
 
 /* The one that serves also keeps the time for the parked. */
@@ -342,11 +237,13 @@ static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t co
     struct threadpool *p = state_of(self);
     const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
     turn_end();
+    if (working_for == p && has_threads(self, p) && ms != 0)
+        return wait_as_one_more(self, p, fds, count, ms);
     if (!has_threads(self, p) || !pthread_equal(p->server_thread, pthread_self()))
         return super->poll(self, fds, count, ms);
-    int left = time_left(p, ss_draining(self));
+    int left = pool_time_left(p, ss_draining(self));
     if (left == 0)
-        close_expired(p, ss_now());
+        pool_close_expired(p, ss_now());
     if (count == 0 && ms == 0)
         return super->poll(self, fds, count, ms);
     struct pollfd wake = {.fd = p->wake[0], .events = POLLIN};
@@ -354,7 +251,7 @@ static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t co
     if (wake.revents)
         wakeup_take(p->wake);
     if (rc == -EINTR)
-        close_expired(p, ss_now());
+        pool_close_expired(p, ss_now());
     return rc;
 }
 
@@ -379,25 +276,30 @@ static int start(struct ss_server *self, struct threadpool *p)
     int rc = wakeup_open(p->wake);
     if (rc == 0)
         rc = poller_open(&p->poller, POLLER_ONESHOT);
-    if (rc == 0 && !(p->threads = calloc(count, sizeof *p->threads)))
-        rc = -ENOMEM;
     p->limit = count;
-    return rc == 0 ? make_threads(self, p) : rc;
+    p->room = self->max_threads > count ? self->max_threads : count;
+    if (rc == 0 && !(p->workers = calloc(p->room, sizeof *p->workers)))
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = make_threads(self, p);
+    return rc == -EAGAIN ? 0 : rc; /* the first request tries again */
 }
 
 static void stop(struct threadpool *p)
 {
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
+    unsigned made = p->made;
     pthread_mutex_unlock(&p->lock);
-    if (p->count)
-        poller_wake(p->poller);
-    while (p->count > 0)
-        pthread_join(p->threads[--p->count], NULL);
+    if (made)
+        (void)poller_wake(p->poller);
+    for (unsigned i = 0; i < made; i++)
+        if (p->workers[i].started)
+            pthread_join(p->workers[i].thread, NULL);
     poller_close(p->poller);
     wakeup_close(p->wake);
     pthread_mutex_destroy(&p->lock);
-    free(p->threads);
+    free(p->workers);
     free(p->slots);
     memset(p, 0, sizeof *p);
 }

@@ -416,6 +416,8 @@ static int set(struct ss_server *server, const char *name, int number)
         server->max_requests = (unsigned)number;
     else if (strcmp(name, "per_client") == 0)
         server->max_requests_per_client = (unsigned)number;
+    else if (strcmp(name, "max_threads") == 0)
+        server->max_threads = (unsigned)number;
     else if (strcmp(name, "max_waiting") == 0)
         server->max_waiting = (unsigned)number;
     else if (strcmp(name, "request_timeout") == 0)

@@ -17,11 +17,6 @@ def holding(server, count):
     return [server.client(limit=LIMIT).send("begun") for _ in range(count)]
 
 
-def few(name):
-    """As many processes and loops as make one server, and as many threads as make one concurrent."""
-    return "workers=8" if "Pool" in name else "workers=1"
-
-
 def is_served(server, source):
     with server.client(limit=LIMIT, source=source) as client:
         return client.send("hello\n").until(b"\n") == b"hello"
@@ -30,7 +25,7 @@ def is_served(server, source):
 @pytest.mark.parametrize("name", ALL)
 def test_a_client_that_holds_many_connections(rig, name):
     """Others are served; so are its own, one as another ends."""
-    server = rig(name, "lines", few(name), "max_requests=8", "per_client=3")
+    server = rig(name, "lines", "workers=1", "max_requests=8", "per_client=3")
     clients = holding(server, 12)
     assert is_served(server, OTHER)
     for client in clients[:11]:
@@ -41,7 +36,7 @@ def test_a_client_that_holds_many_connections(rig, name):
 
 @pytest.mark.parametrize("name", DEAR)
 def test_a_quarter_by_default(rig, name):
-    server = rig(name, "lines", few(name), "max_requests=40", "shutdown_timeout=100")
+    server = rig(name, "lines", "workers=1", "max_requests=40", "shutdown_timeout=100")
     clients = holding(server, 50)
     assert is_served(server, OTHER)
     for client in clients[:10]:
@@ -59,7 +54,7 @@ def test_clients_of_unix_sockets_are_not_told_apart(rig, name):
 @pytest.mark.parametrize("name", ALL)
 def test_a_crowd_of_one_client(rig, name):
     """It waits, and all of it is answered."""
-    server = rig(name, "lines", few(name), "per_client=2")
+    server = rig(name, "lines", "workers=1", "per_client=2")
     clients = [server.client(limit=LIMIT).send("hello\n").end() for _ in range(40)]
     for client in clients:
         assert client.rest() == b"hello\n"
@@ -67,7 +62,7 @@ def test_a_crowd_of_one_client(rig, name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_too_many_that_wait(rig, name):
-    server = rig(name, "lines", few(name), "per_client=2", "max_waiting=3")
+    server = rig(name, "lines", "workers=1", "per_client=2", "max_waiting=3")
     clients = holding(server, 5)
     for _ in range(5):
         assert server.client(limit=LIMIT).ends()
@@ -82,7 +77,7 @@ def test_too_many_that_wait(rig, name):
 @pytest.mark.parametrize("name", ALL)
 def test_nobody_waits_for_ever(rig, name):
     """Not the ones put aside, either."""
-    server = rig(name, "echo", few(name), "per_client=1", "request_timeout=500")
+    server = rig(name, "echo", "workers=1", "per_client=1", "request_timeout=500")
     first, second = (server.client(limit=LIMIT) for _ in range(2))
     while second.is_silent(0.1):
         assert first.send("x").exactly(1) == b"x"
@@ -91,7 +86,7 @@ def test_nobody_waits_for_ever(rig, name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_drain_with_clients_put_aside(rig, name):
-    server = rig(name, "lines", few(name), "per_client=1")
+    server = rig(name, "lines", "workers=1", "per_client=1")
     clients = [server.client(limit=LIMIT) for _ in range(10)]
     assert clients[0].send("hello\n").until(b"\n") == b"hello"
     assert is_served(server, OTHER)

@@ -70,3 +70,53 @@ def test_a_turn_is_shared_by_what_arrives_together(rig):
     assert not set(together) & set(told)
     for client in clients:
         assert not set(turns(client.send("x"))) & set(together)
+
+
+# ---------------------------------------------------------------- handlers that wait for their clients
+
+
+def threads(server):
+    """Those of the pool; a sanitizer has one, too."""
+    return len(os.listdir(f"/proc/{server.pid}/task")) - 1 - (os.environ.get("SANITIZE") == "thread")
+
+
+def test_slow_clients_take_no_thread_that_others_need(rig):
+    """Each of them has a handler that waits; the others are served at once, parked ones too."""
+    server = rig("ThreadPoolTCPServer", "lines", "workers=2")
+    slow = [server.client(limit=LIMIT).send("begun") for _ in range(50)]
+    for _ in range(10):
+        with wire.Client(server.address, limit=LIMIT) as client:
+            assert client.send("hello\n").until(b"\n") == b"hello"
+    for client in slow:
+        assert client.send("\n").until(b"\n") == b"begun"
+
+
+def test_parked_clients_are_noticed_while_all_wait(rig):
+    server = rig("ThreadPoolTCPServer", "nap", "workers=2")
+    quick = parked(server, 5)
+    slow = [server.client(limit=LIMIT).send("1") for _ in range(10)]
+    for client in quick:
+        assert client.send("0\n").until(b"\n") == b"0"
+    for client in slow:
+        assert client.send("\n").until(b"\n") == b"1"
+
+
+def test_spare_threads_leave(rig):
+    server = rig("ThreadPoolTCPServer", "lines", "workers=2")
+    slow = [server.client(limit=LIMIT).send("begun") for _ in range(30)]
+    wire.wait_until(lambda: threads(server) >= 30)
+    for client in slow:
+        client.close()
+    wire.wait_until(lambda: threads(server) <= 2)
+    with wire.Client(server.address, limit=LIMIT) as client:
+        assert client.send("hello\n").until(b"\n") == b"hello"
+
+
+def test_threads_have_a_limit(rig):
+    server = rig("ThreadPoolTCPServer", "lines", "workers=2", "max_threads=5")
+    slow = [server.client(limit=LIMIT).send("begun") for _ in range(20)]
+    wire.wait_until(lambda: threads(server) == 5)
+    for client in slow:
+        assert client.send("\n").until(b"\n") == b"begun"
+        client.close()
+    assert threads(server) <= 5
