@@ -116,7 +116,7 @@ def test_hangup_that_is_ignored_stays_so(started, tmp_path, root, mixin):
     server = programs.Server(command, tmp_path)
     started.append(server)
     server.read_banner()
-    server.send_signal(signal.SIGHUP)
+    server.process.send_signal(signal.SIGHUP)  # nobody takes it, and so nobody wakes
     assert server.ask().status == 200
 
 
