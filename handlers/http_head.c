@@ -1,9 +1,9 @@
 /* Waits for a request head: finds its end line by line, within the limits and the time allowed. */
 #include "http_internal.h"
 
-enum { LINE_START = 256 }; /* bytes of a request line without an end that are logged */
+enum { LINE_START = 256 };    /* bytes of a request line without an end that are logged */
 enum { LONGEST_METHOD = 64 }; /* bytes; those that are registered have up to 17 */
-enum { EMPTY_LINES = 16 }; /* before a request line, where RFC 9112 2.2 wants at least one ignored */
+enum { EMPTY_LINES = 16 };    /* before a request line, where RFC 9112 2.2 wants at least one ignored */
 
 struct scan {
     size_t from;  /* looked at up to here */
@@ -116,12 +116,13 @@ static void keep_line(struct ss_handler *h, const struct scan *scan)
     http_exchange_of(h)->head.request.requestline = line;
 }
 
-/* Copies the head out of the stream's buffer, the request line twice: once for the log. */
-static int parse_copy(struct ss_handler *h, const struct scan *scan, const char *data)
+/* Copies the head, the request line twice: once for the log. `first`: the line's size, when it is encoded if
+   that is not the size that it has. */
+static int parse_copy(struct ss_handler *h, const struct scan *scan, const char *data, size_t first)
 {
     struct http_exchange *x = http_exchange_of(h);
     size_t room = scan->lines - 2; /* without request line and empty line */
-    size_t first = http_encoded_line_size(data, scan->first), size = scan->start - scan->first + first;
+    size_t size = scan->start - scan->first + first;
     struct http_field *fields = ss_alloc(h, room * sizeof *fields + first + 1 + size);
     if (!fields)
         return -ENOMEM;
@@ -133,9 +134,23 @@ static int parse_copy(struct ss_handler *h, const struct scan *scan, const char 
     line[first] = 0;
     memcpy(text, line, first);
     memcpy(text + first, data + scan->first, size - first);
-    ss_skip(x->in, scan->start);
     x->head.request.requestline = line;
     return http_parse_head(text, size, fields, room, &x->head) < 0 ? HTTP_REFUSED : HTTP_ARRIVED;
+}
+
+/* Takes the head out of the stream's buffer. Few have something to be encoded, and those are refused first.
+ */
+static int parse(struct ss_handler *h, const struct scan *scan, const char *data)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    int rc = parse_copy(h, scan, data, scan->first);
+    size_t first = rc == HTTP_REFUSED ? http_encoded_line_size(data, scan->first) : scan->first;
+    if (first != scan->first) {
+        x->head.refusal = (struct http_refusal){0};
+        rc = parse_copy(h, scan, data, first);
+    }
+    ss_skip(x->in, scan->start);
+    return rc;
 }
 
 /* Waits for more than `have` bytes. Returns their number, or -errno; -EBADMSG with the refusal. */
@@ -188,7 +203,7 @@ int http_read_head(struct ss_handler *h)
     if (x->in->deadline)
         ss_set_deadline(x->in, -1);
     if (rc == HTTP_ARRIVED)
-        return parse_copy(h, &scan, data);
+        return parse(h, &scan, data);
     if (rc < 0)
         keep_line(h, &scan);
     return rc == -EBADMSG ? HTTP_REFUSED : rc;

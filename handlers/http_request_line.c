@@ -19,18 +19,6 @@ static bool is_raw(char c)
     return (unsigned char)c >= 0x80;
 }
 
-static bool has_raw(const char *text, size_t size)
-{
-    uint64_t all = 0, eight;
-    for (; size >= sizeof eight; text += sizeof eight, size -= sizeof eight) {
-        memcpy(&eight, text, sizeof eight);
-        all |= eight;
-    }
-    for (; size > 0; size--)
-        all |= (unsigned char)text[size - 1];
-    return (all & 0x8080808080808080u) != 0;
-}
-
 /* How much of the target stands before its path: nothing is encoded there. The target ends with a space or
    another byte that ends it. */
 static size_t before_path(const char *target, size_t size)
@@ -61,8 +49,6 @@ static const char *find_path(const char *line, size_t size, size_t *path_size)
 size_t http_encoded_line_size(const char *line, size_t size)
 {
     size_t path_size, raw = 0;
-    if (!has_raw(line, size))
-        return size;
     const char *path = find_path(line, size, &path_size);
     for (size_t i = 0; i < path_size; i++)
         raw += is_raw(path[i]);
