@@ -13,7 +13,7 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("strace"), reason="no strace"),
     pytest.mark.skipif(programs.SANITIZED, reason="a sanitizer's own calls would fail, too"),
 ]
-MIXINS = pytest.mark.parametrize("way", [["--mixin", "eventloop"], ["--mixin", "threading"], ["--mixin", "forking"]],
+MIXINS = pytest.mark.parametrize("way", [["--mixin", "eventloop"], ["--mixin", "forking"]],
                                  ids=lambda way: way[1])
 
 
