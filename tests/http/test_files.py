@@ -58,13 +58,13 @@ def test_listing_is_fresh(files, root):
 
 def test_large_listing(files, root, tmp_path):
     (root / "many").mkdir()
-    for i in range(6000):
+    for i in range(12000):
         (root / "many" / f"{i:05}").touch()
     with files.client() as client:
         response = client.ask(path="/many/")
         assert response.chunks is not None
         links = [part.split('"')[0] for part in response.text.split('href="')]
-        assert [link for link in links if link.isdigit()] == [f"{i:05}" for i in range(6000)]
+        assert [link for link in links if link.isdigit()] == [f"{i:05}" for i in range(12000)]
         assert client.ask(path="/a.txt").text == "hello"
 
 
