@@ -371,7 +371,7 @@ struct http_handler_class {
        `name` is translate_path's. The default sends a page, or JSON to a client whose Accept field likes that
        better, or with ?json (the form: listing_json.c); sorted by name in any case, in memory that does
        not grow with the directory; compressed where `compress` has HTTP_COMPRESS_SMALL; with a weak ETag,
-       which is another one when anything that is shown has changed, unless it is longer than 1 MiB (or many
+       which is another one when anything that is shown has changed, unless it is longer than 512 KiB (or many
        listings are sent at once): such a one is sent while it is made. */
     const char *(*translate_path)(struct ss_handler *h, const char *path);
     const char *(*guess_type)(struct ss_handler *h, const char *name);

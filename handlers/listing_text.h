@@ -5,7 +5,8 @@
 
 #include "file_cache.h"
 
-#define HTTP_LISTING_KEPT (1 << 20)   /* bytes of one; a longer one is sent while it is made, and has no tag \
+#define HTTP_LISTING_KEPT                                                                                    \
+    (512 * 1024)                      /* bytes of one; a longer one is sent while it is made, and has no tag \
                                        */
 #define HTTP_LISTING_TOTAL (32 << 20) /* bytes of all that are kept by the process */
 
