@@ -200,9 +200,9 @@ struct ss_class {
     /* --- ours: the one seam through which everything waits --- */
 
     /* As poll(2), but it returns -errno; every wait of the framework ends here. An implementation
-       may wait for a change instead of a state: the caller has had EAGAIN (or less than it asked
-       for) from each descriptor since it was last told that it is ready. ss_poll takes care of
-       that for you. count 0 and ms 0: let others run. */
+       may wait for a change instead of a state: the caller has had EAGAIN from each descriptor since
+       it was last told that it is ready. ss_poll takes care of that for you. count 0 and ms 0: let
+       others run. */
     int (*poll)(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
 };
 
@@ -554,7 +554,8 @@ struct ss_stream_class {
     /* Reads 1 to `size` bytes, waiting for the first; 0 at the end; -errno: -ETIMEDOUT does not stick, all
        others do. NULL: there is no input but what is in rbuf (with `eof` set), or none: -EBADF. */
     ssize_t (*read)(struct ss_stream *s, void *data, size_t size);
-    /* The same without waiting: -EAGAIN when there is nothing yet. NULL: ss_peek_now waits, with `read`. */
+    /* The same without waiting: -EAGAIN when there is nothing yet. NULL: ss_peek_now flushes and waits,
+       with `read`. */
     ssize_t (*read_now)(struct ss_stream *s, void *data, size_t size);
     /* Writes all of it, waiting as needed; 0 or -errno. The vector may be changed. `more`: more
        will follow at once. NULL: the output stays in the buffer; -EMSGSIZE when it is full, -EBADF when

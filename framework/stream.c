@@ -200,7 +200,7 @@ ssize_t ss_peek_now(struct ss_stream *s, const char **data)
     if (!s->rsize)
         return -ENOBUFS;
     if (!s->methods->read_now)
-        return ss_peek(s, data, 1);
+        return ss_flush(s) < 0 ? s->error : ss_peek(s, data, 1);
     if (s->torn)
         return -ETIMEDOUT;
     ssize_t n = s->methods->read_now(s, s->rbuf, s->rsize);

@@ -204,6 +204,30 @@ static void test_write_error_sticks(void **state)
     assert_int_equal(pieces.writes, 1);
 }
 
+static ssize_t read_without_flush(struct ss_stream *stream, void *data, size_t size)
+{
+    (void)stream, (void)size;
+    *(char *)data = 'x';
+    return 1;
+}
+
+/* A stream that cannot read without waiting may wait: what it has for the other side leaves before. */
+static void test_peek_now_may_wait(void **state)
+{
+    static const struct ss_stream_class layer = {.name = "layer", .read = read_without_flush, .write = keep};
+    const char *data;
+    (void)state;
+    begin(PIECES("x"));
+    s.methods = &layer;
+    assert_int_equal(ss_write(&s, "answer", 6), 0);
+    assert_int_equal(ss_peek_now(&s, &data), 1);
+    assert_int_equal(pieces.size, 6);
+    pieces.write_error = -EPIPE;
+    ss_skip(&s, 1);
+    assert_int_equal(ss_write(&s, "answer", 6), 0);
+    assert_int_equal(ss_peek_now(&s, &data), -EPIPE);
+}
+
 /* ---- what has not come in time ---- */
 
 static void test_timeout_does_not_stick(void **state)
@@ -421,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_peek_moves),
         cmocka_unit_test(test_read_error_sticks),
         cmocka_unit_test(test_write_error_sticks),
+        cmocka_unit_test(test_peek_now_may_wait),
         cmocka_unit_test(test_timeout_does_not_stick),
         cmocka_unit_test(test_torn_by_a_timeout),
         cmocka_unit_test(test_write_timeout_sticks),
