@@ -313,13 +313,16 @@ help: ## this list
 	@printf '%s\n' 'Variables' '  V=1 shows the commands; CC, CPPFLAGS, CFLAGS, LDFLAGS are honoured; POLLER=poll is portable'
 
 # ---- rules ----------------------------------------------------------------------------------------------------
-# Two stamps, rewritten only when their text changes: another compiler or flag rebuilds everything, a file that is
-# gone leaves the archives. (The coroutines are annotated for valgrind when its header is there.)
-$(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTTP_CPPFLAGS) $(HAVE) \
+# Stamps, rewritten only when their text changes: another compiler or flag rebuilds everything, a file that is gone
+# leaves the archives, a library that comes or goes concerns the file that uses it. (The coroutines are annotated for
+# valgrind when its header is there.)
+$(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTTP_CPPFLAGS) \
     $(wildcard /usr/include/valgrind/valgrind.h)
 # BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
 $(BUILD)/files: export TEXT = $(AR) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
-$(BUILD)/flags $(BUILD)/files: FORCE
+$(BUILD)/optional: export TEXT = $(HAVE)
+$(BUILD)/handlers/compress_gzip.o $(BUILD)/handlers/compress_brotli.o $(BUILD)/handlers/compress_zstd.o: $(BUILD)/optional
+$(BUILD)/flags $(BUILD)/files $(BUILD)/optional: FORCE
 	@mkdir -p $(@D); printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
 FORCE:
 
