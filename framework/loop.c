@@ -67,6 +67,7 @@ static void task_free(struct loop *loop, struct task *task)
 {
     timer_remove(&loop->wheel, &task->entry.timer);
     co_destroy(task->co);
+    loop->tasks--;
     free(task);
 }
 
@@ -122,10 +123,31 @@ static struct task *take_idle(struct loop *loop)
     return task;
 }
 
+/* Without memory for a stack a request waits until another one's comes free, or there is memory again. */
+__attribute__((noinline)) static void put_aside(struct loop *loop, struct entry *entry)
+{
+    if (!loop->aside)
+        look_within(loop, ss_now(), TIDY_TIME);
+    entry->next = NULL;
+    *loop->aside_tail = entry;
+    loop->aside_tail = &entry->next;
+}
+
+__attribute__((noinline)) static struct entry *take_aside(struct loop *loop)
+{
+    struct entry *entry = loop->aside;
+    loop->aside = entry->next;
+    if (!loop->aside)
+        loop->aside_tail = &loop->aside;
+    return entry;
+}
+
 void loop_tidy(struct loop *loop, uint64_t now)
 {
     int left = TIDY_BATCH;
     struct task *task;
+    while (loop->aside)
+        loop_queue(loop, take_aside(loop));
     for (; left > 0 && (task = loop->dirty); left--) {
         loop->dirty = task->next_dirty;
         task->dirty = false;
@@ -207,7 +229,7 @@ static void work(void *argument)
         struct entry *entry = &loop->beginning->entry;
         while (!entry->task) {
             run(loop, request_of(entry));
-            entry = next(loop);
+            entry = loop->aside ? take_aside(loop) : next(loop);
         }
         entry->task->queued = false;
         become_idle(loop, self);
@@ -226,13 +248,15 @@ __attribute__((noinline)) static struct task *task_new(struct loop *loop)
     task->entry.task = task;
     timer_init(&task->entry.timer);
     task->co = co_create(loop->server->stack_size, work, task);
-    if (task->co)
+    if (task->co) {
+        loop->tasks++;
         return task;
+    }
     free(task);
     return NULL;
 }
 
-/* Without memory for a stack a request cannot even be refused in style. */
+/* When there is no stack at all, a request cannot even be refused in style. */
 __attribute__((noinline)) static void refuse(struct loop *loop, struct request *request)
 {
     request_failed(loop->server, &request->request, -ENOMEM);
@@ -257,7 +281,10 @@ void loop_suspend(struct loop *loop)
             switch_to(loop, self, to);
             return;
         }
-        refuse(loop, request_of(entry));
+        if (loop->tasks)
+            put_aside(loop, entry);
+        else
+            refuse(loop, request_of(entry));
     }
 }
 
@@ -327,6 +354,7 @@ int loop_enter(struct ss_server *self, struct loop **entered)
         return -ENOMEM;
     loop->server = self;
     loop->tail = &loop->head;
+    loop->aside_tail = &loop->aside;
     loop->running = &loop->main;
     loop->main.entry.task = &loop->main;
     loop->main.co = &loop->main.thread;

@@ -70,8 +70,9 @@ struct loop {
     uint64_t next_timer;   /* no timer is due before, as far as this turn has looked */
     unsigned streak;       /* waits since the last task was switched to that had nothing to wait for */
     struct task main, *running, *idle;
-    unsigned idle_count;
-    unsigned spare; /* the fewest that were idle since the last look */
+    unsigned idle_count, tasks;        /* all of them: idle or not */
+    struct entry *aside, **aside_tail; /* requests that no stack could be had for */
+    unsigned spare;                    /* the fewest that were idle since the last look */
     struct task *dirty;
     uint64_t tidy_time;        /* when to look; TIMER_NEVER: there is nothing to do */
     unsigned wait_limit;       /* ms until then at most; UINT_MAX: none */
