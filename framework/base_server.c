@@ -223,7 +223,8 @@ static void defaults(struct ss_server *self)
     self->request_queue_size = 4096;
     self->allow_reuse_address = self->dual_stack = true;
     self->socket_mode = self->timeout = -1;
-    self->request_timeout = 60000;
+    self->request_timeout = self->rate_window = 60000;
+    self->min_rate = 240;
     self->shutdown_timeout = 10000;
     self->max_packet_size = 65535;
     self->max_requests = 1024;

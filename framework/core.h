@@ -280,6 +280,11 @@ static inline void *arena_alloc(struct ss_arena *arena, size_t size)
 /* Waits until a stream's socket has room for more output: as long as the other side takes something now and
    then. 0, -ETIMEDOUT, -ECANCELED, -errno. */
 int pace_output(struct ss_stream *s);
+/* Around a wait for input that is owed. Returns when it began, 0: it is not, or there is no rate to keep to.
+ */
+uint64_t pace_input_begin(struct ss_stream *s);
+/* 0; -ETIMEDOUT: too little has come for all that waiting. */
+int pace_input_end(struct ss_stream *s, uint64_t start);
 /* Milliseconds without a byte taken that end such a wait, -1: no limit. */
 int output_limit(const struct ss_stream *s);
 

@@ -50,6 +50,7 @@ static void new_instance(struct ss_handler *h, struct ss_server *self, struct ss
     h->request = request;
     h->timeout = self->request_timeout;
     h->write_timeout = self->write_timeout;
+    h->min_rate = self->min_rate;
     h->arena = arena;
     (void)ss_client_address(request, &h->client_address);
 }
@@ -146,6 +147,7 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
         if (stream) {
             stream->timeout = &h->timeout;
             stream->write_timeout = &h->write_timeout;
+            stream->min_rate = &h->min_rate;
         }
         rc = run_instance(&self->core->handler, h);
         ss_release(h, mark);

@@ -20,16 +20,72 @@ static int bytes_left(int fd)
     return ioctl(fd, TIOCOUTQ, &bytes) < 0 ? -1 : bytes;
 }
 
+/* ---------------------------------------------------------------- a rate to keep to */
+
+void ss_set_owed(struct ss_stream *s, bool owed)
+{
+    s->owed = owed;
+    s->in = (struct ss_pace){.moved = s->received};
+}
+
+/* In each window of waiting so many bytes must have moved. */
+static int keep_pace(const struct ss_stream *s, struct ss_pace *pace, uint64_t window, uint64_t moved)
+{
+    uint64_t least = *s->min_rate * pace->waited / 1000;
+    if (pace->waited < window)
+        return 0;
+    if (moved - pace->moved < least)
+        return -ETIMEDOUT;
+    *pace = (struct ss_pace){.moved = moved};
+    return 0;
+}
+
+static bool has_rate(const struct ss_stream *s)
+{
+    return s->min_rate && *s->min_rate && s->server;
+}
+
+uint64_t pace_input_begin(struct ss_stream *s)
+{
+    if ((s->owed || s->partial) && has_rate(s))
+        return ss_now();
+    s->in = (struct ss_pace){.moved = s->received};
+    return 0;
+}
+
+int pace_input_end(struct ss_stream *s, uint64_t start)
+{
+    s->in.waited += ss_now() - start;
+    return keep_pace(s, &s->in, (uint64_t)s->server->rate_window, s->received);
+}
+
+/* What is still in the socket's buffer was sent, but not taken. */
+static int pace_taken(struct ss_stream *s, int limit, uint64_t start)
+{
+    uint64_t window = has_rate(s) ? (uint64_t)s->server->rate_window : 0;
+    if (limit < 0 || !window)
+        return 0;
+    s->out.waited += ss_now() - start;
+    window = window < (uint64_t)limit ? (uint64_t)limit : window;
+    int left = s->out.waited < window ? 0 : bytes_left(s->fd);
+    return left < 0 ? 0 : keep_pace(s, &s->out, window, s->sent - (uint64_t)left);
+}
+
+/* ---------------------------------------------------------------- output */
+
 /* The kernel tells of room when a third of the socket's buffer is free, which may be a megabyte: a slow
    reader takes bytes for a long time before that. */
-int pace_output(struct ss_stream *s)
+static int wait_for_reader(struct ss_stream *s, int limit)
 {
-    int limit = output_limit(s), step = limit < 0 ? -1 : limit / STEPS + 1;
-    int left = -1, waited = 0;
+    int step = limit < 0 ? -1 : limit / STEPS + 1, left = -1, waited = 0;
     for (;;) {
+        uint64_t start = ss_now();
         int rc = server_wait(s->server, s->fd, POLLOUT, step, s->deadline, CANCELED);
-        if (rc != -ETIMEDOUT || (s->deadline && ss_now() >= s->deadline))
+        if (rc != 0 && (rc != -ETIMEDOUT || (s->deadline && ss_now() >= s->deadline)))
             return rc;
+        int late = pace_taken(s, limit, start);
+        if (rc == 0 || late < 0)
+            return late;
         int before = left;
         left = bytes_left(s->fd);
         bool taken = left >= 0 && (before < 0 || left < before);
@@ -37,4 +93,9 @@ int pace_output(struct ss_stream *s)
         if (waited >= limit)
             return rc;
     }
+}
+
+int pace_output(struct ss_stream *s)
+{
+    return wait_for_reader(s, output_limit(s));
 }

@@ -77,7 +77,9 @@ static int wait_for_input(struct ss_stream *s, struct vain *vain)
     struct request *request = s->request ? container_of(s->request, struct request, request) : NULL;
     if (idle && request->late)
         return wait_for_late(s, request);
-    return stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
+    uint64_t start = pace_input_begin(s);
+    rc = stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
+    return rc == 0 && start ? pace_input_end(s, start) : rc;
 }
 
 /* recv(2) that also learns how much is left, -1 where the kernel does not say. A read that got less than
@@ -119,6 +121,7 @@ static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)
     int error = n < 0 ? errno : 0;
     if (n > 0 && left < 0 && s->tells_rest)
         ask_for_rest(s);
+    s->received += n > 0 ? (uint64_t)n : 0;
     s->drained = n < 0 ? error == EAGAIN : left == 0;
     s->unread = n > 0 && left != 0;
     s->polls = polls_made();

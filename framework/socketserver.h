@@ -281,6 +281,8 @@ struct ss_server {
     int timeout;              /* timeout: ms for ss_handle_request to wait, -1 (default): for ever */
     int request_timeout;      /* ms: what struct ss_handler.timeout begins with; 60,000 */
     int write_timeout;        /* ms: what struct ss_handler.write_timeout begins with; 0 */
+    unsigned min_rate;        /* bytes a second: what struct ss_handler.min_rate begins with; 240 */
+    int rate_window;          /* ms of waiting in which a client must keep to it; 60,000 */
     int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000 */
     size_t max_packet_size;   /* max_packet_size: a longer datagram is cut; 65,535 */
     unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children);
@@ -483,6 +485,12 @@ struct ss_handler {
     int write_timeout;               /* ms for a client to take something of what wfile has for it, counted
                                         from the last byte that it took, -1: none; 0: five times `timeout`,
                                         so 5 minutes unless something else was said. A reader may pause */
+    unsigned min_rate;               /* bytes a second that a client must bring while it is in the middle of
+                                        something (a line, a head, a body: see ss_set_owed), and take of what
+                                        wfile has for it; else the wait ends with -ETIMEDOUT. Only time that
+                                        the handler waits counts, rate_window of it at once, for output as
+                                        much as write_timeout if that is longer: a pause is no matter.
+                                        0: none */
     struct ss_arena *arena;          /* private */
 };
 
@@ -587,8 +595,14 @@ struct ss_stream {
     char *rbuf, *wbuf;          /* input not yet read: rbuf[rpos..rend), output: wbuf[0..wend) */
     size_t rpos, rend, rsize;
     size_t wend, wsize;
-    uint64_t sent;          /* bytes that `write` and `sendfile` have passed on, also before they failed;
-                               theirs to count */
+    uint64_t sent;      /* bytes that `write` and `sendfile` have passed on, also before they failed;
+                           theirs to count */
+    uint64_t received;  /* bytes that `read` has brought; its to count */
+    unsigned *min_rate; /* as struct ss_handler's; NULL: none */
+    bool owed;          /* see ss_set_owed */
+    struct ss_pace {
+        uint64_t waited, moved;
+    } in, out;              /* private: ms of waiting in this window, bytes that had moved when it began */
     struct ss_stream *tied; /* flushed when this one is about to wait for input; NULL: itself */
     bool tells_rest;        /* private: the kernel says with each read how much is left */
     bool asked_rest;        /* private: was asked to */
@@ -654,6 +668,10 @@ SS_API int ss_write_eof(struct ss_stream *s);
 /* From now on the stream's waits end `ms` milliseconds from now in all, whatever moves; -1: no such
    limit. s->timeout, for each single wait, holds besides. */
 SS_API void ss_set_deadline(struct ss_stream *s, int ms);
+
+/* The other side has begun something of which it owes the rest, a request, say: min_rate holds for its input.
+   Inside of ss_readline and ss_readexactly it does anyway. false: nothing, or nothing that is urgent. */
+SS_API void ss_set_owed(struct ss_stream *s, bool owed);
 
 /* Milliseconds of the monotonic clock. Any thread. */
 SS_API uint64_t ss_now(void);

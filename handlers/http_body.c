@@ -171,6 +171,8 @@ static ssize_t body_read(struct ss_stream *s, void *data, size_t size)
     x->body.reading = true;
     ssize_t n = read_some(x, data, size);
     x->body.reading = false;
+    if (x->body.done)
+        ss_set_owed(x->in, false);
     if (n == -ETIMEDOUT)
         refuse(x, 408, NULL);
     return n;
@@ -287,6 +289,8 @@ int http_body_begin(struct ss_handler *h)
     x->body.left = x->body.chunked ? 0 : request->content_length;
     x->body.done = request->content_length == 0;
     x->body.expecting = x->head.expect_continue && !x->body.done;
+    if (x->in->owed || !x->body.done)
+        ss_set_owed(x->in, !x->body.done);
     char *buffer = x->body.done ? NULL : ss_alloc(h, BUFFER_SIZE);
     if (!buffer && !x->body.done)
         return -ENOMEM;

@@ -157,8 +157,10 @@ static int parse(struct ss_handler *h, const struct scan *scan, const char *data
 static ssize_t wait_for_more(struct ss_handler *h, const char **data, size_t have)
 {
     struct http_exchange *x = http_exchange_of(h);
-    if (!x->in->deadline)
+    if (!x->in->deadline) {
         ss_set_deadline(x->in, x->cls->table.head_timeout);
+        ss_set_owed(x->in, true);
+    }
     ssize_t n = ss_peek(x->in, data, have + 1);
     if (n == -ETIMEDOUT)
         return http_refuse(&x->head.refusal, 408, NULL);

@@ -156,6 +156,8 @@ static int serve(const struct ss_class *const *bases, const struct ss_handler_cl
     server.workers = options.workers;
     server.write_timeout = options.write_timeout;
     server.max_requests_per_client = options.per_client;
+    if (options.min_rate >= 0)
+        server.min_rate = (unsigned)options.min_rate;
     rc = ss_server_bind(&server);
     if (rc < 0)
         report_bind(rc);

@@ -78,6 +78,9 @@ static const char help[] =
     "                          --compress precompressed, though a client may have stored it\n"
     "  --write-timeout SECONDS how long a client may pause before it takes more of its answer, as\n"
     "                          players do; 0: for ever (default: 300)\n"
+    "  --min-rate BYTES        what a client sends of a request, and takes of an answer, in a second,\n"
+    "                          a minute of waiting taken together; slower ones are given up; 0: none\n"
+    "                          (default: 240)\n"
     "  --max-connections-per-client N\n"
     "                          how many connections of one address are served at once; more wait;\n"
     "                          0: no limit (default: 256 of threading, 40 of forking, else 0)\n"
@@ -111,6 +114,7 @@ static const struct option long_options[] = {
     {"upload-index", no_argument, NULL, OPTION_UPLOAD_INDEX},
     {"upload-siblings", no_argument, NULL, OPTION_UPLOAD_SIBLINGS},
     {"write-timeout", required_argument, NULL, OPTION_WRITE_TIMEOUT},
+    {"min-rate", required_argument, NULL, OPTION_MIN_RATE},
     {"max-connections-per-client", required_argument, NULL, OPTION_PER_CLIENT},
     {"server-tokens", required_argument, NULL, SERVER_TOKENS},
     {"quiet", no_argument, NULL, 'q'},
@@ -357,6 +361,7 @@ int options_parse(int argc, char **argv, struct options *options)
     int option, rc = -1;
 
     *options = (struct options){.directory = ".",
+                                .min_rate = -1,
                                 .protocol = "HTTP/1.1",
                                 .mixins = {&EventLoopMixIn},
                                 .log_request = http_log_python};

@@ -26,6 +26,7 @@ struct options {
     enum http_siblings siblings;
     const char *access_log; /* a file's name, NULL: stderr */
     int write_timeout;      /* as struct ss_server's */
+    int64_t min_rate;       /* as struct ss_server's; -1: not said */
     unsigned per_client;    /* as max_requests_per_client there */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
 };
@@ -50,7 +51,7 @@ enum {
 /* Takes one of them, with optarg as its argument. -1, or the status to exit with. */
 int options_upload(int option, struct options *options);
 /* Those that keep slow and greedy clients within limits. */
-enum { OPTION_WRITE_TIMEOUT = 640, OPTION_PER_CLIENT };
+enum { OPTION_WRITE_TIMEOUT = 640, OPTION_MIN_RATE, OPTION_PER_CLIENT };
 int options_limits(int option, struct options *options);
 /* Says what is wrong; the status to exit with. */
 int complain(const char *text, const char *what);

@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include <limits.h>
 
-enum { MAX_SECONDS = INT_MAX / 1000, MAX_CONNECTIONS = 1000000 };
+enum { MAX_SECONDS = INT_MAX / 1000, MAX_CONNECTIONS = 1000000, MAX_RATE = 1000000 };
 
 int options_limits(int option, struct options *options)
 {
@@ -13,6 +13,11 @@ int options_limits(int option, struct options *options)
         if (!number(optarg, MAX_SECONDS, &value))
             return complain("--write-timeout is a number of seconds up to 2147483, not ", optarg);
         options->write_timeout = value == 0 ? -1 : (int)value * 1000;
+        return -1;
+    case OPTION_MIN_RATE:
+        if (!number(optarg, MAX_RATE, &value))
+            return complain("--min-rate is a number of bytes up to 1000000, not ", optarg);
+        options->min_rate = value;
         return -1;
     default:
         if (!number(optarg, MAX_CONNECTIONS, &value))

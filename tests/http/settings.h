@@ -3,6 +3,7 @@
 
      mixin=a,b workers=N directory=DIR protocol=HTTP/1.0 server=NAME max_body=BYTES
      head_timeout=MS idle_timeout=MS request_timeout=MS write_timeout=MS shutdown_timeout=MS
+     min_rate=BYTES rate_window=MS
      mime_types=FILE log=FORMAT compress=all */
 #ifndef TESTS_HTTP_SETTINGS_H
 #define TESTS_HTTP_SETTINGS_H
@@ -42,6 +43,10 @@ static void set(struct ss_server *server, const char *name, const char *value)
         handler.idle_timeout = number;
     else if (strcmp(name, "request_timeout") == 0)
         server->request_timeout = number;
+    else if (strcmp(name, "min_rate") == 0)
+        server->min_rate = (unsigned)number;
+    else if (strcmp(name, "rate_window") == 0)
+        server->rate_window = number;
     else if (strcmp(name, "write_timeout") == 0)
         server->write_timeout = number;
     else if (strcmp(name, "shutdown_timeout") == 0)

@@ -192,6 +192,7 @@ def test_log(httpserver):
     "--cgi", "--protocol x", "--compress", "--compress on", "--compress ALL",
     "--server-tokens", "--server-tokens ''", "--server-tokens OFF", "--server-tokens full",
     "--max-connections-per-client", "--max-connections-per-client x", "--max-connections-per-client 1000001",
+    "--min-rate", "--min-rate x", "--min-rate -1", "--min-rate 1000001",
     "--write-timeout", "--write-timeout x", "--write-timeout -1", "--write-timeout 2147484", "--write-timeout 1.5",
     "--cache", "--cache x", "--cache -1", "--cache 1h", "--cache 2147483648", "--cache ''",
     "--mixin " + ",".join(["threading"] * 50), "-b " + "x" * 5000,
@@ -210,7 +211,7 @@ def test_help():
         result = run(option)
         assert result.returncode == 0 and result.stderr == ""
         for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "--mime",
-                     "--cache", "--compress", "--symlinks", "--hidden", "--access-log", "--log-format", "--write-timeout",
+                     "--cache", "--compress", "--symlinks", "--hidden", "--access-log", "--log-format", "--write-timeout", "--min-rate",
                      "--max-connections-per-client", "-h",
                      "-V",
                      "8000", "127.0.0.1", "eventloop", "preforking"):

@@ -231,7 +231,7 @@ EXPECTED = {
 
 # Rows of README.md that other tests than this one show: of options, of listings, of media types, of the log.
 ELSEWHERE = ["who can connect", "`-p`", "protocol", "POST, PUT", "`--cgi`", "`Accept-Encoding`", "`Cache-Control`", "`Server`", "listing",
-             "media types", "log of requests", "files that may not be read", "FIFOs, devices, sockets", "readers that pause", "idle connections", "a client that holds connections",
+             "media types", "log of requests", "files that may not be read", "FIFOs, devices, sockets", "readers that pause", "slow clients", "idle connections", "a client that holds connections",
              "Ctrl-C"]
 
 

@@ -59,7 +59,7 @@ static void with(const struct ss_class *mixin, const struct ss_class *server,
     struct ss_handler_class handler = {.handle = handle};
     struct running r;
     result = 12345;
-    start(&r, bases, server == &TCPServer ? "127.0.0.1:0" : "unix:@pace*", &handler);
+    start(&r, bases, server == &UnixStreamServer ? "unix:@pace*" : "127.0.0.1:0", &handler);
     int fd = client_of(&r.server), rc = client(fd);
     for (int ms = 0; result == 12345 && ms < PATIENCE; ms++)
         poll(NULL, 0, 1);
@@ -149,12 +149,69 @@ static void test_reader_sips(void **state)
     with(&EventLoopMixIn, &TCPServer, write_to_sipper, sip, 0);
 }
 
+/* ---- input ---- */
+
+static int read_line_at_rate(struct ss_handler *h)
+{
+    char line[4096];
+    h->min_rate = 100000;
+    result = (int)ss_readline(h->rfile, line, sizeof line);
+    return result;
+}
+
+static int drip(int fd)
+{
+    while (result == 12345 && send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+        poll(NULL, 0, 5);
+    return 0;
+}
+
+static int read_lines_at_rate(struct ss_handler *h)
+{
+    char line[100];
+    ssize_t n;
+    h->min_rate = 100000;
+    while ((n = ss_readline(h->rfile, line, sizeof line)) > 0)
+        ;
+    result = (int)n;
+    return 0;
+}
+
+/* Between two lines nothing is owed, however long they take together. */
+static int type_lines(int fd)
+{
+    for (int i = 0; i < 10; i++) {
+        say(fd, "line\n");
+        poll(NULL, 0, 20);
+    }
+    shutdown(fd, SHUT_WR);
+    return BIG;
+}
+
+static void short_window(struct ss_server *self)
+{
+    self->rate_window = 50;
+}
+static const struct ss_class ShortWindow = {.name = "ShortWindow", .base = &TCPServer, .init = short_window};
+
+static void test_rate_of_input(void **state)
+{
+    static const struct ss_class *const mixins[] = {&ShortWindow, &ThreadingMixIn, &ThreadPoolMixIn,
+                                                    &EventLoopMixIn};
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++) {
+        with(mixins[i], &ShortWindow, read_line_at_rate, drip, -ETIMEDOUT);
+        with(mixins[i], &ShortWindow, read_lines_at_rate, type_lines, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reader_pauses),
         cmocka_unit_test(test_reader_stops),
         cmocka_unit_test(test_reader_sips),
+        cmocka_unit_test(test_rate_of_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
