@@ -30,9 +30,9 @@ const char *http_skip_slashes(const char *path);
 size_t http_requote(const char *path, size_t size, char *out);
 
 /* True if `origin`, an Origin field, is where a request with this `host` goes (RFC 6454 4 and 5; origin.c). A
-   port that is the default of the origin's scheme equals none, on both sides: whether there is TLS in front of
-   the server only the origin tells. Case does not matter, nor how an IPv6 address is written. False for "null",
-   several origins, other schemes, and what is malformed. */
+   port that is the default of the origin's scheme equals none, on both sides: whether there is TLS in front
+   of the server only the origin tells. Case does not matter, nor how an IPv6 address is written. False for
+   "null", several origins, other schemes, and what is malformed. */
 bool http_is_same_origin(const char *origin, const char *host);
 
 /* Length of the UTF-8 sequence at `text`, 0 if it is none. */

@@ -145,8 +145,10 @@ def server_fields(server, upload):
     """The Server field of answers of all kinds, None where there is none."""
     with server.client() as client:
         date = client.ask(path="/a.txt").get("Last-Modified")
-        asked = [("GET", "/a.txt", {}), ("HEAD", "/a.txt", {}), ("GET", "/a.txt", {"if_modified_since": date}), ("GET", "/none", {}),
-                 ("GET", "/a.txt", {"range": "bytes=1-2"}), ("GET", "/a.txt", {"range": "bytes=9-"}), ("GET", "/", {}), ("GET", "/dir", {}),
+        asked = [("GET", "/a.txt", {}), ("HEAD", "/a.txt", {}), ("GET", "/a.txt", {"if_modified_since": date}),
+                 ("GET", "/none", {}),
+                 ("GET", "/a.txt", {"range": "bytes=1-2"}), ("GET", "/a.txt", {"range": "bytes=9-"}), ("GET", "/", {}),
+                 ("GET", "/dir", {}),
                  ("OPTIONS", "*", {}), ("DELETE", "/a.txt", {}), ("PUT", "/new", {"body": b"x"}), ("UNKNOWN", "/", {})]
         responses = [client.ask(method, path, **fields) for method, path, fields in asked]
     statuses = [200, 200, 304, 404, 206, 416, 200, 301, 204, 405, 201 if upload else 405, 501]
@@ -159,7 +161,8 @@ def server_fields(server, upload):
 
 @pytest.mark.parametrize("line, field", [
     ("", "httpserver/0.1.0"), ("--server-tokens on", "httpserver/0.1.0"), ("--server-tokens name", "httpserver"),
-    ("--server-tokens=off", None), ("--server-tokens off --upload", None), ("--upload --server-tokens off --protocol HTTP/1.1", None),
+    ("--server-tokens=off", None), ("--server-tokens off --upload", None),
+    ("--upload --server-tokens off --protocol HTTP/1.1", None),
 ])
 def test_server_tokens(httpserver, root, mixin, line, field):
     (root / "dir").mkdir()

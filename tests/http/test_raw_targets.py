@@ -43,8 +43,10 @@ def test_path_and_query(message_server, raw, path):
 
 
 @rfc.cases("line", "9112", [
-    ("3.2-host", "GET http://é/ HTTP/1.1"), ("3.2-host-then-path", "GET http://é/é HTTP/1.1"), ("3.2-port", "GET http://a:é/ HTTP/1.1"),
-    ("3.2-scheme", "GET héttp://a/ HTTP/1.1"), ("3.2.3-authority", "CONNECT é:443 HTTP/1.1"), ("3.2.4-asterisk", "OPTIONS *é HTTP/1.1"),
+    ("3.2-host", "GET http://é/ HTTP/1.1"), ("3.2-host-then-path", "GET http://é/é HTTP/1.1"),
+    ("3.2-port", "GET http://a:é/ HTTP/1.1"),
+    ("3.2-scheme", "GET héttp://a/ HTTP/1.1"), ("3.2.3-authority", "CONNECT é:443 HTTP/1.1"),
+    ("3.2.4-asterisk", "OPTIONS *é HTTP/1.1"),
     ("3.2-no-slash", "GET é HTTP/1.1"), ("3.2-no-slash-then-path", "GET é/ HTTP/1.1"), ("3.1-method", "GéT / HTTP/1.1"),
     ("3.1-method-only", "é / HTTP/1.1"), ("2.3-version", "GET / HTTP/1.é"), ("2.3-version-behind-path", "GET /é HTTP/1.1é"),
     ("2.3-no-version", "GET /é"), ("3-space", "GET /é é HTTP/1.1"), ("3.2-control", "GET /é\x01 HTTP/1.1"),

@@ -314,8 +314,10 @@ def test_modes(httpserver, root):
     # a port that is the default, addresses in any form (RFC 6454 4)
     ({"origin": "http://test:80"}, True), ({"origin": "http://test", "host": "test:80"}, True),
     ({"origin": "https://test:443"}, True), ({"origin": "https://test", "host": "test:443"}, True),
-    ({"origin": "http://test:443"}, False), ({"origin": "https://test:80"}, False), ({"origin": "http://test", "host": "test:443"}, False),
-    ({"origin": "http://[::1]:80", "host": "[0:0:0:0:0:0:0:1]"}, True), ({"origin": "http://[FE80::A]:8000", "host": "[fe80::a]:8000"}, True),
+    ({"origin": "http://test:443"}, False), ({"origin": "https://test:80"}, False),
+    ({"origin": "http://test", "host": "test:443"}, False),
+    ({"origin": "http://[::1]:80", "host": "[0:0:0:0:0:0:0:1]"}, True),
+    ({"origin": "http://[FE80::A]:8000", "host": "[fe80::a]:8000"}, True),
     ({"origin": "http://[::1]", "host": "[::2]"}, False), ({"origin": "ftp://test"}, False), ({"origin": "http://test/"}, False),
     # empty, or more than one
     ({"origin": ""}, False), ({"sec_fetch_site": ""}, False), ({"origin": "", "sec_fetch_site": "same-origin"}, False),
