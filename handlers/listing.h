@@ -2,6 +2,7 @@
 
      listing.c         which form, and the loop over the entries
      listing_names.c   the names in order
+     listing_text.c    what is kept of it before it is sent
      listing_html.c    a page for people
      listing_json.c    the same for programs */
 #ifndef HTTP_LISTING_H
