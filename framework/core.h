@@ -27,36 +27,36 @@ struct ss_stop {
 /* The private part of a server: its class resolved, and what goes on. */
 struct ss_core {
     int count;                              /* of mro */
+    unsigned forks;                         /* between this process and the one that made the server */
     const struct ss_class *mro[SS_MAX_MRO]; /* Python's __mro__ */
     struct ss_class methods[SS_MAX_MRO];    /* [i]: the table as seen from mro[i] on */
     void *state[SS_MAX_MRO];                /* [i]: for mro[i] */
     struct ss_handler_class handler;        /* resolved */
     bool streams;                           /* its instances get them */
     bool tells_rest;                        /* the connections do; see socket_tells_rest */
-    struct ss_stop *stop;                   /* shared memory */
-    atomic_uint active;                     /* requests that go on elsewhere */
     atomic_bool waiting;                    /* somebody waits for `active` to sink */
-    int wake[2];                            /* tells that one */
-    int give_way[2]; /* a byte in it is for an idle connection to take, and to end: its place is wanted */
-    int plenty;      /* descriptors below this number are for everybody, the rest for files and the like */
-    bool is_short;   /* they have all been taken */
-    struct aside *aside; /* requests that were accepted and have to wait, NULL: there never was one */
-    atomic_uint aside_count;
-    atomic_bool aside_moves;    /* one of them may go on */
-    bool is_dear;               /* a request takes a thread or a process: no client gets them all */
-    bool is_patient;            /* serve_forever runs: a request can wait */
-    unsigned forks;             /* how often this process is removed from the one that made the server */
-    struct ss_datagram *packet; /* a datagram is received here first */
-    pthread_t taker;            /* the thread that takes requests */
-    pid_t owner;                /* the process that bound the socket */
-    dev_t unix_device;          /* the socket's file, to remove no other one */
+    atomic_bool aside_moves;                /* one of those that wait may go on */
+    bool is_short;                          /* the descriptors that are for everybody have all been taken */
+    bool is_dear;       /* a request takes a thread or a process: no client gets them all */
+    bool is_patient;    /* serve_forever runs: a request can wait */
+    bool was_blocking;  /* the socket was inherited so, and becomes so again */
+    bool shared;        /* other threads or processes of ours accept from the same socket */
+    bool clone;         /* another thread's copy: owns little */
+    atomic_uint active; /* requests that go on elsewhere */
+    int wake[2];        /* tells who waits for `active` */
+    int give_way[2];    /* a byte in it is for an idle connection to take, and to end: its place is wanted */
+    int plenty;         /* descriptors below this number are for everybody, the rest for files and the like */
+    int directory;      /* that the socket's file was made in; -1: none */
+    int kept;           /* the socket, until the last of those that share it has ended; -1 */
+    pid_t owner;        /* the process that bound the socket */
+    dev_t unix_device;  /* the socket's file, to remove no other one */
     ino_t unix_inode;
-    int directory;        /* that it was made in; -1: none */
-    bool was_blocking;    /* the socket was inherited so, and becomes so again */
-    bool shared;          /* other threads or processes of ours accept from the same socket */
-    int kept;             /* the socket, until the last of them has ended; -1 */
+    struct ss_stop *stop;       /* shared memory */
+    struct ss_datagram *packet; /* a datagram is received here first */
+    struct aside *aside;        /* requests that were accepted and have to wait, NULL: there never was one */
+    atomic_uint aside_count;
+    pthread_t taker;      /* the thread that takes requests */
     uint64_t canceled_at; /* when children were first seen to go on all the same */
-    bool clone;           /* another thread's copy: owns little */
 };
 
 /* What can stand in a queue of things to run, and have a time limit. */
