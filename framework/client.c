@@ -147,7 +147,7 @@ static int connect_one(struct client *client, const struct sockaddr *to, socklen
     }
     if (to->sa_family != AF_UNIX && client->type == SOCK_STREAM) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-        client->stream.tells_rest = socket_tells_rest(fd);
+        client->stream.is_tcp = true;
     }
     client->stream.fd = fd;
     return 0;

@@ -33,7 +33,7 @@ struct ss_core {
     void *state[SS_MAX_MRO];                /* [i]: for mro[i] */
     struct ss_handler_class handler;        /* resolved */
     bool streams;                           /* its instances get them */
-    bool tells_rest;                        /* the connections do; see socket_tells_rest */
+    bool is_tcp;                            /* the socket; SCTP, say, has addresses like it */
     atomic_bool waiting;                    /* somebody waits for `active` to sink */
     atomic_bool aside_moves;                /* one of those that wait may go on */
     bool is_short;                          /* the descriptors that are for everybody have all been taken */
@@ -309,8 +309,6 @@ struct vain {
 int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain);
 /* Lets others run when there was nothing to wait for, nor to be had; the same results. */
 int stream_pause(struct ss_stream *s, struct vain *vain, int timeout);
-/* Has the connections of a listener, or this one, say with each read how much is left; true where they do. */
-bool socket_tells_rest(int fd);
 /* Sends what the stream has gathered as the answer to a datagram; 0 or -errno. */
 int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram);
 
@@ -376,6 +374,9 @@ bool loop_release(int fd, const void *owner);
 /* Before a wait for what may be another file than the one that was registered: a handler can close a
    descriptor, and open the number again. */
 void loop_refresh(const struct pollfd *fds, nfds_t count);
+/* Has this thread's loop been told of urgent data for the descriptor? Those before it are read by themselves.
+ */
+bool loop_urgent(int fd);
 /* Until it is waited for again, other processes and threads that share it are to be woken instead. */
 void loop_ignore(int fd);
 /* Is the address just past the stack of the coroutine that runs? Async-signal-safe. */

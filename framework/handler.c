@@ -74,7 +74,7 @@ static struct ss_stream *new_stream(struct ss_handler *h)
         s->rend = s->rsize = datagram->size;
         s->eof = true;
     } else {
-        s->tells_rest = h->server->core->tells_rest;
+        s->is_tcp = h->server->core->is_tcp;
     }
     return s;
 }

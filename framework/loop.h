@@ -28,6 +28,7 @@ struct known {
     short ready;       /* told, and nobody has used it yet */
     short lasting;     /* events that are never used up */
     bool registered;   /* with the poller */
+    bool urgent;       /* urgent data was told of */
     bool watched;      /* there is a struct watch for it */
 };
 

@@ -61,7 +61,7 @@ static void unregister(struct loop *loop, int fd, struct known *known)
         poller_forget(loop->poller, fd);
     else if (known->registered)
         poller_remove(loop->poller, fd);
-    known->registered = false;
+    known->registered = known->urgent = false;
     known->owner = NULL;
     known->ready = 0;
     known->tag++;
@@ -117,6 +117,7 @@ static void deliver(struct loop *loop, const struct poller_event *event)
     short left = event->events;
     if (event->tag != known->tag)
         return;
+    known->urgent |= (event->events & POLLPRI) != 0;
     for (struct waiter *w = known->waiters; w; w = w->next) {
         short hit = matching(event->events, w->events);
         if (hit) {
@@ -357,6 +358,12 @@ void loop_refresh(const struct pollfd *fds, nfds_t count)
         if (known && known->registered && known->owner && known->owner != loop)
             (void)add(loop, fds[i].fd, known->tag);
     }
+}
+
+bool loop_urgent(int fd)
+{
+    const struct known *known = known_of(loop_current(), fd);
+    return known && known->urgent;
 }
 
 void loop_ignore(int fd)

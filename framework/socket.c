@@ -82,48 +82,22 @@ static int wait_for_input(struct ss_stream *s, struct vain *vain)
     return rc == 0 && start ? pace_input_end(s, start) : rc;
 }
 
-/* recv(2) that also learns how much is left, -1 where the kernel does not say. A read that got less than
-   there was room for does not tell: it ends at an urgent byte, and where a Unix socket's message brings
-   descriptors or another sender, and what is behind that has been announced with it. */
-static ssize_t receive(const struct ss_stream *s, void *data, size_t size, int *left)
+/* Has a read of so many bytes, which asked for more, got all? Of TCP, unless it has ended at an urgent byte,
+   which an event loop has been told of; elsewhere poll(2) knows. Reads of a Unix socket also end where a
+   message brings descriptors or another sender, and those of others with each message: only EAGAIN says it
+   there. */
+static bool was_all(const struct ss_stream *s, ssize_t n, size_t size)
 {
-    *left = -1;
-#ifdef TCP_CM_INQ
-    if (s->tells_rest) {
-        union {
-            struct cmsghdr head;
-            char room[CMSG_SPACE(sizeof(int))];
-        } control;
-        struct iovec piece = {data, size};
-        struct msghdr message = {
-            .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-        ssize_t n = recvmsg(s->fd, &message, MSG_DONTWAIT);
-        if (n >= 0 && message.msg_controllen >= CMSG_LEN(sizeof(int)) &&
-            control.head.cmsg_level == IPPROTO_TCP && control.head.cmsg_type == TCP_CM_INQ)
-            memcpy(left, CMSG_DATA(&control.head), sizeof *left);
-        return n;
-    }
-#endif
-    return recv(s->fd, data, size, MSG_DONTWAIT);
-}
-
-/* A connection that is older than the server's own call for its listener has to be told by itself, once. */
-static void ask_for_rest(struct ss_stream *s)
-{
-    s->tells_rest = !s->asked_rest && socket_tells_rest(s->fd);
-    s->asked_rest = true;
+    return n > 0 && (size_t)n < size && s->is_tcp && !loop_urgent(s->fd);
 }
 
 static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)
 {
-    int left;
-    ssize_t n = receive(s, data, size, &left);
+    ssize_t n = recv(s->fd, data, size, MSG_DONTWAIT);
     int error = n < 0 ? errno : 0;
-    if (n > 0 && left < 0 && s->tells_rest)
-        ask_for_rest(s);
     s->received += n > 0 ? (uint64_t)n : 0;
-    s->drained = n < 0 ? error == EAGAIN : left == 0;
-    s->unread = n > 0 && left != 0;
+    s->drained = n < 0 ? error == EAGAIN : was_all(s, n, size);
+    s->unread = n > 0 && !s->drained;
     s->polls = polls_made();
     return error == EINTR ? -EAGAIN : n < 0 ? -error : n;
 }

@@ -604,14 +604,13 @@ struct ss_stream {
         uint64_t waited, moved;
     } in, out;              /* private: ms of waiting in this window, bytes that had moved when it began */
     struct ss_stream *tied; /* flushed when this one is about to wait for input; NULL: itself */
-    bool tells_rest;        /* private: the kernel says with each read how much is left */
-    bool asked_rest;        /* private: was asked to */
-    bool drained;           /* private: nothing was left behind the last read */
-    bool unread;            /* private: something was, or may have been */
-    bool torn;              /* private: part of what has not come in time is lost to later reads */
-    bool partial;           /* private: some of what is being read together has been taken out of rbuf */
-    unsigned polls;         /* private: what polls_made() said then */
-    unsigned streak;        /* private: calls since this stream last waited */
+    bool is_tcp;     /* private: a read that gets less than it asks for gets all, but for urgent data */
+    bool drained;    /* private: nothing was left behind the last read */
+    bool unread;     /* private: something was, or may have been */
+    bool torn;       /* private: part of what has not come in time is lost to later reads */
+    bool partial;    /* private: some of what is being read together has been taken out of rbuf */
+    unsigned polls;  /* private: what polls_made() said then */
+    unsigned streak; /* private: calls since this stream last waited */
 };
 
 /* Makes a stream of your own over `methods`; buffers of the given sizes, which the caller owns, or

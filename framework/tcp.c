@@ -16,6 +16,13 @@ static int set(int fd, int level, int name, int value)
     return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
 }
 
+static int socket_option(int fd, int name)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
+}
+
 static int know_own_address(struct ss_server *self)
 {
     socklen_t length = sizeof self->server_address.u;
@@ -23,14 +30,8 @@ static int know_own_address(struct ss_server *self)
         return -errno;
     self->server_address.length = length;
     self->address_family = self->server_address.u.any.sa_family;
+    self->core->is_tcp = socket_option(self->socket, SO_PROTOCOL) == IPPROTO_TCP;
     return 0;
-}
-
-static int socket_option(int fd, int name)
-{
-    int value = 0;
-    socklen_t size = sizeof value;
-    return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
 }
 
 /* A number that was free is one of those that the server itself opens first; and what else this program
@@ -127,22 +128,12 @@ static int server_bind(struct ss_server *self)
     return rc;
 }
 
-bool socket_tells_rest(int fd)
-{
-#ifdef TCP_INQ
-    return set(fd, IPPROTO_TCP, TCP_INQ, 1) == 0;
-#else
-    return (void)fd, false;
-#endif
-}
-
 static int server_activate(struct ss_server *self)
 {
     if (self->address_family != AF_UNIX) {
         /* inherited by every connection, so that none of them needs a call of its own */
         (void)set(self->socket, IPPROTO_TCP, TCP_NODELAY, 1);
         (void)set(self->socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, self->defer_accept);
-        self->core->tells_rest = socket_tells_rest(self->socket);
     }
     return listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
 }
