@@ -81,7 +81,7 @@ static struct client *find_client(struct aside *aside, uint64_t network)
 bool client_admit(struct ss_server *self, struct request *request)
 {
     unsigned limit = limit_of(self);
-    uint64_t network;
+    uint64_t network = 0;
     if (limit == UINT_MAX || !network_of(&request->request, &network))
         return true;
     struct aside *aside = aside_of(self);
