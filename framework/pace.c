@@ -25,7 +25,7 @@ static int bytes_left(int fd)
 void ss_set_owed(struct ss_stream *s, bool owed)
 {
     s->owed = owed;
-    s->in = (struct ss_pace){.moved = s->received};
+    s->in.waited = 0;
 }
 
 /* In each window of waiting so many bytes must have moved. */
@@ -47,10 +47,11 @@ static bool has_rate(const struct ss_stream *s)
 
 uint64_t pace_input_begin(struct ss_stream *s)
 {
-    if ((s->owed || s->partial) && has_rate(s))
-        return ss_now();
-    s->in = (struct ss_pace){.moved = s->received};
-    return 0;
+    if (!has_rate(s))
+        return 0;
+    if (s->in.waited == 0)
+        s->in.moved = s->received;
+    return ss_now();
 }
 
 int pace_input_end(struct ss_stream *s, uint64_t start)

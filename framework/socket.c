@@ -77,7 +77,11 @@ static int wait_for_input(struct ss_stream *s, struct vain *vain)
     struct request *request = s->request ? container_of(s->request, struct request, request) : NULL;
     if (idle && request->late)
         return wait_for_late(s, request);
-    uint64_t start = pace_input_begin(s);
+    uint64_t start = 0;
+    if (s->owed || s->partial)
+        start = pace_input_begin(s);
+    else
+        s->in.waited = 0;
     rc = stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
     return rc == 0 && start ? pace_input_end(s, start) : rc;
 }
