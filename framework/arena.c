@@ -15,6 +15,11 @@ struct block {
 
 static _Thread_local struct block_pool *pool;
 
+struct block_pool *block_pool_current(void)
+{
+    return pool;
+}
+
 struct block_pool *block_pool_enter(struct block_pool *mine)
 {
     struct block_pool *before = pool;
@@ -29,6 +34,10 @@ void block_pool_leave(struct block_pool *mine, struct block_pool *before)
     for (struct block *next, *b = mine->free; b; b = next) {
         next = b->next;
         free(b);
+    }
+    for (struct entry *next, *e = mine->requests; e; e = next) {
+        next = e->next;
+        free(container_of(e, struct request, entry));
     }
     pool = before;
 }

@@ -13,19 +13,6 @@ enum { ACCEPT_BURST = 64 }; /* requests taken before others run */
 enum { VAIN_WAKES = 16, VAIN_PAUSE = 1 /* ms */ };
 enum { ACCEPT_PAUSE = 100 }; /* ms to wait when the process or the machine is out of descriptors */
 
-struct request *request_new(void)
-{
-    struct request *request = malloc(sizeof *request); /* calloc knows no cache */
-    if (request) {
-        memset(request, 0, sizeof *request);
-        request->request.fd = request->number = -1;
-        request->forks =
-            forks_made(); /* too early, if anything: a fork that has its connection comes later */
-        timer_init(&request->entry.timer);
-    }
-    return request;
-}
-
 void ss_request_started(struct ss_server *self)
 {
     atomic_fetch_add(&self->core->active, 1);
@@ -76,7 +63,7 @@ int accept_request(struct ss_server *self, struct request **accepted)
         rc = methods->get_request(self, &request->request);
     } while (rc == -EINTR);
     if (rc < 0) {
-        free(request);
+        request_free(request);
         return rc;
     }
     if (!request->request.datagram) {
@@ -97,7 +84,7 @@ static int take_new_request(struct ss_server *self)
     int rc = accept_request(self, &request);
     if (rc < 0 || !request)
         return rc;
-    if (self->core->is_patient && !client_admit(self, request)) {
+    if (self->core->is_patient && client_is_limited(self) && !client_admit(self, request)) {
         aside_put(self, request);
         return 0;
     }
@@ -295,7 +282,7 @@ static void close_request(struct ss_server *self, struct ss_request *request)
     if (!request->datagram && request->fd >= 0)
         close(request->fd);
     free(request->datagram);
-    free(container_of(request, struct request, request));
+    request_free(container_of(request, struct request, request));
 }
 
 static void handle_timeout(struct ss_server *self)

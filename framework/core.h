@@ -115,6 +115,7 @@ int handler_finish_request(struct ss_server *self, struct ss_request *request);
 
 /* base_server.c */
 struct request *request_new(void);
+void request_free(struct request *request);
 /* Takes one request and sees to it that it is processed, put aside or closed. -EAGAIN: there was none. */
 int take_request(struct ss_server *self);
 /* Takes one that verify_request lets pass; *request NULL: it did not. 0, -EAGAIN: there is none, -errno. */
@@ -141,6 +142,11 @@ void idle_shut(struct ss_server *self);
    another reason. All in the thread that serves, but for client_release. */
 /* Counts a new request for its client. False: it has as many as it may. */
 bool client_admit(struct ss_server *self, struct request *request);
+/* Need it be asked? */
+static inline bool client_is_limited(const struct ss_server *self)
+{
+    return self->max_requests_per_client || self->core->is_dear;
+}
 /* A request is over, NULL: nobody's. Any thread. */
 void client_release(struct ss_server *self, struct client *client);
 /* Keeps for later a request that was not admitted; when there are too many it is closed. */
@@ -252,9 +258,13 @@ struct ss_arena {
 };
 struct block_pool {
     struct block *free;
-    unsigned count;
+    struct entry *requests; /* spare ones */
+    unsigned count, request_count;
 };
-/* From now on this thread keeps a few freed blocks in `pool`; NULL ends that. Returns the one before. */
+/* This thread's, NULL: none. */
+struct block_pool *block_pool_current(void);
+/* From now on this thread keeps a few freed blocks, and requests, in `pool`; NULL ends that. Returns the one
+ * before. */
 struct block_pool *block_pool_enter(struct block_pool *pool);
 void block_pool_leave(struct block_pool *pool, struct block_pool *before);
 void arena_free(struct ss_arena *arena);
