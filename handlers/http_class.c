@@ -197,12 +197,9 @@ static struct http_class *resolve(const struct http_handler_class *key)
 }
 
 /* Two threads may resolve a class at the same time: then it is there twice, which does no harm. */
-const struct http_class *http_class_get(const struct ss_handler_class *key)
+__attribute__((cold, noinline)) static const struct http_class *add(const struct ss_handler_class *key,
+                                                                    struct http_class *first)
 {
-    struct http_class *first = atomic_load_explicit(&classes, memory_order_acquire);
-    for (struct http_class *cls = first; cls; cls = cls->next)
-        if (cls->key == key)
-            return cls;
     struct http_class *cls = resolve((const struct http_handler_class *)(const void *)key);
     if (!cls)
         return NULL;
@@ -210,6 +207,15 @@ const struct http_class *http_class_get(const struct ss_handler_class *key)
     while (!atomic_compare_exchange_weak(&classes, &cls->next, cls))
         ;
     return cls;
+}
+
+const struct http_class *http_class_get(const struct ss_handler_class *key)
+{
+    struct http_class *first = atomic_load_explicit(&classes, memory_order_acquire);
+    for (struct http_class *cls = first; cls; cls = cls->next)
+        if (cls->key == key)
+            return cls;
+    return add(key, first);
 }
 
 int (*http_class_find(const struct http_class *cls, const char *name))(struct ss_handler *)

@@ -116,6 +116,14 @@ static void keep_line(struct ss_handler *h, const struct scan *scan)
     http_exchange_of(h)->head.request.requestline = line;
 }
 
+static void copy_line(const char *from, size_t size, char *to, size_t encoded_size)
+{
+    if (encoded_size == size)
+        memcpy(to, from, size);
+    else
+        http_encode_line(from, size, to);
+}
+
 /* Copies the head, the request line twice: once for the log. `first`: the line's size, when it is encoded if
    that is not the size that it has. */
 static int parse_copy(struct ss_handler *h, const struct scan *scan, const char *data, size_t first)
@@ -127,13 +135,14 @@ static int parse_copy(struct ss_handler *h, const struct scan *scan, const char 
     if (!fields)
         return -ENOMEM;
     char *line = (char *)(fields + room), *text = line + first + 1;
-    if (first == scan->first)
-        memcpy(line, data, first);
-    else
-        http_encode_line(data, scan->first, line);
+    copy_line(data, scan->first, line, first);
     line[first] = 0;
-    memcpy(text, line, first);
-    memcpy(text + first, data + scan->first, size - first);
+    if (first == scan->first) {
+        memcpy(text, data, size);
+    } else {
+        memcpy(text, line, first);
+        memcpy(text + first, data + scan->first, size - first);
+    }
     x->head.request.requestline = line;
     return http_parse_head(text, size, fields, room, &x->head) < 0 ? HTTP_REFUSED : HTTP_ARRIVED;
 }
@@ -143,12 +152,15 @@ static int parse_copy(struct ss_handler *h, const struct scan *scan, const char 
 static int parse(struct ss_handler *h, const struct scan *scan, const char *data)
 {
     struct http_exchange *x = http_exchange_of(h);
-    int rc = parse_copy(h, scan, data, scan->first);
-    size_t first = rc == HTTP_REFUSED ? http_encoded_line_size(data, scan->first) : scan->first;
-    if (first != scan->first) {
+    size_t first = scan->first, tried;
+    int rc;
+    do {
+        tried = first;
         x->head.refusal = (struct http_refusal){0};
         rc = parse_copy(h, scan, data, first);
-    }
+        if (rc == HTTP_REFUSED)
+            first = http_encoded_line_size(data, scan->first);
+    } while (first != tried);
     ss_skip(x->in, scan->start);
     return rc;
 }

@@ -73,18 +73,22 @@ void http_encode_line(const char *line, size_t size, char *to)
 
 /* ---------------------------------------------------------------- the line */
 
-/* `encoded`: http_encode_line was there before. */
-static size_t target_span(const char *target, size_t size, bool encoded)
+/* How much of the target is one, with raw bytes, the first at `n`. */
+__attribute__((noinline)) static size_t raw_target_span(const char *target, size_t size, size_t n)
 {
-    size_t n = http_span(target, size, HTTP_TARGET);
-    if (encoded || n == size || !is_raw(target[n]))
-        return n;
     const char *end = memchr(target, ' ', size);
     if (n < before_path(target, end ? (size_t)(end - target) : size))
         return n;
     while (n < size && (is_raw(target[n]) || http_chars[(unsigned char)target[n]] & HTTP_TARGET))
         n++;
     return n;
+}
+
+/* `encoded`: http_encode_line was there before. */
+static size_t target_span(const char *target, size_t size, bool encoded)
+{
+    size_t n = http_span(target, size, HTTP_TARGET);
+    return encoded || n == size || !is_raw(target[n]) ? n : raw_target_span(target, size, n);
 }
 
 static int split_line(const char *text, size_t size, bool encoded, struct line *line,

@@ -286,15 +286,21 @@ static size_t make_tail(const struct http_exchange *x, char tail[TAIL_SIZE])
     return (size_t)(APPEND(at, "\r\n") - tail);
 }
 
+__attribute__((noinline)) static bool leaves_body(struct http_exchange *x, enum http_progress progress,
+                                                  size_t size)
+{
+    if (progress == HTTP_FINAL)
+        return http_body_is_hopeless(x);
+    return http_body_is_ignored(x, x->response.written + (int64_t)size, progress == HTTP_FLUSHED);
+}
+
 /* A client that learns it now need not be cut off later. */
 static bool must_close(struct ss_handler *h, enum http_progress progress, size_t size)
 {
     struct http_exchange *x = http_exchange_of(h);
     const struct http_response *r = &x->response;
     return r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || ss_draining(h->server) ||
-           (!x->body.done && progress == HTTP_FINAL && http_body_is_hopeless(x)) ||
-           (!x->body.done && progress != HTTP_FINAL &&
-            http_body_is_ignored(x, r->written + (int64_t)size, progress == HTTP_FLUSHED));
+           (!x->body.done && leaves_body(x, progress, size));
 }
 
 static struct iovec piece(const char *text, size_t size)
