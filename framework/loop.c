@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDLE_STACKS = 64 };     /* kept for the next requests */
-enum { TIDY_BATCH = 256 };     /* stacks seen to before others run */
 enum { FAR = 5000 };           /* ms */
-enum { STACK_KEPT = 16384 };   /* of its memory, for what it does next: most never need more */
 enum { SIGNAL_STACK = 65536 }; /* to say that a stack has overflowed takes another one */
 
 static _Thread_local struct loop *current;
@@ -63,14 +60,6 @@ void loop_wake(struct loop *loop, struct task *task)
     loop_queue(loop, &task->entry);
 }
 
-static void task_free(struct loop *loop, struct task *task)
-{
-    timer_remove(&loop->wheel, &task->entry.timer);
-    co_destroy(task->co);
-    loop->tasks--;
-    free(task);
-}
-
 /* A timer that is far away may be late by what this turn has taken: the clock is read once less. */
 static inline int time_to_wait(struct loop *loop)
 {
@@ -82,92 +71,6 @@ static inline int time_to_wait(struct loop *loop)
         return -1;
     uint64_t now = loop->now && next > loop->now + FAR ? loop->now : ss_now();
     return next <= now ? 0 : next - now > INT32_MAX ? INT32_MAX : (int)(next - now);
-}
-
-/* ---------------------------------------------------------------- stacks that are not needed
-
-   A handler may once have gone deep, and many at once only for a moment. To look after each of them would
-   cost a system call, so those that have run are gathered, and looked at after a while. */
-
-static void look_within(struct loop *loop, uint64_t now, unsigned ms)
-{
-    loop->tidy_time = now + ms;
-    loop->wait_limit = ms;
-}
-
-__attribute__((noinline)) static void gather(struct loop *loop, struct task *task)
-{
-    task->dirty = true;
-    task->next_dirty = loop->dirty;
-    if (!loop->dirty)
-        look_within(loop, ss_now(), TIDY_TIME);
-    loop->dirty = task;
-}
-
-static inline void note_use(struct loop *loop, struct task *task)
-{
-    if (!task->dirty)
-        gather(loop, task);
-}
-
-/* Takes the one that was idle last. */
-static struct task *take_idle(struct loop *loop)
-{
-    struct task *task = loop->idle;
-    if (!task)
-        return NULL;
-    loop->idle = task->next_idle;
-    loop->idle_count--;
-    if (loop->spare > loop->idle_count)
-        loop->spare = loop->idle_count;
-    return task;
-}
-
-/* Without memory for a stack a request waits until another one's comes free, or there is memory again. */
-__attribute__((noinline)) static void put_aside(struct loop *loop, struct entry *entry)
-{
-    if (!loop->aside)
-        look_within(loop, ss_now(), TIDY_TIME);
-    entry->next = NULL;
-    *loop->aside_tail = entry;
-    loop->aside_tail = &entry->next;
-}
-
-__attribute__((noinline)) static struct entry *take_aside(struct loop *loop)
-{
-    struct entry *entry = loop->aside;
-    loop->aside = entry->next;
-    if (!loop->aside)
-        loop->aside_tail = &loop->aside;
-    return entry;
-}
-
-void loop_tidy(struct loop *loop, uint64_t now)
-{
-    int left = TIDY_BATCH;
-    struct task *task;
-    while (loop->aside)
-        loop_queue(loop, take_aside(loop));
-    for (; left > 0 && (task = loop->dirty); left--) {
-        loop->dirty = task->next_dirty;
-        task->dirty = false;
-        co_trim(task->co, task == loop->running, STACK_KEPT);
-    }
-    for (; left > 0 && loop->spare > IDLE_STACKS; left--) {
-        loop->spare--;
-        task_free(loop, take_idle(loop));
-    }
-    if (loop->dirty || loop->spare > IDLE_STACKS) {
-        look_within(loop, now, 0);
-        return;
-    }
-    loop->spare = loop->idle_count;
-    if (loop->spare > IDLE_STACKS) {
-        look_within(loop, now, TIDY_TIME);
-        return;
-    }
-    loop->tidy_time = TIMER_NEVER;
-    loop->wait_limit = UINT_MAX;
 }
 
 /* ---------------------------------------------------------------- turns */
@@ -197,7 +100,7 @@ static void run(struct loop *loop, struct request *request)
 {
     struct ss_server *self = loop->server;
     const struct ss_class *methods = methods_of(self);
-    note_use(loop, loop->running);
+    loop_note_use(loop, loop->running);
     if (!request->expired) {
         int rc = methods->finish_request(self, &request->request);
         if (rc == SS_PARK && loop_park(loop, request))
@@ -229,7 +132,7 @@ static void work(void *argument)
         struct entry *entry = &loop->beginning->entry;
         while (!entry->task) {
             run(loop, request_of(entry));
-            entry = loop->aside ? take_aside(loop) : next(loop);
+            entry = loop->aside ? loop_take_aside(loop) : next(loop);
         }
         entry->task->queued = false;
         become_idle(loop, self);
@@ -239,7 +142,7 @@ static void work(void *argument)
 
 __attribute__((noinline)) static struct task *task_new(struct loop *loop)
 {
-    struct task *task = take_idle(loop);
+    struct task *task = loop_take_idle(loop);
     if (task)
         return task;
     if (!(task = calloc(1, sizeof *task)))
@@ -266,7 +169,7 @@ __attribute__((noinline)) static void refuse(struct loop *loop, struct request *
 void loop_suspend(struct loop *loop)
 {
     struct task *self = loop->running;
-    note_use(loop, self);
+    loop_note_use(loop, self);
     for (;;) {
         struct entry *entry = next(loop);
         struct task *to = entry->task;
@@ -282,7 +185,7 @@ void loop_suspend(struct loop *loop)
             return;
         }
         if (loop->tasks)
-            put_aside(loop, entry);
+            loop_put_aside(loop, entry);
         else
             refuse(loop, request_of(entry));
     }
@@ -387,7 +290,7 @@ void loop_leave(struct loop *loop)
     while (loop->idle) {
         struct task *task = loop->idle;
         loop->idle = task->next_idle;
-        task_free(loop, task);
+        loop_task_free(loop, task);
     }
     unset_signal_stack(loop);
     current = loop->before;

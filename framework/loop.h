@@ -93,6 +93,32 @@ int loop_enter(struct ss_server *self, struct loop **loop);
 /* Leaves and frees it, when all its requests have ended. */
 void loop_leave(struct loop *loop);
 
+/* ---- loop_tidy.c: stacks that are not needed ---- */
+
+void loop_task_free(struct loop *loop, struct task *task);
+/* The task runs: its stack is to be looked after. */
+void loop_gather(struct loop *loop, struct task *task);
+static inline void loop_note_use(struct loop *loop, struct task *task)
+{
+    if (!task->dirty)
+        loop_gather(loop, task);
+}
+/* Takes the one that was idle last. */
+static inline struct task *loop_take_idle(struct loop *loop)
+{
+    struct task *task = loop->idle;
+    if (!task)
+        return NULL;
+    loop->idle = task->next_idle;
+    loop->idle_count--;
+    if (loop->spare > loop->idle_count)
+        loop->spare = loop->idle_count;
+    return task;
+}
+/* Without memory for a stack a request waits until another one's comes free, or there is memory again. */
+void loop_put_aside(struct loop *loop, struct entry *entry);
+/* Takes the first of them; there is one. */
+struct entry *loop_take_aside(struct loop *loop);
 /* For loop_events.c: loop->tidy_time has come. Gives back the memory of stacks that nobody needs. */
 void loop_tidy(struct loop *loop, uint64_t now);
 
