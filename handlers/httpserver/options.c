@@ -283,6 +283,14 @@ static int parse_port(const char *text, unsigned *port)
                : complain("no port number from 0 to 65535: ", text);
 }
 
+static int parse_protocol(const char *text, struct options *options)
+{
+    options->protocol = text;
+    if (strcmp(text, "HTTP/1.1") != 0 && strcmp(text, "HTTP/1.0") != 0)
+        return complain("--protocol is HTTP/1.0 or HTTP/1.1, not ", text);
+    return -1;
+}
+
 static int parse_option(int option, struct options *options, const char **bind, unsigned *port)
 {
     if (option >= OPTION_WRITE_TIMEOUT)
@@ -302,10 +310,7 @@ static int parse_option(int option, struct options *options, const char **bind, 
         options->quiet = true;
         return -1;
     case PROTOCOL:
-        options->protocol = optarg;
-        if (strcmp(optarg, "HTTP/1.1") != 0 && strcmp(optarg, "HTTP/1.0") != 0)
-            return complain("--protocol is HTTP/1.0 or HTTP/1.1, not ", optarg);
-        return -1;
+        return parse_protocol(optarg, options);
     case MIXIN:
         return parse_mixins(optarg, options);
     case WORKERS:
