@@ -154,6 +154,8 @@ static int take_burst(struct ss_server *self, unsigned *vain)
         int rc = wait_for_room(self);
         if (rc == 0)
             rc = take_request(self);
+        if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(self->socket))
+            rc = -EAGAIN; /* nobody has come: accept(2) looks for a descriptor first */
         if (rc >= 0)
             *vain = 0;
         if (rc == -EAGAIN && *vain == 0 && self->core->shared && self->socket_type != SOCK_DGRAM)

@@ -1,6 +1,7 @@
 """A connection carries many requests, until somebody wants otherwise; and what a drain does with it."""
 
 import os
+import resource
 import signal
 
 import programs
@@ -169,7 +170,23 @@ def test_drain_answers_those_in_the_queue(httpserver, page, mixin):
     for client in clients:
         response = client.response()
         assert response.body == FILE
-        if "preforking" not in mixin[1]:  # a worker may find them before its parent has heard of the end
+        # a worker, or another loop, may find them before the thread that hears of the end has gone on
+        if "preforking" not in mixin[1] and "--workers" not in mixin:
             assert response.get("Connection") == "close"
         assert client.ends()
     server.check(server.wait())
+
+
+@pytest.mark.parametrize("name", ["eventloop", "threading", "threadpool"])
+def test_the_last_descriptor_costs_nobody_a_connection(httpserver, page, name):
+    """accept(2) fails for want of one although nobody has come; only who has come is a reason to close another."""
+    server = httpserver("--mixin", name)
+    with server.client() as idle:
+        assert idle.ask(path="/index.html").body == FILE
+        limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        lowest = min(set(range(1024)) - {int(fd) for fd in os.listdir(f"/proc/{server.pid}/fd")})
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (lowest + 1, limits[1]))
+        with server.client() as last:
+            assert last.ask().status in (200, 503)
+            assert idle.ask().status in (200, 503)
+            resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
