@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static struct ss_server *running;
-static volatile sig_atomic_t signals;
+static atomic_int signals; /* two threads may each get one at the same time */
 
 static void stop(int signal);
 
@@ -41,7 +41,7 @@ static void stop(int signal)
 {
     switch (process_role()) {
     case PROCESS_SERVER:
-        if (signals++ == 0)
+        if (atomic_fetch_add(&signals, 1) == 0)
             ss_shutdown(running);
         else
             ss_cancel(running);
