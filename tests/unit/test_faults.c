@@ -23,8 +23,7 @@ enum call { POLL, CALLOC, WAITPID, ACCEPT, CALLS };
 
 /* In all processes of a server. */
 static struct {
-    atomic_int left;
-    int error;
+    atomic_int left, error;
 } * faults;
 
 static bool fails(enum call call)
@@ -47,7 +46,9 @@ static bool concerns(int first, nfds_t count)
 }
 
 /* The header says that poll only writes what it is given, and gcc believes it. */
+#ifndef __clang__
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 
 /* These are found before the C library's. */
 int poll(struct pollfd *fds, nfds_t count, int ms)
