@@ -225,8 +225,9 @@ int http_send_content(struct ss_handler *h, const struct http_content *content)
     struct http_decision decision;
     struct http_source source;
     int rc = http_body_inspect(h);
-    if (rc == 0)
-        rc = make_source(h, content, &source);
+    if (rc < 0)
+        return rc;
+    rc = make_source(h, content, &source);
     if (rc < 0)
         return rc;
     http_evaluate_for(h, &content->validators, content->size, &decision);

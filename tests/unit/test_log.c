@@ -49,10 +49,12 @@ static const struct row rows[] = {
     {"\xe2\x82", "\\xe2\\x82", "\\xe2\\x82", "\\ufffd\\ufffd"},
     {"\xff\xfe", "\\xff\\xfe", "\\xff\\xfe", "\\ufffd\\ufffd"},
     /* what turns text round, or is not seen */
+    /* NOLINTBEGIN(misc-misleading-bidirectional) */
     {"\xe2\x80\xaegpj", "\\u202egpj", "\\xe2\\x80\\xaegpj", "\\u202egpj"},
     {"\xe2\x80\xaa", "\\u202a", "\\xe2\\x80\\xaa", "\\u202a"},
     {"\xe2\x81\xa6", "\\u2066", "\\xe2\\x81\\xa6", "\\u2066"},
     {"\xe2\x81\xa9", "\\u2069", "\\xe2\\x81\\xa9", "\\u2069"},
+    /* NOLINTEND(misc-misleading-bidirectional) */
     {"\xe2\x80\x8e", "\\u200e", "\\xe2\\x80\\x8e", "\\u200e"},
     {"\xe2\x80\x8f", "\\u200f", "\\xe2\\x80\\x8f", "\\u200f"},
     {"\xd8\x9c", "\\u061c", "\\xd8\\x9c", "\\u061c"},

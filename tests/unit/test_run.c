@@ -117,7 +117,7 @@ static void without_descriptors(int left, const char *first)
     close(next);
     getrlimit(RLIMIT_NOFILE, &before);
     few = before;
-    few.rlim_cur = (rlim_t)(next + left);
+    few.rlim_cur = (rlim_t)next + (rlim_t)left;
     fflush(stderr);
     after = dup2(STDERR_FILENO, next) < 0 ? -1 : next;
     dup2(told, STDERR_FILENO);
