@@ -84,14 +84,13 @@ static int exceed_limit(struct ss_handler *h)
     return ss_printf(h->wfile, "%s\n", rc == EFBIG ? "EFBIG" : "no limit");
 }
 
-/* "term": a helper gets this signal, and should end by it. (ThreadSanitizer may put off one that comes before
-   the helper waits, so it is sent until then.) */
+/* "term": a helper gets this signal, and should end by it. */
 static int term_helper(struct ss_handler *h)
 {
     pid_t pid = helper(h, wait_for_ever);
+    kill(pid, SIGTERM);
     for (int ms = 0; ms < 2000; ms += 10) {
         siginfo_t info = {0};
-        kill(pid, SIGTERM);
         if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid)
             return answer_status(h, pid);
         usleep(10000);

@@ -132,8 +132,10 @@ static const char *const classes[] = {"TCPServer",
                                       "ThreadPoolTCPServer",
                                       "ForkingTCPServer",
                                       "PreforkingTCPServer",
+#ifndef __SANITIZE_THREAD__ /* which ends a child that makes threads when its parent has some */
                                       "PreforkingThreadingTCPServer",
                                       "PreforkingThreadPoolTCPServer",
+#endif
                                       "PreforkingForkingTCPServer",
                                       "EventLoopTCPServer",
                                       "PreforkingEventLoopTCPServer"};
