@@ -256,9 +256,11 @@ static void test_a_worker_fails(void **state)
 {
     struct ss_handler_class handler = {.handle = handle};
     const struct ss_class *const *const bases[] = {
-        SS_BASES(&Telling, &PreforkingMixIn, &TCPServer),
+#ifndef __SANITIZE_THREAD__ /* as above */
         SS_BASES(&Telling, &PreforkingMixIn, &ThreadingMixIn, &TCPServer),
         SS_BASES(&Telling, &PreforkingMixIn, &ThreadPoolMixIn, &TCPServer),
+#endif
+        SS_BASES(&Telling, &PreforkingMixIn, &TCPServer),
         SS_BASES(&Telling, &PreforkingMixIn, &ForkingMixIn, &TCPServer)};
     (void)state;
     for (size_t i = 0; i < COUNT(bases); i++) {
