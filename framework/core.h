@@ -206,12 +206,12 @@ void server_drain(struct ss_server *self);
    or until the thread waits. */
 void turn_share(uint64_t batch);
 void turn_end(void);
-/* `until`: the stage of a shutdown that ends the wait with -ECANCELED. */
 /* How often this thread has learnt from ss_poll that something is ready: what a stream found drained
    before that need not be so any more, and its readiness is told once. */
 unsigned polls_made(void);
 /* Waits until at most `limit` requests are active; 0, -ETIMEDOUT, -ECANCELED. Those that other threads end
-   are seen after a second at the latest, unless `ms` is -1: no limit. */
+   are seen after a second at the latest, unless `ms` is -1: no limit. `until`, here and below: the stage of a
+   shutdown that ends the wait with -ECANCELED. */
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until);
 /* Returns when nobody of this process is inside of ss_shutdown; a child has none who is. */
 void shutdown_settle(void);

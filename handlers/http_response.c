@@ -286,12 +286,13 @@ static size_t make_tail(const struct http_exchange *x, char tail[TAIL_SIZE])
     return (size_t)(APPEND(at, "\r\n") - tail);
 }
 
+/* Apart, as few requests have a body that is left. */
 __attribute__((noinline)) static bool leaves_body(struct http_exchange *x, enum http_progress progress,
                                                   size_t size)
 {
-    if (progress == HTTP_FINAL)
-        return http_body_is_hopeless(x);
-    return http_body_is_ignored(x, x->response.written + (int64_t)size, progress == HTTP_FLUSHED);
+    return progress == HTTP_FINAL
+               ? http_body_is_hopeless(x)
+               : http_body_is_ignored(x, x->response.written + (int64_t)size, progress == HTTP_FLUSHED);
 }
 
 /* A client that learns it now need not be cut off later. */

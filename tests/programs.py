@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import re
+import resource
 import select
 import shutil
 import signal
@@ -129,6 +130,17 @@ class Program:
         waiting = POLLS | FUTEX if self.signaled else POLLS
         asleep = status["State"].split()[0] == "S" and call in waiting
         return int(status["voluntary_ctxt_switches"]) if asleep else None
+
+    @contextlib.contextmanager
+    def descriptors_left(self, count):
+        """Meanwhile the first process can open so many more, those above a gap in its numbers not counted."""
+        limits = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        lowest = min(set(range(1024)) - {int(name) for name in os.listdir(f"/proc/{self.pid}/fd")})
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (lowest + count, limits[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, limits)
 
     def children(self):
         with open(f"/proc/{self.pid}/task/{self.pid}/children", encoding="ascii") as file:
