@@ -8,7 +8,7 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 PYTHON ?= /usr/bin/python3
-# The readiness notification behind EventLoopMixIn: framework/poller_$(POLLER).c
+# The readiness notification behind EventLoopMixIn: framework/loop/poller_$(POLLER).c
 POLLER ?= $(if $(filter Linux,$(shell uname -s)),epoll,poll)
 
 # make's own default is "cc" and "ar"; keep any choice of the user's.
@@ -172,11 +172,11 @@ ifneq ($(SSE42),)
 LLHTTP_OBJECTS  += $(BUILD)/llhttp/sse42/llhttp.o
 $(BUILD)/llhttp/sse42/%.o: private LTO :=
 $(BUILD)/llhttp/sse42/%.o: private INCLUDES := $(LLHTTP_CPPFLAGS) -msse4.2 -Dllhttp__internal_execute=$(SSE42)
-$(BUILD)/handlers/http_request.o: private INCLUDES += -DHTTP_LLHTTP_SSE42=$(SSE42)
+$(BUILD)/handlers/http/request.o: private INCLUDES += -DHTTP_LLHTTP_SSE42=$(SSE42)
 endif
 endif
 # Nobody else sees llhttp.
-$(BUILD)/handlers/http_request.o: private INCLUDES += $(LLHTTP_CPPFLAGS)
+$(BUILD)/handlers/http/request.o: private INCLUDES += $(LLHTTP_CPPFLAGS)
 $(BUILD)/llhttp/%.o: private INCLUDES := $(LLHTTP_CPPFLAGS)
 $(BUILD)/llhttp/%.o: private WARNINGS := -w
 # Nor the libraries that may be missing: one file for each.
@@ -185,9 +185,9 @@ ZLIB_CPPFLAGS   := $(call optional,zlib,HTTP_ZLIB)
 BROTLI_CPPFLAGS := $(call optional,libbrotlienc,HTTP_BROTLI_ENCODER)
 ZSTD_CPPFLAGS   := $(call optional,libzstd,HTTP_LIBZSTD)
 OPTIONAL_LIBS   := $(if $(HAVE),$(shell pkg-config --libs $(HAVE)))
-$(BUILD)/handlers/compress_gzip.o: private INCLUDES += $(ZLIB_CPPFLAGS)
-$(BUILD)/handlers/compress_brotli.o: private INCLUDES += $(BROTLI_CPPFLAGS)
-$(BUILD)/handlers/compress_zstd.o: private INCLUDES += $(ZSTD_CPPFLAGS)
+$(BUILD)/handlers/compress/gzip.o: private INCLUDES += $(ZLIB_CPPFLAGS)
+$(BUILD)/handlers/compress/brotli.o: private INCLUDES += $(BROTLI_CPPFLAGS)
+$(BUILD)/handlers/compress/zstd.o: private INCLUDES += $(ZSTD_CPPFLAGS)
 # Unit tests link without LTO (it would be most of the time they take); all else is tested as it ships.
 $(BUILD)/tests/unit/% $(BUILD)/tests/fuzz/%: private LTO := $(if $(LTO),-fno-lto)
 
@@ -195,9 +195,9 @@ $(BUILD)/tests/unit/% $(BUILD)/tests/fuzz/%: private LTO := $(if $(LTO),-fno-lto
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 programs = $(patsubst %.c,$(BUILD)/%,$(1))
 
-OTHER_POLLERS := $(filter-out framework/poller_$(POLLER).c,$(wildcard framework/poller_*.c))
-FRAMEWORK  := $(call objects,$(filter-out $(OTHER_POLLERS),$(wildcard framework/*.c)))
-HANDLERS   := $(call objects,$(wildcard handlers/*.c)) $(LLHTTP_OBJECTS)
+OTHER_POLLERS := $(filter-out framework/loop/poller_$(POLLER).c,$(wildcard framework/loop/poller_*.c))
+FRAMEWORK  := $(call objects,$(filter-out $(OTHER_POLLERS),$(wildcard framework/*/*.c)))
+HANDLERS   := $(call objects,$(filter-out handlers/httpserver/%,$(wildcard handlers/*/*.c))) $(LLHTTP_OBJECTS)
 HTTPSERVER := $(call objects,$(wildcard handlers/httpserver/*.c))
 SAMPLES    := $(call programs,$(wildcard samples/*.c))
 UNIT       := $(call programs,$(wildcard tests/unit/test_*.c))
@@ -321,7 +321,7 @@ $(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTT
 # BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
 $(BUILD)/files: export TEXT = $(AR) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
 $(BUILD)/optional: export TEXT = $(HAVE)
-$(BUILD)/handlers/compress_gzip.o $(BUILD)/handlers/compress_brotli.o $(BUILD)/handlers/compress_zstd.o: $(BUILD)/optional
+$(BUILD)/handlers/compress/gzip.o $(BUILD)/handlers/compress/brotli.o $(BUILD)/handlers/compress/zstd.o: $(BUILD)/optional
 $(BUILD)/flags $(BUILD)/files $(BUILD)/optional: FORCE
 	@mkdir -p $(@D); printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
 FORCE:
@@ -349,7 +349,7 @@ $(BUILD)/libsocketserver.a: $(FRAMEWORK)
 $(BUILD)/libhttpserver.a: $(HANDLERS)
 $(ARCHIVES): $(BUILD)/files
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+	$(Q)rm -f $@ && $(AR) qcs $@ $(filter %.o,$^)
 
 # libx.so -> libx.so.0 -> libx.so.0.1.0; the second library finds the first through its soname.
 $(BUILD)/libsocketserver.so: $(FRAMEWORK) $(BUILD)/files

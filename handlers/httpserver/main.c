@@ -1,7 +1,7 @@
 /* httpserver: serves a directory, as `python3 -m http.server` does. A server class, a mix-in and a handler
    class, put together by the command line. */
 #include "http_server.h"
-#include "options.h"
+#include "httpserver/options.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

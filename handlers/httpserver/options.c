@@ -1,5 +1,5 @@
 /* Reading the command line: that of `python3 -m http.server`, and what we have besides. */
-#include "options.h"
+#include "httpserver/options.h"
 
 #include "http_server.h"
 #include <errno.h>

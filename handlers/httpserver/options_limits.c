@@ -1,5 +1,5 @@
 /* The options that keep slow and greedy clients within limits. */
-#include "options.h"
+#include "httpserver/options.h"
 #include <getopt.h>
 #include <limits.h>
 

@@ -1,5 +1,5 @@
 /* The options that go with --upload. */
-#include "options.h"
+#include "httpserver/options.h"
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Accept fields and media types: whatever is sent, what is made of it is in range, and the order of lines has
    no meaning. */
-#include "accept.h"
-#include "mimetypes.h"
+#include "files/mimetypes.h"
+#include "http/accept.h"
 
 #include <assert.h>
 #include <stdint.h>

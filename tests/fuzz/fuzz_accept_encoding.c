@@ -1,6 +1,7 @@
-/* handlers/content_coding.c: any field, in any number of lines, gives weights in range and a choice that the
-   client accepts and the server has. The first byte says what the server has; line feeds part the lines. */
-#include "content_coding.h"
+/* handlers/http/content_coding.c: any field, in any number of lines, gives weights in range and a choice that
+   the client accepts and the server has. The first byte says what the server has; line feeds part the lines.
+ */
+#include "http/content_coding.h"
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* A whole connection: whatever a client sends, and however it is cut on its way, the same requests are
    answered, nothing is answered behind one that is refused, and what comes out is responses. */
-#include "../../handlers/http_internal.h"
+#include "http/internal.h"
 #include "pieces.h"
 
 enum { MAX_EVENTS = 64, MAX_OUTPUT = 1 << 18 };

@@ -1,7 +1,7 @@
-/* handlers/url.c: from the path of a request to the name of a file, and what goes into a Location. */
-#include "core.h"
+/* handlers/text/url.c: from the path of a request to the name of a file, and what goes into a Location. */
 #include "http_server.h"
-#include "url.h"
+#include "server/core.h"
+#include "text/url.h"
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>

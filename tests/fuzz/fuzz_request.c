@@ -1,7 +1,7 @@
 /* The parser of request heads against a reader of its own: a head that is accepted keeps every rule that
    another server could take otherwise (RFC 9112 2.2, 3, 5, 6; RFC 9110 5.5, 7.2). */
-#include "../../handlers/http_internal.h"
 #include "fuzz.h"
+#include "http/internal.h"
 
 enum { FIELDS = 32 };
 

@@ -2,8 +2,8 @@
 #ifndef FUZZ_PIECES_H
 #define FUZZ_PIECES_H
 
-#include "../../framework/core.h"
 #include "fuzz.h"
+#include "server/core.h"
 
 struct pieces {
     const uint8_t *data;

@@ -24,7 +24,7 @@ check() {
     program=$build/coroutine_check.$1
     shift
     aarch64-linux-gnu-gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -static "$@" -o "$program" \
-        "$root/tests/unit/coroutine_check.c" "$root/framework/coroutine.c"
+        "$root/tests/unit/coroutine_check.c" "$root/framework/loop/coroutine.c"
     timeout 120 qemu-aarch64 "$program"
 }
 

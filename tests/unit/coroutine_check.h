@@ -2,7 +2,7 @@
 #ifndef COROUTINE_CHECK_H
 #define COROUTINE_CHECK_H
 
-#include "../../framework/coroutine.h"
+#include "loop/coroutine.h"
 
 #include <errno.h>
 #include <stdint.h>

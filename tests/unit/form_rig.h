@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_FORM_RIG_H
 #define TESTS_UNIT_FORM_RIG_H
 
-#include "form.h"
+#include "forms/form.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

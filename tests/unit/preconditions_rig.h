@@ -1,4 +1,4 @@
-/* For the tests of handlers/preconditions.c: requests from text, rows, representations. */
+/* For the tests of handlers/http/preconditions.c: requests from text, rows, representations. */
 #ifndef TESTS_PRECONDITIONS_RIG_H
 #define TESTS_PRECONDITIONS_RIG_H
 

@@ -1,5 +1,5 @@
-/* handlers/accept.c: what an Accept field says about a type (RFC 9110 12.5.1). */
-#include "accept.h"
+/* handlers/http/accept.c: what an Accept field says about a type (RFC 9110 12.5.1). */
+#include "http/accept.h"
 
 #include "http_server.h"
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* handlers/http_chars.c: what may stand where, and lists. */
+/* handlers/text/chars.c: what may stand where, and lists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../handlers/http_internal.h"
+#include "http/internal.h"
 
 /* Every byte, in every place: eight at a time come to the same as one by one. In memory of its exact size, so
    that the sanitizers see a byte read too far. */

@@ -1,6 +1,6 @@
-/* handlers/compress.c and the files of its codings: what goes in comes out of the decoders that everybody
- * has. */
-#include "compress.h"
+/* handlers/compress/compress.c and the files of its codings: what goes in comes out of the decoders that
+ * everybody has. */
+#include "compress/compress.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

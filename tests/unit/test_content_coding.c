@@ -1,5 +1,5 @@
-/* handlers/content_coding.c: what Accept-Encoding means, by section of RFC 9110. */
-#include "content_coding.h"
+/* handlers/http/content_coding.c: what Accept-Encoding means, by section of RFC 9110. */
+#include "http/content_coding.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

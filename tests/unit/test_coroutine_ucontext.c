@@ -3,6 +3,6 @@
  * here are those of a crowd, whose guards are madvised. */
 #define CO_UCONTEXT
 #define SPLIT_STACKS 3
-#include "../../framework/coroutine.c"
+#include "../../framework/loop/coroutine.c"
 
 #include "test_coroutine.c"

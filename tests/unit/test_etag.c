@@ -1,6 +1,6 @@
-/* handlers/file_load.c: entity tags (RFC 9110 8.8.3). Other bytes, other tag, however fast and whatever the
+/* handlers/files/load.c: entity tags (RFC 9110 8.8.3). Other bytes, other tag, however fast and whatever the
    times say; the same bytes, the same tag. */
-#include "file_cache.h"
+#include "files/cache.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
-/* handlers/file_cache.c, file_load.c: what is served is what is there, and nothing else. */
-#include "file_cache.h"
-#include "file_coding.h"
-#include "file_load.h"
+/* handlers/files/cache.c, file_load.c: what is served is what is there, and nothing else. */
+#include "files/cache.h"
+#include "files/coding.h"
+#include "files/load.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,6 @@
-/* handlers/file_read.c: files of which fstat(2) does not know the size. What was read is what is promised. */
-#include "file_read.h"
+/* handlers/files/read.c: files of which fstat(2) does not know the size. What was read is what is promised.
+ */
+#include "files/read.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../handlers/http_internal.h"
+#include "http/internal.h"
 
 #define GET "GET / HTTP/1.1\r\n"
 #define HOST "Host: a\r\n"

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "../../handlers/http_server.h"
-#include "../../handlers/http_status.h"
+#include "http/status.h"
 
 static void test_known(void **state)
 {

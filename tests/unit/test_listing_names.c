@@ -1,4 +1,4 @@
-/* handlers/listing_names.c: every name once and in order, with room for a few of them. */
+/* handlers/files/listing_names.c: every name once and in order, with room for a few of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 /* Its limits are set from here. */
-#include "listing_names.c"
+#include "files/listing_names.c"
 
 enum { COUNT = 700, LITTLE = 4096 };
 

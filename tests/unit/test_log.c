@@ -1,4 +1,4 @@
-/* handlers/log_text.c, log_file.c: what stands in a log, and that none of it is lost or mixed. */
+/* handlers/log/text.c, log_file.c: what stands in a log, and that none of it is lost or mixed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
-#include "http_internal.h"
-#include "log_file.h"
-#include "log_text.h"
+#include "http/internal.h"
+#include "log/file.h"
+#include "log/text.h"
 #include "server_thread.h"
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* handlers/mimetypes.c: media types by the ending of a name. */
+/* handlers/files/mimetypes.c: media types by the ending of a name. */
 #include "http_server.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 /* The tables themselves. */
-#include "mime_file.c"
-#include "mimetypes.c"
+#include "files/mime_file.c"
+#include "files/mimetypes.c"
 
 static void test_order(void **state)
 {

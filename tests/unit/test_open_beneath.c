@@ -1,5 +1,5 @@
-/* handlers/open_beneath.c, open_walk.c: what is opened lies inside, and both ways find the same. */
-#include "open_beneath.h"
+/* handlers/files/open_beneath.c, open_walk.c: what is opened lies inside, and both ways find the same. */
+#include "files/open_beneath.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>

@@ -1,5 +1,5 @@
-/* handlers/preconditions.c: If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and their order;
-   each row names its section of RFC 9110. Ranges: test_ranges.c. */
+/* handlers/http/preconditions.c: If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and their
+   order; each row names its section of RFC 9110. Ranges: test_ranges.c. */
 #include "preconditions_rig.h"
 
 #define ROW(rule, method, lines, there, status)        \

@@ -1,4 +1,4 @@
-/* handlers/preconditions.c: Range and If-Range; each row names its section of RFC 9110. */
+/* handlers/http/preconditions.c: Range and If-Range; each row names its section of RFC 9110. */
 #include "preconditions_rig.h"
 
 #define ROW(rule, value, size, status, ranges)                   \

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "../../framework/timer.h"
+#include "loop/timer.h"
 
 enum { TIMERS = 300, OPERATIONS = 200000 };
 

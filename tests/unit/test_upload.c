@@ -1,5 +1,5 @@
 /* Files that others send: their names, and how they come to them, with O_TMPFILE and without. */
-#include "upload.h"
+#include "upload/upload.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* handlers/url.c: percent-encoding, and from a request's path to a file's name. */
+/* handlers/text/url.c: percent-encoding, and from a request's path to a file's name. */
 #include "http_server.h"
-#include "url.h"
+#include "text/url.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,395 @@
+/* What an event loop waits for: a table of descriptors, each registered with the poller once, and the
+   tasks and parked requests that wait for them. */
+#include "loop/loop.h"
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 64 };                         /* events taken at a time */
+enum { FEW = 4 };                            /* descriptors that are waited for without allocating memory */
+enum { STREAK = 16 };                        /* waits that had nothing to wait for, until others run */
+enum { LASTING = POLLRDHUP | POLLHUP };      /* told about once, true from then on; an error can be taken */
+enum { INPUT = POLLIN | POLLERR | LASTING }; /* what a parked request is begun for */
+
+/* ---------------------------------------------------------------- descriptors */
+
+static struct known *lengthen(struct loop *loop, int fd)
+{
+    int count = loop->fd_count ? loop->fd_count : 64;
+    while (count <= fd)
+        count *= 2;
+    struct known *fds = realloc(loop->fds, (size_t)count * sizeof *fds);
+    if (!fds)
+        return NULL;
+    memset(fds + loop->fd_count, 0, (size_t)(count - loop->fd_count) * sizeof *fds);
+    for (int i = loop->fd_count; i < count; i++)
+        fds[i].lasting = LASTING;
+    loop->fds = fds;
+    loop->fd_count = count;
+    return &fds[fd];
+}
+
+static inline struct known *lookup(struct loop *loop, int fd)
+{
+    return fd < loop->fd_count ? &loop->fds[fd] : lengthen(loop, fd);
+}
+
+static int add(struct loop *loop, int fd, uint32_t tag)
+{
+    return poller_add(loop->poller, fd, POLLIN | POLLOUT | POLLPRI | POLLRDBAND, tag,
+                      fd == loop->server->socket && loop->server->socket_type == SOCK_STREAM);
+}
+
+static int ensure_registered(struct loop *loop, int fd, struct known *known)
+{
+    if (known->registered)
+        return 0;
+    int rc = add(loop, fd, ++known->tag);
+    if (rc == -EEXIST) { /* its last owner has not closed it after all */
+        poller_remove(loop->poller, fd);
+        rc = add(loop, fd, known->tag);
+    }
+    known->registered = rc == 0;
+    return rc;
+}
+
+/* The state that was told of an earlier registration is no longer anybody's. */
+static void unregister(struct loop *loop, int fd, struct known *known)
+{
+    if (known->registered && known->owner)
+        poller_forget(loop->poller, fd);
+    else if (known->registered)
+        poller_remove(loop->poller, fd);
+    known->registered = known->urgent = false;
+    known->owner = NULL;
+    known->ready = 0;
+    known->tag++;
+}
+
+/* Some events have two names, of which the second is hardly ever used. */
+enum { SECOND_NAMES = POLLRDNORM | POLLWRNORM | POLLWRBAND };
+
+__attribute__((cold, noinline)) static short both_names(short events)
+{
+    if (events & (POLLIN | POLLRDNORM))
+        events |= POLLIN | POLLRDNORM;
+    if (events & (POLLOUT | POLLWRNORM | POLLWRBAND))
+        events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+    return events;
+}
+
+static inline short first_name(short events)
+{
+    return events & SECOND_NAMES ? both_names(events) & ~SECOND_NAMES : events;
+}
+
+static short matching(short events, short wanted)
+{
+    if (events & LASTING)
+        events |= POLLIN;
+    if (wanted & SECOND_NAMES)
+        events = both_names(events);
+    return events & (wanted | POLLERR | POLLHUP);
+}
+
+static void unpark(struct loop *loop, struct known *known)
+{
+    struct request *request = known->parked;
+    known->parked = NULL;
+    idle_remove(&loop->idle_ones, request);
+    timer_stop(&request->entry.timer);
+    loop_queue(loop, &request->entry);
+}
+
+static void call_watch(struct loop *loop, const struct known *known, const struct poller_event *event)
+{
+    for (int i = 0; i < loop->watch_count; i++)
+        if (loop->watches[i].fd == event->fd)
+            loop->watches[i].ready(loop->watches[i].argument);
+    if (!(known->lasting & POLLIN))
+        (void)poller_want(loop->poller, event->fd, POLLIN, event->tag);
+}
+
+static void deliver(struct loop *loop, const struct poller_event *event)
+{
+    struct known *known = &loop->fds[event->fd];
+    short left = event->events;
+    if (event->tag != known->tag)
+        return;
+    known->urgent |= (event->events & POLLPRI) != 0;
+    for (struct waiter *w = known->waiters; w; w = w->next) {
+        short hit = matching(event->events, w->events);
+        if (hit) {
+            w->revents |= hit;
+            left &= (short)~first_name(hit);
+            loop_wake(loop, w->task);
+        }
+    }
+    if (known->parked && (left & INPUT)) {
+        unpark(loop, known);
+        left &= POLLOUT;
+    }
+    known->ready |= left | (event->events & known->lasting);
+    if (known->watched)
+        call_watch(loop, known, event);
+}
+
+static void close_parked(struct loop *loop, struct known *known)
+{
+    if (!known->parked)
+        return;
+    known->parked->expired = true;
+    unpark(loop, known);
+}
+
+bool loop_close_oldest(struct loop *loop)
+{
+    const struct request *oldest = loop->idle_ones.oldest;
+    if (oldest)
+        close_parked(loop, &loop->fds[oldest->request.fd]);
+    return oldest;
+}
+
+/* Whose time is up: a task is told so by an empty result, a parked request is closed. */
+static void expire(struct loop *loop, uint64_t now)
+{
+    struct timer *timer;
+    while ((timer = wheel_expire(&loop->wheel, now))) {
+        struct entry *entry = container_of(timer, struct entry, timer);
+        if (entry->task)
+            loop_wake(loop, entry->task);
+        else
+            close_parked(loop, &loop->fds[request_of(entry)->request.fd]);
+    }
+    if (now >= loop->tidy_time)
+        loop_tidy(loop, now);
+}
+
+/* The drain has begun: those who wait for nothing in particular go. */
+void loop_close_parked(void *argument)
+{
+    struct loop *loop = argument;
+    for (int fd = 0; fd < loop->fd_count; fd++)
+        close_parked(loop, &loop->fds[fd]);
+}
+
+/* No timer is set, but stacks are to be looked after: the clock is not read in each turn for that. */
+static bool minds_time(const struct loop *loop, int ms, int events)
+{
+    return loop->wait_limit != UINT_MAX &&
+           ((events <= 0 && (unsigned)ms >= loop->wait_limit) || loop->turn % TIDY_TURNS == 0);
+}
+
+void loop_look(struct loop *loop, int ms)
+{
+    struct poller_event events[BATCH];
+    int n = poller_wait(loop->poller, events, BATCH, ms);
+    if (n < 0 && n != -EINTR)
+        rest();
+    for (int i = 0; i < n; i++)
+        deliver(loop, &events[i]);
+    loop->now = !wheel_empty(&loop->wheel) || minds_time(loop, ms, n) ? ss_now() : 0;
+    if (loop->now && (loop->now >= loop->next_timer || loop->now >= loop->tidy_time))
+        expire(loop, loop->now);
+}
+
+bool loop_park(struct loop *loop, struct request *request)
+{
+    struct ss_request *r = &request->request;
+    struct known *known = r->datagram || r->fd < 0 || ss_draining(loop->server) ? NULL : lookup(loop, r->fd);
+    if (!known || ensure_registered(loop, r->fd, known) < 0)
+        return false;
+    if (known->ready & INPUT) {
+        known->ready &= POLLOUT | known->lasting;
+        loop_queue(loop, &request->entry);
+        return true;
+    }
+    (void)poller_want(loop->poller, r->fd, POLLIN, known->tag);
+    known->parked = request;
+    idle_add(&loop->idle_ones, request);
+    timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
+    return true;
+}
+
+/* ---------------------------------------------------------------- the poll method */
+
+/* What has been told of already. */
+static int collect(struct loop *loop, struct pollfd *fds, nfds_t count)
+{
+    int ready = 0;
+    for (nfds_t i = 0; i < count; i++) {
+        fds[i].revents = 0;
+        if (fds[i].fd < 0 || fds[i].fd >= loop->fd_count)
+            continue;
+        struct known *known = &loop->fds[fds[i].fd];
+        short hit = matching(known->ready, fds[i].events);
+        if (!hit)
+            continue;
+        fds[i].revents = hit;
+        known->ready &= (short)~(first_name(hit) & ~known->lasting);
+        ready++;
+    }
+    return ready;
+}
+
+static int begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
+{
+    *w = (struct waiter){.task = loop->running, .fd = -1, .events = fd->events};
+    struct known *known = fd->fd < 0 ? NULL : lookup(loop, fd->fd);
+    if (!known)
+        return fd->fd < 0 ? 0 : -ENOMEM;
+    int rc = ensure_registered(loop, fd->fd, known);
+    if (rc == -EPERM)
+        w->revents = fd->events & (POLLIN | POLLOUT); /* a file: always ready */
+    if (rc < 0)
+        return rc == -EPERM ? 1 : rc;
+    (void)poller_want(loop->poller, fd->fd, first_name(fd->events), known->tag);
+    w->fd = fd->fd;
+    w->next = known->waiters;
+    if (w->next)
+        w->next->previous = w;
+    known->waiters = w;
+    return 0;
+}
+
+static void end_wait(struct loop *loop, struct waiter *w)
+{
+    if (w->fd < 0)
+        return;
+    struct known *known = &loop->fds[w->fd];
+    if (w->next)
+        w->next->previous = w->previous;
+    if (w->previous)
+        w->previous->next = w->next;
+    else
+        known->waiters = w->next;
+    if (!known->waiters && !known->owner && known->registered)
+        unregister(loop, w->fd, known);
+}
+
+static int wait_for_events(struct loop *loop, struct waiter *waiters, struct pollfd *fds, nfds_t count,
+                           int ms)
+{
+    struct task *self = loop->running;
+    int rc = 0, ready = 0;
+    nfds_t n = 0;
+    while (n < count && rc == 0)
+        rc = begin_wait(loop, &waiters[n], &fds[n]), n++;
+    if (rc == 0) {
+        if (ms >= 0)
+            timer_set(&loop->wheel, &self->entry.timer, ss_now() + (uint64_t)ms);
+        loop_suspend(loop);
+        timer_stop(&self->entry.timer);
+    }
+    for (nfds_t i = 0; i < n; i++) {
+        end_wait(loop, &waiters[i]);
+        fds[i].revents = waiters[i].revents;
+        ready += waiters[i].revents != 0;
+    }
+    return rc < 0 ? rc : ready;
+}
+
+int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms)
+{
+    struct waiter few[FEW], *waiters = few;
+    int rc = collect(loop, fds, count);
+    if (rc > 0 && ++loop->streak % STREAK == 0) {
+        loop_wake(loop, loop->running);
+        loop_suspend(loop);
+    }
+    if (rc > 0 || (ms == 0 && count > 0))
+        return rc;
+    if (ms == 0)
+        loop_wake(loop, loop->running);
+    loop->streak = 0;
+    if (count > FEW && !(waiters = calloc(count, sizeof *waiters)))
+        return -ENOMEM;
+    rc = wait_for_events(loop, waiters, fds, count, ms == 0 ? -1 : ms);
+    if (waiters != few)
+        free(waiters);
+    return rc;
+}
+
+static struct known *known_of(struct loop *loop, int fd)
+{
+    return loop && fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
+}
+
+void loop_adopt(int fd, const void *owner)
+{
+    struct loop *loop = loop_current();
+    struct known *known = loop ? lookup(loop, fd) : NULL;
+    if (!known)
+        return;
+    if (known->owner) {
+        close_parked(loop, known);
+        unregister(loop, fd, known);
+    }
+    known->owner = owner;
+}
+
+bool loop_release(int fd, const void *owner)
+{
+    struct loop *loop = loop_current();
+    struct known *known = known_of(loop, fd);
+    if (!known || !known->owner)
+        return true;
+    if (known->owner != owner && known->owner != loop)
+        return false;
+    unregister(loop, fd, known);
+    return true;
+}
+
+void loop_let_go(struct loop *loop, int fd, const void *owner)
+{
+    struct known *known = known_of(loop, fd);
+    if (!known || known->owner != owner)
+        return;
+    known->owner = NULL;
+    unregister(loop, fd, known);
+}
+
+void loop_refresh(const struct pollfd *fds, nfds_t count)
+{
+    struct loop *loop = loop_current();
+    for (nfds_t i = 0; i < count; i++) {
+        struct known *known = known_of(loop, fds[i].fd);
+        if (known && known->registered && known->owner && known->owner != loop)
+            (void)add(loop, fds[i].fd, known->tag);
+    }
+}
+
+bool loop_urgent(int fd)
+{
+    const struct known *known = known_of(loop_current(), fd);
+    return known && known->urgent;
+}
+
+void loop_ignore(int fd)
+{
+    struct loop *loop = loop_current();
+    struct known *known = known_of(loop, fd);
+    if (!known || !known->registered)
+        return;
+    poller_remove(loop->poller, fd);
+    known->registered = false;
+    known->ready = 0;
+    known->tag++;
+}
+
+int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument)
+{
+    struct known *known = lookup(loop, fd);
+    int rc = known ? ensure_registered(loop, fd, known) : -ENOMEM;
+    if (rc < 0)
+        return rc;
+    known->owner = loop;
+    known->lasting = lasting ? LASTING | POLLIN : LASTING;
+    if (ready) {
+        assert(loop->watch_count < MAX_WATCHES);
+        loop->watches[loop->watch_count++] = (struct watch){fd, ready, argument};
+        known->watched = true;
+    }
+    return poller_want(loop->poller, fd, POLLIN, known->tag);
+}

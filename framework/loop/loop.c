@@ -1,0 +1,313 @@
+#include "loop/loop.h"
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FAR = 5000 };           /* ms */
+enum { SIGNAL_STACK = 65536 }; /* to say that a stack has overflowed takes another one */
+
+static _Thread_local struct loop *current;
+
+struct loop *loop_current(void)
+{
+    return current;
+}
+
+bool loop_turn(uint64_t *turn)
+{
+    if (current)
+        *turn = current->turn;
+    return current != NULL;
+}
+
+struct task *loop_task(struct loop *loop)
+{
+    return loop->running;
+}
+
+struct offload **loop_offload(struct loop *loop)
+{
+    return &loop->offload;
+}
+
+/* ---------------------------------------------------------------- what can run */
+
+void loop_queue(struct loop *loop, struct entry *entry)
+{
+    entry->next = NULL;
+    *loop->tail = entry;
+    loop->tail = &entry->next;
+    loop->length++;
+}
+
+static struct entry *dequeue(struct loop *loop)
+{
+    struct entry *entry = loop->head;
+    loop->head = entry->next;
+    if (!loop->head)
+        loop->tail = &loop->head;
+    loop->length--;
+    loop->budget--;
+    return entry;
+}
+
+void loop_wake(struct loop *loop, struct task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    loop_queue(loop, &task->entry);
+}
+
+/* A timer that is far away may be late by what this turn has taken: the clock is read once less. */
+static inline int time_to_wait(struct loop *loop)
+{
+    loop->next_timer = 0;
+    if (loop->head)
+        return 0;
+    uint64_t next = loop->next_timer = wheel_next(&loop->wheel);
+    if (next == TIMER_NEVER)
+        return -1;
+    uint64_t now = loop->now && next > loop->now + FAR ? loop->now : ss_now();
+    return next <= now ? 0 : next - now > INT32_MAX ? INT32_MAX : (int)(next - now);
+}
+
+/* ---------------------------------------------------------------- turns */
+
+/* A turn of the loop. (Apart, as task_new and refuse are: all who suspend pass here, few need them, and they
+   take more of the stack.) */
+__attribute__((noinline)) static void turn(struct loop *loop)
+{
+    static atomic_ullong turns;
+    loop->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+    int ms = time_to_wait(loop);
+    loop_look(loop, (unsigned)ms > loop->wait_limit ? (int)loop->wait_limit : ms);
+    loop->budget = loop->length;
+}
+
+/* What runs next; waits until there is something. */
+static struct entry *next(struct loop *loop)
+{
+    while (loop->budget == 0)
+        turn(loop);
+    return dequeue(loop);
+}
+
+/* ---------------------------------------------------------------- tasks */
+
+static void run(struct loop *loop, struct request *request)
+{
+    struct ss_server *self = loop->server;
+    const struct ss_class *methods = methods_of(self);
+    loop_note_use(loop, loop->running);
+    if (!request->expired) {
+        int rc = methods->finish_request(self, &request->request);
+        if (rc == SS_PARK && loop_park(loop, request))
+            return;
+        request_failed(self, &request->request, rc);
+    }
+    methods->shutdown_request(self, &request->request);
+}
+
+static void become_idle(struct loop *loop, struct task *task)
+{
+    task->next_idle = loop->idle;
+    loop->idle = task;
+    loop->idle_count++;
+}
+
+static void switch_to(struct loop *loop, struct task *from, struct task *to)
+{
+    loop->running = to;
+    co_switch(from->co, to->co);
+}
+
+/* Runs requests on one stack, one after another, for as long as that is what comes next. */
+static void work(void *argument)
+{
+    struct task *self = argument;
+    struct loop *loop = self->loop;
+    for (;;) {
+        struct entry *entry = &loop->beginning->entry;
+        while (!entry->task) {
+            run(loop, request_of(entry));
+            entry = loop->aside ? loop_take_aside(loop) : next(loop);
+        }
+        entry->task->queued = false;
+        become_idle(loop, self);
+        switch_to(loop, self, entry->task);
+    }
+}
+
+__attribute__((noinline)) static struct task *task_new(struct loop *loop)
+{
+    struct task *task = loop_take_idle(loop);
+    if (task)
+        return task;
+    if (!(task = calloc(1, sizeof *task)))
+        return NULL;
+    task->loop = loop;
+    task->entry.task = task;
+    timer_init(&task->entry.timer);
+    task->co = co_create(loop->server->stack_size, work, task);
+    if (task->co) {
+        loop->tasks++;
+        return task;
+    }
+    free(task);
+    return NULL;
+}
+
+/* When there is no stack at all, a request cannot even be refused in style. */
+__attribute__((noinline)) static void refuse(struct loop *loop, struct request *request)
+{
+    request_failed(loop->server, &request->request, -ENOMEM);
+    methods_of(loop->server)->close_request(loop->server, &request->request);
+}
+
+void loop_suspend(struct loop *loop)
+{
+    struct task *self = loop->running;
+    loop_note_use(loop, self);
+    for (;;) {
+        struct entry *entry = next(loop);
+        struct task *to = entry->task;
+        if (to) {
+            to->queued = false;
+            if (to != self)
+                switch_to(loop, self, to);
+            return;
+        }
+        if ((to = task_new(loop))) {
+            loop->beginning = request_of(entry);
+            switch_to(loop, self, to);
+            return;
+        }
+        if (loop->tasks)
+            loop_put_aside(loop, entry);
+        else
+            refuse(loop, request_of(entry));
+    }
+}
+
+void loop_suspend_for(struct loop *loop, int ms)
+{
+    struct timer *timer = &loop->running->entry.timer;
+    timer_set(&loop->wheel, timer, ss_now() + (uint64_t)ms);
+    loop_suspend(loop);
+    timer_stop(timer);
+}
+
+void loop_begin(struct loop *loop, struct request *request)
+{
+    if (!request->request.datagram)
+        loop_adopt(request->number, request);
+    loop_queue(loop, &request->entry);
+}
+
+void loop_forget(struct loop *loop, struct request *request)
+{
+    int *fd = &request->request.fd;
+    timer_remove(&loop->wheel, &request->entry.timer);
+    if (request->request.datagram)
+        return;
+    if (*fd != request->number) {
+        loop_let_go(loop, request->number, request);
+        (void)loop_release(*fd, request);
+    } else if (!loop_release(*fd, request)) {
+        *fd = -1;
+    }
+}
+
+/* ---------------------------------------------------------------- the loop's life */
+
+/* The signal handler that reports an overflow cannot run on the stack that has overflowed. */
+static void set_signal_stack(struct loop *loop)
+{
+    stack_t now;
+    if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
+        return;
+    if ((loop->signal_stack.ss_sp = malloc(SIGNAL_STACK))) {
+        loop->signal_stack.ss_size = SIGNAL_STACK;
+        (void)sigaltstack(&loop->signal_stack, NULL);
+    }
+}
+
+static void unset_signal_stack(struct loop *loop)
+{
+    if (!loop->signal_stack.ss_sp)
+        return;
+    (void)sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+    free(loop->signal_stack.ss_sp);
+}
+
+static void loop_free(struct loop *loop)
+{
+    poller_close(loop->poller);
+    free(loop->fds);
+    free(loop);
+}
+
+int loop_enter(struct ss_server *self, struct loop **entered)
+{
+    struct ss_stop *stop = self->core->stop;
+    struct loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return -ENOMEM;
+    loop->server = self;
+    loop->tail = &loop->head;
+    loop->aside_tail = &loop->aside;
+    loop->running = &loop->main;
+    loop->main.entry.task = &loop->main;
+    loop->main.co = &loop->main.thread;
+    loop->tidy_time = TIMER_NEVER;
+    loop->wait_limit = UINT_MAX;
+    loop->main.dirty = true; /* never gathered: its stack is the thread's */
+    timer_init(&loop->main.entry.timer);
+    co_thread(loop->main.co);
+    wheel_init(&loop->wheel, ss_now());
+    int rc = poller_open(&loop->poller, POLLER_EDGE);
+    if (rc == 0)
+        rc = loop_watch(loop, stop->drain[0], true, loop_close_parked, loop);
+    if (rc == 0)
+        rc = loop_watch(loop, stop->cancel[0], true, NULL, NULL);
+    if (rc == 0 && self->socket >= 0)
+        rc = loop_watch(loop, self->socket, false, NULL, NULL);
+    if (rc < 0) {
+        loop_free(loop);
+        return rc;
+    }
+    set_signal_stack(loop);
+    loop->before = current;
+    *entered = current = loop;
+    return 0;
+}
+
+void loop_leave(struct loop *loop)
+{
+    offload_free(loop->offload);
+    while (loop->idle) {
+        struct task *task = loop->idle;
+        loop->idle = task->next_idle;
+        loop_task_free(loop, task);
+    }
+    unset_signal_stack(loop);
+    current = loop->before;
+    loop_free(loop);
+}
+
+bool loop_is_busy(void)
+{
+    return current && !current->idle_ones.oldest;
+}
+
+void loop_forked(void)
+{
+    current = NULL;
+}
+
+bool loop_overflow(const void *address)
+{
+    return current && current->running->co && co_guards(current->running->co, address);
+}

@@ -1,0 +1,163 @@
+/* An event loop: one thread, many coroutines, each running a request that believes it blocks.
+
+   A task that must wait looks for the next one itself and switches straight to it; there is no
+   scheduler in between. Whoever finds nothing to run waits for events. The thread's own stack is a
+   task like the others: it is the one that accepts. */
+#ifndef SS_LOOP_H
+#define SS_LOOP_H
+
+#include "loop/coroutine.h"
+#include "loop/poller.h"
+#include "server/core.h"
+#include <signal.h>
+
+/* A task that waits for a descriptor. */
+struct waiter {
+    struct waiter *next, *previous;
+    struct task *task;
+    int fd;
+    short events, revents;
+};
+
+/* What the loop knows of a descriptor; the table is indexed by it. */
+struct known {
+    struct waiter *waiters;
+    struct request *parked;
+    uint32_t tag;      /* of the registration that is in force: events of earlier ones are old news */
+    const void *owner; /* who keeps it registered until loop_release; NULL: it is only while waited for */
+    short ready;       /* told, and nobody has used it yet */
+    short lasting;     /* events that are never used up */
+    bool registered;   /* with the poller */
+    bool urgent;       /* urgent data was told of */
+    bool watched;      /* there is a struct watch for it */
+};
+
+/* The loop's own descriptors have something called; the table has a line for each connection, and no room. */
+struct watch {
+    int fd;
+    void (*ready)(void *);
+    void *argument;
+};
+enum { MAX_WATCHES = 2 }; /* the drain, and offloaded calls that have returned */
+
+struct task {
+    struct entry entry;
+    struct loop *loop;
+    struct co *co;
+    struct co thread; /* the loop's own thread's */
+    struct task *next_idle, *next_dirty;
+    bool queued;
+    bool dirty; /* has run since its stack was last tidied; in the loop's list of such */
+};
+
+static inline struct request *request_of(struct entry *entry)
+{
+    return container_of(entry, struct request, entry);
+}
+
+enum { TIDY_TIME = 1000 };  /* ms; what stacks did not need for so long is given back */
+enum { TIDY_TURNS = 1024 }; /* a loop that has no other use for the time looks at it so often */
+
+struct loop {
+    struct ss_server *server;
+    struct poller *poller;
+    struct known *fds;
+    int fd_count;
+    struct entry *head, **tail; /* what can run */
+    unsigned length, budget;    /* of the queue; how much of it comes before the next look at events */
+    struct wheel wheel;
+    struct idle idle_ones; /* parked */
+    uint64_t turn, now;    /* now: when it began, 0: nobody has looked */
+    uint64_t next_timer;   /* no timer is due before, as far as this turn has looked */
+    unsigned streak;       /* waits since the last task was switched to that had nothing to wait for */
+    struct task main, *running, *idle;
+    unsigned idle_count, tasks;        /* all of them: idle or not */
+    struct entry *aside, **aside_tail; /* requests that no stack could be had for */
+    unsigned spare;                    /* the fewest that were idle since the last look */
+    struct task *dirty;
+    uint64_t tidy_time;        /* when to look; TIMER_NEVER: there is nothing to do */
+    unsigned wait_limit;       /* ms until then at most; UINT_MAX: none */
+    struct request *beginning; /* handed to a task that was idle */
+    struct offload *offload;
+    struct loop *before;
+    stack_t signal_stack;
+    struct watch watches[MAX_WATCHES];
+    int watch_count;
+};
+
+/* The loop of the calling thread, NULL: none. */
+struct loop *loop_current(void);
+
+/* Makes a loop for `self` and enters it: the calling thread is its first task. 0 or -errno. */
+int loop_enter(struct ss_server *self, struct loop **loop);
+/* Leaves and frees it, when all its requests have ended. */
+void loop_leave(struct loop *loop);
+
+/* ---- loop_tidy.c: stacks that are not needed ---- */
+
+void loop_task_free(struct loop *loop, struct task *task);
+/* The task runs: its stack is to be looked after. */
+void loop_gather(struct loop *loop, struct task *task);
+static inline void loop_note_use(struct loop *loop, struct task *task)
+{
+    if (!task->dirty)
+        loop_gather(loop, task);
+}
+/* Takes the one that was idle last. */
+static inline struct task *loop_take_idle(struct loop *loop)
+{
+    struct task *task = loop->idle;
+    if (!task)
+        return NULL;
+    loop->idle = task->next_idle;
+    loop->idle_count--;
+    if (loop->spare > loop->idle_count)
+        loop->spare = loop->idle_count;
+    return task;
+}
+/* Without memory for a stack a request waits until another one's comes free, or there is memory again. */
+void loop_put_aside(struct loop *loop, struct entry *entry);
+/* Takes the first of them; there is one. */
+struct entry *loop_take_aside(struct loop *loop);
+/* For loop_events.c: loop->tidy_time has come. Gives back the memory of stacks that nobody needs. */
+void loop_tidy(struct loop *loop, uint64_t now);
+
+/* ---- loop_events.c: what is waited for, and what happens ---- */
+
+/* Waits for events up to `ms` milliseconds (-1: no limit), and queues what can run because of them. */
+void loop_look(struct loop *loop, int ms);
+/* Waits for the request's next input with no task; false if that cannot be. */
+bool loop_park(struct loop *loop, struct request *request);
+/* For loop_watch: the drain has begun, those who wait for nothing in particular go. */
+void loop_close_parked(void *loop);
+/* Closes the one that was parked first, in its turn; false: there is none. */
+bool loop_close_oldest(struct loop *loop);
+/* The poll method inside of a loop. */
+int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms);
+/* Has a task begin this request, in its turn. */
+void loop_begin(struct loop *loop, struct request *request);
+/* A request's descriptor is about to be closed, its memory freed. */
+void loop_forget(struct loop *loop, struct request *request);
+
+/* The handler has closed the descriptor that `owner` had adopted, or taken it away. */
+void loop_let_go(struct loop *loop, int fd, const void *owner);
+
+/* Puts it at the end of what can run. */
+void loop_queue(struct loop *loop, struct entry *entry);
+
+/* For ss_offload: the task that runs; suspends it until somebody wakes it; wakes one, in the loop's
+   own thread. loop_watch keeps `fd` registered and has `ready` (may be NULL) called in the loop's
+   thread when it becomes readable; `lasting`: it then stays so for good. */
+struct task *loop_task(struct loop *loop);
+void loop_suspend(struct loop *loop);
+/* The same, for at most so many milliseconds. */
+void loop_suspend_for(struct loop *loop, int ms);
+void loop_wake(struct loop *loop, struct task *task);
+int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument);
+
+/* offload.c: the helper threads of a loop. */
+struct offload;
+struct offload **loop_offload(struct loop *loop);
+void offload_free(struct offload *offload);
+
+#endif

@@ -1,0 +1,156 @@
+/* ss_offload: a few threads of a loop that run what would block it. */
+#include "loop/loop.h"
+#include <stdlib.h>
+
+enum { OFFLOAD_THREADS = 4 }; /* per loop; more calls than that wait for one of them */
+/* ms: how often, and how long in all, it is tried to make the first one */
+enum { NO_THREAD_PAUSE = 50, NO_THREAD_TIME = 10000 };
+
+struct job {
+    struct job *next;
+    struct task *task;
+    int (*function)(void *);
+    void *argument;
+    int rc;
+    bool done;
+};
+
+struct offload {
+    struct loop *loop;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct job *first, **last; /* to be run */
+    struct job *done;
+    int wake[2]; /* tells the loop of done ones */
+    pthread_t threads[OFFLOAD_THREADS];
+    unsigned count, idle, waiting; /* threads; those without a job; jobs without a thread */
+    bool stopping;
+};
+
+static struct job *take_job(struct offload *o)
+{
+    struct job *job;
+    o->idle++;
+    while (!(job = o->first) && !o->stopping)
+        pthread_cond_wait(&o->work, &o->lock);
+    o->idle--;
+    if (job && !(o->first = job->next))
+        o->last = &o->first;
+    o->waiting -= job != NULL;
+    return job;
+}
+
+static void *help(void *argument)
+{
+    struct offload *o = argument;
+    struct job *job;
+    pthread_mutex_lock(&o->lock);
+    while ((job = take_job(o))) {
+        pthread_mutex_unlock(&o->lock);
+        job->rc = job->function(job->argument);
+        pthread_mutex_lock(&o->lock);
+        job->next = o->done;
+        o->done = job;
+        (void)wakeup_send(o->wake);
+    }
+    pthread_mutex_unlock(&o->lock);
+    return NULL;
+}
+
+/* In the loop's thread: wakes the tasks whose jobs are done. */
+static void jobs_done(void *argument)
+{
+    struct offload *o = argument;
+    wakeup_take(o->wake);
+    pthread_mutex_lock(&o->lock);
+    struct job *job = o->done;
+    o->done = NULL;
+    pthread_mutex_unlock(&o->lock);
+    while (job) {
+        struct job *next = job->next;
+        job->done = true;
+        loop_wake(o->loop, job->task);
+        job = next;
+    }
+}
+
+void offload_free(struct offload *o)
+{
+    if (!o)
+        return;
+    pthread_mutex_lock(&o->lock);
+    o->stopping = true;
+    pthread_cond_broadcast(&o->work);
+    pthread_mutex_unlock(&o->lock);
+    while (o->count > 0)
+        pthread_join(o->threads[--o->count], NULL);
+    wakeup_close(o->wake);
+    pthread_cond_destroy(&o->work);
+    pthread_mutex_destroy(&o->lock);
+    free(o);
+}
+
+static int offload_new(struct loop *loop, struct offload **made)
+{
+    struct offload *o = calloc(1, sizeof *o);
+    if (!o)
+        return -ENOMEM;
+    o->loop = loop;
+    o->last = &o->first;
+    pthread_mutex_init(&o->lock, NULL);
+    pthread_cond_init(&o->work, NULL);
+    int rc = wakeup_open(o->wake);
+    if (rc == 0)
+        rc = loop_watch(loop, o->wake[0], false, jobs_done, o);
+    if (rc < 0)
+        offload_free(o);
+    else
+        *made = o;
+    return rc;
+}
+
+/* Queues the job, with one thread more when all are busy. -EAGAIN if there is none at all. */
+static int submit(struct offload *o, struct job *job)
+{
+    int rc = 0;
+    pthread_mutex_lock(&o->lock);
+    if (o->idle <= o->waiting && o->count < OFFLOAD_THREADS) {
+        rc = pthread_create(&o->threads[o->count], NULL, help, o);
+        o->count += rc == 0;
+    }
+    rc = o->count ? 0 : -rc;
+    if (rc == 0) {
+        *o->last = job;
+        o->last = &job->next;
+        o->waiting++;
+        pthread_cond_signal(&o->work);
+    }
+    pthread_mutex_unlock(&o->lock);
+    return rc;
+}
+
+int ss_offload(struct ss_server *self, int (*function)(void *), void *argument)
+{
+    struct loop *loop = loop_current();
+    if (!loop)
+        return function(argument);
+    struct offload **o = loop_offload(loop);
+    struct job job = {.task = loop_task(loop), .function = function, .argument = argument};
+    int rc = *o ? 0 : offload_new(loop, o);
+    uint64_t start = 0;
+    while (rc == 0 && (rc = submit(*o, &job)) == -EAGAIN) {
+        start = start ? start : ss_now();
+        rc = ss_now() - start < NO_THREAD_TIME ? ss_sleep(self, NO_THREAD_PAUSE) : -EAGAIN;
+    }
+    if (rc < 0)
+        return rc;
+    while (!job.done) {
+        loop_suspend_for(loop, LOOK_AGAIN);
+        if (job.done)
+            break;
+        jobs_done(*o);
+        if (job.done)
+            loop_suspend_for(loop, LOOK_AGAIN); /* not at all: it has queued this task, too */
+    }
+    return job.rc;
+}

@@ -1,0 +1,210 @@
+/* PreforkingMixIn: processes that are there before the requests, each a server by itself. The parent
+   serves nobody; it replaces children that end. */
+#include "server/core.h"
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+enum { RESPAWN_PAUSE = 1000 }; /* ms before a child is replaced that has failed, or has ended soon */
+
+struct preforking {
+    struct child *children;
+    struct child *failed; /* have ended and are not told of yet: perhaps nobody can serve */
+    int error;            /* why the last of them failed, -errno; 0: none has since they were replaced */
+    bool is_child;
+    bool trouble; /* before the next one is made there is a pause */
+    bool proven;  /* there was one that did not end soon */
+};
+
+static struct preforking *state_of(struct ss_server *self)
+{
+    return ss_state(self, &PreforkingMixIn);
+}
+
+static unsigned worker_count(const struct ss_server *self)
+{
+    long cpus = self->workers ? (long)self->workers : sysconf(_SC_NPROCESSORS_ONLN);
+    return cpus < 1 ? 1 : (unsigned)cpus;
+}
+
+/* A child does not outlive a parent that was killed: nobody could stop it any more. */
+static void die_with_parent(pid_t parent)
+{
+#ifdef __linux__
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+    if (getppid() != parent)
+        _exit(1);
+}
+
+static _Noreturn void run_child(struct ss_server *self, pid_t parent)
+{
+    die_with_parent(parent);
+    state_of(self)->is_child = true;
+    children_forget(&state_of(self)->children);
+    self->workers = 0;
+    const struct ss_class *super = ss_super(self, &PreforkingMixIn);
+    int rc = super->serve_forever(self);
+    if (rc >= 0 || atomic_load(&self->core->active) == 0)
+        super->server_close(self);
+    if (rc < 0) {
+        atomic_store(&self->core->stop->error, rc);
+        atomic_fetch_add(&self->core->stop->failed, 1);
+    }
+    child_exit(rc < 0);
+}
+
+static int spawn(struct ss_server *self)
+{
+    pid_t parent = getpid(), pid = child_fork(self, &state_of(self)->children);
+    if (pid == 0)
+        run_child(self, parent);
+    if (pid > 0)
+        ss_request_started(self);
+    return pid < 0 ? pid : 0;
+}
+
+/* ---------------------------------------------------------------- children that have ended */
+
+/* Why it could not go on serving, if that is what has ended it: -errno, else 0. */
+static int why_failed(struct ss_server *self, const struct child *child)
+{
+    struct ss_stop *stop = self->core->stop;
+    if (!WIFEXITED(child->status) || WEXITSTATUS(child->status) != 1 || atomic_load(&stop->failed) == 0)
+        return 0;
+    atomic_fetch_sub(&stop->failed, 1);
+    return atomic_load(&stop->error);
+}
+
+static void tell(struct ss_server *self, struct child *child, int error)
+{
+    if (!ss_draining(self) || child_crashed(self, child))
+        methods_of(self)->child_ended(self, child->pid, child->status, error);
+    child_free(child);
+}
+
+static void child_ended(struct ss_server *self, struct child *child)
+{
+    struct preforking *p = state_of(self);
+    int error = why_failed(self, child);
+    bool soon = ss_now() - child->started < RESPAWN_PAUSE;
+    p->proven |= !soon;
+    p->trouble |= soon || error < 0;
+    ss_request_ended(self);
+    if (error == 0) {
+        tell(self, child, 0);
+        return;
+    }
+    p->error = error;
+    child->next = p->failed;
+    p->failed = child;
+}
+
+static void tell_of_failed(struct ss_server *self)
+{
+    struct preforking *p = state_of(self);
+    while (p->failed) {
+        struct child *child = p->failed;
+        p->failed = child->next;
+        tell(self, child, p->error);
+    }
+    p->error = 0;
+}
+
+static void collect_children(struct ss_server *self)
+{
+    children_reap(self, &state_of(self)->children, child_ended);
+}
+
+static bool is_broken(int socket)
+{
+    struct pollfd fd = {.fd = socket, .events = POLLIN};
+    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLERR | POLLHUP | POLLNVAL));
+}
+
+/* The socket is everybody's; and when all fail that were made first, others will. */
+static bool is_hopeless(struct ss_server *self)
+{
+    const struct preforking *p = state_of(self);
+    return p->error && (is_broken(self->socket) || (!p->proven && atomic_load(&self->core->active) == 0));
+}
+
+/* ---------------------------------------------------------------- as many as there should be */
+
+/* None at all is an error at the start; later there were some, and there will be again. */
+static int fill_up(struct ss_server *self, unsigned count)
+{
+    struct preforking *p = state_of(self);
+    int rc = 0;
+    while (rc == 0 && atomic_load(&self->core->active) < count && !ss_draining(self))
+        rc = spawn(self);
+    if (rc < 0 && (p->proven || atomic_load(&self->core->active) > 0)) {
+        p->trouble = true;
+        rc = 0;
+    }
+    return rc;
+}
+
+static int replace(struct ss_server *self, unsigned count)
+{
+    struct preforking *p = state_of(self);
+    uint64_t end = ss_now() + RESPAWN_PAUSE;
+    if (p->trouble && !is_hopeless(self))
+        (void)server_wait_active(self, 0, RESPAWN_PAUSE, DRAINING);
+    if (p->trouble && !is_hopeless(self))
+        (void)server_wait(self, -1, 0, -1, end, DRAINING);
+    if (is_hopeless(self))
+        return p->error;
+    p->trouble = false;
+    tell_of_failed(self);
+    return fill_up(self, count);
+}
+
+static int serve_forever(struct ss_server *self)
+{
+    unsigned count = worker_count(self);
+    self->core->shared = true;
+    int rc = fill_up(self, count);
+    while (rc == 0 && !ss_draining(self)) {
+        rc = server_wait_active(self, count - 1, -1, DRAINING);
+        methods_of(self)->service_actions(self);
+        if (rc == 0)
+            rc = replace(self, count);
+    }
+    if (rc < 0)
+        ss_shutdown(self);
+    server_close_socket(self);
+    server_drain(self);
+    children_forget(&state_of(self)->failed);
+    return rc == -ECANCELED ? 0 : rc;
+}
+
+static int preforking_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    const struct ss_class *super = ss_super(self, &PreforkingMixIn);
+    struct preforking *state = state_of(self);
+    if (state->is_child || !state->children)
+        return super->poll(self, fds, count, ms);
+    int rc = children_poll(self, super, state->children, fds, count, ms);
+    if (rc == -EINTR)
+        collect_children(self);
+    return rc;
+}
+
+static void server_close(struct ss_server *self)
+{
+    ss_super(self, &PreforkingMixIn)->server_close(self);
+    collect_children(self);
+}
+
+const struct ss_class ss_PreforkingMixIn = {
+    .name = "PreforkingMixIn",
+    .base = NULL,
+    .state_size = sizeof(struct preforking),
+    .serve_forever = serve_forever,
+    .server_close = server_close,
+    .poll = preforking_poll,
+};

@@ -1,0 +1,328 @@
+/* ThreadPoolMixIn: a number of threads that run at once. A connection that is parked between two requests
+   holds none of them; whichever is free takes its next one.
+
+   A thread without work asks the poller what has arrived, puts all of it into the queue, and takes it out
+   again one by one. As long as something is left there, others that are idle are woken: nothing waits for
+   a handler that takes its time while a thread has nothing to do. */
+#include "mixins/threadpool.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { THREADS_PER_CPU = 4 };
+enum { BATCH = 64 };        /* events taken at a time */
+enum { SPARE_TIME = 1000 }; /* ms that a thread stays that is one too many */
+
+static struct threadpool *state_of(struct ss_server *self)
+{
+    return ss_state(self, &ThreadPoolMixIn);
+}
+
+static bool has_threads(const struct ss_server *self, const struct threadpool *p)
+{
+    return p->workers && p->forks == self->core->forks;
+}
+
+static void init(struct ss_server *self)
+{
+    self->max_requests = 16384;
+    self->max_threads = 2048;
+}
+
+/* ---------------------------------------------------------------- the queue; with the lock held */
+
+void pool_enqueue(struct threadpool *p, struct request *request)
+{
+    request->entry.next = NULL;
+    *p->last = &request->entry;
+    p->last = &request->entry.next;
+    p->arrived++;
+}
+
+/* Whoever has waited in his handler goes on all the same: nobody else may have what he has locked. */
+static bool may_run(const struct threadpool *p)
+{
+    return p->running < p->limit || p->stopping;
+}
+
+static struct request *dequeue(struct threadpool *p)
+{
+    struct entry *entry = p->first;
+    if (!entry || !may_run(p))
+        return NULL;
+    if (!(p->first = entry->next))
+        p->last = &p->first;
+    return container_of(entry, struct request, entry);
+}
+
+/* The one that is woken sees to the next. It is woken without the lock, which is the first thing it wants. */
+void pool_unlock(struct threadpool *p)
+{
+    bool wake = p->first && p->idle && !p->woken && may_run(p);
+    p->woken |= wake;
+    pthread_mutex_unlock(&p->lock);
+    if (!wake || poller_wake(p->poller) == 0)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->woken = false;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* ---------------------------------------------------------------- threads */
+
+static void serve(struct ss_server *self, struct request *request)
+{
+    const struct ss_class *methods = methods_of(self);
+    if (!request->expired) {
+        int rc = methods->finish_request(self, &request->request);
+        if (rc == SS_PARK && pool_park(state_of(self), request) == 0)
+            return;
+        request_failed(self, &request->request, rc);
+    }
+    if (request->known)
+        pool_forget(state_of(self), request);
+    methods->shutdown_request(self, &request->request);
+    ss_request_ended(self);
+}
+
+/* One that is not needed any more since others came back from their waits. Another one looks at the poller.
+ */
+static bool is_spare(const struct threadpool *p)
+{
+    return p->count - p->waiting > p->limit && p->idle > 0;
+}
+
+/* With the lock held, waits without it for what has arrived. False: a spare thread that has waited in vain.
+ */
+static bool look(struct threadpool *p)
+{
+    struct poller_event events[BATCH];
+    bool keeps_time = p->untold, spare = is_spare(p);
+    p->idle++;
+    pthread_mutex_unlock(&p->lock);
+    int n = poller_wait(p->poller, events, BATCH, keeps_time ? LOOK_AGAIN : spare ? SPARE_TIME : -1);
+    if (keeps_time)
+        pool_close_expired(p, ss_now());
+    if (n < 0 && n != -EINTR)
+        rest();
+    pthread_mutex_lock(&p->lock);
+    p->idle--;
+    p->woken = false;
+    for (int i = 0; i < n; i++)
+        pool_claim(p, &events[i]);
+    return n != 0 || !spare || p->first || !is_spare(p);
+}
+
+/* The next request to serve, NULL at the end; waits until there is one. */
+static struct request *next(struct threadpool *p)
+{
+    struct request *request;
+    pthread_mutex_lock(&p->lock);
+    p->running--;
+    while (!(request = dequeue(p)) && !p->stopping && look(p))
+        ;
+    p->running += request != NULL;
+    p->count -= request == NULL;
+    turn_share(p->arrived);
+    pool_unlock(p);
+    return request;
+}
+
+static _Thread_local struct threadpool *working_for; /* NULL: not one of a pool's threads */
+
+static void *work(void *argument)
+{
+    struct worker *w = argument;
+    struct ss_server *self = w->server;
+    struct threadpool *p = working_for = state_of(self);
+    struct request *request;
+    struct block_pool pool;
+    block_pool_enter(&pool);
+    while ((request = next(p)))
+        serve(self, request);
+    block_pool_leave(&pool, NULL);
+    (void)poller_wake(p->poller); /* the end comes to one after another */
+    pthread_mutex_lock(&p->lock);
+    w->next = p->left;
+    p->left = w;
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+/* With the lock held. */
+static int make_thread(struct ss_server *self, struct threadpool *p)
+{
+    struct worker *w = p->left;
+    if (w)
+        p->left = w->next;
+    else if (p->made < p->room)
+        w = &p->workers[p->made++];
+    else
+        return -EAGAIN;
+    if (w->started)
+        pthread_join(w->thread, NULL); /* it has nothing left to do */
+    w->server = self;
+    int rc = -pthread_create(&w->thread, NULL, work, w);
+    w->started = rc == 0;
+    p->count += w->started;
+    p->running += w->started;
+    if (rc < 0) {
+        w->next = p->left;
+        p->left = w;
+    }
+    return rc;
+}
+
+/* As many as there should be, or for now as many as there can be. -EAGAIN: none. */
+static int make_threads(struct ss_server *self, struct threadpool *p)
+{
+    int rc = 0;
+    pthread_mutex_lock(&p->lock);
+    while (rc == 0 && p->idle == 0 && p->count - p->waiting < p->limit)
+        rc = make_thread(self, p);
+    rc = p->count ? 0 : rc;
+    pool_unlock(p);
+    return rc;
+}
+
+/* A thread whose handler waits for its client, or for time to pass, is none that works: another one takes its
+   place. What cannot be done now is tried again with the next request. */
+static int wait_as_one_more(struct ss_server *self, struct threadpool *p, struct pollfd *fds, nfds_t count,
+                            int ms)
+{
+    pthread_mutex_lock(&p->lock);
+    p->running--;
+    p->waiting++;
+    if (p->idle == 0 && may_run(p) && !p->stopping)
+        (void)make_thread(self, p);
+    pool_unlock(p);
+    int rc = ss_super(self, &ThreadPoolMixIn)->poll(self, fds, count, ms);
+    pthread_mutex_lock(&p->lock);
+    p->waiting--;
+    p->running++;
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+static int process_request(struct ss_server *self, struct ss_request *request)
+{
+    struct threadpool *p = state_of(self);
+    struct request *r = container_of(request, struct request, request);
+    if (!has_threads(self, p))
+        return ss_super(self, &ThreadPoolMixIn)->process_request(self, request);
+    int rc = make_threads(self, p);
+    if (rc < 0)
+        return rc;
+    ss_request_started(self);
+    r->entry.timer.deadline = ss_now() + (uint64_t)self->request_timeout;
+    /* a client that speaks first may as well wait where the parked ones do */
+    if (self->defer_accept && !request->datagram && self->request_timeout >= 0 && !ss_draining(self) &&
+        pool_park(p, r) == 0)
+        return 0;
+    pthread_mutex_lock(&p->lock);
+    pool_enqueue(p, r);
+    pool_unlock(p);
+    return 0;
+}
+
+static bool close_idle(struct ss_server *self)
+{
+    struct threadpool *p = state_of(self);
+    return has_threads(self, p) ? pool_close_oldest(p) : ss_super(self, &ThreadPoolMixIn)->close_idle(self);
+}
+
+/* The one that serves also keeps the time for the parked. */
+static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    struct threadpool *p = state_of(self);
+    const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
+    turn_end();
+    if (working_for == p && has_threads(self, p) && ms != 0)
+        return wait_as_one_more(self, p, fds, count, ms);
+    if (!has_threads(self, p) || !pthread_equal(p->server_thread, pthread_self()))
+        return super->poll(self, fds, count, ms);
+    int left = pool_time_left(p, ss_draining(self));
+    if (left == 0)
+        pool_close_expired(p, ss_now());
+    if (count == 0 && ms == 0)
+        return super->poll(self, fds, count, ms);
+    struct pollfd wake = {.fd = p->wake[0], .events = POLLIN};
+    int rc = poll_also(self, super, fds, count, ms, &wake, 1, left);
+    if (wake.revents)
+        wakeup_take(p->wake);
+    if (rc == -EINTR)
+        pool_close_expired(p, ss_now());
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the pool's life */
+
+static unsigned thread_count(const struct ss_server *self)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return self->workers ? self->workers : THREADS_PER_CPU * (unsigned)(cpus < 1 ? 1 : cpus);
+}
+
+static int start(struct ss_server *self, struct threadpool *p)
+{
+    unsigned count = thread_count(self);
+    p->last = &p->first;
+    p->wake_time = TIMER_NEVER;
+    p->wake[0] = p->wake[1] = -1;
+    p->forks = self->core->forks;
+    p->server_thread = pthread_self();
+    pthread_mutex_init(&p->lock, NULL);
+    wheel_init(&p->wheel, ss_now());
+    int rc = wakeup_open(p->wake);
+    if (rc == 0)
+        rc = poller_open(&p->poller, POLLER_ONESHOT);
+    p->limit = count;
+    p->room = self->max_threads > count ? self->max_threads : count;
+    if (rc == 0 && !(p->workers = calloc(p->room, sizeof *p->workers)))
+        rc = -ENOMEM;
+    if (rc == 0)
+        rc = make_threads(self, p);
+    return rc == -EAGAIN ? 0 : rc; /* the first request tries again */
+}
+
+static void stop(struct threadpool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    unsigned made = p->made;
+    pthread_mutex_unlock(&p->lock);
+    if (made)
+        (void)poller_wake(p->poller);
+    for (unsigned i = 0; i < made; i++)
+        if (p->workers[i].started)
+            pthread_join(p->workers[i].thread, NULL);
+    poller_close(p->poller);
+    wakeup_close(p->wake);
+    pthread_mutex_destroy(&p->lock);
+    free(p->workers);
+    free(p->slots);
+    memset(p, 0, sizeof *p);
+}
+
+static int serve_forever(struct ss_server *self)
+{
+    struct threadpool *p = state_of(self);
+    int rc = start(self, p);
+    if (rc == 0)
+        rc = ss_super(self, &ThreadPoolMixIn)->serve_forever(self);
+    if (rc >= 0 ||
+        atomic_load(&self->core->active) == 0) /* else this process ends, whoever still waits in it */
+        stop(p);
+    return rc;
+}
+
+const struct ss_class ss_ThreadPoolMixIn = {
+    .name = "ThreadPoolMixIn",
+    .base = NULL,
+    .state_size = sizeof(struct threadpool),
+    .init = init,
+    .serve_forever = serve_forever,
+    .process_request = process_request,
+    .close_idle = close_idle,
+    .poll = threadpool_poll,
+};

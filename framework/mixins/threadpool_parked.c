@@ -1,0 +1,156 @@
+/* ThreadPoolMixIn's parked connections: the poller knows them, and the wheel when they expire. The static
+   ones are called with the lock held. */
+#include "mixins/threadpool.h"
+#include <stdlib.h>
+#include <string.h>
+
+static struct slot *slot_of(struct threadpool *p, int fd)
+{
+    if (fd < p->slot_count)
+        return &p->slots[fd];
+    int count = p->slot_count ? p->slot_count : 64;
+    while (count <= fd)
+        count *= 2;
+    struct slot *slots = realloc(p->slots, (size_t)count * sizeof *slots);
+    if (!slots)
+        return NULL;
+    memset(slots + p->slot_count, 0, (size_t)(count - p->slot_count) * sizeof *slots);
+    p->slots = slots;
+    p->slot_count = count;
+    return &slots[fd];
+}
+
+/* A handler may have closed its descriptor, or taken it away; elsewhere, it is about to be closed. */
+static void forget(struct threadpool *p, struct request *request)
+{
+    struct slot *slot = &p->slots[request->number];
+    request->known = false;
+    if (slot->owner != request)
+        return;
+    slot->owner = NULL;
+    if (request->request.fd == request->number)
+        poller_forget(p->poller, request->number);
+    else
+        poller_remove(p->poller, request->number);
+}
+
+static int arm(struct threadpool *p, struct request *request, struct slot *slot)
+{
+    int fd = request->request.fd;
+    if (request->known && fd != request->number)
+        forget(p, request);
+    request->number = fd;
+    if (slot->owner && slot->owner != request)
+        poller_remove(p->poller, fd); /* closed behind our back */
+    slot->owner = request;
+    slot->tag++;
+    int rc = request->known ? poller_want(p->poller, fd, POLLIN, slot->tag)
+                            : poller_add(p->poller, fd, POLLIN, slot->tag, false);
+    request->known = rc == 0;
+    return rc;
+}
+
+static int park_locked(struct threadpool *p, struct request *request)
+{
+    struct slot *slot = p->draining ? NULL : slot_of(p, request->request.fd);
+    if (!slot)
+        return p->draining ? -ECANCELED : -ENOMEM;
+    int rc = arm(p, request, slot);
+    if (rc < 0)
+        return rc;
+    slot->parked = request;
+    idle_add(&p->idle_ones, request);
+    timer_set(&p->wheel, &request->entry.timer, request->entry.timer.deadline);
+    if (request->entry.timer.deadline < p->wake_time) {
+        p->wake_time = request->entry.timer.deadline;
+        p->untold = wakeup_send(p->wake) < 0;
+    }
+    return 0;
+}
+
+void pool_forget(struct threadpool *p, struct request *request)
+{
+    pthread_mutex_lock(&p->lock);
+    forget(p, request);
+    pthread_mutex_unlock(&p->lock);
+}
+
+int pool_park(struct threadpool *p, struct request *request)
+{
+    pthread_mutex_lock(&p->lock);
+    int rc = park_locked(p, request);
+    pthread_mutex_unlock(&p->lock);
+    return rc;
+}
+
+static void unpark(struct threadpool *p, struct slot *slot)
+{
+    timer_remove(&p->wheel, &slot->parked->entry.timer);
+    idle_remove(&p->idle_ones, slot->parked);
+    slot->parked = NULL;
+}
+
+void pool_claim(struct threadpool *p, const struct poller_event *event)
+{
+    struct slot *slot = &p->slots[event->fd];
+    struct request *request = slot->tag == event->tag ? slot->parked : NULL;
+    if (!request)
+        return;
+    unpark(p, slot);
+    pool_enqueue(p, request);
+}
+
+void pool_close_expired(struct threadpool *p, uint64_t now)
+{
+    struct timer *timer;
+    pthread_mutex_lock(&p->lock);
+    while ((timer = wheel_expire(&p->wheel, now))) {
+        struct request *request = container_of(timer, struct request, entry.timer);
+        unpark(p, &p->slots[request->request.fd]);
+        request->expired = true;
+        pool_enqueue(p, request);
+    }
+    /* Before, it is the time of one who may only just be busy: to keep to it is as good, and costs nothing.
+     */
+    if (p->wake_time <= now)
+        p->wake_time = wheel_next(&p->wheel);
+    if (p->untold)
+        p->untold = wakeup_send(p->wake) < 0;
+    pool_unlock(p);
+}
+
+int pool_time_left(struct threadpool *p, bool draining)
+{
+    uint64_t now = ss_now();
+    pthread_mutex_lock(&p->lock);
+    for (int fd = 0; fd < p->slot_count && draining && !p->draining; fd++) {
+        struct request *request = p->slots[fd].parked;
+        if (!request)
+            continue;
+        unpark(p, &p->slots[fd]);
+        request->expired = true;
+        pool_enqueue(p, request);
+    }
+    p->draining = draining;
+    uint64_t next = p->wake_time;
+    if (p->first && p->idle && next > now + LOOK_AGAIN)
+        next = now + LOOK_AGAIN; /* should none of them have been woken */
+    pool_unlock(p);
+    return next == TIMER_NEVER      ? -1
+           : next <= now            ? 0
+           : next - now > INT32_MAX ? INT32_MAX
+                                    : (int)(next - now);
+}
+
+bool pool_close_oldest(struct threadpool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    struct request *oldest = p->idle_ones.oldest;
+    if (oldest) {
+        unpark(p, &p->slots[oldest->request.fd]);
+        oldest->expired = true;
+        pool_enqueue(p, oldest);
+    }
+    pool_unlock(p);
+    return oldest;
+}

@@ -1,0 +1,259 @@
+/* The other side: connections to servers, as streams. */
+#include "server/core.h"
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STREAM_BUFFER = 16384, DATAGRAM_BUFFER = 65536 };
+enum { EMPTY_BURST = 16 };       /* datagrams taken before others run */
+enum { BUSY_SERVER_PAUSE = 10 }; /* ms; a Unix server with a full queue cannot be waited for */
+
+struct client {
+    struct ss_stream stream;
+    int timeout, type;
+    char buffers[];
+};
+
+/* One datagram is one read: what does not fit into `data` is lost, as with recv(2). An empty one is not the
+   end, and has nothing to be read. */
+static ssize_t datagram_read_now(struct ss_stream *s, void *data, size_t size)
+{
+    ssize_t n = 0;
+    for (int i = 0; i < EMPTY_BURST && n == 0; i++) {
+        n = recv(s->fd, data, size, MSG_DONTWAIT);
+        if (n == 0 && container_of(s, struct client, stream)->type != SOCK_DGRAM)
+            return 0;
+    }
+    s->unread = n == 0;
+    return n > 0 ? n : n == 0 || errno == EINTR ? -EAGAIN : -errno;
+}
+
+static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
+{
+    struct vain vain = {0};
+    for (;;) {
+        ssize_t n = datagram_read_now(s, data, size);
+        if (n != -EAGAIN)
+            return n;
+        int rc = ss_flush(s);
+        if (rc == 0)
+            rc = s->unread ? stream_pause(s, &vain, *s->timeout) : stream_wait(s, POLLIN, CANCELED, &vain);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* Each flush is one datagram. */
+static int datagram_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
+    struct vain vain = {0};
+    (void)more;
+    while (sendmsg(s->fd, &message, MSG_NOSIGNAL) < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            return -errno;
+        int rc = stream_wait(s, POLLOUT, CANCELED, &vain);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static const struct ss_stream_class client_datagram_stream = {
+    .name = "datagram client",
+    .read = datagram_read,
+    .read_now = datagram_read_now,
+    .write = datagram_write,
+};
+
+/* ---------------------------------------------------------------- connecting */
+
+/* A Unix datagram socket without a name could not be answered. */
+static void give_name(int fd)
+{
+    sa_family_t family = AF_UNIX;
+    (void)bind(fd, (struct sockaddr *)&(struct sockaddr_un){.sun_family = family}, sizeof family);
+}
+
+static int pause_for(struct ss_server *self, int ms)
+{
+    return self ? ss_sleep(self, ms) : (poll(NULL, 0, ms), 0);
+}
+
+static int try_connect(struct ss_server *self, int fd, const struct sockaddr *to, socklen_t length,
+                       uint64_t deadline)
+{
+    while (connect(fd, to, length) < 0) {
+        if (errno == EINPROGRESS) {
+            int rc = server_wait(self, fd, POLLOUT, -1, deadline, CANCELED), error = 0;
+            socklen_t size = sizeof error;
+            if (rc == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+                error = errno;
+            return rc < 0 ? rc : -error;
+        }
+        if (errno == EISCONN)
+            return 0;
+        if (errno != EAGAIN && errno != EINTR)
+            return -errno;
+        if (deadline && ss_now() >= deadline)
+            return -ETIMEDOUT;
+        int rc = pause_for(self, BUSY_SERVER_PAUSE);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Who connects to a port that nobody has may be given that very port for itself; a server that starts there
+   later would find it taken. */
+static bool is_connected_to_itself(int fd, const struct sockaddr *to, socklen_t length)
+{
+    struct ss_address own = {.length = sizeof own.u}, other = {.length = length};
+    if (getsockname(fd, &own.u.any, &own.length) < 0)
+        return false;
+    memcpy(&other.u, to, length);
+    if (ss_address_port(&own) != ss_address_port(&other)) /* of most, this tells enough */
+        return false;
+    other.length = sizeof other.u;
+    return getpeername(fd, &other.u.any, &other.length) == 0 && other.length == own.length &&
+           memcmp(&other.u, &own.u, own.length) == 0;
+}
+
+/* Without a good-bye to itself, which would keep the port for a minute. */
+static int refuse_own(int fd)
+{
+    struct linger at_once = {.l_onoff = 1};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    return -ECONNREFUSED;
+}
+
+static int connect_one(struct client *client, const struct sockaddr *to, socklen_t length, uint64_t deadline)
+{
+    int fd = socket(to->sa_family, client->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (to->sa_family == AF_UNIX && client->type == SOCK_DGRAM)
+        give_name(fd);
+    loop_adopt(fd, client);
+    int rc = try_connect(client->stream.server, fd, to, length, deadline);
+    if (rc == 0 && is_connected_to_itself(fd, to, length))
+        rc = refuse_own(fd);
+    if (rc < 0) {
+        (void)loop_release(fd, client);
+        close(fd);
+        return rc;
+    }
+    if (to->sa_family != AF_UNIX && client->type == SOCK_STREAM) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        client->stream.is_tcp = true;
+    }
+    client->stream.fd = fd;
+    return 0;
+}
+
+/* Each address gets its share of the time that is left, so that one that swallows everything leaves
+   some to the others. */
+static int connect_any_of(struct client *client, const struct addrinfo *list, uint64_t deadline)
+{
+    int rc = -EADDRNOTAVAIL;
+    unsigned count = 0;
+    for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
+        count++;
+    for (const struct addrinfo *ai = list; ai; ai = ai->ai_next, count--) {
+        uint64_t now = ss_now(), end = deadline;
+        if (deadline)
+            end = now + (deadline > now ? (deadline - now) / count : 0);
+        rc = connect_one(client, ai->ai_addr, ai->ai_addrlen, end);
+        if (rc >= 0 || rc == -ECANCELED)
+            break;
+    }
+    return rc;
+}
+
+struct lookup {
+    const struct address_text *parsed;
+    int type;
+    struct addrinfo *list;
+};
+
+static int look_up(void *argument)
+{
+    struct lookup *l = argument;
+    return address_lookup(l->parsed, AF_UNSPEC, l->type, false, &l->list);
+}
+
+static uint64_t deadline_in(int ms)
+{
+    return ms < 0 ? 0 : ss_now() + (uint64_t)ms;
+}
+
+static int connect_host(struct client *client, const struct address_text *parsed)
+{
+    struct lookup l = {.parsed = parsed, .type = client->type};
+    struct ss_server *self = client->stream.server;
+    int rc = address_lookup(parsed, AF_UNSPEC, client->type, true, &l.list);
+    if (rc == -ENOENT) /* a name: servers may have to be asked */
+        rc = self ? ss_offload(self, look_up, &l) : look_up(&l);
+    if (rc < 0)
+        return rc;
+    rc = connect_any_of(client, l.list, deadline_in(client->timeout));
+    freeaddrinfo(l.list);
+    return rc;
+}
+
+static struct client *client_new(struct ss_server *self, int type, int ms)
+{
+    size_t size = type == SOCK_STREAM ? STREAM_BUFFER : DATAGRAM_BUFFER;
+    struct client *client = malloc(sizeof *client + 2 * size);
+    if (!client)
+        return NULL;
+    ss_stream_init(&client->stream, type == SOCK_STREAM ? &socket_stream : &client_datagram_stream, NULL,
+                   client->buffers, size, client->buffers + size, size);
+    client->stream.server = self;
+    client->stream.timeout = &client->timeout;
+    client->timeout = ms;
+    client->type = type;
+    return client;
+}
+
+int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s)
+{
+    struct address_text parsed;
+    int rc = address_parse(address, &parsed);
+    *s = NULL;
+    if (rc == 0 && parsed.kind == ADDRESS_FD)
+        rc = -EINVAL;
+    if (rc < 0)
+        return rc;
+    struct client *client = client_new(self, type, ms);
+    if (!client)
+        return -ENOMEM;
+    rc = parsed.kind == ADDRESS_INET
+             ? connect_host(client, &parsed)
+             : connect_one(client, &parsed.address.u.any, parsed.address.length, deadline_in(ms));
+    if (rc < 0)
+        free(client);
+    else
+        *s = &client->stream;
+    return rc;
+}
+
+void ss_set_timeout(struct ss_stream *s, int ms)
+{
+    if (s->timeout)
+        *s->timeout = ms;
+}
+
+int ss_close(struct ss_stream *s)
+{
+    if (!s)
+        return 0;
+    struct client *client = container_of(s, struct client, stream);
+    int rc = ss_flush(s);
+    if (loop_release(s->fd, client))
+        close(s->fd);
+    free(client);
+    return rc;
+}

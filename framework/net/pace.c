@@ -1,0 +1,102 @@
+/* How long the other side may take its time. */
+#include "server/core.h"
+#include <sys/ioctl.h>
+
+enum { STEPS = 8 };            /* of a time limit: how exactly it is kept */
+enum { PAUSE_FOR_OUTPUT = 5 }; /* times as long as for input: players pause, and people read */
+
+int output_limit(const struct ss_stream *s)
+{
+    int input = s->timeout ? *s->timeout : -1, output = s->write_timeout ? *s->write_timeout : input;
+    if (!s->write_timeout || output != 0)
+        return output;
+    return input < 0 || input > INT32_MAX / PAUSE_FOR_OUTPUT ? -1 : input * PAUSE_FOR_OUTPUT;
+}
+
+/* What was sent and is still here, -1: unknown. */
+static int bytes_left(int fd)
+{
+    int bytes;
+    return ioctl(fd, TIOCOUTQ, &bytes) < 0 ? -1 : bytes;
+}
+
+/* ---------------------------------------------------------------- a rate to keep to */
+
+void ss_set_owed(struct ss_stream *s, bool owed)
+{
+    s->owed = owed;
+    s->in.waited = 0;
+}
+
+/* In each window of waiting so many bytes must have moved. */
+static int keep_pace(const struct ss_stream *s, struct ss_pace *pace, uint64_t window, uint64_t moved)
+{
+    uint64_t least = *s->min_rate * pace->waited / 1000;
+    if (pace->waited < window)
+        return 0;
+    if (moved - pace->moved < least)
+        return -ETIMEDOUT;
+    *pace = (struct ss_pace){.moved = moved};
+    return 0;
+}
+
+static bool has_rate(const struct ss_stream *s)
+{
+    return s->min_rate && *s->min_rate && s->server;
+}
+
+uint64_t pace_input_begin(struct ss_stream *s)
+{
+    if (!has_rate(s))
+        return 0;
+    if (s->in.waited == 0)
+        s->in.moved = s->received;
+    return ss_now();
+}
+
+int pace_input_end(struct ss_stream *s, uint64_t start)
+{
+    s->in.waited += ss_now() - start;
+    return keep_pace(s, &s->in, (uint64_t)s->server->rate_window, s->received);
+}
+
+/* What is still in the socket's buffer was sent, but not taken. */
+static int pace_taken(struct ss_stream *s, int limit, uint64_t start)
+{
+    uint64_t window = has_rate(s) ? (uint64_t)s->server->rate_window : 0;
+    if (limit < 0 || !window)
+        return 0;
+    s->out.waited += ss_now() - start;
+    window = window < (uint64_t)limit ? (uint64_t)limit : window;
+    int left = s->out.waited < window ? 0 : bytes_left(s->fd);
+    return left < 0 ? 0 : keep_pace(s, &s->out, window, s->sent - (uint64_t)left);
+}
+
+/* ---------------------------------------------------------------- output */
+
+/* The kernel tells of room when a third of the socket's buffer is free, which may be a megabyte: a slow
+   reader takes bytes for a long time before that. */
+static int wait_for_reader(struct ss_stream *s, int limit)
+{
+    int step = limit < 0 ? -1 : limit / STEPS + 1, left = -1, waited = 0;
+    for (;;) {
+        uint64_t start = ss_now();
+        int rc = server_wait(s->server, s->fd, POLLOUT, step, s->deadline, CANCELED);
+        if (rc != 0 && (rc != -ETIMEDOUT || (s->deadline && ss_now() >= s->deadline)))
+            return rc;
+        int late = pace_taken(s, limit, start);
+        if (rc == 0 || late < 0)
+            return late;
+        int before = left;
+        left = bytes_left(s->fd);
+        bool taken = left >= 0 && (before < 0 || left < before);
+        waited = taken ? 0 : waited + step;
+        if (waited >= limit)
+            return rc;
+    }
+}
+
+int pace_output(struct ss_stream *s)
+{
+    return wait_for_reader(s, output_limit(s));
+}

@@ -1,0 +1,242 @@
+/* The stream of a connection: try the call; when the kernel has nothing, wait; try again. */
+#include "server/core.h"
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+/* A client that never makes us wait lets others run after so many calls, or so many bytes: a turn that is too
+   long is what the others wait for. */
+enum { STREAK = 16, BITE = 8192 /* as good as a call */, SENDFILE_TURN = 1 << 18 };
+
+enum { VAIN_TRIES = 4 }; /* waits in vain; from then on there is a millisecond between them */
+
+enum { LATE_INPUT = 200 }; /* ms from the beginning of a drain, for those who have only just connected */
+
+/* From this size on a file is sent with the socket corked. The pieces that fit into the socket's buffer as it
+   drains then leave as whole segments, which saves a fifth of the CPU; below, the two system calls are not
+   worth it. */
+enum { CORK_SIZE = 1 << 20 };
+
+int stream_pause(struct ss_stream *s, struct vain *vain, int timeout)
+{
+    int ms = vain->count++ < VAIN_TRIES ? 0 : 1;
+    uint64_t now = ss_now();
+    if (!vain->since)
+        vain->since = now;
+    if ((timeout >= 0 && now - vain->since > (uint64_t)timeout) || (s->deadline && now >= s->deadline))
+        return -ETIMEDOUT;
+    return s->server ? ss_sleep(s->server, ms) : (poll(NULL, 0, ms), 0);
+}
+
+int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain)
+{
+    int timeout = s->timeout ? *s->timeout : -1;
+    s->streak = 0;
+    int rc = vain->waited ? stream_pause(s, vain, timeout) : 0;
+    vain->waited = true;
+    return rc < 0 ? rc : server_wait(s->server, s->fd, events, timeout, s->deadline, until);
+}
+
+static int wait_for_room(struct ss_stream *s, struct vain *vain)
+{
+    s->streak = 0;
+    int rc = vain->waited ? stream_pause(s, vain, output_limit(s)) : 0;
+    vain->waited = true;
+    return rc < 0 ? rc : pace_output(s);
+}
+
+static int let_others_run(struct ss_stream *s, ssize_t bytes)
+{
+    s->streak += 1 + (unsigned)(bytes / BITE);
+    if (!s->server || s->streak < STREAK)
+        return 0;
+    s->streak = 0;
+    return ss_sleep(s->server, 0);
+}
+
+/* Who had only just connected when the drain began may have said something that is still on its way. */
+static int wait_for_late(struct ss_stream *s, struct request *request)
+{
+    uint64_t since = atomic_load(&s->server->core->stop->since);
+    request->late = false;
+    int rc = server_wait(s->server, s->fd, POLLIN, -1, since + LATE_INPUT, CANCELED);
+    return rc == -ETIMEDOUT ? -ECANCELED : rc;
+}
+
+/* Input is needed and none is there: what the other side may be waiting for goes out first. A
+   connection that has nothing in progress does not outlive the start of a drain. */
+static int wait_for_input(struct ss_stream *s, struct vain *vain)
+{
+    int rc = ss_flush(s);
+    if (rc == 0 && s->tied)
+        rc = ss_flush(s->tied);
+    if (rc < 0)
+        return rc;
+    bool idle = s->request && !s->request->busy && !s->partial && s->rpos == s->rend;
+    struct request *request = s->request ? container_of(s->request, struct request, request) : NULL;
+    if (idle && request->late)
+        return wait_for_late(s, request);
+    uint64_t start = 0;
+    if (s->owed || s->partial)
+        start = pace_input_begin(s);
+    else
+        s->in.waited = 0;
+    rc = stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
+    return rc == 0 && start ? pace_input_end(s, start) : rc;
+}
+
+/* Has a read of so many bytes, which asked for more, got all? Of TCP, unless it has ended at an urgent byte,
+   which an event loop has been told of; elsewhere poll(2) knows. Reads of a Unix socket also end where a
+   message brings descriptors or another sender, and those of others with each message: only EAGAIN says it
+   there. */
+static bool was_all(const struct ss_stream *s, ssize_t n, size_t size)
+{
+    return n > 0 && (size_t)n < size && s->is_tcp && !loop_urgent(s->fd);
+}
+
+static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)
+{
+    ssize_t n = recv(s->fd, data, size, MSG_DONTWAIT);
+    int error = n < 0 ? errno : 0;
+    s->received += n > 0 ? (uint64_t)n : 0;
+    s->drained = n < 0 ? error == EAGAIN : was_all(s, n, size);
+    s->unread = n > 0 && !s->drained;
+    s->polls = polls_made();
+    return error == EINTR ? -EAGAIN : n < 0 ? -error : n;
+}
+
+static ssize_t socket_read(struct ss_stream *s, void *data, size_t size)
+{
+    struct vain vain = {0};
+    for (;;) {
+        int rc = stream_drained(s) ? wait_for_input(s, &vain) : 0;
+        if (rc < 0)
+            return rc;
+        ssize_t n = receive_now(s, data, size);
+        if (n == -EAGAIN)
+            continue;
+        rc = n <= 0 || s->drained ? 0 : let_others_run(s, n);
+        return rc < 0 ? rc : n;
+    }
+}
+
+static ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size)
+{
+    return stream_drained(s) ? -EAGAIN : receive_now(s, data, size);
+}
+
+static void advance(struct msghdr *message, size_t n)
+{
+    while (n > 0 && n >= message->msg_iov->iov_len) {
+        n -= message->msg_iov->iov_len;
+        message->msg_iov++;
+        message->msg_iovlen--;
+    }
+    if (n > 0) {
+        message->msg_iov->iov_base = (char *)message->msg_iov->iov_base + n;
+        message->msg_iov->iov_len -= n;
+    }
+}
+
+static int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
+    struct vain vain = {0};
+    size_t left = 0;
+    for (int i = 0; i < count; i++)
+        left += vector[i].iov_len;
+    while (left > 0) {
+        int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+        ssize_t n = message.msg_iovlen == 1 ? send(s->fd, message.msg_iov->iov_base, left, flags)
+                                            : sendmsg(s->fd, &message, flags);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return -errno;
+        if (n > 0) {
+            vain = (struct vain){0};
+            s->sent += (uint64_t)n;
+            left -= (size_t)n;
+            advance(&message, (size_t)n);
+        }
+        int rc = n >= 0 ? let_others_run(s, n) : errno == EINTR ? 0 : wait_for_room(s, &vain);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Not every file system can give its pages away (EINVAL), and not every kernel knows the call. */
+static bool must_copy(int error)
+{
+    return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+}
+
+static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
+{
+    struct vain vain = {0};
+    while (size > 0) {
+        ssize_t n = sendfile(s->fd, fd, &offset, size < SENDFILE_TURN ? size : SENDFILE_TURN);
+        if (n == 0)
+            return -EIO; /* the file has shrunk: what was promised cannot be kept */
+        if (n < 0 && must_copy(errno))
+            return stream_copy_file(s, fd, offset, size);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return -errno;
+        int rc = 0;
+        if (n > 0) {
+            vain = (struct vain){0};
+            s->sent += (uint64_t)n;
+        }
+        if (n < 0)
+            rc = errno == EINTR ? 0 : wait_for_room(s, &vain);
+        else if ((size -= (size_t)n) > 0 && n == SENDFILE_TURN && s->server)
+            rc = ss_sleep(s->server, 0);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Other sockets than TCP's know no cork, and need none. */
+static void cork(const struct ss_stream *s, int on)
+{
+    (void)setsockopt(s->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+}
+
+static int send_corked(struct ss_stream *s, int fd, off_t offset, size_t size)
+{
+    if (size < CORK_SIZE)
+        return send_pieces(s, fd, offset, size);
+    cork(s, 1);
+    int rc = send_pieces(s, fd, offset, size);
+    cork(s, 0);
+    return rc;
+}
+
+/* sendfile(2) cannot be told not to raise SIGPIPE. A server's threads have it blocked, a client's need not.
+ */
+static int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
+{
+    struct signals_before before;
+    if (s->server)
+        return send_corked(s, fd, offset, size);
+    signals_block(&before);
+    int rc = send_corked(s, fd, offset, size);
+    signals_unblock(&before);
+    return rc;
+}
+
+static int socket_write_eof(struct ss_stream *s)
+{
+    return shutdown(s->fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+const struct ss_stream_class socket_stream = {
+    .name = "socket",
+    .read = socket_read,
+    .read_now = socket_read_now,
+    .write = socket_write,
+    .sendfile = socket_sendfile,
+    .write_eof = socket_write_eof,
+    .close = NULL,
+};

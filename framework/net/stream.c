@@ -1,0 +1,394 @@
+/* A buffer each way over something that reads and writes. */
+#include "server/core.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { COPY_SIZE = 16384 }; /* for files that cannot be sent without copying */
+
+void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, void *context, char *rbuf,
+                    size_t rsize, char *wbuf, size_t wsize)
+{
+    *s = (struct ss_stream){.methods = methods,
+                            .context = context,
+                            .fd = -1,
+                            .rbuf = rbuf,
+                            .rsize = rsize,
+                            .wbuf = wbuf,
+                            .wsize = wsize};
+}
+
+/* ---------------------------------------------------------------- input */
+
+static int failed(struct ss_stream *s, ssize_t rc)
+{
+    if (!s->error)
+        s->error = (int)rc;
+    return s->error;
+}
+
+/* Others only write, or there is no stream at all. */
+static bool can_read(const struct ss_stream *s)
+{
+    return s && (s->methods->read || s->eof || s->rpos < s->rend);
+}
+
+/* The end and the error are remembered; that nothing came in time is neither. */
+static ssize_t remember(struct ss_stream *s, ssize_t n)
+{
+    if (n < 0)
+        return n == -ETIMEDOUT && !s->error ? n : failed(s, n);
+    s->eof = n == 0;
+    return n;
+}
+
+static ssize_t read_below(struct ss_stream *s, void *data, size_t size)
+{
+    if (s->error)
+        return s->error;
+    if (s->eof)
+        return 0;
+    if (!s->methods->read)
+        return -EBADF;
+    return s->torn ? -ETIMEDOUT : remember(s, s->methods->read(s, data, size));
+}
+
+/* More input behind what is there; room is made by moving it to the front. */
+static ssize_t fill(struct ss_stream *s)
+{
+    if (s->rpos == s->rend) {
+        s->rpos = s->rend = 0;
+    } else if (s->rend == s->rsize && s->rpos) {
+        memmove(s->rbuf, s->rbuf + s->rpos, s->rend - s->rpos);
+        s->rend -= s->rpos;
+        s->rpos = 0;
+    }
+    ssize_t n = read_below(s, s->rbuf + s->rend, s->rsize - s->rend);
+    if (n > 0)
+        s->rend += (size_t)n;
+    return n;
+}
+
+static size_t take(struct ss_stream *s, void *data, size_t size)
+{
+    size_t there = s->rend - s->rpos;
+    if (size > there)
+        size = there;
+    if (size)
+        memcpy(data, s->rbuf + s->rpos, size);
+    s->rpos += size;
+    return size;
+}
+
+ssize_t ss_read(struct ss_stream *s, void *data, size_t size)
+{
+    if (!s || size == 0)
+        return can_read(s) ? s->error : -EBADF;
+    if (s->rpos == s->rend) {
+        if (s->error || size >= s->rsize / 2)
+            return read_below(s, data, size);
+        ssize_t n = fill(s);
+        if (n <= 0)
+            return n;
+    }
+    return (ssize_t)take(s, data, size);
+}
+
+/* What was taken of something that has not come in time goes back into the buffer, which is empty, for the
+   next try. What does not fit is lost to it, and no read could go on from there. */
+static void put_back(struct ss_stream *s, const void *data, size_t size)
+{
+    if (size > s->rsize) {
+        s->torn = true;
+        return;
+    }
+    memcpy(s->rbuf, data, size);
+    s->rpos = 0;
+    s->rend = size;
+}
+
+/* The end of a read of several pieces: `n` is what the last one returned. */
+static ssize_t pieces_read(struct ss_stream *s, const void *data, size_t done, ssize_t n)
+{
+    if (!s)
+        return n;
+    s->partial = false;
+    if (n == -ETIMEDOUT && done && !s->error)
+        put_back(s, data, done);
+    return n < 0 ? n : (ssize_t)done;
+}
+
+ssize_t ss_readexactly(struct ss_stream *s, void *data, size_t size)
+{
+    size_t done = 0;
+    ssize_t n = can_read(s) ? 1 : -EBADF;
+    while (done < size && n > 0) {
+        s->partial = done > 0;
+        n = ss_read(s, (char *)data + done, size - done);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return pieces_read(s, data, done, n);
+}
+
+/* Up to and with the next newline in the buffer; true when there is one. */
+static bool take_line(struct ss_stream *s, char *line, size_t room, size_t *done)
+{
+    const char *from = s->rbuf + s->rpos;
+    size_t there = s->rend - s->rpos < room ? s->rend - s->rpos : room;
+    const char *newline = memchr(from, '\n', there);
+    *done += take(s, line, newline ? (size_t)(newline - from) + 1 : there);
+    return newline;
+}
+
+/* The same without a buffer, byte by byte, so that what follows is not taken. */
+static bool read_line(struct ss_stream *s, char *line, ssize_t *n, size_t *done)
+{
+    *n = read_below(s, line, 1);
+    *done += *n > 0;
+    return *n > 0 && *line == '\n';
+}
+
+ssize_t ss_readline(struct ss_stream *s, char *line, size_t size)
+{
+    size_t done = 0;
+    ssize_t n = can_read(s) ? 1 : -EBADF;
+    bool complete = size == 0;
+    while (!complete && done + 1 < size && n > 0) {
+        s->partial = done > 0;
+        if (!s->rsize)
+            complete = read_line(s, line + done, &n, &done);
+        else if (s->rpos < s->rend || (n = fill(s)) > 0)
+            complete = take_line(s, line + done, size - 1 - done, &done);
+    }
+    if (size)
+        line[done] = '\0';
+    return pieces_read(s, line, done, n);
+}
+
+ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want)
+{
+    if (!can_read(s))
+        return -EBADF;
+    if (want > s->rsize && !s->eof)
+        return -ENOBUFS;
+    while (s->rend - s->rpos < want) {
+        if (s->rsize - s->rpos < want) {
+            memmove(s->rbuf, s->rbuf + s->rpos, s->rend - s->rpos);
+            s->rend -= s->rpos;
+            s->rpos = 0;
+        }
+        ssize_t n = fill(s);
+        if (n < 0)
+            return n;
+        if (n == 0)
+            break;
+    }
+    *data = s->rbuf + s->rpos;
+    return (ssize_t)(s->rend - s->rpos);
+}
+
+ssize_t ss_peek_now(struct ss_stream *s, const char **data)
+{
+    if (!can_read(s))
+        return -EBADF;
+    *data = s->rbuf + s->rpos;
+    if (s->rpos < s->rend)
+        return (ssize_t)(s->rend - s->rpos);
+    if (s->error || s->eof)
+        return s->error;
+    if (!s->rsize)
+        return -ENOBUFS;
+    if (!s->methods->read_now)
+        return ss_flush(s) < 0 ? s->error : ss_peek(s, data, 1);
+    if (s->torn)
+        return -ETIMEDOUT;
+    ssize_t n = s->methods->read_now(s, s->rbuf, s->rsize);
+    if (n == -EAGAIN)
+        return n;
+    s->rpos = 0;
+    s->rend = n > 0 ? (size_t)n : 0;
+    *data = s->rbuf;
+    return remember(s, n);
+}
+
+void ss_skip(struct ss_stream *s, size_t size)
+{
+    if (s)
+        s->rpos += size < s->rend - s->rpos ? size : s->rend - s->rpos;
+}
+
+/* ---------------------------------------------------------------- output */
+
+/* Others only read, or there is no stream at all. One with a buffer and no `write` keeps its output there. */
+static bool can_write(const struct ss_stream *s)
+{
+    return s && (s->methods->write || s->wsize);
+}
+
+static int write_below(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    if (s->error)
+        return s->error;
+    if (!s->methods->write)
+        return failed(s, -EMSGSIZE);
+    int rc = s->methods->write(s, vector, count, more);
+    return rc < 0 ? failed(s, rc) : 0;
+}
+
+static int flush(struct ss_stream *s, bool more)
+{
+    if (s->error || !s->wend || !s->methods->write)
+        return s->error;
+    struct iovec all = {s->wbuf, s->wend};
+    s->wend = 0;
+    return write_below(s, &all, 1, more);
+}
+
+int ss_flush(struct ss_stream *s)
+{
+    if (!s)
+        return -EBADF;
+    int rc = flush(s, false);
+    if (rc == 0 && s->methods->flush && (rc = s->methods->flush(s)) < 0)
+        rc = failed(s, rc);
+    return rc;
+}
+
+static void copy_out(struct ss_stream *s, const struct iovec *vector, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (vector[i].iov_len)
+            memcpy(s->wbuf + s->wend, vector[i].iov_base, vector[i].iov_len);
+        s->wend += vector[i].iov_len;
+    }
+}
+
+/* Copying a large piece costs more than the system call that it may save. (Other streams care for what is
+   written together.) */
+static bool worth_copying(const struct ss_stream *s, size_t size)
+{
+    return size < s->wsize / 2 || s->methods != &socket_stream;
+}
+
+/* What does not fit goes out together with what is there, without being copied. (Apart: each vector costs the
+   function that it is in the stack protector's check, and most of what is written fits.) */
+__attribute__((noinline)) static int write_through(struct ss_stream *s, const struct iovec *vector, int count)
+{
+    struct iovec all[8];
+    if (count > 7) {
+        int rc = write_through(s, vector, 7);
+        return rc < 0 ? rc : ss_writev(s, vector + 7, count - 7);
+    }
+    all[0] = (struct iovec){s->wbuf, s->wend};
+    memcpy(all + 1, vector, (size_t)count * sizeof *vector);
+    if (s->methods->write)
+        s->wend = 0;
+    return all[0].iov_len ? write_below(s, all, count + 1, false) : write_below(s, all + 1, count, false);
+}
+
+int ss_writev(struct ss_stream *s, const struct iovec *vector, int count)
+{
+    size_t size = 0;
+    if (!can_write(s))
+        return -EBADF;
+    for (int i = 0; i < count; i++)
+        size += vector[i].iov_len;
+    if (s->error)
+        return s->error;
+    if (size <= s->wsize - s->wend && worth_copying(s, size)) {
+        copy_out(s, vector, count);
+        return 0;
+    }
+    return write_through(s, vector, count);
+}
+
+__attribute__((noinline)) static int write_one(struct ss_stream *s, const void *data, size_t size)
+{
+    return ss_writev(s, &(struct iovec){(void *)(uintptr_t)data, size}, 1);
+}
+
+int ss_write(struct ss_stream *s, const void *data, size_t size)
+{
+    if (s && size && !s->error && size <= s->wsize - s->wend && worth_copying(s, size)) {
+        memcpy(s->wbuf + s->wend, data, size);
+        s->wend += size;
+        return 0;
+    }
+    return write_one(s, data, size);
+}
+
+int ss_vprintf(struct ss_stream *s, const char *format, va_list args)
+{
+    char small[256], *text = small;
+    va_list again;
+    if (!can_write(s))
+        return -EBADF;
+    va_copy(again, args);
+    int n = vsnprintf(small, sizeof small, format, args);
+    int rc = n < 0 ? -EINVAL : 0;
+    if (n >= (int)sizeof small) {
+        text = malloc((size_t)n + 1);
+        if (text)
+            vsnprintf(text, (size_t)n + 1, format, again);
+        else
+            rc = -ENOMEM;
+    }
+    va_end(again);
+    rc = rc < 0 ? failed(s, rc) : ss_write(s, text, (size_t)n);
+    if (text != small)
+        free(text);
+    return rc;
+}
+
+int ss_printf(struct ss_stream *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int rc = ss_vprintf(s, format, args);
+    va_end(args);
+    return rc;
+}
+
+int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size)
+{
+    char data[COPY_SIZE];
+    while (size > 0) {
+        ssize_t n = TEMP_FAILURE_RETRY(pread(fd, data, size < sizeof data ? size : sizeof data, offset));
+        if (n <= 0)
+            return failed(s, n < 0 ? -errno : -EIO);
+        int rc = ss_write(s, data, (size_t)n);
+        if (rc < 0)
+            return rc;
+        offset += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+int ss_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
+{
+    if (!can_write(s))
+        return -EBADF;
+    if (!s->methods->sendfile)
+        return stream_copy_file(s, fd, offset, size);
+    if (size == 0 || flush(s, true) < 0)
+        return s->error;
+    int rc = s->methods->sendfile(s, fd, offset, size);
+    return rc < 0 ? failed(s, rc) : 0;
+}
+
+int ss_write_eof(struct ss_stream *s)
+{
+    if (!can_write(s))
+        return -EBADF;
+    if (ss_flush(s) < 0 || !s->methods->write_eof)
+        return s->error;
+    int rc = s->methods->write_eof(s);
+    return rc < 0 ? failed(s, rc) : 0;
+}
+
+void ss_set_deadline(struct ss_stream *s, int ms)
+{
+    s->deadline = ms < 0 ? 0 : ss_now() + (uint64_t)ms;
+}

@@ -1,0 +1,216 @@
+/* TCPServer: connections, over IPv4 and IPv6. */
+#include "server/core.h"
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINGER_TIME = 2000, LINGER_BYTES = 1 << 20 };
+
+/* ---------------------------------------------------------------- binding */
+
+static int set(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+static int socket_option(int fd, int name)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -errno : value;
+}
+
+static int know_own_address(struct ss_server *self)
+{
+    socklen_t length = sizeof self->server_address.u;
+    if (getsockname(self->socket, &self->server_address.u.any, &length) < 0)
+        return -errno;
+    self->server_address.length = length;
+    self->address_family = self->server_address.u.any.sa_family;
+    self->core->is_tcp = socket_option(self->socket, SO_PROTOCOL) == IPPROTO_TCP;
+    return 0;
+}
+
+/* A number that was free is one of those that the server itself opens first; and what else this program
+   has opened, to be closed on exec, nobody can have passed to it. */
+static bool was_not_passed(const struct ss_core *core, int fd, int error)
+{
+    const int own[] = {core->stop->drain[0],  core->stop->drain[1], core->stop->cancel[0],
+                       core->stop->cancel[1], core->wake[0],        core->wake[1]};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (fd == own[i])
+            return true;
+    return error == -ENOTSOCK && fcntl(fd, F_GETFD) & FD_CLOEXEC;
+}
+
+/* A socket that somebody has opened for us, to be closed by us. */
+int bind_inherited(struct ss_server *self, int fd)
+{
+    int type = socket_option(fd, SO_TYPE), family = socket_option(fd, SO_DOMAIN), flags = fcntl(fd, F_GETFL);
+    if (was_not_passed(self->core, fd, type))
+        return -EBADF;
+    if (type < 0 || flags < 0)
+        return type < 0 ? type : -errno;
+    if (type != self->socket_type)
+        return -EPROTOTYPE;
+    if ((self->address_family == AF_UNIX) != (family == AF_UNIX))
+        return -EAFNOSUPPORT;
+    if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;
+    self->socket = fd;
+    self->core->owner = getpid();
+    self->core->was_blocking = !(flags & O_NONBLOCK);
+    int rc = know_own_address(self);
+    if (rc < 0)
+        self->socket = -1;
+    return rc;
+}
+
+static int prepare(const struct ss_server *self, int fd, const struct addrinfo *ai)
+{
+    int rc = 0;
+    if (self->allow_reuse_address && self->socket_type == SOCK_STREAM)
+        rc = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (rc == 0 && self->allow_reuse_port)
+        rc = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (rc == 0 && ai->ai_family == AF_INET6)
+        rc = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !self->dual_stack);
+    if (rc == 0 && bind(fd, ai->ai_addr, ai->ai_addrlen) < 0)
+        rc = -errno;
+    return rc;
+}
+
+static int bind_one(struct ss_server *self, const struct addrinfo *ai)
+{
+    int fd = socket(ai->ai_family, self->socket_type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int rc = prepare(self, fd, ai);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    self->socket = fd;
+    return know_own_address(self);
+}
+
+/* The address families in the order to try; a wildcard prefers the one that takes both. */
+static int bind_any_of(struct ss_server *self, const struct addrinfo *list, bool wildcard)
+{
+    int rc = -EADDRNOTAVAIL;
+    for (int pass = wildcard ? 0 : 1; pass < 2; pass++)
+        for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
+            if ((pass || ai->ai_family == AF_INET6) && (rc = bind_one(self, ai)) != -EAFNOSUPPORT &&
+                (rc == 0 || rc == -EADDRINUSE || rc == -EACCES))
+                return rc;
+    return rc;
+}
+
+static int server_bind(struct ss_server *self)
+{
+    struct address_text parsed;
+    struct addrinfo *list;
+    int rc = address_parse(self->address, &parsed);
+    if (rc < 0)
+        return rc;
+    if (parsed.kind == ADDRESS_FD)
+        return bind_inherited(self, parsed.fd);
+    if (parsed.kind != ADDRESS_INET)
+        return -EAFNOSUPPORT;
+    rc = address_lookup(&parsed, self->address_family, self->socket_type, false, &list);
+    if (rc < 0)
+        return rc;
+    rc = bind_any_of(self, list, !parsed.host[0]);
+    freeaddrinfo(list);
+    return rc;
+}
+
+static int server_activate(struct ss_server *self)
+{
+    if (self->address_family != AF_UNIX) {
+        /* inherited by every connection, so that none of them needs a call of its own */
+        (void)set(self->socket, IPPROTO_TCP, TCP_NODELAY, 1);
+        (void)set(self->socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, self->defer_accept);
+    }
+    return listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
+}
+
+/* Another socket on the same port for a thread of ours; -EOPNOTSUPP where that is not possible, or where
+   others could bind the port as well. */
+int bind_again(const struct ss_server *self, int *fd)
+{
+    if (self->address_family == AF_UNIX || socket_option(self->socket, SO_REUSEPORT) <= 0)
+        return -EOPNOTSUPP;
+    struct ss_server copy = *self;
+    copy.allow_reuse_port = true;
+    struct addrinfo ai = {.ai_family = self->address_family,
+                          .ai_addr = &copy.server_address.u.any,
+                          .ai_addrlen = self->server_address.length};
+    int rc = bind_one(&copy, &ai);
+    if (rc == 0 && (rc = methods_of(self)->server_activate(&copy)) < 0)
+        close(copy.socket);
+    if (rc == 0)
+        *fd = copy.socket;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- connections */
+
+static int get_request(struct ss_server *self, struct ss_request *request)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_storage storage;
+    } client;
+    socklen_t size = sizeof client;
+    int fd = accept4(self->socket, &client.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    request->fd = fd;
+    if (self->address_family == AF_UNIX)
+        request->unnamed = size <= sizeof(sa_family_t);
+    else
+        memcpy(&request->client, &client, sizeof request->client);
+    return 0;
+}
+
+/* Closing a socket with input unread resets the connection, and what was sent last may be lost with
+   it; so the client is heard out, within limits. */
+static void linger(struct ss_server *self, int fd)
+{
+    char data[16384];
+    uint64_t deadline = ss_now() + LINGER_TIME;
+    ssize_t n = 1;
+    if (shutdown(fd, SHUT_WR) < 0)
+        return;
+    for (size_t total = 0; n != 0 && total < LINGER_BYTES;) {
+        n = recv(fd, data, sizeof data, 0);
+        if (n > 0)
+            total += (size_t)n;
+        else if (n < 0 && (errno != EAGAIN || server_wait(self, fd, POLLIN, -1, deadline, CANCELED) < 0))
+            return;
+    }
+}
+
+static void shutdown_request(struct ss_server *self, struct ss_request *request)
+{
+    bool inherited = container_of(request, struct request, request)->forks != forks_made();
+    if (request->linger)
+        linger(self, request->fd);
+    else if (inherited &&
+             !request->datagram) /* closing is no end while a handler's helper has it open, too */
+        (void)shutdown(request->fd, SHUT_WR);
+    methods_of(self)->close_request(self, request);
+}
+
+const struct ss_class ss_TCPServer = {
+    .name = "TCPServer",
+    .base = &BaseServer,
+    .server_bind = server_bind,
+    .server_activate = server_activate,
+    .get_request = get_request,
+    .shutdown_request = shutdown_request,
+};

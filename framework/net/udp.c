@@ -1,0 +1,226 @@
+/* UDPServer: datagrams; and the streams that make a handler see them as it sees connections. */
+#include "server/core.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How long a Unix client may leave its queue full before its reply is given up: poll(2) cannot tell
+   when there is room, and other clients may be waiting behind this one. */
+enum { FULL_QUEUE_TIME = 1000 };
+
+/* An IPv4 client of a socket that takes both families comes with either. */
+union control {
+    struct cmsghdr align;
+    char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
+};
+
+static void init(struct ss_server *self)
+{
+    self->socket_type = SOCK_DGRAM;
+    self->allow_reuse_address = false;
+}
+
+static bool is_wildcard(const struct ss_address *address)
+{
+    return (address->u.any.sa_family == AF_INET && address->u.in.sin_addr.s_addr == htonl(INADDR_ANY)) ||
+           (address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr));
+}
+
+/* A socket bound to every interface must be told which address a client has used, or the reply would
+   come from one that the client never asked. */
+static int server_activate(struct ss_server *self)
+{
+    int on = 1, rc = 0;
+    if (!is_wildcard(&self->server_address))
+        return 0;
+    if (self->address_family == AF_INET)
+        rc = setsockopt(self->socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+    else if (self->address_family == AF_INET6) {
+        rc = setsockopt(self->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+        (void)setsockopt(self->socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof on); /* where it takes IPv4, too */
+    }
+    return rc < 0 ? -errno : 0;
+}
+
+/* ---------------------------------------------------------------- receiving */
+
+/* `own`: ours, also when asked by multicast or broadcast, which nobody can answer from. */
+static void take_in_address(struct ss_address *local, struct in_addr own)
+{
+    if (local->u.any.sa_family == AF_INET) {
+        local->u.in.sin_addr = own;
+    } else {
+        memset(&local->u.in6.sin6_addr, 0, 10);
+        memset(&local->u.in6.sin6_addr.s6_addr[10], 0xff, 2);
+        memcpy(&local->u.in6.sin6_addr.s6_addr[12], &own, sizeof own);
+    }
+}
+
+static void take_local_address(struct ss_address *local, struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            take_in_address(local, info.ipi_spec_dst);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) && !IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr))
+                local->u.in6.sin6_addr = info.ipi6_addr;
+        }
+    }
+}
+
+/* Where datagrams are received first: how large the next one is, nobody knows. */
+static struct ss_datagram *scratch_of(const struct ss_server *self)
+{
+    struct ss_core *core = self->core;
+    if (!core->packet && (core->packet = malloc(sizeof *core->packet + self->max_packet_size))) {
+        memset(core->packet, 0, sizeof *core->packet);
+        core->packet->data = (char *)(core->packet + 1);
+        core->packet->local_address = self->server_address;
+    }
+    return core->packet;
+}
+
+static struct ss_datagram *datagram_copy(const struct ss_datagram *scratch)
+{
+    struct ss_datagram *datagram = malloc(sizeof *datagram + scratch->size); /* calloc knows no cache */
+    if (datagram) {
+        memcpy(datagram, scratch, sizeof *scratch + scratch->size);
+        datagram->data = (char *)(datagram + 1);
+    }
+    return datagram;
+}
+
+/* Receives with the address that was asked. Returns the datagram's size, which may be more than there was
+   room for, or -errno. */
+static ssize_t receive_asked(const struct ss_server *self, struct ss_datagram *to)
+{
+    union control control;
+    struct iovec data = {to->data, self->max_packet_size};
+    struct msghdr message = {.msg_name = &to->client_address.u,
+                             .msg_namelen = sizeof to->client_address.u,
+                             .msg_iov = &data,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(self->socket, &message, MSG_DONTWAIT | MSG_TRUNC);
+    if (n < 0)
+        return -errno;
+    to->client_address.length = message.msg_namelen;
+    to->local_address = self->server_address;
+    take_local_address(&to->local_address, &message);
+    return n;
+}
+
+/* The same on a socket that has but one address, for less of the kernel's time. */
+static ssize_t receive_plain(const struct ss_server *self, struct ss_datagram *to)
+{
+    struct ss_address *client = &to->client_address;
+    client->length = sizeof client->u;
+    ssize_t n = recvfrom(self->socket, to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC,
+                         &client->u.any, &client->length);
+    return n < 0 ? -errno : n;
+}
+
+static int get_request(struct ss_server *self, struct ss_request *request)
+{
+    struct ss_datagram *to = scratch_of(self);
+    if (!to)
+        return -ENOMEM;
+    ssize_t n = -1;
+    for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* an error may be an earlier reply's */
+        n = is_wildcard(&self->server_address) ? receive_asked(self, to) : receive_plain(self, to);
+    if (n < 0)
+        return (int)n;
+    to->truncated = (size_t)n > self->max_packet_size;
+    to->size = to->truncated ? self->max_packet_size : (size_t)n;
+    if (to->client_address.length <= sizeof(sa_family_t)) /* a Unix client without a name */
+        to->client_address.length = 0;
+    request->datagram = datagram_copy(to);
+    request->fd = self->socket;
+    return request->datagram ? 0 : -ENOMEM;
+}
+
+/* ---------------------------------------------------------------- replying */
+
+/* The reply's source: the address that was asked, unless the socket has just one. */
+static void set_source(struct msghdr *message, union control *control, const struct ss_address *local,
+                       const struct ss_address *client)
+{
+    struct cmsghdr *c = &control->align;
+    message->msg_control = control;
+    if (local->u.any.sa_family == AF_INET) {
+        struct in_pktinfo info = {.ipi_spec_dst = local->u.in.sin_addr};
+        message->msg_controllen = CMSG_SPACE(sizeof info);
+        *c = (struct cmsghdr){CMSG_LEN(sizeof info), IPPROTO_IP, IP_PKTINFO};
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+    } else {
+        struct in6_pktinfo info = {.ipi6_addr = local->u.in6.sin6_addr,
+                                   .ipi6_ifindex = client->u.in6.sin6_scope_id};
+        message->msg_controllen = CMSG_SPACE(sizeof info);
+        *c = (struct cmsghdr){CMSG_LEN(sizeof info), IPPROTO_IPV6, IPV6_PKTINFO};
+        memcpy(CMSG_DATA(c), &info, sizeof info);
+    }
+}
+
+static int wait_for_room(struct ss_stream *s, bool is_unix, int *waited)
+{
+    if (!is_unix)
+        return server_wait(s->server, s->fd, POLLOUT, s->timeout ? *s->timeout : -1, 0, CANCELED);
+    int pause = *waited < 64 ? *waited + 1 : 64;
+    if ((*waited += pause) > FULL_QUEUE_TIME)
+        return -ETIMEDOUT;
+    return ss_sleep(s->server, pause);
+}
+
+static ssize_t send_from(const struct ss_stream *s, struct ss_datagram *datagram)
+{
+    enum { FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT };
+    struct ss_address *client = &datagram->client_address;
+    if (!is_wildcard(&s->server->server_address))
+        return sendto(s->fd, s->wbuf, s->wend, FLAGS, &client->u.any, client->length);
+    union control control = {0};
+    struct iovec data = {s->wbuf, s->wend};
+    struct msghdr message = {
+        .msg_name = &client->u, .msg_namelen = client->length, .msg_iov = &data, .msg_iovlen = 1};
+    set_source(&message, &control, &datagram->local_address, client);
+    return sendmsg(s->fd, &message, FLAGS);
+}
+
+int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram)
+{
+    bool is_unix = datagram->local_address.u.any.sa_family == AF_UNIX;
+    int waited = 0, earlier = 0, rc = 0;
+    if (!datagram->client_address.length)
+        return 0; /* it did not want a reply: it has no name to send it to */
+    while (rc == 0 && send_from(s, datagram) < 0) {
+        if (errno != EAGAIN && errno != EINTR && earlier++ == 0)
+            continue; /* what the socket tells of may be another reply's */
+        if (errno == ECONNREFUSED || errno == ENOENT)
+            return 0; /* a client that has gone */
+        if (errno != EINTR)
+            rc = errno == EAGAIN ? wait_for_room(s, is_unix, &waited) : -errno;
+    }
+    return rc;
+}
+
+/* All input is in the buffer; all output stays there until datagram_reply. */
+const struct ss_stream_class datagram_stream = {
+    .name = "datagram",
+    .read = NULL,
+    .write = NULL,
+    .sendfile = NULL,
+    .write_eof = NULL,
+    .close = NULL,
+};
+
+const struct ss_class ss_UDPServer = {
+    .name = "UDPServer",
+    .base = &TCPServer,
+    .init = init,
+    .server_activate = server_activate,
+    .get_request = get_request,
+};

@@ -1,0 +1,251 @@
+/* No client takes all: who has as many requests in progress as one may waits with the next, beside those that
+   wait because no thread or process could be made for them. Meanwhile others are served. */
+#include "loop/poller.h"
+#include "server/core.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS = 256, BUCKET_BITS = 8 };
+enum { FEW = 8 }; /* requests that a client may have in any case: browsers open six connections */
+
+/* Nobody looks at one that counts none any more but the thread that serves. */
+struct client {
+    struct client *next;
+    uint64_t network;
+    atomic_uint count;
+};
+
+struct aside {
+    struct client *clients[BUCKETS];
+    struct entry *first, **last; /* their timers' deadlines say for how long */
+};
+
+static struct aside *aside_of(struct ss_server *self)
+{
+    struct ss_core *core = self->core;
+    if (!core->aside && (core->aside = calloc(1, sizeof *core->aside)))
+        core->aside->last = &core->aside->first;
+    return core->aside;
+}
+
+/* ---------------------------------------------------------------- clients */
+
+/* Requests that one may have in progress. */
+static unsigned limit_of(const struct ss_server *self)
+{
+    unsigned limit = self->max_requests_per_client;
+    if (limit == 0 && self->core->is_dear)
+        limit = self->max_requests / 4 < FEW ? FEW : self->max_requests / 4;
+    return limit == 0 ? UINT_MAX : limit;
+}
+
+/* Whose choice the lower half of an IPv6 address is: the client's. False: not to be told from others. */
+static bool network_of(const struct ss_request *request, uint64_t *network)
+{
+    struct ss_address address;
+    if (request->datagram || ss_client_address(request, &address) < 0)
+        return false;
+    if (address.u.any.sa_family == AF_INET6)
+        memcpy(network, &address.u.in6.sin6_addr, sizeof *network);
+    else if (address.u.any.sa_family == AF_INET)
+        *network = address.u.in.sin_addr.s_addr | 1ULL << 32;
+    return address.u.any.sa_family == AF_INET6 || address.u.any.sa_family == AF_INET;
+}
+
+/* Those that have nothing in progress any more are freed on the way. */
+static struct client *find_client(struct aside *aside, uint64_t network)
+{
+    struct client **at = &aside->clients[network * 0x9e3779b97f4a7c15ULL >> (64 - BUCKET_BITS)],
+                  *found = NULL;
+    struct client **bucket = at;
+    while (*at) {
+        struct client *client = *at;
+        if (client->network == network)
+            found = client;
+        if (client == found || atomic_load(&client->count) > 0) {
+            at = &client->next;
+            continue;
+        }
+        *at = client->next;
+        free(client);
+    }
+    if (!found && (found = calloc(1, sizeof *found))) {
+        found->network = network;
+        found->next = *bucket;
+        *bucket = found;
+    }
+    return found;
+}
+
+bool client_admit(struct ss_server *self, struct request *request)
+{
+    unsigned limit = limit_of(self);
+    uint64_t network = 0;
+    if (limit == UINT_MAX || !network_of(&request->request, &network))
+        return true;
+    struct aside *aside = aside_of(self);
+    struct client *client = aside ? find_client(aside, network) : NULL;
+    if (!client)
+        return true; /* for want of memory */
+    if (atomic_load(&client->count) >= limit)
+        return false;
+    atomic_fetch_add(&client->count, 1);
+    request->client = client;
+    return true;
+}
+
+void client_release(struct ss_server *self, struct client *client)
+{
+    struct ss_core *core = self->core;
+    if (!client)
+        return;
+    atomic_fetch_sub(&client->count, 1);
+    if (!atomic_load(&core->aside_count))
+        return;
+    atomic_store(&core->aside_moves, true);
+    if (atomic_load(&core->waiting))
+        (void)wakeup_send(core->wake);
+}
+
+/* ---------------------------------------------------------------- requests put aside */
+
+static void close_aside(struct ss_server *self, struct request *request)
+{
+    methods_of(self)->shutdown_request(self, &request->request);
+}
+
+static void link_first(struct aside *aside, struct entry *entry)
+{
+    entry->next = aside->first;
+    if (!entry->next)
+        aside->last = &entry->next;
+    aside->first = entry;
+}
+
+static void link_last(struct aside *aside, struct entry *entry)
+{
+    entry->next = NULL;
+    *aside->last = entry;
+    aside->last = &entry->next;
+}
+
+static struct request *unlink_at(struct ss_server *self, struct entry **at)
+{
+    struct entry *entry = *at;
+    if (!(*at = entry->next))
+        self->core->aside->last = at;
+    atomic_fetch_sub(&self->core->aside_count, 1);
+    return container_of(entry, struct request, entry);
+}
+
+/* Those that are put back keep to the time that they got at first. */
+static void set_limit(const struct ss_server *self, struct timer *timer)
+{
+    if (timer->deadline == TIMER_NEVER && self->request_timeout >= 0)
+        timer->deadline = ss_now() + (uint64_t)self->request_timeout;
+}
+
+bool aside_has_room(const struct ss_server *self)
+{
+    return atomic_load(&self->core->aside_count) < self->max_waiting;
+}
+
+void aside_put(struct ss_server *self, struct request *request)
+{
+    struct aside *aside = aside_of(self);
+    if (!aside || self->core->is_short || !aside_has_room(self)) {
+        close_aside(self, request);
+        return;
+    }
+    set_limit(self, &request->entry.timer);
+    link_last(aside, &request->entry);
+    atomic_fetch_add(&self->core->aside_count, 1);
+}
+
+bool aside_put_back(struct ss_server *self, struct request *request)
+{
+    struct aside *aside = aside_of(self);
+    set_limit(self, &request->entry.timer);
+    if (!aside || request->entry.timer.deadline <= ss_now())
+        return false;
+    client_release(self, request->client);
+    request->client = NULL;
+    link_first(aside, &request->entry);
+    atomic_fetch_add(&self->core->aside_count, 1);
+    atomic_store(&self->core->aside_moves, true);
+    return true;
+}
+
+struct request *aside_take(struct ss_server *self)
+{
+    struct ss_core *core = self->core;
+    if (!atomic_load(&core->aside_count) || !atomic_exchange(&core->aside_moves, false))
+        return NULL;
+    for (struct entry **at = &core->aside->first; *at; at = &(*at)->next) {
+        struct request *request = container_of(*at, struct request, entry);
+        if (!client_admit(self, request))
+            continue;
+        unlink_at(self, at);
+        atomic_store(&core->aside_moves, true); /* there may be another one */
+        return request;
+    }
+    return NULL;
+}
+
+/* The oldest are in front, or nearly so. Milliseconds until the next one has waited too long; no more than it
+   takes to look again, should a wake-up be lost. */
+static int close_expired(struct ss_server *self)
+{
+    struct entry **first = &self->core->aside->first;
+    uint64_t now = ss_now();
+    while (*first && (*first)->timer.deadline <= now)
+        close_aside(self, unlink_at(self, first));
+    uint64_t left = *first ? (*first)->timer.deadline - now : LOOK_AGAIN;
+    return left < LOOK_AGAIN ? (int)left : LOOK_AGAIN;
+}
+
+int aside_wait(struct ss_server *self)
+{
+    struct ss_core *core = self->core;
+    if (!atomic_load(&core->aside_count))
+        return server_wait(self, self->socket, POLLIN, -1, 0, DRAINING);
+    int ms = close_expired(self);
+    struct pollfd fds[] = {{.fd = self->socket, .events = POLLIN},
+                           {.fd = core->wake[0], .events = POLLIN},
+                           {.fd = core->stop->drain[0], .events = POLLIN}};
+    atomic_store(&core->waiting, true);
+    int rc = methods_of(self)->poll(self, fds, 3, atomic_load(&core->aside_moves) ? 0 : ms);
+    atomic_store(&core->waiting, false);
+    wakeup_take(core->wake);
+    if (rc > 0 && fds[2].revents)
+        return -ECANCELED;
+    if (rc == -ENOMEM) {
+        rest();
+        rc = 0;
+    }
+    return rc == -EINTR || rc >= 0 ? 0 : rc;
+}
+
+struct request *aside_next(struct ss_server *self)
+{
+    struct ss_core *core = self->core;
+    return atomic_load(&core->aside_count) ? unlink_at(self, &core->aside->first) : NULL;
+}
+
+void aside_forget(struct ss_server *self)
+{
+    struct request *request;
+    while ((request = aside_next(self)))
+        methods_of(self)->close_request(self, &request->request);
+}
+
+void aside_free(struct aside *aside)
+{
+    for (int i = 0; aside && i < BUCKETS; i++)
+        for (struct client *next, *client = aside->clients[i]; client; client = next) {
+            next = client->next;
+            free(client);
+        }
+    free(aside);
+}

@@ -1,0 +1,109 @@
+/* How a server ends: who has connected before is served, what is in progress may end, for as long as a drain
+   may last. */
+#include "server/core.h"
+
+enum { ROOM_PAUSE = 100 }; /* ms to wait for what only time brings */
+
+static uint64_t end_of_drain(const struct ss_server *self)
+{
+    int ms = self->shutdown_timeout;
+    return ms < 0 ? UINT64_MAX : atomic_load(&self->core->stop->since) + (uint64_t)ms;
+}
+
+/* Milliseconds; 0: it must end now. */
+static int drain_left(const struct ss_server *self)
+{
+    uint64_t end = end_of_drain(self), now = ss_now();
+    if (now >= end || atomic_load(&self->core->stop->stage) >= CANCELED)
+        return 0;
+    return end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+}
+
+/* ---------------------------------------------------------------- who waits in the kernel's queue */
+
+/* Until a request ends, or a moment has passed: there may be room for another one. */
+static void wait_for_resources(struct ss_server *self)
+{
+    unsigned active = atomic_load(&self->core->active);
+    if (active == 0 || server_wait_active(self, active - 1, ROOM_PAUSE, CANCELED) < 0)
+        (void)server_wait(self, -1, 0, ROOM_PAUSE, 0, CANCELED);
+}
+
+/* 0 or -errno: it has not been taken over. */
+static int begin_late(struct ss_server *self, struct request *request)
+{
+    int left, rc = -ECANCELED;
+    request->late = true;
+    while ((left = drain_left(self)) > 0) {
+        rc = server_wait_active(self, self->max_requests - 1, left, CANCELED);
+        if (rc == 0)
+            rc = methods_of(self)->process_request(self, &request->request);
+        if (rc != -EAGAIN && !out_of_resources(rc))
+            break;
+        wait_for_resources(self);
+    }
+    return rc;
+}
+
+static void serve_aside(struct ss_server *self)
+{
+    struct request *request;
+    while ((request = aside_next(self)))
+        if (begin_late(self, request) < 0)
+            methods_of(self)->shutdown_request(self, &request->request);
+}
+
+/* When the socket is closed, those in its queue are reset. So all are taken first, up to `left`, and wait as
+   those do that were put aside. Returns why no more are: -EAGAIN: there are none. */
+static int take_queue(struct ss_server *self, unsigned *left)
+{
+    struct request *request;
+    int rc = 0;
+    while (rc >= 0 && *left > 0 && aside_has_room(self)) {
+        rc = accept_request(self, &request);
+        *left -= rc >= 0;
+        if (rc < 0 || !request)
+            continue;
+        if (self->core->is_short) /* the few descriptors that are left are for those who are served */
+            rc = -EMFILE;
+        self->core->is_short = false;
+        aside_put(self, request);
+    }
+    return rc;
+}
+
+/* No more than fit into the queue: those who come meanwhile would keep the server for ever. */
+void drain_queue(struct ss_server *self)
+{
+    self->core->is_patient = false;
+    unsigned left = (unsigned)self->request_queue_size + 1, before;
+    int rc;
+    do {
+        before = left;
+        rc = take_queue(self, &left);
+        bool over = left == 0 || (rc < 0 && !out_of_resources(rc));
+        if (over && self->socket_type != SOCK_DGRAM)
+            server_close_socket(self);
+        serve_aside(self);
+        if (over)
+            return;
+        if (left == before || atomic_load(&self->core->active) > 0)
+            wait_for_resources(self);
+    } while (drain_left(self) > 0);
+}
+
+/* ---------------------------------------------------------------- what is in progress */
+
+void server_drain(struct ss_server *self)
+{
+    int rc;
+    while ((rc = server_wait_active(self, 0, drain_left(self), CANCELED)) < 0 && drain_left(self) > 0)
+        if (rc != -ETIMEDOUT)
+            rest();
+    if (rc == 0)
+        return;
+    /* Every wait of a handler ends now, so this one ends as soon as the handlers have returned. */
+    ss_cancel(self);
+    while (server_wait_active(self, 0, INT32_MAX, NEVER) < 0)
+        rest();
+}

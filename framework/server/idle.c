@@ -1,0 +1,92 @@
+/* Connections that are kept between two requests are the first to go when something runs short: places, or
+   descriptors, of which a reserve is kept for files. Those that mix-ins have parked are in their lists; here
+   are those that wait in a thread or process of their own. */
+#include "server/core.h"
+#include <limits.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { RESERVE_PART = 8, MAX_RESERVE = 1024 }; /* of the descriptors: an eighth */
+enum { GRACE = 50 }; /* ms for an idle client to go on, when another one waits for the only place */
+
+void idle_open(struct ss_server *self)
+{
+    struct ss_core *core = self->core;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX) {
+        int all = (int)limit.rlim_cur, part = all / RESERVE_PART;
+        core->plenty = all - (part < MAX_RESERVE ? part : MAX_RESERVE);
+    }
+    if (core->is_dear && open_pipe(core->give_way) < 0)
+        core->give_way[0] = core->give_way[1] = -1;
+}
+
+void idle_shut(struct ss_server *self)
+{
+    close_pipe(self->core->give_way);
+}
+
+void idle_enough(const struct ss_server *self)
+{
+    char data[64];
+    int fd = self->core->give_way[0];
+    while (fd >= 0 && read(fd, data, sizeof data) > 0)
+        ;
+}
+
+/* One at a time: what nobody has taken yet still stands for somebody to come. */
+bool idle_close(struct ss_server *self)
+{
+    int fd = self->core->give_way[1];
+    idle_enough(self);
+    return fd >= 0 && write(fd, "", 1) == 1;
+}
+
+/* Milliseconds, -1: no limit. */
+static int time_left(uint64_t deadline)
+{
+    uint64_t now = ss_now();
+    return deadline == TIMER_NEVER    ? -1
+           : deadline <= now          ? 0
+           : deadline - now > INT_MAX ? INT_MAX
+                                      : (int)(deadline - now);
+}
+
+bool is_readable(int fd)
+{
+    return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
+}
+
+/* The other one may be taken by another process, and this client may have something to say after all. */
+static bool is_wanted(struct ss_server *self, const struct request *request)
+{
+    char byte;
+    if (self->core->give_way[0] >= 0)
+        return read(self->core->give_way[0], &byte, 1) == 1;
+    return server_wait(self, request->request.fd, POLLIN, GRACE, 0, DRAINING) != 0 &&
+           is_readable(self->socket);
+}
+
+int idle_wait(struct ss_server *self, const struct request *request)
+{
+    const struct ss_core *core = self->core;
+    int place = core->give_way[0] >= 0 ? core->give_way[0] : self->socket;
+    for (;;) {
+        struct pollfd fds[] = {{.fd = request->request.fd, .events = POLLIN},
+                               {.fd = core->stop->drain[0], .events = POLLIN},
+                               {.fd = place, .events = POLLIN}};
+        int rc = methods_of(self)->poll(self, fds, 3, time_left(request->entry.timer.deadline));
+        if (rc == -ENOMEM)
+            rest();
+        else if (rc < 0 && rc != -EINTR)
+            return rc;
+        if (rc == 0)
+            return -ETIMEDOUT;
+        if (rc > 0 && fds[1].revents)
+            return -ECANCELED;
+        if (rc > 0 && fds[0].revents)
+            return 0;
+        if (rc > 0 && is_wanted(self, request))
+            return -ECANCELED;
+    }
+}

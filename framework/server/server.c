@@ -1,0 +1,202 @@
+/* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
+#include "loop/poller.h"
+#include "server/core.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A socket that is shut down reads an end for ever, in every process that has it. Unlike writing to a pipe
+   that needs neither room nor memory; and when it fails all the same, there is writing. */
+static int stop_open(int ends[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;
+}
+
+static struct ss_stop *stop_new(void)
+{
+    struct ss_stop *stop =
+        mmap(NULL, sizeof *stop, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (stop == MAP_FAILED)
+        return NULL;
+    stop->drain[0] = stop->drain[1] = stop->cancel[0] = stop->cancel[1] = -1;
+    if (stop_open(stop->drain) == 0 && stop_open(stop->cancel) == 0)
+        return stop;
+    close_pipe(stop->drain);
+    munmap(stop, sizeof *stop);
+    return NULL;
+}
+
+static void stop_free(struct ss_stop *stop)
+{
+    if (!stop)
+        return;
+    shutdown_settle();
+    close_pipe(stop->drain);
+    close_pipe(stop->cancel);
+    munmap(stop, sizeof *stop);
+}
+
+static void core_free(struct ss_core *core)
+{
+    for (int i = 0; i < core->count && !core->clone; i++)
+        free(core->state[i]);
+    if (!core->clone)
+        stop_free(core->stop);
+    wakeup_close(core->wake);
+    aside_free(core->aside);
+    server_give_back(core);
+    if (core->directory >= 0)
+        close(core->directory);
+    free(core->packet);
+    free(core);
+}
+
+int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, const char *address,
+                   const struct ss_handler_class *handler)
+{
+    memset(self, 0, sizeof *self);
+    self->socket = -1;
+    if (!bases || !address || !handler)
+        return -EINVAL;
+    struct ss_core *core = calloc(1, sizeof *core);
+    if (!core)
+        return -ENOMEM;
+    core->wake[0] = core->wake[1] = core->give_way[0] = core->give_way[1] = -1;
+    core->directory = core->kept = -1;
+    core->plenty = INT_MAX;
+    forks_watch();
+    int rc = core_resolve(core, bases);
+    if (rc == 0)
+        rc = wakeup_open(core->wake);
+    if (rc == 0 && !(core->stop = stop_new()))
+        rc = -errno;
+    if (rc < 0) {
+        core_free(core);
+        return rc;
+    }
+    self->core = core;
+    self->address = address;
+    self->RequestHandlerClass = handler;
+    core_init_variables(self);
+    core_resolve_handler(core, self->RequestHandlerClass,
+                         self->socket_type == SOCK_DGRAM ? &DatagramRequestHandler : &StreamRequestHandler);
+    return 0;
+}
+
+static bool is_bound(const struct ss_server *self)
+{
+    return self->core && self->socket >= 0;
+}
+
+int ss_server_bind(struct ss_server *self)
+{
+    if (!self->core)
+        return -EBADF;
+    if (is_bound(self))
+        return -EINVAL; /* as bind(2) */
+    int rc = methods_of(self)->server_bind(self);
+    if (rc == 0 && (rc = methods_of(self)->server_activate(self)) < 0)
+        server_close_socket(self);
+    unix_unlock(self->core);
+    return rc;
+}
+
+/* Who serves is not the one that has bound the socket where that one has become a daemon. */
+static void own_socket(struct ss_core *core)
+{
+    if (core->owner > 0)
+        core->owner = getpid();
+}
+
+int ss_serve_forever(struct ss_server *self)
+{
+    struct signals_before before;
+    if (!is_bound(self))
+        return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served already */
+    signals_block(&before);
+    own_socket(self->core);
+    int rc = methods_of(self)->serve_forever(self);
+    server_give_back(self->core);
+    signals_unblock(&before);
+    return rc;
+}
+
+int ss_handle_request(struct ss_server *self)
+{
+    struct signals_before before;
+    if (!is_bound(self))
+        return -EBADF;
+    const struct ss_class *methods = methods_of(self);
+    signals_block(&before);
+    own_socket(self->core);
+    int rc = take_request(self);
+    if (rc == -EAGAIN && (rc = server_wait(self, self->socket, POLLIN, self->timeout, 0, DRAINING)) == 0)
+        rc = take_request(self);
+    if (rc == -ETIMEDOUT)
+        methods->handle_timeout(self);
+    methods->service_actions(self);
+    signals_unblock(&before);
+    return rc == -ETIMEDOUT || rc == -EAGAIN ? 0 : rc;
+}
+
+void ss_server_close(struct ss_server *self)
+{
+    if (!self->core)
+        return;
+    methods_of(self)->server_close(self);
+    core_free(self->core);
+    self->core = NULL;
+}
+
+int server_clone(const struct ss_server *self, int socket, struct ss_server *copy)
+{
+    *copy = *self;
+    if (!(copy->core = malloc(sizeof *copy->core)))
+        return -ENOMEM;
+    memcpy(copy->core, self->core, sizeof *copy->core);
+    copy->core->clone = true;
+    copy->core->packet = NULL;
+    copy->core->aside = NULL; /* nothing was served yet */
+    copy->core->directory = copy->core->kept = -1;
+    int rc = wakeup_open(copy->core->wake);
+    if (rc < 0) {
+        free(copy->core);
+        return rc;
+    }
+    copy->core->owner = 0; /* the original removes the socket's file */
+    atomic_init(&copy->core->active, 0);
+    copy->socket = socket;
+    return 0;
+}
+
+void server_clone_free(struct ss_server *copy)
+{
+    server_close_socket(copy);
+    core_free(copy->core);
+}
+
+void server_forked(struct ss_server *self)
+{
+    loop_forked();
+    shutdown_forked();
+    block_pool_enter(NULL);
+    wakeup_close(self->core->wake);
+    (void)wakeup_open(self->core->wake);
+    self->core->forks++;
+    aside_forget(self);
+    atomic_store(&self->core->active, 0);
+    atomic_store(&self->core->waiting, false);
+}
+
+bool server_is_worker(const struct ss_server *self)
+{
+    return self->core->forks > 0;
+}
+
+void server_failed(struct ss_server *self)
+{
+    if (!server_is_worker(self))
+        ss_shutdown(self);
+}

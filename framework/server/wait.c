@@ -1,0 +1,377 @@
+/* How the framework waits: always through the poll method, together with the socket that says when
+   the wait is over for good; and what a shutdown does. */
+#include "loop/poller.h"
+#include "server/core.h"
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REST = 10 };          /* ms; see rest() */
+enum { RESTS = 100 };        /* as often a handler's wait rests before it fails */
+enum { NO_WAKE_PAUSE = 10 }; /* ms; for a process forked when no descriptor was left to wake it */
+
+uint64_t ss_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+enum { SHARED_TURN = 1 }; /* ms; a handler may also take its time without waiting through us */
+
+static _Thread_local struct {
+    uint64_t batch, turn, since;
+} shared;
+
+static uint64_t new_turn(void)
+{
+    static atomic_ullong turns = 1ULL << 63; /* never one of a loop's */
+    return atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+}
+
+static void begin_turn(void)
+{
+    shared.turn = new_turn();
+    shared.since = ss_now();
+}
+
+void turn_share(uint64_t batch)
+{
+    if (shared.batch == batch)
+        return;
+    shared.batch = batch;
+    begin_turn();
+}
+
+void turn_end(void)
+{
+    shared.batch = 0;
+}
+
+uint64_t ss_turn(const struct ss_server *self)
+{
+    uint64_t turn;
+    (void)self;
+    if (loop_turn(&turn))
+        return turn;
+    if (!shared.batch)
+        return new_turn();
+    if (ss_now() - shared.since > SHARED_TURN)
+        begin_turn();
+    return shared.turn;
+}
+
+int open_pipe(int pipe[2])
+{
+    return pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+void close_pipe(int pipe[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (pipe[i] >= 0)
+            close(pipe[i]);
+        pipe[i] = -1;
+    }
+}
+
+/* ---------------------------------------------------------------- shutdown */
+
+static void tell_all(const int ends[2])
+{
+    if (shutdown(ends[1], SHUT_WR) < 0)
+        (void)!send(ends[1], "", 1, MSG_NOSIGNAL);
+}
+
+/* How many of this process are inside: the sockets are still theirs. In no memory that is shared with others:
+   a process may be killed inside. */
+static atomic_int callers;
+
+void shutdown_settle(void)
+{
+    while (atomic_load(&callers) > 0)
+        sched_yield();
+}
+
+void shutdown_forked(void)
+{
+    atomic_store(&callers, 0);
+}
+
+static void advance(struct ss_stop *stop, int stage)
+{
+    int saved = errno, before;
+    atomic_fetch_add(&callers, 1);
+    before = atomic_load(&stop->stage);
+    if (before < DRAINING)
+        atomic_store(&stop->since, ss_now());
+    while (before < stage && !atomic_compare_exchange_weak(&stop->stage, &before, stage))
+        ;
+    /* also where it has been said before: who said it may not have come so far */
+    tell_all(stop->drain);
+    if (stage == CANCELED)
+        tell_all(stop->cancel);
+    atomic_fetch_sub(&callers, 1);
+    errno = saved;
+}
+
+void ss_shutdown(struct ss_server *self)
+{
+    if (self->core)
+        advance(self->core->stop, DRAINING);
+}
+
+void ss_cancel(struct ss_server *self)
+{
+    if (self->core)
+        advance(self->core->stop, CANCELED);
+}
+
+bool ss_draining(const struct ss_server *self)
+{
+    return !self->core || atomic_load_explicit(&self->core->stop->stage, memory_order_acquire) >= DRAINING;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+/* Milliseconds until the earlier of both limits; -1: none. */
+static int left_at(uint64_t now, int ms, uint64_t start, uint64_t deadline)
+{
+    uint64_t end = ms < 0 ? UINT64_MAX : start + (uint64_t)ms;
+    if (deadline && deadline < end)
+        end = deadline;
+    if (end == UINT64_MAX)
+        return -1;
+    return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+}
+
+static int time_left(int ms, uint64_t start, uint64_t deadline)
+{
+    return ms < 0 && !deadline ? -1 : left_at(ss_now(), ms, start, deadline);
+}
+
+void rest(void)
+{
+    (void)nanosleep(&(struct timespec){.tv_nsec = REST * 1000000L}, NULL);
+}
+
+static int base_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+    int rc = poll(fds, count, ms);
+    return rc < 0 ? -errno : rc;
+}
+
+static int plain_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    return self ? methods_of(self)->poll(self, fds, count, ms) : base_poll(fds, count, ms);
+}
+
+/* Is a wait of `ms` that has ended with `rc` to be begun anew? Where memory was short, there may be some
+   again in a moment, in which others run. */
+static bool goes_on(struct ss_server *self, int rc, int ms)
+{
+    if (rc != -ENOMEM || ms == 0)
+        return rc == -EINTR;
+    rc = self ? methods_of(self)->poll(self, NULL, 0, REST) : -ENOMEM;
+    if (rc < 0 && rc != -EINTR)
+        rest();
+    return true;
+}
+
+/* A server that does one thing at a time is in its handler while it drains, and nobody else looks at
+   the clock: then the handler's own wait does. */
+static bool keeps_time(const struct ss_server *self)
+{
+    uint64_t turn;
+    return self && pthread_equal(self->core->taker, pthread_self()) && !loop_turn(&turn);
+}
+
+/* As plain_poll, for a wait that may go on while the server drains, with room for one descriptor more:
+   -EINTR when the drain begins or its time is up. */
+static int poll_draining(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    if (!keeps_time(self))
+        return plain_poll(self, fds, count, ms);
+    bool draining = ss_draining(self);
+    int left = draining ? time_left(self->shutdown_timeout, atomic_load(&self->core->stop->since), 0) : -1;
+    bool limited = left >= 0 && (ms < 0 || left < ms);
+    fds[count] = (struct pollfd){.fd = draining ? -1 : self->core->stop->drain[0], .events = POLLIN};
+    int rc = plain_poll(self, fds, count + 1, limited ? left : ms);
+    if (rc == 0 && limited)
+        ss_cancel(self);
+    else if (rc <= 0 || !fds[count].revents)
+        return rc;
+    return rc > 1 ? rc - 1 : -EINTR;
+}
+
+/* One wait, which may end early; see goes_on. */
+static int wait_once(struct ss_server *self, int fd, short events, int ms, int until)
+{
+    struct pollfd fds[3] = {{.fd = fd, .events = events}, {.fd = -1, .events = POLLIN}};
+    if (self && until != NEVER)
+        fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
+    nfds_t count = fds[1].fd < 0 ? 1 : 2;
+    int rc = (until == CANCELED ? poll_draining : plain_poll)(self, fds, count, ms);
+    if (rc > 0) /* a handler may have closed what it did not know: that is no cancellation */
+        return fds[1].revents & POLLNVAL ? -EBADF : fds[1].revents ? -ECANCELED : 0;
+    return rc == 0 ? -ETIMEDOUT : rc;
+}
+
+int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t deadline, int until)
+{
+    bool limited = ms > 0 || deadline;
+    uint64_t start = limited ? ss_now() : 0, now = start;
+    for (;;) {
+        int left = limited ? left_at(now, ms, start, deadline) : ms;
+        int rc = wait_once(self, fd, events, left, until);
+        if (rc >= 0 || !goes_on(self, rc, left))
+            return rc;
+        now = limited ? ss_now() : 0;
+    }
+}
+
+/* Adds the socket that ends all waits to the caller's descriptors; `all` has room for two more. */
+static int poll_cancelable(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
+                           int ms)
+{
+    uint64_t start = ss_now();
+    int rc, left;
+    if (count)
+        memcpy(all, fds, count * sizeof *fds);
+    all[count] = (struct pollfd){.fd = self->core->stop->cancel[0], .events = POLLIN};
+    do {
+        left = ms < 0 ? -1 : time_left(ms, start, 0);
+        rc = poll_draining(self, all, count + 1, left);
+    } while (goes_on(self, rc, left));
+    if (rc > 0 && all[count].revents)
+        return -ECANCELED;
+    if (count)
+        memcpy(fds, all, count * sizeof *fds);
+    return rc;
+}
+
+int poll_also(struct ss_server *self, const struct ss_class *super, struct pollfd *fds, nfds_t count, int ms,
+              struct pollfd *own, nfds_t own_count, int own_ms)
+{
+    struct pollfd few[8], *all = few;
+    bool ours = own_ms >= 0 && (ms < 0 || own_ms < ms);
+    if (count + own_count > sizeof few / sizeof *few && !(all = calloc(count + own_count, sizeof *all)))
+        return -ENOMEM;
+    if (count)
+        memcpy(all, fds, count * sizeof *fds);
+    if (own_count)
+        memcpy(all + count, own, own_count * sizeof *own);
+    int rc = super->poll(self, all, count + own_count, ours ? own_ms : ms), ready = 0;
+    for (nfds_t i = 0; i < count; i++)
+        ready += (fds[i].revents = all[i].revents) != 0;
+    for (nfds_t i = 0; i < own_count; i++)
+        own[i].revents = all[count + i].revents;
+    if (all != few)
+        free(all);
+    return rc < 0 || ready ? (rc < 0 ? rc : ready) : rc > 0 || ours ? -EINTR : 0;
+}
+
+/* Also the place where a handler that never has to wait hears that it must end. */
+static int let_others_run(struct ss_server *self)
+{
+    int rc = methods_of(self)->poll(self, NULL, 0, 0);
+    if (ss_draining(self) && keeps_time(self) &&
+        time_left(self->shutdown_timeout, atomic_load(&self->core->stop->since), 0) == 0)
+        ss_cancel(self);
+    if (atomic_load_explicit(&self->core->stop->stage, memory_order_relaxed) >= CANCELED)
+        return -ECANCELED;
+    return rc < 0 && rc != -EINTR ? rc : 0;
+}
+
+int ss_sleep(struct ss_server *self, int ms)
+{
+    if (ms <= 0)
+        return let_others_run(self);
+    int rc = poll_cancelable(self, (struct pollfd[2]){{0}}, NULL, 0, ms);
+    return rc < 0 ? rc : 0;
+}
+
+static _Thread_local unsigned polls;
+
+unsigned polls_made(void)
+{
+    return polls;
+}
+
+/* What is ready now. */
+static int look(struct pollfd *fds, nfds_t count)
+{
+    int rc = base_poll(fds, count, 0);
+    for (int i = 0; rc == -EINTR || (rc == -ENOMEM && i < RESTS); i++) {
+        if (rc == -ENOMEM)
+            rest();
+        rc = base_poll(fds, count, 0);
+    }
+    return rc;
+}
+
+/* What a loop has been told may have been used up since: it counts when poll(2) says so, too. */
+static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
+                          int ms)
+{
+    uint64_t start = ss_now(), turn;
+    int rc;
+    do {
+        rc = poll_cancelable(self, all, fds, count, ms < 0 ? -1 : time_left(ms, start, 0));
+        if (rc <= 0 || !loop_turn(&turn))
+            return rc;
+        rc = look(fds, count);
+    } while (rc == 0);
+    return rc;
+}
+
+int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    enum { STREAK = 16 };
+    struct pollfd few[8], *all = few;
+    if (count == 0 && ms >= 0)
+        return ss_sleep(self, ms);
+    /* The poll method may wait for a change: what is ready already must be seen first. */
+    int rc = look(fds, count);
+    if (rc < 0)
+        return rc;
+    polls += rc > 0;
+    if (rc > 0 || ms == 0) {
+        int canceled = ms == 0 || polls % STREAK == 0 ? ss_sleep(self, 0) : 0;
+        return canceled < 0 ? canceled : rc;
+    }
+    if (count + 2 > sizeof few / sizeof *few && !(all = calloc(count + 2, sizeof *all)))
+        return -ENOMEM;
+    loop_refresh(fds, count);
+    rc = poll_for_state(self, all, fds, count, ms);
+    polls += rc > 0;
+    if (all != few)
+        free(all);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- requests that go on elsewhere */
+
+int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until)
+{
+    struct ss_core *core = self->core;
+    int rc = 0, pause = core->wake[0] < 0 ? NO_WAKE_PAUSE : ms < 0 ? -1 : LOOK_AGAIN;
+    if (atomic_load(&core->active) <= limit)
+        return 0;
+    uint64_t deadline = ms < 0 ? 0 : ss_now() + (uint64_t)ms;
+    atomic_store(&core->waiting, true);
+    while (rc == 0 && atomic_load(&core->active) > limit) {
+        rc = wait_once(self, core->wake[0], POLLIN, time_left(pause, ss_now(), deadline), until);
+        if (rc == 0)
+            wakeup_take(core->wake);
+        if (goes_on(self, rc, LOOK_AGAIN) || (rc == -ETIMEDOUT && (!deadline || ss_now() < deadline)))
+            rc = 0;
+        if (rc == -ETIMEDOUT && atomic_load(&core->active) <= limit)
+            rc = 0;
+    }
+    atomic_store(&core->waiting, false);
+    return rc;
+}

@@ -1,0 +1,370 @@
+/* The cache of files: which ones are kept, and when they are looked at; see file_cache.h. */
+#include "files/cache.h"
+
+#include "files/load.h"
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { BUCKETS = 2048 }; /* a power of two */
+
+static struct {
+    pthread_mutex_t lock;
+    struct http_file *bucket[BUCKETS];
+    struct http_file *newest, *oldest;
+    unsigned entries, descriptors;
+    size_t bytes;
+} cache = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void lock(void)
+{
+    pthread_mutex_lock(&cache.lock);
+}
+
+static void unlock(void)
+{
+    pthread_mutex_unlock(&cache.lock);
+}
+
+/* A child that is forked while another thread looks something up must not find the cache locked. */
+static void prepare_for_fork(void)
+{
+    pthread_atfork(lock, unlock, unlock);
+}
+
+static uint64_t nanoseconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* When this thread first asked in this turn of its loop. What any thread has checked since need not be
+   checked again; turns themselves cannot be compared between threads. */
+static uint64_t turn_began(const struct ss_server *server)
+{
+    static _Thread_local struct {
+        const struct ss_server *server;
+        uint64_t turn, began;
+    } last;
+    uint64_t turn = ss_turn(server);
+
+    if (last.server != server || last.turn != turn) {
+        last.server = server;
+        last.turn = turn;
+        last.began = nanoseconds();
+    }
+    return last.began;
+}
+
+/* FNV-1a */
+static unsigned hash_of(const char *name)
+{
+    uint32_t hash = 2166136261u;
+
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash;
+}
+
+static bool matches(const struct http_file *file, const struct http_file_key *key)
+{
+    return file->hash == key->hash && file->guess == key->guess && file->symlinks == key->symlinks &&
+           file->wanted == key->coding && file->directory_size == key->directory_size &&
+           memcmp(file->path, key->directory, key->directory_size) == 0 &&
+           strcmp(file->path + key->directory_size + 1, key->name) == 0;
+}
+
+/* ---------------------------------------------------------------- with the lock held */
+
+static void list_remove(struct http_file *file)
+{
+    *(file->newer != NULL ? &file->newer->older : &cache.newest) = file->older;
+    *(file->older != NULL ? &file->older->newer : &cache.oldest) = file->newer;
+}
+
+static void list_add(struct http_file *file)
+{
+    file->newer = NULL;
+    file->older = cache.newest;
+    *(cache.newest != NULL ? &cache.newest->newer : &cache.oldest) = file;
+    cache.newest = file;
+}
+
+/* The pointer that points to the entry, or would. */
+static struct http_file **place_of(const struct http_file_key *key)
+{
+    struct http_file **place = &cache.bucket[key->hash % BUCKETS];
+
+    while (*place != NULL && !matches(*place, key))
+        place = &(*place)->next;
+    return place;
+}
+
+static struct http_file **place_of_file(const struct http_file *file)
+{
+    struct http_file **place = &cache.bucket[file->hash % BUCKETS];
+
+    while (*place != NULL && *place != file)
+        place = &(*place)->next;
+    return place;
+}
+
+/* Takes an entry out of the cache and puts it on a list of those to be released. */
+static void evict(struct http_file **place, struct http_file **victims)
+{
+    struct http_file *file = *place;
+
+    assert(file != NULL);
+    *place = file->next;
+    list_remove(file);
+    cache.entries--;
+    file->cached = false;
+    cache.bytes -= file->coded_bytes;
+    if (file->content != NULL)
+        cache.bytes -= file->size;
+    else
+        cache.descriptors--;
+    file->next = *victims;
+    *victims = file;
+}
+
+static bool too_full(uint64_t now)
+{
+    return cache.entries > HTTP_FILE_CACHE_ENTRIES || cache.descriptors > HTTP_FILE_CACHE_DESCRIPTORS ||
+           cache.bytes > HTTP_FILE_CACHE_BYTES ||
+           (cache.oldest != NULL && cache.oldest->used + HTTP_FILE_CACHE_IDLE * 1000000000ull < now);
+}
+
+static void add(struct http_file *file)
+{
+    struct http_file **bucket = &cache.bucket[file->hash % BUCKETS];
+
+    file->next = *bucket;
+    *bucket = file;
+    list_add(file);
+    cache.entries++;
+    file->cached = true;
+    if (file->content != NULL)
+        cache.bytes += file->size;
+    else
+        cache.descriptors++;
+    atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+}
+
+/* ---------------------------------------------------------------- without it */
+
+void http_file_release(struct http_file *file)
+{
+    if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) == 1)
+        http_file_free(file);
+}
+
+struct http_file *http_file_hold(struct http_file *file)
+{
+    atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+    return file;
+}
+
+static void release_all(struct http_file *victims)
+{
+    while (victims != NULL) {
+        struct http_file *next = victims->next;
+
+        http_file_release(victims);
+        victims = next;
+    }
+}
+
+/* Finds an entry and holds it. */
+static struct http_file *find(const struct http_file_key *key, uint64_t now)
+{
+    struct http_file *file;
+
+    lock();
+    file = *place_of(key);
+    if (file != NULL) {
+        http_file_hold(file);
+        file->used = now;
+        if (file != cache.newest) {
+            list_remove(file);
+            list_add(file);
+        }
+    }
+    unlock();
+    return file;
+}
+
+static void insert(struct http_file *file, const struct http_file_key *key)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct http_file *victims = NULL, **place;
+
+    pthread_once(&once, prepare_for_fork);
+    lock();
+    place = place_of(key);
+    if (*place != NULL)
+        evict(place, &victims);
+    add(file);
+    while (too_full(file->used))
+        evict(place_of_file(cache.oldest), &victims);
+    unlock();
+    release_all(victims);
+}
+
+void http_file_keep(struct http_file *file, struct http_file *coded)
+{
+    struct http_file *victims = NULL, *none = NULL;
+
+    lock();
+    if (atomic_compare_exchange_strong(&file->coded[coded->coding], &none, coded)) {
+        http_file_hold(coded);
+        if (file->cached) {
+            file->coded_bytes += coded->size;
+            cache.bytes += coded->size;
+        }
+        while (too_full(file->used))
+            evict(place_of_file(cache.oldest), &victims);
+    }
+    unlock();
+    release_all(victims);
+}
+
+/* Takes this very entry out, if it is still in, and no longer holds it. */
+static void forget(struct http_file *file)
+{
+    struct http_file *victims = NULL, **place;
+
+    lock();
+    place = place_of_file(file);
+    if (*place != NULL)
+        evict(place, &victims);
+    unlock();
+    release_all(victims);
+    http_file_release(file);
+}
+
+void http_file_forget(const char *directory, enum http_symlinks symlinks, const char *name,
+                      http_guess_function *guess)
+{
+    const struct http_file_key key = {.directory = directory,
+                                      .name = name,
+                                      .directory_size = strlen(directory),
+                                      .symlinks = symlinks,
+                                      .guess = guess,
+                                      .hash = hash_of(name),
+                                      .coding = HTTP_IDENTITY};
+    struct http_file *victims = NULL;
+    lock();
+    struct http_file **place = place_of(&key);
+    if (*place)
+        evict(place, &victims);
+    unlock();
+    release_all(victims);
+}
+
+void http_file_cache_clear(void)
+{
+    struct http_file *victims = NULL;
+
+    lock();
+    while (cache.oldest != NULL)
+        evict(place_of_file(cache.oldest), &victims);
+    unlock();
+    release_all(victims);
+}
+
+static bool same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* What a path stands for now. A directory, or no permission to look: 0, as only opening, which is confined,
+   tells whether that may be told. */
+static int look(const char *path, struct stat *status)
+{
+    status->st_mode = S_IFREG;
+    if (stat(path, status) < 0 && errno != EACCES)
+        return -errno;
+    return S_ISREG(status->st_mode) || S_ISDIR(status->st_mode) ? 0 : -ENOENT;
+}
+
+static int look_anew(const struct http_file_key *key, struct stat *status)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/%s", key->directory, key->name) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    return look(path, status);
+}
+
+static int open_anew(struct ss_handler *h, const struct http_file_key *key, uint64_t now,
+                     struct http_file **result)
+{
+    struct http_file *file;
+    int rc = http_file_load(h, key, &file);
+
+    if (rc == -EMFILE || rc == -ENFILE) {
+        http_file_cache_clear();
+        rc = http_file_load(h, key, &file);
+    }
+    if (rc < 0)
+        return rc;
+    file->used = file->opened = now;
+    atomic_store_explicit(&file->checked, now, memory_order_relaxed);
+    insert(file, key);
+    *result = file;
+    return 0;
+}
+
+/* Whether what was opened can still be what an opening would find. */
+static bool is_current(const struct http_file *file, const struct stat *status, uint64_t now)
+{
+    return file->settled && now - file->opened < HTTP_FILE_CACHE_TRUST * 1000000000ull &&
+           same(&file->status, status);
+}
+
+int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
+                   http_guess_function *guess, struct http_file **file)
+{
+    return http_file_open_coded(h, directory, symlinks, name, guess, HTTP_IDENTITY, file);
+}
+
+int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_symlinks symlinks,
+                         const char *name, http_guess_function *guess, enum http_coding coding,
+                         struct http_file **result)
+{
+    struct http_file_key key = {.directory = directory,
+                                .name = name,
+                                .directory_size = strlen(directory),
+                                .symlinks = symlinks,
+                                .guess = guess,
+                                .hash = hash_of(name),
+                                .coding = coding};
+    uint64_t began = turn_began(h->server), now;
+    struct http_file *file = find(&key, began);
+    struct stat status;
+    int rc;
+
+    if (file != NULL && atomic_load_explicit(&file->checked, memory_order_relaxed) >= began) {
+        *result = file;
+        return 0;
+    }
+    now = nanoseconds();
+    rc = file != NULL ? look(file->path, &status) : look_anew(&key, &status);
+    if (rc == 0 && file != NULL && is_current(file, &status, now)) {
+        atomic_store_explicit(&file->checked, now, memory_order_relaxed);
+        *result = file;
+        return 0;
+    }
+    if (file != NULL)
+        forget(file);
+    return rc < 0 ? rc : open_anew(h, &key, now, result);
+}

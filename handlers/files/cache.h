@@ -1,0 +1,114 @@
+/* The files that are being served, ready to be sent: opened, described and, when small, read.
+
+   One cache for the process, shared by its threads. It is never stale: before an entry is used for the
+   first time in a turn of the loop (see ss_turn) its path is looked at with one stat, and another file, or
+   the same one changed, is opened anew. Opening is confined to the directory; the stat is not, but only
+   tells whether the file that was opened is still the one. A directory on the way may have been moved
+   outside, with a link in its place that leads to the same file: so a file is opened anew, confined, when
+   that was last done HTTP_FILE_CACHE_TRUST ago. What is sent was inside when it was read, in any case.
+
+   An entry can have other forms: its content compressed, made when first wanted and kept as long as the
+   entry. A file that somebody has compressed (name.gz) is an entry of its own, described as the one it stands
+   for; see file_coding.h.
+
+   A file that is opened in the moment after it was changed is looked at with suspicion: the clock of file
+   systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn.
+
+   So does one of which stat(2) does not know the size (in /proc, /sys, and where FUSE makes up what is read):
+   what was read is what is sent, and where that does not fit into memory the file is sent to its end, without
+   a length, a tag, a date or parts. What it is tells only reading it again.
+
+   Its entity tag is file_tag.h's subject. */
+#ifndef HTTP_FILE_CACHE_H
+#define HTTP_FILE_CACHE_H
+
+#include "http/content_coding.h"
+#include "http_server.h"
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#define HTTP_FILE_CACHE_ENTRIES 1024
+#define HTTP_FILE_CACHE_DESCRIPTORS 256          /* of files too large to be kept in memory */
+#define HTTP_FILE_CACHE_BYTES (16 * 1024 * 1024) /* of contents together */
+#define HTTP_FILE_CACHE_SMALL (64 * 1024)        /* a file up to this size is kept in memory */
+#define HTTP_FILE_CACHE_TRUST 10                 /* seconds; then a file is opened anew */
+#define HTTP_FILE_CACHE_IDLE 60                  /* seconds without use; then a file may go */
+
+#define HTTP_FILE_ETAG 56 /* bytes of an entity tag, with NUL */
+
+typedef const char *http_guess_function(struct ss_handler *h, const char *name);
+
+/* For readers: what stays the same as long as one holds it. */
+struct http_file {
+    size_t size;         /* 0 if `unsized` */
+    time_t modified;     /* as in Last-Modified: never later than when it was loaded */
+    const char *content; /* `size` bytes, or NULL: use fd */
+    int fd;              /* -1 when there is content */
+    const char *fields;  /* Content-Type, Accept-Ranges, Last-Modified, ETag: each line with its end */
+    size_t fields_size;
+    size_t whole_size;   /* with Content-Length behind them, which has no place in each response */
+    size_t type_size;    /* of the first line */
+    size_t content_size; /* of the first lines that are no part of a 304 */
+    char etag[HTTP_FILE_ETAG];
+    bool unsized;             /* nobody knows the size: it is sent to its end; there is no etag */
+    bool undated;             /* `modified` tells nothing */
+    const char *type;         /* the media type, of what is in the coding */
+    enum http_coding coding;  /* of content or file; HTTP_IDENTITY: none */
+    struct http_file *source; /* the file, held, when this form of it is to be compressed while it is sent */
+
+    /* The cache's own. */
+    atomic_uint references;
+    _Atomic uint64_t checked; /* ns: when it was last known to be the file of that name */
+    uint64_t used;            /* ns */
+    uint64_t opened;          /* ns */
+    bool settled;             /* false: changed so recently that `status` proves nothing */
+    bool fleeting;            /* `status` never does */
+    enum http_coding
+        wanted; /* as which it was asked for: `coding`, but for a file that is coded by its nature */
+    struct stat status;
+    struct http_file *next;          /* in its bucket */
+    struct http_file *newer, *older; /* in order of use */
+    enum http_symlinks symlinks;
+    http_guess_function *guess;
+    unsigned hash;
+    bool cached;
+
+    /* file_coding.c's. */
+    struct http_file *_Atomic coded[HTTP_CODINGS]; /* compressed forms, each held once */
+    size_t coded_bytes;                            /* of them together, guarded by the cache's lock */
+    bool compressible;                             /* the type is one that is worth it */
+    atomic_uint hopeless;                          /* codings that make it no shorter */
+    atomic_uint making;                            /* codings into which somebody compresses it just now */
+    atomic_uint siblings;                          /* codings for which there is a file beside this one */
+    _Atomic uint64_t probed;                       /* ns: when these were looked for; 0: never */
+
+    size_t directory_size; /* of the directory's part of `path` */
+    char path[];           /* directory, slash, name */
+};
+
+/* Opens the regular file `name` below `directory`, through these symbolic links, or finds it open, for the
+   request in h. `guess` gives the media type of a name, always the same one. Stores a file for
+   http_file_release. Returns 0 or -errno: -EISDIR for a directory, -ENOENT for what is no regular file
+   either, -EXDEV or -ELOOP for what lies outside. Any thread. */
+int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
+                   http_guess_function *guess, struct http_file **file);
+/* The same for a file that is another one in a coding, whose name it has, with http_coding_ending behind. */
+int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_symlinks symlinks,
+                         const char *name, http_guess_function *guess, enum http_coding coding,
+                         struct http_file **file);
+/* The file was changed here: what was found in this turn does not hold any more. Any thread. */
+void http_file_forget(const char *directory, enum http_symlinks symlinks, const char *name,
+                      http_guess_function *guess);
+/* Another user of a file that is held. */
+struct http_file *http_file_hold(struct http_file *file);
+/* Keeps a compressed form with a file, both held, unless it has one for this coding by now. */
+void http_file_keep(struct http_file *file, struct http_file *coded);
+void http_file_release(struct http_file *file);
+
+/* Opens the directory `name` below `directory` for reading. Returns a descriptor or -errno. */
+int http_open_directory(const char *directory, enum http_symlinks symlinks, const char *name);
+
+/* Lets go of everything: a server closes. What somebody holds goes when it is released. Any thread. */
+void http_file_cache_clear(void);
+
+#endif

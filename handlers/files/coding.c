@@ -1,0 +1,303 @@
+/* Which form of a file a client gets.
+
+   What is there already costs nothing and is tried first; then comes what can be made. Looking for files
+   beside each file would be system calls for each request, so what was not found is believed for
+   HTTP_FILE_PROBE_INTERVAL: the client gets the same content meanwhile, only longer. What was found is opened
+   by way of the cache, and so is looked at in each turn, as every file: it is never older than the original,
+   nor one that is gone. */
+#include "files/coding.h"
+
+#include "compress/compress.h"
+#include "files/load.h"
+#include "http/internal.h"
+#include <limits.h>
+#include <stdio.h>
+
+/* What there is to choose from. */
+struct choice {
+    struct http_accepted accepted;
+    unsigned siblings, made; /* codings */
+    size_t room;             /* bytes that a compressed form may have */
+};
+
+/* ---------------------------------------------------------------- what is worth it */
+
+bool http_is_compressible(const char *type)
+{
+    static const char *const types[] = {
+        "text/",
+        "application/javascript",
+        "application/json",
+        "application/postscript",
+        "application/rtf",
+        "application/sql",
+        "application/toml",
+        "application/vnd.ms-fontobject",
+        "application/wasm",
+        "application/x-ndjson",
+        "application/xml",
+        "application/yaml",
+        "font/collection",
+        "font/otf",
+        "font/ttf",
+        "image/bmp",
+    };
+    size_t size = strcspn(type, "; \t");
+
+    if (size > 5 &&
+        (strncasecmp(type + size - 5, "+json", 5) == 0 || strncasecmp(type + size - 4, "+xml", 4) == 0))
+        return true;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        size_t length = strlen(types[i]);
+
+        if (strncasecmp(type, types[i], length) == 0 && (types[i][length - 1] == '/' || size == length))
+            return true;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- files beside it */
+
+static unsigned look_for_siblings(const struct http_file *file)
+{
+    unsigned found = 0;
+    char path[PATH_MAX];
+    struct stat status;
+
+    for (int coding = HTTP_GZIP; coding < HTTP_CODINGS; coding++)
+        if (snprintf(path, sizeof path, "%s%s", file->path, http_coding_ending((enum http_coding)coding)) <
+                (int)sizeof path &&
+            stat(path, &status) == 0 && S_ISREG(status.st_mode))
+            found |= HTTP_CODING_BIT(coding);
+    return found;
+}
+
+/* `may_look`: a client that asks for no coding is not worth a system call, except the first one. */
+static unsigned siblings_of(struct http_file *file, bool may_look)
+{
+    uint64_t probed = atomic_load_explicit(&file->probed, memory_order_relaxed);
+    uint64_t now = atomic_load_explicit(&file->checked, memory_order_relaxed);
+
+    if (probed == 0 || (may_look && probed + HTTP_FILE_PROBE_INTERVAL * 1000000ull < now)) {
+        atomic_store_explicit(&file->siblings, look_for_siblings(file), memory_order_relaxed);
+        atomic_store_explicit(&file->probed, now, memory_order_relaxed);
+    }
+    return atomic_load_explicit(&file->siblings, memory_order_relaxed);
+}
+
+/* Times that were cut to seconds by the program that has copied them are compared so. */
+static bool is_older(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec && a->tv_nsec != 0);
+}
+
+/* -ENOENT when there is none that will do. */
+static int open_sibling(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
+                        enum http_coding coding, struct http_file **result)
+{
+    char *other = ss_alloc(h, strlen(name) + 8);
+    struct http_file *found;
+    int rc;
+
+    if (other == NULL)
+        return -ENOMEM;
+    stpcpy(stpcpy(other, name), http_coding_ending(coding));
+    rc = http_file_open_coded(h, directory, file->symlinks, other, file->guess, coding, &found);
+    if (rc < 0 && http_errno_status(rc) == 503)
+        return rc;
+    if (rc < 0) {
+        atomic_fetch_and_explicit(&file->siblings, ~HTTP_CODING_BIT(coding), memory_order_relaxed);
+        return -ENOENT;
+    }
+    if (is_older(&found->status.st_mtim, &file->status.st_mtim)) {
+        http_file_release(found);
+        return -ENOENT;
+    }
+    *result = found;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- compressed here */
+
+struct work {
+    struct http_file *file, *form;
+    size_t room;
+};
+
+static int compress_whole(void *argument)
+{
+    struct work *w = argument;
+    char *content;
+    int rc = http_compress_whole(w->form->coding, w->file->content, w->file->size, w->room, &content,
+                                 &w->form->size);
+
+    if (rc == 0)
+        w->form->content = content;
+    return rc;
+}
+
+static int make_form(struct ss_handler *h, struct http_file *file, enum http_coding coding, size_t room,
+                     struct http_file **result)
+{
+    struct work w = {.file = file, .form = http_file_form(file, coding), .room = room};
+    int rc = w.form != NULL ? ss_offload(h->server, compress_whole, &w) : -ENOMEM;
+
+    if (rc == -ENOSPC || (rc == 0 && w.form->size >= file->size))
+        atomic_fetch_or_explicit(&file->hopeless, HTTP_CODING_BIT(coding), memory_order_relaxed);
+    if (rc == 0) {
+        http_file_add_length(w.form);
+        http_file_keep(file, w.form);
+        *result = w.form;
+    } else if (w.form != NULL) {
+        http_file_release(w.form);
+    }
+    return rc;
+}
+
+/* Of many who want a new file at once one compresses it, and the others do not wait for it: -EAGAIN, unless
+   they `must`, as there is nothing else for them. -EAGAIN also when there are too many coders. */
+static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_coding coding, bool must,
+                       size_t room, struct http_file **result)
+{
+    unsigned bit = HTTP_CODING_BIT(coding);
+    int rc;
+
+    if ((atomic_fetch_or(&file->making, bit) & bit) != 0 && !must)
+        return -EAGAIN;
+    rc = -EAGAIN;
+    if (http_coder_enter()) {
+        rc = make_form(h, file, coding, room, result);
+        http_coder_leave();
+    }
+    atomic_fetch_and(&file->making, ~bit);
+    return rc;
+}
+
+/* A form whose content is made while it is sent. */
+static int stream_form(struct http_file *file, enum http_coding coding, struct http_file **result)
+{
+    struct http_file *form;
+
+    if (!http_coder_enter()) /* for now: sending takes one */
+        return -EAGAIN;
+    http_coder_leave();
+    form = http_file_form(file, coding);
+    if (form == NULL)
+        return -ENOMEM;
+    form->source = http_file_hold(file);
+    form->fd = file->fd;
+    form->size = file->size;
+    *result = form;
+    return 0;
+}
+
+static int compress(struct ss_handler *h, struct http_file *file, enum http_coding coding,
+                    const struct choice *c, struct http_file **result)
+{
+    bool must = c->accepted.weight[HTTP_IDENTITY] == 0;
+    struct http_file *form = atomic_load(&file->coded[coding]);
+
+    if (file->content == NULL)
+        return stream_form(file, coding, result);
+    if (form == NULL)
+        return try_to_make(h, file, coding, must, c->room, result);
+    *result = http_file_hold(form);
+    return 0;
+}
+
+/* What can be made of it. */
+static unsigned makeable(const struct http_file *file, int mode)
+{
+    if (mode < HTTP_COMPRESS_SMALL || (file->content == NULL && mode < HTTP_COMPRESS_ALL))
+        return 0;
+    return http_codings() & ~HTTP_CODING_BIT(HTTP_IDENTITY);
+}
+
+static unsigned worthwhile(const struct http_file *file, unsigned makeable)
+{
+    return file->compressible && file->size >= HTTP_FILE_COMPRESS_MINIMUM ? makeable : 0;
+}
+
+/* ---------------------------------------------------------------- the choice */
+
+/* Among those that the client likes best, first what is there. */
+static int choose(const struct http_accepted *accepted, unsigned siblings, unsigned made)
+{
+    int any = http_choose_coding(accepted, HTTP_CODING_BIT(HTTP_IDENTITY) | siblings | made);
+    int there = http_choose_coding(accepted, siblings);
+
+    return any > HTTP_IDENTITY && there >= 0 && accepted->weight[there] >= accepted->weight[any] ? there
+                                                                                                 : any;
+}
+
+/* Parts are those of the file as it is: what a client has of it can always be completed. */
+static bool wants_identity(struct ss_handler *h, const struct http_accepted *accepted)
+{
+    return accepted->weight[HTTP_IDENTITY] > 0 && http_header(h, "Range") != NULL;
+}
+
+static void offer(struct http_file *file, unsigned can, struct choice *c)
+{
+    if (c->accepted.weight[HTTP_IDENTITY] == 0) { /* longer is better than nothing */
+        c->made = can;
+        c->room = file->size + HTTP_FILE_COMPRESS_MINIMUM;
+    } else {
+        c->made &= ~atomic_load_explicit(&file->hopeless, memory_order_relaxed);
+        c->room = file->size > 0 ? file->size - 1 : 0;
+    }
+}
+
+/* Tries the forms in the client's order until one can be had; its reference is the caller's. NULL: as it is,
+   or nothing: -ENOTSUP, or why what could be had cannot be made now. */
+static int take(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
+                struct choice *c, struct http_file **form)
+{
+    int coding, rc, failed = -ENOTSUP;
+
+    *form = NULL;
+    while ((coding = choose(&c->accepted, c->siblings, c->made)) > HTTP_IDENTITY) {
+        unsigned bit = HTTP_CODING_BIT(coding);
+
+        if ((c->siblings & bit) != 0)
+            rc = open_sibling(h, directory, name, file, (enum http_coding)coding, form);
+        else
+            rc = compress(h, file, (enum http_coding)coding, c, form);
+        if (rc == 0)
+            return 0;
+        if (http_errno_status(rc) == 503)
+            failed = rc;
+        *((c->siblings & bit) != 0 ? &c->siblings : &c->made) &= ~bit;
+    }
+    return coding < 0 ? failed : 0;
+}
+
+int http_file_negotiate(struct ss_handler *h, const struct http_handler_class *cls, const char *name,
+                        struct http_file **result)
+{
+    struct http_file *file = *result, *form;
+    struct choice c;
+    unsigned can;
+    bool asked;
+    int rc;
+
+    if (cls->compress < HTTP_COMPRESS_PRECOMPRESSED || file->coding != HTTP_IDENTITY || file->unsized)
+        return 0;
+    asked = http_has_initial(h, HTTP_INITIAL('A')) && http_accepted(h, &c.accepted);
+    can = makeable(file, cls->compress);
+    c.siblings = cls->siblings == HTTP_SIBLINGS_SENT ? siblings_of(file, asked) : 0;
+    c.made = worthwhile(file, can);
+    if ((c.siblings | c.made) != 0)
+        http_exchange_of(h)->negotiated = true;
+    if (!asked)
+        return 0;
+    if (((c.siblings | c.made) == 0 && c.accepted.weight[HTTP_IDENTITY] > 0) ||
+        wants_identity(h, &c.accepted))
+        return 0;
+    offer(file, can, &c);
+    rc = take(h, cls->directory, name, file, &c, &form);
+    if (form != NULL) {
+        http_file_release(file);
+        *result = form;
+    }
+    return rc;
+}

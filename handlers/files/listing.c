@@ -1,0 +1,228 @@
+/* list_directory: the names come in order, in batches; what is known about each is asked and written one by
+   one, and, unless that becomes too much, sent when all is there. The memory of a listing does not grow with
+   the directory. */
+#include "files/listing.h"
+
+#include "files/listing_names.h"
+#include "files/listing_text.h"
+#include "http/accept.h"
+#include "http/content.h"
+#include "http/internal.h"
+#include "log/owned.h"
+#include "text/url.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+
+enum { PAUSE = 256 }; /* entries between two pauses for others */
+
+void http_format_time(time_t when, char text[HTTP_TIME_SIZE])
+{
+    struct tm tm;
+
+    if (gmtime_r(&when, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900 ||
+        strftime(text, HTTP_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        text[0] = '\0';
+}
+
+/* True for U+0080 to U+009F, and for the marks that turn text round, with which "exe.txt" can be made of a
+   name that ends in ".exe": U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. Also U+2028 and
+   U+2029, which are line ends. */
+static bool misleads(const unsigned char *s)
+{
+    if (s[0] == 0xc2)
+        return s[1] < 0xa0;
+    if (s[0] == 0xd8)
+        return s[1] == 0x9c;
+    if (s[0] != 0xe2)
+        return false;
+    return (s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
+           (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
+}
+
+enum http_oddity http_oddity_at(const char *text, size_t *size)
+{
+    unsigned char c = (unsigned char)*text;
+    size_t length = http_utf8_length(text);
+
+    *size = length > 0 ? length : 1;
+    if (length == 0)
+        return HTTP_NOT_UTF8;
+    if (c < ' ' || c == 0x7f)
+        return HTTP_CONTROL;
+    return misleads((const unsigned char *)text) ? HTTP_MISLEADING : HTTP_ORDINARY;
+}
+
+/* ---------------------------------------------------------------- which form */
+
+/* True if the query has this parameter, with or without a value. */
+static bool has_parameter(const char *path, const char *name)
+{
+    const char *at = path + strcspn(path, "?#");
+    size_t size = strlen(name);
+
+    while (*at == '?' || *at == '&') {
+        at++;
+        if (strncmp(at, name, size) == 0 && strchr("=&#", at[size]) != NULL)
+            return true;
+        at += strcspn(at, "&#");
+    }
+    return false;
+}
+
+/* JSON is for who asks for it: by the query, or by an Accept field that has it before HTML. */
+static const struct http_listing *choose(struct ss_handler *h)
+{
+    static const char *const types[] = {"text/html", "application/json"};
+
+    if (has_parameter(http_request(h)->path, "json") || http_accept_best(h, types, 2) == 1)
+        return &http_listing_json;
+    return &http_listing_html;
+}
+
+/* The fields of a listing, also of the news that it has not changed. */
+static int send_fields(struct ss_handler *h, const struct http_listing *form, int status, const char *etag)
+{
+    int rc = http_send_response(h, status, NULL);
+    if (status != 304)
+        http_send_header(h, "Content-Type", form->type);
+    http_send_header(h, "Cache-Control", "no-cache");
+    http_send_header(h, "Vary", "Accept");
+    if (*etag)
+        http_send_header(h, "ETag", etag);
+    http_send_header(h, "X-Content-Type-Options", "nosniff"); /* others have chosen the names */
+    if (form->send_headers != NULL)
+        form->send_headers(h);
+    if (rc == 0 && http_class_of(h)->compress >= HTTP_COMPRESS_SMALL)
+        rc = http_compress(h);
+    return rc;
+}
+
+/* All of it. */
+static int send_whole(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
+{
+    struct http_decision decision;
+    http_listing_text_tag(text);
+    http_evaluate_for(h, &(struct http_validators){.etag = text->etag}, -1, &decision);
+    if (decision.status == 412)
+        return http_send_error(h, 412, NULL, NULL);
+    int rc = send_fields(h, form, decision.status, text->etag);
+    if (rc == 0 && decision.status == 200)
+        rc = http_send_headerf(h, "Content-Length", "%zu", text->size);
+    if (rc == 0)
+        rc = http_end_headers(h);
+    return rc < 0 || decision.status == 304 ? rc : ss_write(h->wfile, text->data, text->size);
+}
+
+/* As much as there is of one that is too long to be kept. */
+static int send_begun(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
+{
+    http_listing_text_end(text);
+    int rc = send_fields(h, form, 200, "");
+    if (rc == 0)
+        rc = http_end_headers(h);
+    if (rc == 0)
+        rc = ss_write(h->wfile, text->data, text->size);
+    http_listing_text_free(text);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- the entries */
+
+/* Also a link that leads to one. */
+static bool is_log(int directory, const char *name, const struct stat *status)
+{
+    struct stat target;
+
+    if (!S_ISLNK(status->st_mode))
+        return S_ISREG(status->st_mode) && http_log_owns(directory, name, status);
+    return fstatat(directory, name, &target, 0) == 0 && S_ISREG(target.st_mode) &&
+           http_log_owns(directory, name, &target);
+}
+
+static int write_entry(struct ss_handler *h, const struct http_listing *form, int directory, const char *name,
+                       bool *empty)
+{
+    struct stat status;
+    struct http_entry entry = {name, &status};
+    struct ss_mark mark = ss_mark(h);
+    int rc;
+
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno == ENOENT) /* it is gone */
+            return 0;
+        entry.status = NULL;
+    }
+    if (entry.status != NULL && is_log(directory, name, &status))
+        return 0;
+    rc = form->entry(h, &entry, *empty);
+    *empty = false;
+    ss_release(h, mark);
+    return rc;
+}
+
+/* True when nothing that is written from now on changes the answer: to HEAD, once it is known that the body
+   is too long for a Content-Length. */
+static bool is_enough(const struct ss_handler *h)
+{
+    const struct http_response *response = &http_exchange_of(h)->response;
+
+    return response->headless && response->committed;
+}
+
+/* What a listing is made with. */
+struct making {
+    const struct http_listing *form;
+    struct http_names names;
+    struct http_listing_text text;
+    bool begun; /* the text is being sent, and no longer kept */
+    bool empty;
+};
+
+static int write_batch(struct ss_handler *h, struct making *m)
+{
+    int directory = dirfd(m->names.directory), rc = 0;
+
+    for (size_t i = 0; i < m->names.count && rc >= 0 && !is_enough(h); i++) {
+        rc = write_entry(h, m->form, directory, http_names_at(&m->names, i), &m->empty);
+        if (rc >= 0 && m->text.full && !m->begun) {
+            m->begun = true;
+            rc = send_begun(h, m->form, &m->text);
+        }
+        if (rc >= 0 && i % PAUSE == PAUSE - 1)
+            rc = ss_sleep(h->server, 0);
+    }
+    return rc;
+}
+
+static int write_listing(struct ss_handler *h, struct making *m, const char *name)
+{
+    int rc = m->form->begin(h, name);
+
+    while (rc >= 0 && m->names.count > 0 && !is_enough(h)) {
+        rc = write_batch(h, m);
+        if (rc >= 0 && !is_enough(h))
+            rc = http_names_read(&m->names, h->server);
+    }
+    return rc < 0 || is_enough(h) ? rc : m->form->end(h, m->empty);
+}
+
+int http_list_directory(struct ss_handler *h, int fd, const char *name)
+{
+    struct making m = {.form = choose(h), .empty = true};
+    int rc = http_names_open(&m.names, fd);
+
+    m.names.no_dotfiles = http_class_of(h)->dotfiles != HTTP_DOTFILES_SERVED;
+    if (rc == 0)
+        rc = http_names_read(&m.names, h->server);
+    http_listing_text_begin(h, &m.text);
+    if (rc == 0)
+        rc = write_listing(h, &m, name);
+    http_listing_text_end(&m.text);
+    http_names_close(&m.names);
+    if (rc == 0 && !m.begun)
+        rc = send_whole(h, m.form, &m.text);
+    http_listing_text_free(&m.text);
+    return rc;
+}

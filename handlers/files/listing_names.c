@@ -1,0 +1,275 @@
+/* Names in order without holding all of them: each pass over the directory keeps the smallest that fit and
+   are greater than the last one given out. With room for K of N names that is N / K passes of N names each,
+   and N log K comparisons in each. The order depends on the name alone: an entry that changes between two
+   passes keeps its place. */
+#include "files/listing_names.h"
+
+#include "socketserver.h"
+#include "upload/upload.h"
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STEP = 16384 }; /* entries that a helper thread reads without a break, behind the first few */
+
+static atomic_size_t shared; /* bytes of HTTP_NAMES_TOTAL in use */
+
+/* ---------------------------------------------------------------- which names, in which order */
+
+static bool is_listed(const struct http_names *names, const char *name)
+{
+    if (names->no_dotfiles)
+        return name[0] != '.';
+    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !http_is_part(name);
+}
+
+static int lower(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+int http_names_compare(const char *a, const char *b)
+{
+    size_t i = 0;
+
+    while (a[i] != '\0' && lower((unsigned char)a[i]) == lower((unsigned char)b[i]))
+        i++;
+    if (a[i] == '\0' && b[i] == '\0')
+        return strcmp(a, b);
+    return lower((unsigned char)a[i]) - lower((unsigned char)b[i]);
+}
+
+static int compare_names(const void *a, const void *b, void *text)
+{
+    return http_names_compare((char *)text + *(const uint32_t *)a, (char *)text + *(const uint32_t *)b);
+}
+
+static int compare_offsets(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Also drops what was read twice: a file may have gone and come back elsewhere in the directory. */
+static void sort(struct http_names *names)
+{
+    size_t kept = 0;
+
+    if (names->count > 1)
+        qsort_r(names->offset, names->count, sizeof names->offset[0], compare_names, names->text);
+    for (size_t i = 0; i < names->count; i++)
+        if (i == 0 || strcmp(http_names_at(names, i), http_names_at(names, i - 1)) != 0)
+            names->offset[kept++] = names->offset[i];
+    names->count = kept;
+}
+
+/* ---------------------------------------------------------------- memory */
+
+/* A quarter of the memory is for the offsets. */
+static size_t text_limit(const struct http_names *names)
+{
+    return names->limit / 4 * 3;
+}
+
+static size_t slot_limit(const struct http_names *names)
+{
+    return names->limit / 4 / sizeof names->offset[0];
+}
+
+/* Asks once for a large share. */
+static bool extend(struct http_names *names)
+{
+    if (names->limit > HTTP_NAMES_SMALL)
+        return false;
+    if (atomic_fetch_add(&shared, HTTP_NAMES_LARGE) > HTTP_NAMES_TOTAL - HTTP_NAMES_LARGE) {
+        atomic_fetch_sub(&shared, HTTP_NAMES_LARGE);
+        return false;
+    }
+    names->shares = true;
+    names->limit = HTTP_NAMES_LARGE;
+    return true;
+}
+
+/* The array with room for `need` elements, at most `limit`; NULL if out of memory. */
+static void *grow(void *array, size_t *room, size_t need, size_t limit, size_t size)
+{
+    size_t more = *room * 2 + 1024 < limit ? *room * 2 + 1024 : limit;
+
+    if (need <= *room)
+        return array;
+    array = reallocarray(array, more, size);
+    if (array != NULL)
+        *room = more;
+    return array;
+}
+
+static int make_room(struct http_names *names, size_t size)
+{
+    char *text = grow(names->text, &names->room, names->used + size, text_limit(names), 1);
+    uint32_t *offset;
+
+    if (text == NULL)
+        return -ENOMEM;
+    names->text = text;
+    offset = grow(names->offset, &names->slots, names->count + 1, slot_limit(names), sizeof *offset);
+    if (offset == NULL)
+        return -ENOMEM;
+    names->offset = offset;
+    return 0;
+}
+
+/* Leaves the greater half of the names to the next batch. */
+static void halve(struct http_names *names)
+{
+    char *end = names->text;
+
+    assert(names->count > 1); /* the limits hold several names of any size */
+    sort(names);
+    names->count /= 2;
+    names->cut = true;
+    strcpy(names->bound, http_names_at(names, names->count - 1));
+    qsort(names->offset, names->count, sizeof names->offset[0], compare_offsets);
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = http_names_at(names, i);
+        size_t size = strlen(name) + 1;
+
+        names->offset[i] = (uint32_t)(end - names->text);
+        memmove(end, name, size);
+        end += size;
+    }
+    names->used = (size_t)(end - names->text);
+}
+
+static int add(struct http_names *names, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    int rc;
+
+    if (size > HTTP_NAME_SIZE)
+        return -ENAMETOOLONG;
+    if ((names->used + size > text_limit(names) || names->count == slot_limit(names)) && !extend(names)) {
+        halve(names);
+        if (http_names_compare(name, names->bound) > 0)
+            return 0;
+    }
+    rc = make_room(names, size);
+    if (rc < 0)
+        return rc;
+    memcpy(names->text + names->used, name, size);
+    names->offset[names->count++] = (uint32_t)names->used;
+    names->used += size;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- a pass */
+
+/* NULL with errno 0 is the end, NULL with another one is not. */
+static const struct dirent *next_entry(DIR *directory)
+{
+    const struct dirent *entry;
+
+    do {
+        errno = 0;
+        entry = readdir(directory);
+    } while (entry == NULL && errno == EINTR);
+    return entry;
+}
+
+/* Reads up to `most` entries. 1 if there may be more, 0 at the end, -errno. */
+static int read_entries(struct http_names *names, int most)
+{
+    const struct dirent *entry;
+    int rc;
+
+    assert(names->directory != NULL); /* http_names_open went well */
+    while (most-- > 0) {
+        entry = next_entry(names->directory);
+        if (entry == NULL)
+            return -errno;
+        if (!is_listed(names, entry->d_name) || http_names_compare(entry->d_name, names->last) <= 0 ||
+            (names->cut && http_names_compare(entry->d_name, names->bound) > 0))
+            continue;
+        rc = add(names, entry->d_name);
+        if (rc < 0)
+            return rc;
+    }
+    return 1;
+}
+
+static int read_step(void *names)
+{
+    int rc = read_entries(names, STEP);
+
+    if (rc == 0)
+        sort(names);
+    return rc;
+}
+
+static void remember_last(struct http_names *names)
+{
+    if (names->count > 0)
+        strcpy(names->last, http_names_at(names, names->count - 1));
+}
+
+int http_names_read(struct http_names *names, struct ss_server *server)
+{
+    bool first = names->last[0] == '\0';
+    int rc;
+
+    if (!first && !names->cut) {
+        names->count = 0;
+        return 0;
+    }
+    names->used = names->count = 0;
+    names->cut = false;
+    if (!first)
+        rewinddir(names->directory);
+    rc = read_entries(names, HTTP_NAMES_FEW + 2);
+    if (rc == 0)
+        sort(names);
+    while (rc > 0) {
+        rc = ss_sleep(server, 0);
+        if (rc == 0)
+            rc = ss_offload(server, read_step, names);
+        if (rc == -EAGAIN) /* no thread */
+            rc = read_step(names);
+    }
+    if (rc == 0)
+        remember_last(names);
+    return rc;
+}
+
+int http_names_open(struct http_names *names, int fd)
+{
+    /* a descriptor of its own: fdopendir keeps it, and reading moves its position */
+    int own = (int)TEMP_FAILURE_RETRY(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int rc = 0;
+
+    memset(names, 0, sizeof *names);
+    names->limit = HTTP_NAMES_SMALL;
+    if (own < 0)
+        return -errno;
+    do
+        names->directory = fdopendir(own); /* calls fcntl */
+    while (names->directory == NULL && errno == EINTR);
+    if (names->directory == NULL) {
+        rc = -errno;
+        close(own);
+    }
+    return rc;
+}
+
+void http_names_close(struct http_names *names)
+{
+    free(names->text);
+    free(names->offset);
+    if (names->directory != NULL)
+        closedir(names->directory);
+    if (names->shares)
+        atomic_fetch_sub(&shared, HTTP_NAMES_LARGE);
+}

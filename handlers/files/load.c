@@ -1,0 +1,271 @@
+/* Opens a file, reads it if it is small, and writes the header fields that go with it. */
+#include "files/load.h"
+
+#include "files/coding.h"
+#include "files/open_beneath.h"
+#include "files/read.h"
+#include "files/tag.h"
+#include "http_server.h"
+#include "log/owned.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifdef O_PATH
+#define O_ROOT (O_PATH | O_DIRECTORY | O_CLOEXEC)
+#else
+#define O_ROOT (O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC)
+#endif
+
+/* The root is opened each time: whoever replaces it (a new release, a link turned round) sees the new one
+   served. */
+static int open_root(const char *directory)
+{
+    int root = (int)TEMP_FAILURE_RETRY(open(directory, O_ROOT));
+
+    return root >= 0 ? root : -errno;
+}
+
+int http_open_directory(const char *directory, enum http_symlinks symlinks, const char *name)
+{
+    int root = open_root(directory), fd;
+
+    if (root < 0)
+        return root;
+    fd = http_open_beneath(root, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK, symlinks);
+    close(root);
+    return fd;
+}
+
+#ifdef O_PATH
+/* Opening a FIFO or a device for reading does something, if only to wake up who waits for a reader. So
+   first the name is found, and it is opened only if it is a regular file. -ENOSYS: no /proc. */
+static int open_if_regular(int root, const struct http_file_key *key)
+{
+    int handle = http_open_beneath(root, key->name, O_PATH, key->symlinks), rc;
+    char path[32];
+    struct stat status;
+
+    if (handle < 0)
+        return handle;
+    rc = http_file_check(handle, &status);
+    if (rc == 0) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", handle);
+        rc = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+        if (rc < 0)
+            rc = errno == EMFILE || errno == ENFILE ? -errno : -ENOSYS;
+    }
+    close(handle);
+    return rc;
+}
+#else
+static int open_if_regular(int root, const struct http_file_key *key)
+{
+    (void)root;
+    (void)key;
+    return -ENOSYS;
+}
+#endif
+
+static int open_file(const struct http_file_key *key)
+{
+    int root = open_root(key->directory), fd;
+
+    if (root < 0)
+        return root;
+    fd = open_if_regular(root, key);
+    if (fd == -ENOSYS)
+        fd = http_open_beneath(root, key->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, key->symlinks);
+    close(root);
+    return fd;
+}
+
+static bool is_log(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && http_log_owns(fd, "", &status);
+}
+
+void http_file_free(struct http_file *file)
+{
+    for (int coding = 0; coding < HTTP_CODINGS; coding++)
+        if (file->coded[coding] != NULL)
+            http_file_release(file->coded[coding]);
+    if (file->source != NULL)
+        http_file_release(file->source);
+    else if (file->fd >= 0)
+        close(file->fd);
+    free((char *)file->content);
+    free((char *)file->fields);
+    free(file);
+}
+
+static struct http_file *file_new(const struct http_file_key *key)
+{
+    size_t name_size = strlen(key->name) + 1;
+    struct http_file *file = calloc(1, sizeof *file + key->directory_size + 1 + name_size);
+
+    if (file == NULL)
+        return NULL;
+    atomic_init(&file->references, 1);
+    file->fd = -1;
+    file->symlinks = key->symlinks;
+    file->guess = key->guess;
+    file->hash = key->hash;
+    file->coding = file->wanted = key->coding;
+    file->directory_size = key->directory_size;
+    memcpy(file->path, key->directory, key->directory_size);
+    file->path[key->directory_size] = '/';
+    memcpy(file->path + key->directory_size + 1, key->name, name_size);
+    return file;
+}
+
+/* ---------------------------------------------------------------- fields */
+
+/* The first bytes. */
+static size_t beginning(const struct http_file *file, char data[HTTP_CODING_MAGIC])
+{
+    size_t size = file->size < HTTP_CODING_MAGIC ? file->size : HTTP_CODING_MAGIC;
+    ssize_t n;
+
+    if (file->content != NULL) {
+        memcpy(data, file->content, size);
+        return size;
+    }
+    n = TEMP_FAILURE_RETRY(pread(file->fd, data, HTTP_CODING_MAGIC, 0));
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* An .svgz is a picture that browsers show when they are told that it is compressed, and one that somebody
+   has only called so is not. Whoever refuses gzip gets it all the same: there is nothing else. */
+static bool is_svgz(const struct http_file *file, const char *name)
+{
+    size_t size = strlen(name);
+    char data[HTTP_CODING_MAGIC];
+
+    return file->coding == HTTP_IDENTITY && size > 5 && strcasecmp(name + size - 5, ".svgz") == 0 &&
+           strncasecmp(file->type, "image/svg+xml", 13) == 0 &&
+           http_is_coded(HTTP_GZIP, data, beginning(file, data));
+}
+
+/* The media type; of a file that is compressed that of what is in it. */
+static int find_type(struct ss_handler *h, struct http_file *file, const char *name)
+{
+    char *plain = strndup(name, strlen(name) - strlen(http_coding_ending(file->coding)));
+    char data[HTTP_CODING_MAGIC];
+
+    if (plain == NULL)
+        return -ENOMEM;
+    file->type = file->guess(h, plain);
+    free(plain);
+    if (file->coding != HTTP_IDENTITY && !http_is_coded(file->coding, data, beginning(file, data)))
+        return -ENOENT;
+    if (is_svgz(file, name))
+        file->coding = HTTP_GZIP;
+    file->compressible = file->coding == HTTP_IDENTITY && http_is_compressible(file->type);
+    return strpbrk(file->type, "\r\n") != NULL ? -EINVAL : 0;
+}
+
+/* Behind the other fields, for http_file_add_length. */
+enum { LENGTH_ROOM = sizeof "Content-Length: 18446744073709551615\r\n" };
+
+/* A file whose size is not known has none of what needs it. Times that stat(2) makes up are none: nothing is
+   unmodified by them. */
+static int describe(struct http_file *file)
+{
+    bool coded = file->coding != HTTP_IDENTITY;
+    const char *accept = file->unsized ? "" : "Accept-Ranges: bytes\r\n";
+    time_t now = time(NULL);
+    char date[HTTP_DATE_SIZE], *fields;
+    int size;
+
+    /* RFC 9110 8.8.2.1: never later than Date */
+    file->modified = file->status.st_mtim.tv_sec < now ? file->status.st_mtim.tv_sec : now;
+    size = asprintf(&fields, "Content-Type: %s\r\n%s%s%s%s%s%s%s%s%s%s%*s", file->type,
+                    coded ? "Content-Encoding: " : "", coded ? http_coding_name(file->coding) : "",
+                    coded ? "\r\n" : "", accept, file->undated ? "" : "Last-Modified: ",
+                    file->undated ? "" : http_format_date(file->modified, date), file->undated ? "" : "\r\n",
+                    file->unsized ? "" : "ETag: ", file->etag, file->unsized ? "" : "\r\n", LENGTH_ROOM, "");
+    if (size < 0)
+        return -ENOMEM;
+    file->fields = fields;
+    file->fields_size = (size_t)size - LENGTH_ROOM;
+    file->type_size = strlen("Content-Type: \r\n") + strlen(file->type);
+    file->content_size = file->type_size + strlen(accept);
+    if (coded)
+        file->content_size += strlen("Content-Encoding: \r\n") + strlen(http_coding_name(file->coding));
+    return 0;
+}
+
+void http_file_add_length(struct http_file *file)
+{
+    char *end = (char *)(uintptr_t)file->fields + file->fields_size;
+
+    file->whole_size = file->fields_size + (size_t)sprintf(end, "Content-Length: %zu\r\n", file->size);
+}
+
+/* RFC 9110 8.8.3.3: another one for each coding; a weak one, as another version of the library may give other
+ * bytes. */
+static void derive_etag(const struct http_file *file, struct http_file *form)
+{
+    const char *tag = file->etag + (file->etag[0] == 'W' ? 2 : 0);
+
+    snprintf(form->etag, sizeof form->etag, "W/%.*s-%s\"", (int)strlen(tag) - 1, tag,
+             http_coding_name(form->coding));
+}
+
+struct http_file *http_file_form(const struct http_file *file, enum http_coding coding)
+{
+    struct http_file *form = calloc(1, sizeof *form);
+
+    if (form == NULL)
+        return NULL;
+    atomic_init(&form->references, 1);
+    form->fd = -1;
+    form->type = file->type;
+    form->status = file->status;
+    form->coding = coding;
+    derive_etag(file, form);
+    if (describe(form) == 0)
+        return form;
+    http_file_free(form);
+    return NULL;
+}
+
+int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct http_file **result)
+{
+    struct http_file *file = file_new(key);
+    struct timespec now;
+    int rc;
+
+    if (file == NULL)
+        return -ENOMEM;
+    clock_gettime(CLOCK_REALTIME, &now);
+    rc = file->fd = open_file(key);
+    if (rc < 0)
+        goto out;
+    rc = is_log(file->fd) ? -ENOENT : http_file_take_in(file);
+    if (rc < 0)
+        goto out;
+    file->settled = !file->fleeting && http_file_is_settled(&file->status, &now);
+    rc = find_type(h, file, key->name);
+    if (rc < 0)
+        goto out;
+    http_file_make_etag(h, file);
+    rc = describe(file);
+    if (rc < 0)
+        goto out;
+    if (!file->unsized)
+        http_file_add_length(file);
+    *result = file;
+    return 0;
+out:
+    http_file_free(file);
+    return rc;
+}

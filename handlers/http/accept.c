@@ -1,0 +1,122 @@
+/* The Accept field; see accept.h. */
+#include "http/accept.h"
+
+#include "http/internal.h"
+
+static const char *skip_space(const char *at)
+{
+    return at + strspn(at, " \t");
+}
+
+/* The end of a quoted string that begins at `at`, or NULL. */
+static const char *quoted_end(const char *at)
+{
+    for (at++; *at != '"'; at++) {
+        if (*at == '\\')
+            at++;
+        if (*at == '\0')
+            return NULL;
+    }
+    return at + 1;
+}
+
+/* The comma behind an element, which may have commas in quoted strings; the end if one is not closed. */
+static const char *element_end(const char *at)
+{
+    while (*(at += strcspn(at, ",\"")) == '"') {
+        const char *end = quoted_end(at);
+
+        if (end == NULL)
+            return at + strlen(at);
+        at = end;
+    }
+    return at;
+}
+
+/* Reads ";name=value" parameters up to `end`. Returns the value of q, 1000 without one, -1 if malformed. */
+static int parse_parameters(const char *at, const char *end)
+{
+    int quality = 1000;
+
+    for (at = skip_space(at); at < end; at = skip_space(at)) {
+        const char *name, *value;
+        size_t size;
+
+        if (*at++ != ';')
+            return -1;
+        name = at = skip_space(at);
+        if (at == end || *at == ';') /* an empty parameter */
+            continue;
+        size = http_span(name, (size_t)(end - name), HTTP_TOKEN);
+        if (size == 0 || name[size] != '=')
+            return -1;
+        value = name + size + 1;
+        at = *value == '"' ? quoted_end(value) : value + http_span(value, (size_t)(end - value), HTTP_TOKEN);
+        if (at == NULL || at == value)
+            return -1;
+        if (size == 1 && (name[0] | 0x20) == 'q') {
+            quality = http_read_qvalue(value, (size_t)(at - value));
+            if (quality < 0)
+                return -1;
+        }
+    }
+    return quality;
+}
+
+/* How precisely a range of `size` bytes stands for `type`; 0: not at all. */
+static int precision_of(const char *range, size_t size, const char *type)
+{
+    size_t major = strcspn(type, "/") + 1;
+
+    if (size == 3 && memcmp(range, "*/*", 3) == 0)
+        return 1;
+    if (size == major + 1 && range[major] == '*' && strncasecmp(range, type, major) == 0)
+        return 2;
+    return size == strlen(type) && strncasecmp(range, type, size) == 0 ? 3 : 0;
+}
+
+void http_accept_find(const char *field, const char *type, struct http_accept *accept)
+{
+    while (*(field += strspn(field, ", \t")) != '\0') {
+        const char *end = element_end(field);
+        size_t size = strcspn(field, ";, \t");
+        int precision = precision_of(field, size, type);
+
+        if (precision >= accept->precision && precision > 0) {
+            int quality = parse_parameters(field + size, end);
+
+            /* of equals the better one: order has no meaning here */
+            if (quality >= 0 && (precision > accept->precision || quality > accept->quality))
+                *accept = (struct http_accept){quality, precision};
+        }
+        field = end;
+    }
+}
+
+static struct http_accept accept_of(const struct ss_handler *h, const char *type)
+{
+    const struct http_request *request = http_request(h);
+    struct http_accept accept = {0, 0};
+
+    for (size_t i = 0; i < request->field_count; i++)
+        if (strcasecmp(request->fields[i].name, "Accept") == 0)
+            http_accept_find(request->fields[i].value, type, &accept);
+    return accept;
+}
+
+size_t http_accept_best(const struct ss_handler *h, const char *const *types, size_t count)
+{
+    struct http_accept best = {0, 0};
+    size_t found = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct http_accept accept = accept_of(h, types[i]);
+
+        if (accept.quality > best.quality ||
+            (accept.quality > 0 && accept.quality == best.quality && accept.precision > best.precision)) {
+            best = accept;
+            found = i;
+        }
+    }
+    return found;
+}

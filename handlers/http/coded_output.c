@@ -1,0 +1,232 @@
+/* The response's body in a content coding (RFC 9110 8.4), when the handler has asked for it with
+   http_compress: a stream over the body's that compresses what is written. Short bodies are left as they are.
+ */
+#include "compress/compress.h"
+#include "http/internal.h"
+#include <stdlib.h>
+
+/* MINIMUM: bytes of a body that is worth the work. PIECE: bytes compressed before others run. */
+enum { MINIMUM = 1024, IN_SIZE = 8192, OUT_SIZE = 16384, PIECE = 65536 };
+
+struct http_coded {
+    struct ss_stream stream; /* h->wfile meanwhile */
+    const struct http_coder_class *coder;
+    void *state; /* NULL: nothing was compressed yet */
+    bool plain;  /* the body leaves as it is */
+    char in[IN_SIZE], out[OUT_SIZE];
+};
+
+/* ---------------------------------------------------------------- negotiation */
+
+static bool is_accept_encoding(const struct http_field *field)
+{
+    return http_is_named(field, "Accept-Encoding", 15);
+}
+
+static void read_all(const struct http_field *field, const struct http_field *end,
+                     struct http_accepted *accepted)
+{
+    struct http_accept_list list;
+    http_accept_begin(&list);
+    for (; field < end; field++)
+        if (is_accept_encoding(field))
+            http_accept_line(&list, field->value);
+    http_accept_end(&list, accepted);
+}
+
+/* A browser says the same with each request, and so do most others: what the last line meant is remembered.
+ */
+bool http_accepted(const struct ss_handler *h, struct http_accepted *accepted)
+{
+    static _Thread_local struct {
+        char value[64];
+        struct http_accepted accepted;
+    } last;
+    const struct http_request *request = http_request(h);
+    const struct http_field *field = request->fields, *end = field + request->field_count, *other;
+    while (field < end && !is_accept_encoding(field))
+        field++;
+    for (other = field + 1; other < end && !is_accept_encoding(other);)
+        other++;
+    bool known =
+        field < end && other >= end && field->value_size < sizeof last.value && field->value_size > 0;
+    if (known && strcmp(field->value, last.value) == 0) {
+        *accepted = last.accepted;
+        return true;
+    }
+    read_all(field, end, accepted);
+    if (known) {
+        strcpy(last.value, field->value);
+        last.accepted = *accepted;
+    }
+    return field < end;
+}
+
+int http_compress(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_response *r = &x->response;
+    struct http_accepted accepted;
+    if (!r->status || r->ended)
+        return -EINVAL;
+    x->negotiated = true;
+    http_accepted(h, &accepted);
+    int coding = http_choose_coding(&accepted, http_codings());
+    if (coding > HTTP_IDENTITY && r->status != 206) {
+        r->coding = (enum http_coding)coding;
+        r->needed = accepted.weight[HTTP_IDENTITY] == 0;
+    }
+    return 0;
+}
+
+void http_compress_as(struct ss_handler *h, enum http_coding coding)
+{
+    struct http_response *r = &http_exchange_of(h)->response;
+    r->coding = coding;
+    r->has_coding = r->promised = r->needed = true;
+}
+
+/* ---------------------------------------------------------------- work */
+
+struct work {
+    struct http_coded *coded;
+    struct http_coder_buffers buffers;
+    enum http_coder_step step;
+};
+
+/* In another thread, where there is a loop that must not stop, and a small stack. */
+static int work(void *argument)
+{
+    struct work *w = argument;
+    return w->coded->coder->run(w->coded->state, &w->buffers, w->step);
+}
+
+/* Compresses a piece and writes what comes out. */
+static int code(struct ss_handler *h, const char *data, size_t size, enum http_coder_step step)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct work w = {.coded = x->coded, .buffers = {.in = data, .in_size = size}, .step = step};
+    int more = 1, rc = 0;
+    while (more > 0 && rc == 0) {
+        w.buffers.out = x->coded->out;
+        w.buffers.out_room = OUT_SIZE;
+        more = ss_offload(h->server, work, &w);
+        if (more >= 0 && w.buffers.out_room < OUT_SIZE)
+            rc = ss_write(&x->wfile, x->coded->out, OUT_SIZE - w.buffers.out_room);
+    }
+    return more < 0 ? more : rc;
+}
+
+/* The decision to compress: the head gets its field, which it can until it is committed. False: out of
+   memory, or there are too many at work. That is an error where there is nothing else for the client: 503. */
+static bool start(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_coded *c = x->coded;
+    bool entered = http_coder_enter();
+    if (entered)
+        c->state = c->coder->open(HTTP_CODER_FAST, 0);
+    if (!c->state) {
+        if (entered)
+            http_coder_leave();
+        c->plain = true;
+        if (x->response.needed)
+            x->response.error = entered ? -ENOMEM : -EAGAIN;
+        return false;
+    }
+    return x->response.promised ||
+           http_append_field(h, "Content-Encoding", http_coding_name(x->response.coding)) == 0;
+}
+
+/* ---------------------------------------------------------------- the stream */
+
+static int coded_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    struct ss_handler *h = s->context;
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_coded *c = x->coded;
+    int rc = 0;
+    (void)more;
+    if (c->plain || (!c->state && !start(h)))
+        return x->response.error ? x->response.error : ss_writev(&x->wfile, vector, count);
+    for (int i = 0; i < count && rc == 0; i++) {
+        const char *at = vector[i].iov_base;
+        for (size_t left = vector[i].iov_len, n; left > 0 && rc == 0; at += n, left -= n) {
+            n = left < PIECE ? left : PIECE;
+            rc = code(h, at, n, HTTP_CODER_GO);
+        }
+    }
+    return rc;
+}
+
+/* Flushing before anything was written sends the head. */
+static int coded_flush(struct ss_stream *s)
+{
+    struct ss_handler *h = s->context;
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_coded *c = x->coded;
+    int rc = 0;
+    if (!c->plain && !c->state && !start(h))
+        rc = x->response.error;
+    if (rc == 0 && c->state)
+        rc = code(h, NULL, 0, HTTP_CODER_FLUSH);
+    return rc < 0 ? rc : ss_flush(&x->wfile);
+}
+
+static const struct ss_stream_class coded_stream = {
+    .name = "http response body in a content coding",
+    .read = NULL,
+    .write = coded_write,
+    .sendfile = NULL,
+    .flush = coded_flush,
+    .write_eof = NULL,
+    .close = NULL,
+};
+
+int http_coded_begin(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_coded *c = malloc(sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    x->coded = c;
+    c->coder = http_coder_of(x->response.coding);
+    c->state = NULL;
+    c->plain = false;
+    ss_stream_init(&c->stream, &coded_stream, h, NULL, 0, c->in, IN_SIZE);
+    c->stream.server = h->server;
+    h->wfile = &c->stream;
+    x->in->tied = &c->stream;
+    return 0;
+}
+
+/* A short body is still in the buffer, all of it. */
+int http_coded_end(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_coded *c = x->coded;
+    size_t size = c->stream.wend;
+    if (c->stream.error)
+        return c->stream.error;
+    c->stream.wend = 0;
+    if (c->plain || (!c->state && (size < MINIMUM || !start(h))))
+        return x->response.error ? x->response.error : ss_write(&x->wfile, c->in, size);
+    return code(h, c->in, size, HTTP_CODER_END);
+}
+
+void http_coded_free(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_coded *c = x->coded;
+    if (!c)
+        return;
+    if (c->state) {
+        c->coder->close(c->state);
+        http_coder_leave();
+    }
+    h->wfile = &x->wfile;
+    if (x->in->tied == &c->stream)
+        x->in->tied = &x->wfile;
+    x->coded = NULL;
+    free(c);
+}

@@ -1,0 +1,33 @@
+/* Sending a representation, or a part of it, once it is decided what. Shared by http_send_content and the
+   files of SimpleHTTPRequestHandler, whose header fields are ready-made. */
+#ifndef HTTP_CONTENT_H
+#define HTTP_CONTENT_H
+
+#include "http/content_coding.h"
+#include "http_server.h"
+
+/* Everything is borrowed. */
+struct http_source {
+    const char *fields; /* complete lines; Content-Type is the first */
+    size_t fields_size;
+    size_t whole_size;   /* with Content-Length, the line behind them; 0: that is not there */
+    size_t type_size;    /* of the line with Content-Type */
+    size_t content_size; /* of the lines, from the first, that a 304 leaves out */
+    const char *more;    /* lines for a 304 too */
+    size_t more_size;
+    const struct http_field *extra; /* as in struct http_content */
+    enum http_coding coding;        /* into which data is to be put while it is sent; fields say so */
+    const char *data;               /* NULL: in fd */
+    int fd;
+    int64_t size; /* -1: fd is sent to its end, wherever that is */
+};
+
+/* http_evaluate for the request in h; most ask for nothing that it would have to look at. */
+void http_evaluate_for(const struct ss_handler *h, const struct http_validators *current, int64_t size,
+                       struct http_decision *decision);
+
+/* Answers as decided. 0 or -errno. */
+int http_send_source(struct ss_handler *h, const struct http_source *source,
+                     const struct http_decision *decision);
+
+#endif

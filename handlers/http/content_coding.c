@@ -1,0 +1,182 @@
+#include "http/content_coding.h"
+
+#include "http/internal.h"
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+enum { LEAST = 1 };
+
+const char *http_coding_name(enum http_coding coding)
+{
+    static const char *const names[HTTP_CODINGS] = {
+        [HTTP_IDENTITY] = "identity", [HTTP_GZIP] = "gzip", [HTTP_BROTLI] = "br", [HTTP_ZSTD] = "zstd"};
+
+    return names[coding];
+}
+
+const char *http_coding_ending(enum http_coding coding)
+{
+    static const char *const endings[HTTP_CODINGS] = {
+        [HTTP_IDENTITY] = "", [HTTP_GZIP] = ".gz", [HTTP_BROTLI] = ".br", [HTTP_ZSTD] = ".zst"};
+
+    return endings[coding];
+}
+
+/* RFC 1952 2.3.1; DEFLATE is the only method */
+static bool is_gzip(const unsigned char *data, size_t size)
+{
+    return size >= 3 && data[0] == 0x1f && data[1] == 0x8b && data[2] == 8;
+}
+
+/* RFC 8878 3.1.1, or 3.1.2: a frame to be skipped */
+static bool is_zstd(const unsigned char *data, size_t size)
+{
+    if (size < 4 || data[3] != (data[0] == 0x28 ? 0xfd : 0x18))
+        return false;
+    return (data[0] == 0x28 && data[1] == 0xb5 && data[2] == 0x2f) ||
+           ((data[0] & 0xf0) == 0x50 && data[1] == 0x2a && data[2] == 0x4d);
+}
+
+/* RFC 7932 9.1: a window size that there is not */
+static bool is_no_brotli(const unsigned char *data, size_t size)
+{
+    return size == 0 || (data[0] & 0x7f) == 0x11;
+}
+
+bool http_is_coded(enum http_coding coding, const char *data, size_t size)
+{
+    const unsigned char *bytes = (const unsigned char *)data;
+
+    switch (coding) {
+    case HTTP_GZIP:
+        return is_gzip(bytes, size);
+    case HTTP_ZSTD:
+        return is_zstd(bytes, size);
+    case HTTP_BROTLI:
+        return !is_no_brotli(bytes, size) && !is_gzip(bytes, size) && !is_zstd(bytes, size);
+    default:
+        return true;
+    }
+}
+
+static const char *skip_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    return at;
+}
+
+/* weight: OWS ";" OWS "q=" qvalue; 1000 when there is none, -1 when it is malformed. */
+static int read_weight(const char *at, const char *end)
+{
+    at = skip_space(at, end);
+    if (at == end)
+        return 1000;
+    if (*at++ != ';')
+        return -1;
+    at = skip_space(at, end);
+    if (end - at < 2 || (*at != 'q' && *at != 'Q') || at[1] != '=')
+        return -1;
+    return http_read_qvalue(at + 2, (size_t)(end - at - 2));
+}
+
+/* The place of a coding's weight. NULL for a coding that nobody here makes. By size, as this is done for each
+   request of a browser. */
+static short *place_of(struct http_accept_list *list, const char *name, size_t size)
+{
+    int coding = -1;
+
+    switch (size) {
+    case 1:
+        return *name == '*' ? &list->others : NULL;
+    case 2:
+        coding = HTTP_BROTLI;
+        break;
+    case 4:
+        coding = (*name | 0x20) == 'g' ? HTTP_GZIP : HTTP_ZSTD;
+        break;
+    case 6: /* RFC 9110 8.4.1.3 */
+        return strncasecmp(name, "x-gzip", 6) == 0 ? &list->listed[HTTP_GZIP] : NULL;
+    case 8:
+        coding = HTTP_IDENTITY;
+        break;
+    default:
+        return NULL;
+    }
+    return strncasecmp(name, http_coding_name((enum http_coding)coding), size) == 0 ? &list->listed[coding]
+                                                                                    : NULL;
+}
+
+static bool ends_name(char c)
+{
+    return c == ';' || c == ' ' || c == '\t';
+}
+
+static void read_element(struct http_accept_list *list, const char *at, const char *end)
+{
+    size_t size = 0;
+    short *place;
+    int weight;
+
+    while (at + size < end && !ends_name(at[size]))
+        size++;
+    place = place_of(list, at, size);
+    if (place == NULL || *place >= 0)
+        return;
+    weight = read_weight(at + size, end);
+    if (weight >= 0)
+        *place = (short)weight;
+}
+
+void http_accept_begin(struct http_accept_list *list)
+{
+    for (int coding = 0; coding < HTTP_CODINGS; coding++)
+        list->listed[coding] = -1;
+    list->others = -1;
+    list->present = false;
+}
+
+void http_accept_line(struct http_accept_list *list, const char *value)
+{
+    const char *at = value;
+
+    list->present = true;
+    while (*at != '\0') {
+        const char *comma = at, *end;
+
+        while (*comma != '\0' && *comma != ',')
+            comma++;
+        end = comma;
+        at = skip_space(at, end);
+        while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
+            end--;
+        read_element(list, at, end);
+        at = *comma == ',' ? comma + 1 : comma;
+    }
+}
+
+/* A client that says nothing would take anything (RFC 9110 12.5.3), but the simplest ones say nothing, and
+   can undo nothing. Identity needs no mention; it comes last then, as a client that lists codings likes them.
+ */
+void http_accept_end(const struct http_accept_list *list, struct http_accepted *accepted)
+{
+    for (int coding = 0; coding < HTTP_CODINGS; coding++) {
+        short weight = list->listed[coding] >= 0 ? list->listed[coding] : list->others;
+
+        if (weight < 0 || !list->present)
+            weight = coding == HTTP_IDENTITY ? LEAST : 0;
+        accepted->weight[coding] = weight;
+    }
+}
+
+int http_choose_coding(const struct http_accepted *accepted, unsigned available)
+{
+    int best = -1;
+
+    for (int coding = 0; coding < HTTP_CODINGS; coding++)
+        if ((available & HTTP_CODING_BIT(coding)) != 0 && accepted->weight[coding] > 0 &&
+            (best < 0 || accepted->weight[coding] >= accepted->weight[best]))
+            best = coding;
+    return best;
+}

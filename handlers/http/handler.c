@@ -1,0 +1,262 @@
+/* BaseHTTPRequestHandler: the loop over the requests of a connection. */
+#include "http/internal.h"
+
+#ifndef SS_VERSION
+#define SS_VERSION "0"
+#endif
+
+enum { NEXT_REQUEST = SS_PARK + 1 };
+
+/* ---------------------------------------------------------------- for handlers */
+
+const struct http_request *http_request(const struct ss_handler *h)
+{
+    return &http_exchange_of(h)->head.request;
+}
+
+static const struct http_field *find_field(const struct http_request *request, size_t from, const char *name,
+                                           size_t size)
+{
+    for (size_t i = from; i < request->field_count; i++) {
+        if (http_is_named(&request->fields[i], name, size))
+            return &request->fields[i];
+    }
+    return NULL;
+}
+
+const char *http_header(const struct ss_handler *h, const char *name)
+{
+    if (!http_has_initial(h, HTTP_INITIAL(*name)))
+        return NULL;
+    const struct http_field *field = find_field(http_request(h), 0, name, strlen(name));
+    return field ? field->value : NULL;
+}
+
+bool http_header_has(const struct ss_handler *h, const char *name, const char *token)
+{
+    const struct http_request *request = http_request(h);
+    const struct http_field *field = NULL;
+    size_t size = strlen(name), from = 0;
+    while ((field = find_field(request, from, name, size))) {
+        if (http_list_has(field->value, token))
+            return true;
+        from = (size_t)(field - request->fields) + 1;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- one request */
+
+static int do_OPTIONS(struct ss_handler *h)
+{
+    int rc = http_body_inspect(h);
+    if (rc < 0)
+        return rc;
+    http_send_response(h, 204, NULL);
+    http_send_header(h, "Allow", http_allow(h));
+    return http_end_headers(h);
+}
+
+/* The methods of RFC 9110 and PATCH are known, only not here: 405; others are not: 501. */
+static int unknown_method(struct ss_handler *h, const char *name)
+{
+    static const char known[][8] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
+                                    "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i]) == 0)
+            return http_send_error(h, 405, NULL, NULL);
+    return http_send_error(h, 501, NULL, NULL);
+}
+
+static int run_method(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_request *request = &x->head.request;
+    if (request->content_length > x->cls->table.max_body)
+        return http_send_error(h, 413, NULL, NULL);
+    int (*run)(struct ss_handler *) = http_class_find(x->cls, request->command);
+    int rc = run ? run(h) : unknown_method(h, request->command);
+    return rc < 0 ? rc : 0;
+}
+
+/* do_X has begun a response and not called http_end_headers. What it has written had nowhere to go, and a 200
+   has something to say: both are mistakes that the client must not take for an answer. */
+static int end_head(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    if (x->wfile.error)
+        return x->wfile.error;
+    return x->response.status == 200 && x->response.length != 0 ? -ENODATA : http_end_headers(h);
+}
+
+/* What do_X has left to be done; -ENODATA: it has not answered at all. */
+static int finish_response(struct ss_handler *h)
+{
+    const struct http_response *r = &http_exchange_of(h)->response;
+    int rc = r->status && !r->ended ? end_head(h) : 0;
+    if (rc < 0)
+        return rc;
+    if (!r->ended)
+        return -ENODATA;
+    if (!r->committed)
+        http_body_settle(h);
+    return http_output_end(h);
+}
+
+/* Only what is short, or full, tells more of do_X's errors than that it has failed. */
+static int send_failure(struct ss_handler *h, const struct http_refusal *refusal, int error)
+{
+    if (refusal->status)
+        return http_send_error(h, refusal->status, NULL, refusal->explain);
+    int status = http_errno_status(error);
+    return status > 500 ? http_send_errno(h, error, NULL) : http_send_error(h, 500, NULL, NULL);
+}
+
+/* do_X has failed. Returns what is to be reported: a client's bad body is the client's affair. */
+static int answer_failure(struct ss_handler *h, int error)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_refusal *refusal = &x->body.refusal;
+    x->close = true;
+    if (!x->response.committed && x->out->error == x->response.error)
+        x->out->error = 0; /* of a flush before a read, which has not come as far as the connection */
+    if (x->response.committed || x->out->error)
+        return error;
+    http_response_reset(h);
+    int rc = send_failure(h, refusal, error);
+    if (rc == 0)
+        rc = finish_response(h);
+    return rc == 0 && refusal->status ? 0 : error;
+}
+
+static int complete(struct ss_handler *h, int rc)
+{
+    if (rc == 0)
+        rc = finish_response(h);
+    return rc < 0 ? answer_failure(h, rc) : 0;
+}
+
+/* Ends an exchange whose response is complete, or never will be. */
+static int conclude(struct ss_handler *h, int rc)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    x->in->tied = NULL;
+    http_coded_free(h);
+    http_log_ended(h, rc);
+    if (rc == 0 && !x->close && http_body_skip(h)) {
+        h->request->busy = false;
+        return NEXT_REQUEST;
+    }
+    if (!x->body.done || x->in->rpos < x->in->rend)
+        h->request->linger = true;
+    return rc;
+}
+
+static int answer(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    x->close = x->head.close || !x->cls->persistent;
+    http_response_reset(h);
+    x->in->tied = &x->wfile;
+    int rc = http_body_begin(h);
+    return conclude(h, complete(h, rc < 0 ? rc : run_method(h)));
+}
+
+/* What follows cannot be told from what was refused. */
+static int refuse(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_refusal refusal = x->head.refusal;
+    x->close = true;
+    x->head.request.content_length = 0;
+    if (!x->head.request.host)
+        x->head.request.host = "";
+    if (strncmp(x->head.request.requestline, "HEAD ", 5) == 0)
+        x->head.request.command = "HEAD"; /* so that no content is sent, whatever else was wrong */
+    http_response_reset(h);
+    http_body_begin(h);
+    x->body.done = false; /* nobody knows */
+    return conclude(h, complete(h, http_send_error(h, refusal.status, NULL, refusal.explain)));
+}
+
+static int become_idle(struct ss_handler *h)
+{
+    h->request->busy = false;
+    h->timeout = http_exchange_of(h)->cls->table.idle_timeout;
+    return SS_PARK;
+}
+
+static int handle_one_request(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const char *data;
+    if (ss_peek_now(x->in, &data) == -EAGAIN)
+        return become_idle(h);
+    memset(&x->head, 0, sizeof *x - offsetof(struct http_exchange, head));
+    x->head.request = (struct http_request){
+        .command = "", .path = "", .request_version = "", .requestline = "", .host = NULL};
+    int rc = http_read_head(h);
+    switch (rc) {
+    case HTTP_ARRIVED:
+        return answer(h);
+    case HTTP_REFUSED:
+        return refuse(h);
+    case HTTP_IDLE:
+        return become_idle(h);
+    case HTTP_ENDED:
+        return 0;
+    default:
+        if (*x->head.request.requestline)
+            http_log_ended(h, rc);
+        return rc;
+    }
+}
+
+static int handle(struct ss_handler *h)
+{
+    struct ss_stream *in = h->rfile, *out = h->wfile;
+    struct http_exchange *x = ss_alloc(h, sizeof *x);
+    int rc = NEXT_REQUEST;
+    if (!x || !(x->cls = http_class_get(h->server->RequestHandlerClass)))
+        return -ENOMEM;
+    ((struct http_handler *)(void *)h)->exchange = x;
+    x->in = in;
+    x->out = out;
+    struct ss_mark mark = ss_mark(h);
+    while (rc == NEXT_REQUEST) {
+        rc = handle_one_request(h);
+        h->rfile = in;
+        h->wfile = out;
+        ss_release(h, mark);
+    }
+    return rc;
+}
+
+const struct http_handler_class http_BaseHTTPRequestHandler = {
+    .handler = {.base = &StreamRequestHandler,
+                .size = sizeof(struct http_handler),
+                .setup = NULL,
+                .handle = handle,
+                .finish = NULL},
+    .methods = (const struct http_method[]){{"OPTIONS", do_OPTIONS}, {NULL, NULL}},
+    .protocol_version = "HTTP/1.1",
+    .server_version = "httpserver/" SS_VERSION,
+    .directory = ".",
+    .symlinks = HTTP_SYMLINKS_INSIDE,
+    .dotfiles = HTTP_DOTFILES_HIDDEN,
+    .max_request_line = 8192,
+    .max_head = 32768,
+    .max_headers = 100,
+    .max_body = (int64_t)1 << 30,
+    .head_timeout = 20000,
+    .idle_timeout = 60000,
+    .compress = HTTP_COMPRESS_OFF,
+    .send_error = http_default_send_error,
+    .log_request = http_default_log_request,
+    .log_error = http_default_log_error,
+    .log_message = http_default_log_message,
+    .translate_path = NULL,
+    .guess_type = NULL,
+    .list_directory = NULL,
+    .on_duplicate = 0,
+};

@@ -1,0 +1,224 @@
+/* Waits for a request head: finds its end line by line, within the limits and the time allowed. */
+#include "http/internal.h"
+
+enum { LINE_START = 256 };    /* bytes of a request line without an end that are logged */
+enum { LONGEST_METHOD = 64 }; /* bytes; those that are registered have up to 17 */
+enum { EMPTY_LINES = 16 };    /* before a request line, where RFC 9112 2.2 wants at least one ignored */
+
+struct scan {
+    size_t from;  /* looked at up to here */
+    size_t start; /* of the line that is not complete yet */
+    size_t lines; /* complete ones */
+    size_t first; /* size of the request line, its end left out */
+    bool checked; /* the request line is a good one */
+};
+
+enum { INCOMPLETE, COMPLETE };
+
+/* RFC 9112 3: 501 for a method longer than any, 414 for a target that is too long. */
+static int refuse_long_line(const char *line, size_t size, struct http_refusal *refusal)
+{
+    return http_refuse(refusal, http_span(line, size, HTTP_TOKEN) > LONGEST_METHOD ? 501 : 414, NULL);
+}
+
+static int end_line(struct scan *scan, const char *data, size_t newline,
+                    const struct http_handler_class *limit, struct http_refusal *refusal)
+{
+    size_t size = newline - scan->start;
+    if (size == 0 || data[newline - 1] != '\r')
+        return http_refuse(refusal, 400, "A line does not end with CR and LF");
+    size--;
+    if (scan->lines == 0)
+        scan->first = size;
+    else if (size > 0 && scan->lines > limit->max_headers)
+        return http_refuse(refusal, 431, "There are too many header fields");
+    scan->from = scan->start = newline + 1;
+    if (scan->lines++ == 0)
+        return size > limit->max_request_line ? refuse_long_line(data, size, refusal) : INCOMPLETE;
+    return size == 0 ? COMPLETE : INCOMPLETE;
+}
+
+/* Before waiting: a request line that is wrong, or none at all, gets its answer without delay. */
+static int check_incomplete(struct scan *scan, const char *data, size_t size,
+                            const struct http_handler_class *limit, struct http_refusal *refusal)
+{
+    if (!(http_chars[(unsigned char)data[0]] & HTTP_TOKEN) && !(data[0] == '\r' && size == 1))
+        return http_refuse(refusal, 400, "The request does not begin with a method and a space");
+    if (scan->lines == 0 && size > limit->max_request_line + 1)
+        return refuse_long_line(data, size, refusal);
+    if (scan->lines > 0 && !scan->checked && http_check_line(data, scan->first, refusal) < 0)
+        return -EBADMSG;
+    scan->checked = scan->lines > 0;
+    return INCOMPLETE;
+}
+
+/* Behind the request line: lines that are known need not be looked for. */
+static int match_known(struct scan *scan, const char *data, size_t size,
+                       const struct http_handler_class *limit)
+{
+    size_t lines, known = http_memo_match(data + scan->start, size - scan->start, &lines);
+    if (known == 0 || lines - 1 > limit->max_headers)
+        return INCOMPLETE;
+    scan->from = scan->start += known;
+    scan->lines += lines;
+    return COMPLETE;
+}
+
+/* INCOMPLETE; COMPLETE: the head is data[0..scan->start); -EBADMSG with the reason. */
+static int scan_lines(struct scan *scan, const char *data, size_t size, size_t max_head,
+                      const struct http_handler_class *limit, struct http_refusal *refusal)
+{
+    const char *newline;
+    int rc = INCOMPLETE;
+    while (rc == INCOMPLETE && (newline = memchr(data + scan->from, '\n', size - scan->from))) {
+        rc = end_line(scan, data, (size_t)(newline - data), limit, refusal);
+        if (rc == INCOMPLETE && scan->lines == 1)
+            rc = match_known(scan, data, size, limit);
+    }
+    if (rc == INCOMPLETE) {
+        scan->from = size;
+        rc = check_incomplete(scan, data, size, limit, refusal);
+    }
+    if (rc >= 0 && (rc == COMPLETE ? scan->start > max_head : size >= max_head))
+        return http_refuse(refusal, 431, NULL);
+    return rc;
+}
+
+static int skip_empty_lines(struct ss_stream *in, const char **data, size_t *size, int *skipped)
+{
+    while (*size >= 2 && memcmp(*data, "\r\n", 2) == 0) {
+        if (++*skipped > EMPTY_LINES)
+            return -EBADMSG;
+        ss_skip(in, 2);
+        *data += 2;
+        *size -= 2;
+    }
+    return 0;
+}
+
+/* The strings of a head that is refused before it can be parsed: for the log. Of a line without an end a few
+   bytes are enough to tell another protocol, or a long address. */
+static void keep_line(struct ss_handler *h, const struct scan *scan)
+{
+    const char *data;
+    ssize_t there = ss_peek(http_exchange_of(h)->in, &data, 0);
+    size_t size = there > 0 ? (size_t)there : 0, limit = scan->lines > 0 ? scan->first : LINE_START;
+    const char *newline = size > 0 ? memchr(data, '\n', size) : NULL;
+    if (scan->lines == 0 && newline)
+        size = (size_t)(newline - data);
+    if (size > limit)
+        size = limit;
+    char *line = size > 0 ? ss_alloc(h, size + 1) : NULL;
+    if (!line)
+        return;
+    memcpy(line, data, size);
+    line[size] = 0;
+    http_exchange_of(h)->head.request.requestline = line;
+}
+
+static void copy_line(const char *from, size_t size, char *to, size_t encoded_size)
+{
+    if (encoded_size == size)
+        memcpy(to, from, size);
+    else
+        http_encode_line(from, size, to);
+}
+
+/* Copies the head, the request line twice: once for the log. `first`: the line's size, when it is encoded if
+   that is not the size that it has. */
+static int parse_copy(struct ss_handler *h, const struct scan *scan, const char *data, size_t first)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    size_t room = scan->lines - 2; /* without request line and empty line */
+    size_t size = scan->start - scan->first + first;
+    struct http_field *fields = ss_alloc(h, room * sizeof *fields + first + 1 + size);
+    if (!fields)
+        return -ENOMEM;
+    char *line = (char *)(fields + room), *text = line + first + 1;
+    copy_line(data, scan->first, line, first);
+    line[first] = 0;
+    if (first == scan->first) {
+        memcpy(text, data, size);
+    } else {
+        memcpy(text, line, first);
+        memcpy(text + first, data + scan->first, size - first);
+    }
+    x->head.request.requestline = line;
+    return http_parse_head(text, size, fields, room, &x->head) < 0 ? HTTP_REFUSED : HTTP_ARRIVED;
+}
+
+/* Takes the head out of the stream's buffer. Few have something to be encoded, and those are refused first.
+ */
+static int parse(struct ss_handler *h, const struct scan *scan, const char *data)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    size_t first = scan->first, tried;
+    int rc;
+    do {
+        tried = first;
+        x->head.refusal = (struct http_refusal){0};
+        rc = parse_copy(h, scan, data, first);
+        if (rc == HTTP_REFUSED)
+            first = http_encoded_line_size(data, scan->first);
+    } while (first != tried);
+    ss_skip(x->in, scan->start);
+    return rc;
+}
+
+/* Waits for more than `have` bytes. Returns their number, or -errno; -EBADMSG with the refusal. */
+static ssize_t wait_for_more(struct ss_handler *h, const char **data, size_t have)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    if (!x->in->deadline) {
+        ss_set_deadline(x->in, x->cls->table.head_timeout);
+        ss_set_owed(x->in, true);
+    }
+    ssize_t n = ss_peek(x->in, data, have + 1);
+    if (n == -ETIMEDOUT)
+        return http_refuse(&x->head.refusal, 408, NULL);
+    if (n >= 0 && (size_t)n <= have)
+        return http_refuse(&x->head.refusal, 400, "The request has no end");
+    return n;
+}
+
+static int read_head(struct ss_handler *h, struct scan *scan, const char **data)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_handler_class *limit = &x->cls->table;
+    struct http_refusal *refusal = &x->head.refusal;
+    size_t max_head = limit->max_head < x->in->rsize ? limit->max_head : x->in->rsize;
+    int skipped = 0;
+    ssize_t n = ss_peek_now(x->in, data);
+    while (n > 0) {
+        size_t size = (size_t)n;
+        if (!h->request->busy)
+            http_log_begun(x);
+        h->request->busy = true;
+        if (skip_empty_lines(x->in, data, &size, &skipped) < 0)
+            return http_refuse(refusal, 400, "There are too many empty lines");
+        if (size == 0) {
+            n = ss_peek_now(x->in, data);
+            continue;
+        }
+        int rc = scan_lines(scan, *data, size, max_head, limit, refusal);
+        if (rc != INCOMPLETE)
+            return rc == COMPLETE ? HTTP_ARRIVED : rc;
+        n = wait_for_more(h, data, size);
+    }
+    return n == 0 ? HTTP_ENDED : n == -EAGAIN ? HTTP_IDLE : (int)n;
+}
+
+int http_read_head(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct scan scan = {0};
+    const char *data = NULL;
+    int rc = read_head(h, &scan, &data);
+    if (x->in->deadline)
+        ss_set_deadline(x->in, -1);
+    if (rc == HTTP_ARRIVED)
+        return parse(h, &scan, data);
+    if (rc < 0)
+        keep_line(h, &scan);
+    return rc == -EBADMSG ? HTTP_REFUSED : rc;
+}

@@ -1,0 +1,198 @@
+/* The access log: one line for each request, in one of four forms. */
+#include "http/internal.h"
+#include "log/file.h"
+#include "log/text.h"
+
+static struct http_log_file *file(void)
+{
+    return http_log_descriptor() >= 0 ? &http_log_access : &http_log_stderr;
+}
+
+/* Once: whoever looks at the other log should know that there are lines missing in this one. */
+static void report(struct ss_handler *h, int error)
+{
+    char reason[64];
+    const char *text = ss_format(h, "the access log cannot be written, lines are lost: %s",
+                                 error == -EAGAIN ? "its reader does not keep up"
+                                                  : strerror_r(-error, reason, sizeof reason));
+    if (text)
+        http_class_of(h)->log_error(h, text);
+}
+
+static void write_line(struct ss_handler *h, int status, int64_t size,
+                       char *(*form)(char *, const struct ss_handler *, int, int64_t))
+{
+    struct http_log_file *log = file();
+    char *at = http_log_begin(log);
+    if (at)
+        at = stpcpy(form(at, h, status, size), "\n");
+    int error = http_log_end(log, at, false);
+    if (error < 0)
+        report(h, error);
+}
+
+static const char *or_dash(const char *text)
+{
+    return text && *text ? text : "-";
+}
+
+/* A number that is not there is a dash. */
+static char *put_number(char *to, int64_t value)
+{
+    return value > 0 ? http_append_number(to, value) : stpcpy(to, "-");
+}
+
+/* "GET / HTTP/1.1" 200 1024 */
+static char *put_exchange(char *to, const struct ss_handler *h, int status, int64_t size,
+                          enum http_log_escape how)
+{
+    *to++ = '"';
+    to = http_log_escaped(to, or_dash(http_request(h)->requestline), how);
+    *to++ = '"';
+    *to++ = ' ';
+    to = put_number(to, status);
+    *to++ = ' ';
+    return put_number(to, size);
+}
+
+/* ---------------------------------------------------------------- text */
+
+static char *put_head(char *to, const struct ss_handler *h, enum http_log_escape how,
+                      enum http_log_clock form)
+{
+    to = stpcpy(http_log_client(to, h, how), " - - [");
+    return stpcpy(http_log_time(to, form), "] ");
+}
+
+static char *python(char *to, const struct ss_handler *h, int status, int64_t size)
+{
+    char reason[HTTP_LOG_REASON];
+    to = put_head(to, h, HTTP_LOG_PYTHON, HTTP_LOG_PYTHON_TIME);
+    to = put_exchange(to, h, status, size, HTTP_LOG_PYTHON);
+    if (*http_log_reason(h, reason) == 0)
+        return to;
+    *to++ = ' ';
+    return http_log_escaped(to, reason, HTTP_LOG_PYTHON);
+}
+
+static char *put_common(char *to, const struct ss_handler *h, int status, int64_t size)
+{
+    to = put_head(to, h, HTTP_LOG_APACHE, HTTP_LOG_APACHE_TIME);
+    return put_exchange(to, h, status, size, HTTP_LOG_APACHE);
+}
+
+/* A header field; empty is not the same as none. */
+static char *put_quoted(char *to, const char *value)
+{
+    to = http_log_escaped(stpcpy(to, " \""), value ? value : "-", HTTP_LOG_APACHE);
+    *to++ = '"';
+    return to;
+}
+
+/* Of errors these forms have the status. Only what nobody would learn otherwise is added: a failure of the
+   server, unless it is that the client has gone. */
+static char *put_failure(char *to, const struct ss_handler *h)
+{
+    char reason[HTTP_LOG_REASON];
+    switch (http_exchange_of(h)->failure) {
+    case 0:
+    case -EPIPE:
+    case -ECONNRESET:
+    case -ECANCELED:
+        return to;
+    default:
+        return put_quoted(to, http_log_reason(h, reason));
+    }
+}
+
+static char *common(char *to, const struct ss_handler *h, int status, int64_t size)
+{
+    return put_failure(put_common(to, h, status, size), h);
+}
+
+static char *combined(char *to, const struct ss_handler *h, int status, int64_t size)
+{
+    to = put_common(to, h, status, size);
+    to = put_quoted(put_quoted(to, http_header(h, "Referer")), http_header(h, "User-Agent"));
+    return put_failure(to, h);
+}
+
+/* ---------------------------------------------------------------- JSON (RFC 8259) */
+
+/* ,"name":"text" */
+static char *put_text(char *to, const char *name, const char *text)
+{
+    to = stpcpy(to, name);
+    if (!text)
+        return stpcpy(to, "null");
+    *to++ = '"';
+    to = http_log_escaped(to, text, HTTP_LOG_JSON);
+    *to++ = '"';
+    return to;
+}
+
+static const char *or_null(const char *text)
+{
+    return text && *text ? text : NULL;
+}
+
+/* Milliseconds with three decimals. */
+static char *put_duration(char *to, int64_t us)
+{
+    to = http_append_number(to, us / 1000);
+    *to++ = '.';
+    *to++ = (char)('0' + us / 100 % 10);
+    *to++ = (char)('0' + us / 10 % 10);
+    *to++ = (char)('0' + us % 10);
+    return to;
+}
+
+static char *put_request(char *to, const struct http_request *r)
+{
+    to = put_text(to, ",\"method\":", or_null(r->command));
+    to = put_text(to, ",\"path\":", or_null(r->path));
+    to = put_text(to, ",\"version\":", or_null(r->request_version));
+    if (*r->command && *r->path && *r->request_version)
+        return to;
+    return put_text(to, ",\"request\":", or_null(r->requestline));
+}
+
+static char *json(char *to, const struct ss_handler *h, int status, int64_t size)
+{
+    char reason[HTTP_LOG_REASON];
+    to = stpcpy(http_log_time(stpcpy(to, "{\"time\":\""), HTTP_LOG_RFC3339), "\",\"client\":\"");
+    to = http_log_client(to, h, HTTP_LOG_JSON);
+    *to++ = '"';
+    to = stpcpy(put_request(to, http_request(h)), ",\"status\":");
+    to = status > 0 ? http_append_number(to, status) : stpcpy(to, "null");
+    to = http_append_number(stpcpy(to, ",\"bytes\":"), size);
+    to = put_duration(stpcpy(to, ",\"duration_ms\":"), http_duration(h));
+    to = put_text(to, ",\"referer\":", http_header(h, "Referer"));
+    to = put_text(to, ",\"user_agent\":", http_header(h, "User-Agent"));
+    if (*http_log_reason(h, reason))
+        to = put_text(to, ",\"error\":", reason);
+    *to++ = '}';
+    return to;
+}
+
+/* ---------------------------------------------------------------- log_request */
+
+void http_log_python(struct ss_handler *h, int status, int64_t size)
+{
+    write_line(h, status, size, python);
+}
+
+void http_log_common(struct ss_handler *h, int status, int64_t size)
+{
+    write_line(h, status, size, common);
+}
+
+void http_log_combined(struct ss_handler *h, int status, int64_t size)
+{
+    write_line(h, status, size, combined);
+}
+
+void http_log_json(struct ss_handler *h, int status, int64_t size)
+{
+    write_line(h, status, size, json);
+}

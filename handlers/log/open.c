@@ -1,0 +1,101 @@
+/* The file of the access log: opened, and opened anew after it was moved away. */
+#include "http_server.h"
+#include "log/file.h"
+#include "log/owned.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static char path[PATH_MAX]; /* absolute */
+/* How often the log was to be opened anew: one count for all processes, and how much of it this one has done.
+ */
+static atomic_uint *_Atomic asked;
+static atomic_uint done;
+
+/* 0640: a log tells who has asked for what. Not to wait for somebody to read a FIFO, now or later. */
+static int open_log(const char *name)
+{
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = (int)TEMP_FAILURE_RETRY(open(name, flags, 0640));
+    if (fd < 0)
+        return -errno;
+    http_log_own(fd);
+    return fd;
+}
+
+/* The program may change its directory before the log is opened anew. */
+static int make_absolute(const char *name, char absolute[PATH_MAX])
+{
+    char directory[PATH_MAX] = "";
+    if (*name != '/' && !getcwd(directory, sizeof directory))
+        return -errno;
+    int size = snprintf(absolute, PATH_MAX, "%s%s%s", directory, *directory ? "/" : "", name);
+    return size < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static int share_count(void)
+{
+    if (asked)
+        return 0;
+    void *page = mmap(NULL, sizeof *asked, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return -errno;
+    asked = page;
+    return 0;
+}
+
+int http_access_log_open(const char *name)
+{
+    char absolute[PATH_MAX];
+    int rc = share_count();
+    if (rc == 0)
+        rc = make_absolute(name, absolute);
+    if (rc == 0)
+        rc = http_log_own_name(absolute);
+    int fd = rc == 0 ? open_log(absolute) : rc;
+    if (fd < 0) {
+        (void)http_log_own_name(http_log_descriptor() >= 0 ? path : NULL);
+        return fd;
+    }
+    strcpy(path, absolute);
+    done = *asked;
+    http_log_exchange(fd);
+    return 0;
+}
+
+void http_access_log_close(void)
+{
+    http_log_exchange(-1);
+    (void)http_log_own_name(NULL);
+}
+
+bool http_log_must_renew(void)
+{
+    const atomic_uint *count = asked;
+    return count && *count != done;
+}
+
+/* In one step, so that no line of another thread is without a file. */
+int http_log_renew(void)
+{
+    done = *asked;
+    int log = http_log_descriptor(), fd = log >= 0 ? open_log(path) : -EBADF;
+    if (fd < 0)
+        return fd;
+    int rc = TEMP_FAILURE_RETRY(dup3(fd, log, O_CLOEXEC)) < 0 ? -errno : 0;
+    close(fd);
+    return rc;
+}
+
+int http_access_log_reopen(void)
+{
+    if (!asked || http_log_descriptor() < 0)
+        return 0;
+    atomic_fetch_add(asked, 1);
+    return http_log_renew();
+}

@@ -1,0 +1,175 @@
+#include "http/internal.h"
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <endian.h>
+
+#define T HTTP_TOKEN
+#define V HTTP_VALUE
+#define U HTTP_TARGET
+#define H HTTP_HOST
+#define P HTTP_PLAIN
+
+const unsigned char http_chars[256] = {
+    ['\t'] = V,
+    [' '] = V,
+    ['!'] = T | V | U | H | P,
+    ['"'] = V | U,
+    ['#'] = T | V,
+    ['$'] = T | V | U | H | P,
+    ['%'] = T | V | U | H,
+    ['&' ... '\''] = T | V | U | H | P,
+    ['(' ... ')'] = V | U | H | P,
+    ['*' ... '+'] = T | V | U | H | P,
+    [','] = V | U | P, /* of a host too, says RFC 3986; but only a list of them has one */
+    ['-'] = T | V | U | H | P,
+    ['.'] = T | V | U | H,
+    ['/'] = V | U,
+    ['0' ... '9'] = T | V | U | H | P,
+    [':'] = V | U | P,
+    [';'] = V | U | H | P,
+    ['<'] = V | U,
+    ['='] = V | U | H | P,
+    ['>' ... '?'] = V | U,
+    ['@'] = V | U | P,
+    ['A' ... 'Z'] = T | V | U | H | P,
+    ['[' ... ']'] = V | U,
+    ['^'] = T | V | U,
+    ['_'] = T | V | U | H | P,
+    ['`'] = T | V | U,
+    ['a' ... 'z'] = T | V | U | H | P,
+    ['{'] = V | U,
+    ['|'] = T | V | U,
+    ['}'] = V | U,
+    ['~'] = T | V | U | H | P,
+    [0x80 ... 0xff] = V,
+};
+
+size_t http_span(const char *text, size_t size, unsigned char kind)
+{
+    size_t i = 0;
+    while (i < size && http_chars[(unsigned char)text[i]] & kind)
+        i++;
+    return i;
+}
+
+/* The highest bit of each byte of `eight` that is a control character. */
+static uint64_t controls(uint64_t eight)
+{
+    const uint64_t ones = 0x0101010101010101, high = ones * 0x80;
+    uint64_t seven_bits = eight & ~high;
+    uint64_t printable = seven_bits + ones * (0x80 - ' '), del = seven_bits + ones;
+    return (~printable | del) & ~eight & high;
+}
+
+/* Eight bytes at a time: most of a head are values. */
+size_t http_value_span(const char *text, size_t size)
+{
+    size_t i = 0;
+    for (uint64_t eight, marks; size - i >= sizeof eight; i++) {
+        memcpy(&eight, text + i, sizeof eight);
+        marks = controls(le64toh(eight));
+        i += marks ? (size_t)__builtin_ctzll(marks) / 8 : sizeof eight - 1;
+        if (marks && text[i] != '\t')
+            return i;
+    }
+    return i + http_span(text + i, size - i, HTTP_VALUE);
+}
+
+bool http_is_token(const char *text, size_t size)
+{
+    return size > 0 && http_span(text, size, HTTP_TOKEN) == size;
+}
+
+/* The grammar of RFC 9112 5, which has no place for white space before the colon or the name. */
+bool http_is_field_line(const char *line, size_t size)
+{
+    size_t name = http_span(line, size, HTTP_TOKEN);
+    return name > 0 && name < size && line[name] == ':' &&
+           http_value_span(line + name, size - name) == size - name;
+}
+
+/* How much of `text` is the name of a host, in which every '%' begins an escape (RFC 3986 3.2.2). */
+static size_t host_span(const char *text, size_t size)
+{
+    size_t n = http_span(text, size, HTTP_HOST);
+    const char *at = text;
+    while ((at = memchr(at, '%', n - (size_t)(at - text))) != NULL) {
+        if (text + n - at < 3 || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
+            return 0;
+        at += 3;
+    }
+    return n;
+}
+
+bool http_is_authority(const char *text, size_t size, bool port_needed)
+{
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr ignored;
+    size_t n = host_span(text, size);
+    if (size > 0 && text[0] == '[') {
+        const char *end = memchr(text, ']', size);
+        n = end ? (size_t)(end - text) + 1 : 0;
+        if (n < 3 || n - 2 >= sizeof address)
+            return false;
+        memcpy(address, text + 1, n - 2);
+        address[n - 2] = 0;
+        if (inet_pton(AF_INET6, address, &ignored) != 1)
+            return false;
+    }
+    if (n == 0)
+        return false;
+    if (n == size)
+        return !port_needed;
+    if (text[n] != ':' || size - n > 6 || (port_needed && size - n == 1))
+        return false;
+    unsigned port = 0;
+    for (n++; n < size && text[n] >= '0' && text[n] <= '9'; n++)
+        port = port * 10 + (unsigned)(text[n] - '0');
+    return n == size && port <= 65535;
+}
+
+bool http_list_next(const char **list, const char **element, size_t *size)
+{
+    const char *at = *list, *end;
+    while (*at == ',' || *at == ' ' || *at == '\t')
+        at++;
+    for (end = at; *end != ',' && *end != 0; end++)
+        ;
+    *list = end;
+    while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
+        end--;
+    *element = at;
+    *size = (size_t)(end - at);
+    return end > at;
+}
+
+bool http_list_has(const char *list, const char *token)
+{
+    const char *element;
+    size_t size, wanted = strlen(token);
+    while (http_list_next(&list, &element, &size))
+        if (size == wanted && strncasecmp(element, token, size) == 0)
+            return true;
+    return false;
+}
+
+int http_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int http_read_qvalue(const char *text, size_t size)
+{
+    const char *end = text + size;
+    if (size == 0 || (*text != '0' && *text != '1'))
+        return -1;
+    int value = (*text++ - '0') * 1000;
+    if (text < end && *text++ != '.')
+        return -1;
+    for (int scale = 100; text < end && scale > 0 && *text >= '0' && *text <= '9'; scale /= 10)
+        value += (*text++ - '0') * scale;
+    return text < end || value > 1000 ? -1 : value;
+}

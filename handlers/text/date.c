@@ -1,0 +1,201 @@
+/* Dates as HTTP writes them (RFC 9110 5.6.7). Own arithmetic: strftime depends on the locale, and
+   gmtime takes a lock. */
+#include "http/internal.h"
+
+#define SECONDS_A_DAY 86400
+#define FIRST_DATE (-62135596800) /* year 1 */
+#define LAST_DATE 253402300799    /* year 9999 */
+
+static const char day_names[7][10] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                      "Thursday", "Friday", "Saturday"};
+static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+struct date {
+    int year, month, day, hour, minute, second; /* month 0..11, day 1..31 */
+};
+
+static bool is_leap(int year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const signed char days[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    return month == 1 && is_leap(year) ? 29 : days[month];
+}
+
+/* Days from 1 January of year 1 to 1 January of `year`. */
+static int64_t days_before_year(int year)
+{
+    int64_t y = year - 1;
+    return y * 365 + y / 4 - y / 100 + y / 400;
+}
+
+static time_t seconds_of(const struct date *d)
+{
+    int64_t days = days_before_year(d->year) + d->day - 1;
+    for (int month = 0; month < d->month; month++)
+        days += days_in_month(d->year, month);
+    return (time_t)(FIRST_DATE + days * SECONDS_A_DAY + d->hour * 3600 + d->minute * 60 + d->second);
+}
+
+static void split_date(int64_t days, struct date *d)
+{
+    /* 365.2425 days a year: never too late a year, and at most one too early */
+    d->year = (int)(days * 10000 / 3652425) + 1;
+    if (days < days_before_year(d->year))
+        d->year--;
+    else if (days >= days_before_year(d->year + 1))
+        d->year++;
+    days -= days_before_year(d->year);
+    for (d->month = 0; days >= days_in_month(d->year, d->month); d->month++)
+        days -= days_in_month(d->year, d->month);
+    d->day = (int)days + 1;
+}
+
+static char *put_digits(char *at, int value, int width)
+{
+    for (int i = width - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    return at + width;
+}
+
+static char *put_text(char *at, const char *text, size_t size)
+{
+    memcpy(at, text, size);
+    return at + size;
+}
+
+char *http_format_date(time_t t, char text[HTTP_DATE_SIZE])
+{
+    int64_t seconds = (t < FIRST_DATE ? FIRST_DATE : t > LAST_DATE ? LAST_DATE : t) - FIRST_DATE;
+    int64_t days = seconds / SECONDS_A_DAY;
+    int rest = (int)(seconds % SECONDS_A_DAY);
+    struct date d;
+    split_date(days, &d);
+    char *at = put_text(text, day_names[(days + 1) % 7], 3); /* the first was a Monday */
+    at = put_text(at, ", ", 2);
+    at = put_digits(at, d.day, 2);
+    at = put_text(at, " ", 1);
+    at = put_text(at, month_names[d.month], 3);
+    at = put_text(at, " ", 1);
+    at = put_digits(at, d.year, 4);
+    at = put_text(at, " ", 1);
+    at = put_digits(at, rest / 3600, 2);
+    at = put_text(at, ":", 1);
+    at = put_digits(at, rest / 60 % 60, 2);
+    at = put_text(at, ":", 1);
+    at = put_digits(at, rest % 60, 2);
+    put_text(at, " GMT", 5);
+    return text;
+}
+
+/* The parser's steps: each takes what it names from *text, or returns false. */
+
+static bool take(const char **text, const char *expected)
+{
+    size_t size = strlen(expected);
+    if (strncmp(*text, expected, size) != 0)
+        return false;
+    *text += size;
+    return true;
+}
+
+static bool take_number(const char **text, int width, int *value)
+{
+    *value = 0;
+    for (int i = 0; i < width; i++, (*text)++) {
+        if (**text < '0' || **text > '9')
+            return false;
+        *value = *value * 10 + (**text - '0');
+    }
+    return true;
+}
+
+static bool take_month(const char **text, int *month)
+{
+    for (*month = 0; *month < 12; (*month)++)
+        if (take(text, month_names[*month]))
+            return true;
+    return false;
+}
+
+static bool take_time(const char **text, struct date *d)
+{
+    return take_number(text, 2, &d->hour) && take(text, ":") && take_number(text, 2, &d->minute) &&
+           take(text, ":") && take_number(text, 2, &d->second);
+}
+
+/* What follows the day's name: ", 06 Nov 1994 08:49:37 GMT" */
+static bool take_fixdate(const char **text, struct date *d)
+{
+    return take(text, ", ") && take_number(text, 2, &d->day) && take(text, " ") &&
+           take_month(text, &d->month) && take(text, " ") && take_number(text, 4, &d->year) &&
+           take(text, " ") && take_time(text, d) && take(text, " GMT");
+}
+
+/* ", 06-Nov-94 08:49:37 GMT"; a year that seems to be more than 50 years ahead is a past one. */
+static bool take_rfc850(const char **text, struct date *d)
+{
+    struct date now;
+    if (!(take(text, ", ") && take_number(text, 2, &d->day) && take(text, "-") &&
+          take_month(text, &d->month) && take(text, "-") && take_number(text, 2, &d->year) &&
+          take(text, " ") && take_time(text, d) && take(text, " GMT")))
+        return false;
+    split_date((time(NULL) - FIRST_DATE) / SECONDS_A_DAY, &now);
+    d->year += now.year / 100 * 100;
+    if (d->year > now.year + 50)
+        d->year -= 100;
+    return true;
+}
+
+/* " Nov  6 08:49:37 1994" */
+static bool take_asctime(const char **text, struct date *d)
+{
+    return take(text, " ") && take_month(text, &d->month) && take(text, " ") &&
+           (take(text, " ") ? take_number(text, 1, &d->day) : take_number(text, 2, &d->day)) &&
+           take(text, " ") && take_time(text, d) && take(text, " ") && take_number(text, 4, &d->year);
+}
+
+static bool take_date(const char **text, struct date *d)
+{
+    for (int day = 0; day < 7; day++) {
+        char brief[4] = {day_names[day][0], day_names[day][1], day_names[day][2], 0};
+        if (take(text, day_names[day]))
+            return take_rfc850(text, d);
+        if (take(text, brief))
+            return **text == ',' ? take_fixdate(text, d) : take_asctime(text, d);
+    }
+    return false;
+}
+
+/* Second 60 is a leap second's. */
+static bool is_date(const struct date *d)
+{
+    return d->year >= 1 && d->day >= 1 && d->day <= days_in_month(d->year, d->month) && d->hour <= 23 &&
+           d->minute <= 59 && d->second <= 60;
+}
+
+int http_parse_date(const char *text, time_t *t)
+{
+    struct date d;
+    if (!take_date(&text, &d) || *text != 0 || !is_date(&d))
+        return -EINVAL;
+    *t = seconds_of(&d);
+    return 0;
+}
+
+const char *http_date_field(void)
+{
+    static _Thread_local char field[HTTP_DATE_FIELD_SIZE + 1] = "Date: ";
+    static _Thread_local time_t when;
+    time_t now = time(NULL);
+    if (now != when) {
+        http_format_date(now, field + 6);
+        memcpy(field + HTTP_DATE_FIELD_SIZE - 2, "\r\n", 3);
+        when = now;
+    }
+    return field;
+}

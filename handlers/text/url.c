@@ -1,0 +1,268 @@
+/* Percent-encoding, HTML escapes, and the way from a request's path to a file's name. */
+#include "text/url.h"
+
+#include "http/internal.h"
+#include <errno.h>
+#include <string.h>
+
+/* Undoes percent-encoding of `size` bytes; `to` may be `from`. Returns the length, or -EINVAL. */
+static ssize_t decode(const char *from, size_t size, char *to)
+{
+    const char *end = from + size;
+    char *start = to;
+
+    while (from < end) {
+        char c = *from++;
+
+        if (c == '%') {
+            int high = from < end ? http_hex_digit(from[0]) : -1;
+            int low = high >= 0 && from + 1 < end ? http_hex_digit(from[1]) : -1;
+
+            if (low < 0 || (high | low) == 0)
+                return -EINVAL;
+            c = (char)(high << 4 | low);
+            from += 2;
+        }
+        *to++ = c;
+    }
+    return to - start;
+}
+
+SS_API ssize_t http_unquote(char *text)
+{
+    ssize_t size = decode(text, strlen(text), text);
+
+    if (size >= 0)
+        text[size] = '\0';
+    return size;
+}
+
+/* Where the last of the segments in name[0..used), each with a slash behind it, begins. */
+static size_t parent(const char *name, size_t used)
+{
+    const char *slash;
+
+    if (used == 0)
+        return 0;
+    slash = memrchr(name, '/', used - 1);
+    return slash != NULL ? (size_t)(slash - name) + 1 : 0;
+}
+
+/* Counts the dots of a dot segment; 0 for any other. */
+static int dots(const char *segment, size_t size)
+{
+    if (size == 0 || size > 2 || segment[0] != '.' || segment[size - 1] != '.')
+        return 0;
+    return (int)size;
+}
+
+/* Takes dot segments and empty ones out of name[0..size), in place. Returns the length. */
+static size_t resolve(char *name, size_t size)
+{
+    const char *from = name, *end = name + size;
+    size_t used = 0;
+    bool directory = true;
+
+    while (from < end) {
+        const char *slash = memchr(from, '/', (size_t)(end - from));
+        size_t length = (size_t)((slash != NULL ? slash : end) - from);
+        int up = dots(from, length);
+
+        directory = slash != NULL || up > 0;
+        if (up == 2) {
+            used = parent(name, used);
+        } else if (up == 0 && length > 0) {
+            memmove(name + used, from, length);
+            used += length;
+            name[used++] = '/';
+        }
+        from += length + (slash != NULL);
+    }
+    return directory ? used : used - 1;
+}
+
+/* Copies a path that has nothing to decode or to resolve, as nearly all; -1 for any other. */
+static ssize_t copy_plain(const char *path, char *name)
+{
+    const char *from = path + 1;
+
+    if (*path != '/')
+        return -1;
+    for (;; name++, from++) {
+        char c = *from;
+
+        if ((http_chars[(unsigned char)c] & HTTP_PLAIN) == 0) {
+            if (c == '\0' || c == '?' || c == '#')
+                break;
+            if ((c != '/' && c != '.') || from[-1] == '/')
+                return -1;
+        }
+        *name = c;
+    }
+    *name = '\0';
+    return from - path - 1;
+}
+
+/* Decoding comes first: what a proxy in front may have decoded already means the same, and no escape can
+   bring in a dot segment afterwards. */
+ssize_t http_normalize_path(const char *path, char *name)
+{
+    ssize_t size = copy_plain(path, name);
+
+    if (size >= 0)
+        return size;
+    size = decode(path, strcspn(path, "?#"), name);
+    if (size >= 0) {
+        size = (ssize_t)resolve(name, (size_t)size);
+        name[size] = '\0';
+    }
+    return size;
+}
+
+bool http_is_well_escaped(const char *path)
+{
+    const char *end = path + strcspn(path, "?#");
+
+    while ((path = memchr(path, '%', (size_t)(end - path))) != NULL) {
+        char ignored;
+
+        if (decode(path, end - path < 3 ? (size_t)(end - path) : 3, &ignored) < 0)
+            return false;
+        path += 3;
+    }
+    return true;
+}
+
+bool http_has_dotfile(const char *name)
+{
+    static const char well_known[] = ".well-known";
+    size_t size = *name == '.' ? strcspn(name, "/") : 0;
+
+    if (size == sizeof well_known - 1 && memcmp(name, well_known, size) == 0)
+        name += size;
+    return name[0] == '.' || strstr(name, "/.") != NULL;
+}
+
+const char *http_skip_slashes(const char *path)
+{
+    for (;;) {
+        if (*path == '/')
+            path++;
+        else if (strncasecmp(path, "%2f", 3) == 0)
+            path += 3;
+        else
+            return path;
+    }
+}
+
+static bool unreserved(unsigned char c)
+{
+    unsigned char letter = c | 0x20;
+
+    return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') ||
+           (c != 0 && strchr("-._~/", c) != NULL);
+}
+
+static bool printable(unsigned char c)
+{
+    return c > ' ' && c < 0x7f && strchr("\"<>\\^`{|}", c) == NULL;
+}
+
+static size_t encode(const char *text, size_t size, bool (*keep)(unsigned char), char *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char *start = out;
+
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (keep(c)) {
+            *out++ = (char)c;
+        } else {
+            *out++ = '%';
+            *out++ = digits[c >> 4];
+            *out++ = digits[c & 15];
+        }
+    }
+    *out = '\0';
+    return (size_t)(out - start);
+}
+
+size_t http_requote(const char *path, size_t size, char *out)
+{
+    return encode(path, size, printable, out);
+}
+
+SS_API const char *http_quote(struct ss_handler *h, const char *text)
+{
+    size_t size = strlen(text);
+    char *out = ss_alloc(h, 3 * size + 1);
+
+    if (out != NULL)
+        encode(text, size, unreserved, out);
+    return out;
+}
+
+static const char *entity(char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#x27;";
+    default:
+        return NULL;
+    }
+}
+
+SS_API const char *http_escape(struct ss_handler *h, const char *text)
+{
+    char *start = ss_alloc(h, 6 * strlen(text) + 1), *out = start;
+
+    if (start == NULL)
+        return NULL;
+    for (; *text != '\0'; text++) {
+        const char *escape = entity(*text);
+
+        if (escape != NULL)
+            out = stpcpy(out, escape);
+        else
+            *out++ = *text;
+    }
+    *out = '\0';
+    return start;
+}
+
+size_t http_utf8_length(const char *text)
+{
+    /* RFC 3629: by first byte, the number of bytes that follow and the range of the first of those */
+    const unsigned char *s = (const unsigned char *)text;
+    unsigned char low = 0x80, high = 0xbf;
+    size_t more;
+
+    if (s[0] < 0x80)
+        return 1;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    more = s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : 3;
+    if (s[0] == 0xe0)
+        low = 0xa0; /* shorter forms exist */
+    else if (s[0] == 0xed)
+        high = 0x9f; /* surrogates */
+    else if (s[0] == 0xf0)
+        low = 0x90;
+    else if (s[0] == 0xf4)
+        high = 0x8f; /* above U+10FFFF */
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i <= more; i++)
+        if (s[i] < 0x80 || s[i] > 0xbf)
+            return 0;
+    return more + 1;
+}
