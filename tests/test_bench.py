@@ -1,9 +1,13 @@
 """The benchmark runs and reports: the figures are not judged here."""
 
+import http.server
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree
 
 import programs
@@ -72,6 +76,54 @@ def test_one_server_with_two_loads(bench):
     post, get = (row["rounds"][name][0] for name in ("a handler in C", "the same, GET of 1 KiB"))
     assert post["rate"] > 0 and get["rate"] > 0
     assert row["targets"][0]["at_most"] == 1.3
+
+
+def test_each_connection_has_its_own_head(tmp_path):
+    """What load_http sends for "@" in a field: other digits on each connection, the same ones again on one."""
+    heads = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            heads.setdefault(self.client_address, []).append(self.headers["Cookie"])
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            subprocess.run([os.path.join(programs.BUILD, "tests/bench/load_http"), "-c", "8", "-n", "80",
+                            "-H", "Cookie: a=@; b=@", str(server.server_port), "/"], check=True, timeout=60,
+                           stdout=subprocess.DEVNULL)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert sum(map(len, heads.values())) == 80
+    assert all(len(set(sent)) == 1 and re.fullmatch("a=([0-9a-f]{4,16}); b=(?!\\1)[0-9a-f]{4,16}", sent[0])
+               for sent in heads.values())
+    assert len({sent[0] for sent in heads.values()}) == len(heads) > 1
+
+
+def test_a_browser_of_its_own_each(bench):
+    assert len(rows.BROWSERS) + 1 == 14
+    results, _ = bench("--only", "http-1k-browsers")
+    row, = results["rows"]
+    assert all(row["cpu_us"][name] > 0 for name in ("httpserver", "epoll loop in C"))
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not installed")
+def test_instructions():
+    done = subprocess.run([sys.executable, BENCH, "--instructions", "--quick", "--only", "a small head of its own"],
+                          stdout=subprocess.PIPE, check=True, text=True,
+                          env={**os.environ, "BUILD": programs.BUILD, "ARGS": ""})
+    found = re.search(r"^ +httpserver +(\d+)$", done.stdout, re.MULTILINE)
+    assert found and int(found[1]) > 1000
 
 
 def test_two_loops(bench):

@@ -5,7 +5,7 @@
 
      -p  so many requests at once on each connection (pipelining)
      -1  a connection for each request: "Connection: close", and the next one when the server has closed
-     -H  a further header field
+     -H  a further header field; each @ in it: 4 to 16 hexadecimal digits of the connection's own
      -b  POST with a body of so many bytes
      -g  one client more, whose requests do not count: pipeline:/path asks for it without end and takes all
          answers, slow:/path asks once and reads a byte a second, upload:/path posts chunks without end
@@ -24,9 +24,11 @@ struct connection {
     int fd;
     unsigned owed; /* answers to the requests sent */
     bool connected;
-    bool checking;    /* the content of this answer's body */
-    bool ending;      /* answered, and the server has yet to close */
-    size_t sent;      /* of the batch of requests */
+    bool checking; /* the content of this answer's body */
+    bool ending;   /* answered, and the server has yet to close */
+    char *batch;   /* of requests, one behind the other */
+    size_t request_size;
+    size_t sent;      /* of the batch */
     size_t body;      /* bytes that this answer's body still has */
     size_t head_size; /* of a head that is not yet complete */
     uint64_t began;
@@ -37,11 +39,12 @@ static struct load load = {.connections = 64, .seconds = 1};
 static struct {
     unsigned depth;
     bool one_each;
-    char *batch;
-    size_t batch_size;
+    const char *port, *path;
+    char fields[HEAD_SIZE];
+    long body;           /* bytes of a POST; < 0: GET */
     const char *content; /* NULL: any */
     size_t content_size;
-} want = {.depth = 1};
+} want = {.depth = 1, .body = -1};
 static struct greedy greedy = {.fd = -1};
 static bool has_greedy;
 
@@ -54,7 +57,7 @@ static void ask(struct connection *c)
         return;
     c->sent = 0;
     c->began = nanoseconds();
-    load_send(c->fd, want.batch, want.batch_size * c->owed, &c->sent);
+    load_send(c->fd, c->batch, c->request_size * c->owed, &c->sent);
 }
 
 static void dial(struct connection *c)
@@ -197,7 +200,7 @@ static void receive(struct connection *c)
 static void writable(struct connection *c)
 {
     if (c->connected) {
-        load_send(c->fd, want.batch, want.batch_size * c->owed, &c->sent);
+        load_send(c->fd, c->batch, c->request_size * c->owed, &c->sent);
     } else {
         c->connected = true;
         ask(c);
@@ -212,14 +215,75 @@ static void happened(struct connection *c, uint32_t events)
         receive(c);
 }
 
+/* Another number for each `value` (splitmix64). */
+static uint64_t scatter(uint64_t value)
+{
+    value *= 0x9e3779b97f4a7c15;
+    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
+    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
+    return value ^ (value >> 31);
+}
+
+static void write_fields(FILE *out, uint64_t connection)
+{
+    uint64_t value = connection * HEAD_SIZE; /* there are fewer '@' in a head */
+    char digits[32];
+    for (const char *at = want.fields; *at; at++) {
+        if (*at == '@') {
+            snprintf(digits, sizeof digits, "%016llx", (unsigned long long)scatter(++value));
+            digits[4 + value % 13] = '\0';
+            fputs(digits, out);
+        } else {
+            putc(*at, out);
+        }
+    }
+}
+
+static void write_request(FILE *out, uint64_t connection)
+{
+    fprintf(out, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n", want.body < 0 ? "GET" : "POST", want.path,
+            want.port);
+    if (want.one_each)
+        fputs("Connection: close\r\n", out);
+    write_fields(out, connection);
+    if (want.body >= 0)
+        fprintf(out, "Content-Length: %ld\r\n", want.body);
+    fputs("\r\n", out);
+    for (long i = 0; i < want.body; i++)
+        putc('x', out);
+}
+
+/* Connections that send the same share it. */
+static void make_batch(struct connection *connections, int i)
+{
+    struct connection *c = &connections[i];
+    if (i > 0 && !strchr(want.fields, '@')) {
+        c->batch = connections[0].batch;
+        c->request_size = connections[0].request_size;
+        return;
+    }
+    size_t size;
+    FILE *out = open_memstream(&c->batch, &size);
+    if (!out)
+        DIE("no memory for the requests");
+    write_request(out, (uint64_t)i);
+    c->request_size = (size_t)ftell(out);
+    for (unsigned n = 1; n < want.depth; n++)
+        write_request(out, (uint64_t)i);
+    if (fclose(out) != 0)
+        DIE("no memory for the requests");
+}
+
 static void run(void)
 {
     struct epoll_event events[EVENTS];
     struct connection *connections = calloc((size_t)load.connections, sizeof *connections);
     if (!connections)
         DIE("no memory for %d connections", load.connections);
-    for (int i = 0; i < load.connections; i++)
+    for (int i = 0; i < load.connections; i++) {
+        make_batch(connections, i);
         dial(&connections[i]);
+    }
     if (has_greedy)
         greedy_dial(&greedy, &load);
     while (!load_over(&load)) {
@@ -235,25 +299,6 @@ static void run(void)
     }
     load.greedy = greedy.given + greedy.received;
     free(connections);
-}
-
-static void make_batch(const char *port, const char *path, const char *fields, long body)
-{
-    char *request, length[64] = "", *payload = calloc(1, (size_t)(body < 0 ? 0 : body) + 1);
-    if (body >= 0)
-        snprintf(length, sizeof length, "Content-Length: %ld\r\n", body);
-    if (payload && body > 0)
-        memset(payload, 'x', (size_t)body);
-    int n =
-        asprintf(&request, "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%s\r\n%s%s%s\r\n%s", body < 0 ? "GET" : "POST",
-                 path, port, want.one_each ? "Connection: close\r\n" : "", fields, length, payload);
-    want.batch_size = (size_t)n;
-    if (!payload || n < 0 || !(want.batch = malloc(want.batch_size * want.depth)))
-        DIE("no memory for the request");
-    for (unsigned i = 0; i < want.depth; i++)
-        memcpy(want.batch + i * want.batch_size, request, want.batch_size);
-    free(request);
-    free(payload);
 }
 
 static void expect(const char *path)
@@ -272,18 +317,16 @@ static void expect(const char *path)
 
 int main(int argc, char **argv)
 {
-    char fields[HEAD_SIZE] = "";
-    long body = -1;
     for (int option; (option = getopt(argc, argv, "c:s:n:p:1H:b:g:f:")) != -1;) {
-        size_t used = strlen(fields);
+        size_t used = strlen(want.fields);
         if (option == 'p')
             want.depth = (unsigned)number(optarg, 1, 1000);
         else if (option == '1')
             want.one_each = true;
         else if (option == 'H')
-            snprintf(fields + used, sizeof fields - used, "%s\r\n", optarg);
+            snprintf(want.fields + used, sizeof want.fields - used, "%s\r\n", optarg);
         else if (option == 'b')
-            body = (long)number(optarg, 0, 1e9);
+            want.body = (long)number(optarg, 0, 1e9);
         else if (option == 'g')
             greedy_parse(&greedy, optarg), has_greedy = true;
         else if (option == 'f')
@@ -293,8 +336,9 @@ int main(int argc, char **argv)
     }
     if (argc - optind != 2 || (want.one_each && want.depth > 1))
         DIE("usage: load_http [OPTION]... PORT PATH");
-    make_batch(argv[optind], argv[optind + 1], fields, body);
-    load_start(&load, argv[optind]);
+    want.port = argv[optind];
+    want.path = argv[optind + 1];
+    load_start(&load, want.port);
     run();
     load_report(&load);
 }

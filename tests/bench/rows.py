@@ -55,6 +55,20 @@ BROWSER = {  # what a browser sends with every request for a page
 }
 
 
+# What each connection's own browser sends ("@": see load_http.c): 14 fields with Host, some 750 bytes.
+BROWSERS = {name: value for name, value in BROWSER.items() if name not in ("Cache-Control", "Connection")} | {
+    "User-Agent": "Mozilla/5.0 (X11; Linux @) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.@ Safari/537.36",
+    "Cookie": "session=@@@; theme=@; consent=@",
+    "Referer": "http://127.0.0.1/pages/@/@.html",
+}
+OWN = {"User-Agent": "client/@"}  # and nothing else but Host
+
+
+def fields(head):
+    """Options of load_http for these header fields."""
+    return [part for name, value in head.items() for part in ("-H", f"{name}: {value}")]
+
+
 def http(name, *options, connections=64, coded=False):
     """`coded`: the answer may come compressed, so that its body is not that of the file."""
     same = [] if coded else ["-f", "{root}/" + name]
@@ -82,8 +96,12 @@ CPU = [
     Row("http-1k-log", "HTTP, 1 KiB, kept alive, with a log of the requests", http("1k.txt"),
         [HTTPSERVER_LOG, NGINX_LOG, NGINX_BUFFERED], {"nginx, log to a file": 0.60}),
     Row("http-1k-browser", "HTTP, 1 KiB, kept alive, a browser's request of 14 fields",
-        http("1k.txt", *(part for field in BROWSER.items() for part in ("-H", ": ".join(field))), coded=True),
-        [HTTPSERVER, NGINX, LIGHTTPD, H2O], {"nginx": 0.62}),
+        http("1k.txt", *fields(BROWSER), coded=True), [HTTPSERVER, NGINX, LIGHTTPD, H2O], {"nginx": 0.62}),
+    Row("http-1k-browsers", "HTTP, 1 KiB, kept alive, 64 browsers, each with a head of its own",
+        http("1k.txt", *fields(BROWSERS), coded=True), [HTTPSERVER, FLOOR, NGINX],
+        {"nginx": 0.62, "epoll loop in C": 1.15}),
+    Row("http-1k-heads", "HTTP, 1 KiB, kept alive, 64 clients, each with a small head of its own",
+        http("1k.txt", *fields(OWN)), [HTTPSERVER, FLOOR, NGINX], {"nginx": 0.66, "epoll loop in C": 1.08}),
     Row("http-1k-pipelined", "HTTP, 1 KiB, 16 requests at once on each of 64 connections", http("1k.txt", "-p", "16"),
         [HTTPSERVER, FLOOR, NGINX_EAGER, LIGHTTPD, H2O], {"nginx, tcp_nopush off": 0.2}, at_most=1.0),
     Row("http-1k-close", "HTTP, 1 KiB, a connection for each request", http("1k.txt", "-1"),
@@ -141,11 +159,16 @@ FOOTNOTES = [
     "for all; else on one.",
 ]
 
-INSTRUCTIONS = [  # of one request at a time on one connection
-    ("HTTP, 1 KiB, kept alive", http("1k.txt", connections=1), [HTTPSERVER, NGINX]),
+INSTRUCTIONS = [  # of one request at a time on one connection, but for those of 64 clients
+    ("HTTP, 1 KiB, kept alive, a small head", http("1k.txt", connections=1), [HTTPSERVER, NGINX]),
+    ("HTTP, 1 KiB, kept alive, a browser's head", http("1k.txt", *fields(BROWSER), connections=1, coded=True),
+     [HTTPSERVER, NGINX]),
+    ("HTTP, 1 KiB, kept alive, with a log of the requests", http("1k.txt", connections=1), [HTTPSERVER_LOG, NGINX_LOG]),
+    ("HTTP, 1 KiB, kept alive, 64 browsers, each with a head of its own",
+     http("1k.txt", *fields(BROWSERS), coded=True), [HTTPSERVER, NGINX]),
+    ("HTTP, 1 KiB, kept alive, 64 clients, each with a small head of its own", http("1k.txt", *fields(OWN)),
+     [HTTPSERVER, NGINX]),
     ("HTTP, 1 KiB, a connection for each request", http("1k.txt", "-1", connections=1), [HTTPSERVER, NGINX]),
     ("TCP echo, 64 bytes", tcp(64, connections=1), [ECHO, EPOLL, LIBUV]),
     ("UDP echo, 64 bytes", udp(64, clients=1, window=1), [UDP_ECHO, UDP_EVENT, UDP_LOOP]),
 ]
-
-
