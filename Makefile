@@ -8,8 +8,6 @@ BUILD  ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 PYTHON ?= /usr/bin/python3
-# The readiness notification behind EventLoopMixIn: framework/loop/poller_$(POLLER).c
-POLLER ?= $(if $(filter Linux,$(shell uname -s)),epoll,poll)
 
 # make's own default is "cc" and "ar"; keep any choice of the user's.
 ifeq ($(origin CC),default)
@@ -195,8 +193,7 @@ $(BUILD)/tests/unit/% $(BUILD)/tests/fuzz/%: private LTO := $(if $(LTO),-fno-lto
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 programs = $(patsubst %.c,$(BUILD)/%,$(1))
 
-OTHER_POLLERS := $(filter-out framework/loop/poller_$(POLLER).c,$(wildcard framework/loop/poller_*.c))
-FRAMEWORK  := $(call objects,$(filter-out $(OTHER_POLLERS),$(wildcard framework/*/*.c)))
+FRAMEWORK  := $(call objects,$(wildcard framework/*/*.c))
 HANDLERS   := $(call objects,$(filter-out handlers/httpserver/%,$(wildcard handlers/*/*.c))) $(LLHTTP_OBJECTS)
 HTTPSERVER := $(call objects,$(wildcard handlers/httpserver/*.c))
 SAMPLES    := $(call programs,$(wildcard samples/*.c))
@@ -310,7 +307,7 @@ clean: ## remove build/
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "%s\n", substr($$0, 5) } \
 	    /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
-	@printf '%s\n' 'Variables' '  V=1 shows the commands; CC, CPPFLAGS, CFLAGS, LDFLAGS are honoured; POLLER=poll is portable'
+	@printf '%s\n' 'Variables' '  V=1 shows the commands; CC, CPPFLAGS, CFLAGS, LDFLAGS are honoured'
 
 # ---- rules ----------------------------------------------------------------------------------------------------
 # Stamps, rewritten only when their text changes: another compiler or flag rebuilds everything, a file that is gone

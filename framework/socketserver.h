@@ -396,7 +396,7 @@ SS_API int ss_run(const struct ss_class *const *bases, const char *address,
    to set fields of the server; a class of your own with `init` is the other. */
 SS_API int ss_run_server(struct ss_server *self);
 
-/* What the library is made of, a line each, for a program's --version: "poller: epoll\n". Any thread. */
+/* What the library is made of, a line each, for a program's --version: "coroutines: x86-64 assembly\n". Any thread. */
 SS_API const char *ss_features(void);
 
 /* For those who write a mix-in: a request goes on elsewhere after process_request has returned.

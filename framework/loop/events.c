@@ -57,9 +57,7 @@ static int ensure_registered(struct loop *loop, int fd, struct known *known)
 /* The state that was told of an earlier registration is no longer anybody's. */
 static void unregister(struct loop *loop, int fd, struct known *known)
 {
-    if (known->registered && known->owner)
-        poller_forget(loop->poller, fd);
-    else if (known->registered)
+    if (known->registered && !known->owner) /* an owner closes it, which takes it out */
         poller_remove(loop->poller, fd);
     known->registered = known->urgent = false;
     known->owner = NULL;
@@ -102,13 +100,11 @@ static void unpark(struct loop *loop, struct known *known)
     loop_queue(loop, &request->entry);
 }
 
-static void call_watch(struct loop *loop, const struct known *known, const struct poller_event *event)
+static void call_watch(struct loop *loop, int fd)
 {
     for (int i = 0; i < loop->watch_count; i++)
-        if (loop->watches[i].fd == event->fd)
+        if (loop->watches[i].fd == fd)
             loop->watches[i].ready(loop->watches[i].argument);
-    if (!(known->lasting & POLLIN))
-        (void)poller_want(loop->poller, event->fd, POLLIN, event->tag);
 }
 
 static void deliver(struct loop *loop, const struct poller_event *event)
@@ -132,7 +128,7 @@ static void deliver(struct loop *loop, const struct poller_event *event)
     }
     known->ready |= left | (event->events & known->lasting);
     if (known->watched)
-        call_watch(loop, known, event);
+        call_watch(loop, event->fd);
 }
 
 static void close_parked(struct loop *loop, struct known *known)
@@ -205,7 +201,6 @@ bool loop_park(struct loop *loop, struct request *request)
         loop_queue(loop, &request->entry);
         return true;
     }
-    (void)poller_want(loop->poller, r->fd, POLLIN, known->tag);
     known->parked = request;
     idle_add(&loop->idle_ones, request);
     timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
@@ -244,7 +239,6 @@ static int begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
         w->revents = fd->events & (POLLIN | POLLOUT); /* a file: always ready */
     if (rc < 0)
         return rc == -EPERM ? 1 : rc;
-    (void)poller_want(loop->poller, fd->fd, first_name(fd->events), known->tag);
     w->fd = fd->fd;
     w->next = known->waiters;
     if (w->next)
@@ -391,5 +385,5 @@ int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), v
         loop->watches[loop->watch_count++] = (struct watch){fd, ready, argument};
         known->watched = true;
     }
-    return poller_want(loop->poller, fd, POLLIN, known->tag);
+    return 0;
 }

@@ -1,11 +1,10 @@
 #include "loop/coroutine.h"
-#include "loop/poller.h"
 #include "server/core.h"
 #include <stdio.h>
 
 const char *ss_features(void)
 {
     static _Thread_local char text[64];
-    snprintf(text, sizeof text, "poller: %s\ncoroutines: %s\n", poller_name, co_switch_name);
+    snprintf(text, sizeof text, "coroutines: %s\n", co_switch_name);
     return text;
 }

@@ -1,5 +1,4 @@
-/* The part of an event loop that differs between systems: which of many descriptors are ready?
-   poller_epoll.c is for Linux, poller_poll.c for everything with poll(2); the build takes one.
+/* Which of many descriptors are ready? epoll(7), in the two ways in which it is used here.
 
    POLLER_EDGE     a descriptor is added once and told about when its state changes; one thread.
    POLLER_ONESHOT  a descriptor is told about once, then not again until poller_want; several threads
@@ -29,20 +28,15 @@ void poller_close(struct poller *poller);
    only; other processes and threads wait for it too, one is enough to be woken. 0 or -errno: -EPERM for what
    is always ready (a file), -EEXIST for one that is there already. */
 int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool shared);
-/* The caller waits for these events from now on. Must follow each event in POLLER_ONESHOT mode; in
-   POLLER_EDGE mode it says what state has been used up. 0 or -errno. */
+/* In POLLER_ONESHOT mode, after each event: the caller waits for these from now on. 0 or -errno. */
 int poller_want(struct poller *poller, int fd, short events, uint32_t tag);
-/* Takes a descriptor out. */
+/* Takes a descriptor out. One that is closed in all processes leaves by itself. */
 void poller_remove(struct poller *poller, int fd);
-/* The same for one that is about to be closed: free of charge where closing takes it out anyway. */
-void poller_forget(struct poller *poller, int fd);
 /* Waits up to `ms` milliseconds (-1: no limit); the number of events, 0, or -errno. */
 int poller_wait(struct poller *poller, struct poller_event *events, int max, int ms);
 /* In POLLER_ONESHOT mode: at least one thread comes back from poller_wait, possibly without an event; if
    none is in there, the next one does. 0 or -errno. Any thread. */
 int poller_wake(struct poller *poller);
-/* "epoll" or "poll". */
-extern const char poller_name[];
 
 /* What wakes a thread that waits for `ends[0]`: an eventfd, which is both ends, or a pipe where there is
    none. It is readable from wakeup_send to wakeup_take. */

@@ -28,9 +28,7 @@ static void forget(struct threadpool *p, struct request *request)
     if (slot->owner != request)
         return;
     slot->owner = NULL;
-    if (request->request.fd == request->number)
-        poller_forget(p->poller, request->number);
-    else
+    if (request->request.fd != request->number)
         poller_remove(p->poller, request->number);
 }
 

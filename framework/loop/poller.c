@@ -19,8 +19,6 @@ struct poller {
     int wake; /* an eventfd that nobody reads and that is never 0: each write to it is an event; -1: none */
 };
 
-const char poller_name[] = "epoll";
-
 /* Not inlined where it is seldom called: an address taken costs each caller the stack protector's check. */
 __attribute__((noinline)) static int control(struct poller *poller, int op, int fd, uint32_t events,
                                              uint32_t tag)
@@ -83,17 +81,12 @@ int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool s
 
 int poller_want(struct poller *poller, int fd, short events, uint32_t tag)
 {
-    return poller->mode == POLLER_EDGE ? 0 : control(poller, EPOLL_CTL_MOD, fd, oneshot(events), tag);
+    return control(poller, EPOLL_CTL_MOD, fd, oneshot(events), tag);
 }
 
 void poller_remove(struct poller *poller, int fd)
 {
     (void)epoll_ctl(poller->fd, EPOLL_CTL_DEL, fd, &(struct epoll_event){0});
-}
-
-void poller_forget(struct poller *poller, int fd)
-{
-    (void)poller, (void)fd;
 }
 
 int poller_wait(struct poller *poller, struct poller_event *events, int max, int ms)
