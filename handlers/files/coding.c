@@ -9,9 +9,13 @@
 
 #include "compress/compress.h"
 #include "files/load.h"
-#include "http/internal.h"
+#include "http/error.h"
+#include "http/response.h"
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 /* What there is to choose from. */
 struct choice {

@@ -7,7 +7,7 @@
 #include "files/listing_text.h"
 #include "http/accept.h"
 #include "http/content.h"
-#include "http/internal.h"
+#include "http/exchange.h"
 #include "log/owned.h"
 #include "text/url.h"
 #include <errno.h>

@@ -2,9 +2,12 @@
    or its user may want to know exactly, then the system's list. */
 #include "files/mimetypes.h"
 
-#include "http/internal.h"
+#include "http_server.h"
+#include "text/chars.h"
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define UTF8 "; charset=utf-8"
 

@@ -2,7 +2,7 @@
 #include "files/response.h"
 
 #include "http/content.h"
-#include "http/internal.h"
+#include "http/exchange.h"
 
 /* RFC 9110 8.8.2.2: who saw the file in the second in which it was changed may have seen another one. */
 static bool is_date_strong(const struct http_file *file)

@@ -4,10 +4,14 @@
 #include "files/coding.h"
 #include "files/listing.h"
 #include "files/response.h"
-#include "http/internal.h"
+#include "http/body.h"
+#include "http/error.h"
 #include "text/url.h"
 #include "upload/upload.h"
 #include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 const char *const http_index_pages[] = {"index.html", "index.htm", NULL};

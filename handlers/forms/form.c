@@ -1,6 +1,9 @@
 /* What a client sends: forms in either coding, and whole bodies. */
 #include "forms/form.h"
-#include "http/internal.h"
+#include "http/exchange.h"
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
 
 static int status_of(int error)
 {

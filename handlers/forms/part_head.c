@@ -1,8 +1,12 @@
 /* The head of a part of a form: Content-Disposition and Content-Type (RFC 7578 4), in the dialects that are
    sent. Everything becomes a string in place. */
 #include "forms/form.h"
-#include "http/internal.h"
+#include "http_server.h"
+#include "text/chars.h"
 #include "text/url.h"
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
 
 /* In quotes, from behind the first: unescaped to `to`. Returns what stands behind the second, or NULL. */
 static char *unquote(char *at, char *to)

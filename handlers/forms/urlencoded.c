@@ -2,7 +2,8 @@
    escape and is none stands for itself, so that nothing is malformed. */
 #include "forms/form.h"
 
-#include "http/internal.h"
+#include "http_server.h"
+#include "text/chars.h"
 #include <errno.h>
 #include <string.h>
 

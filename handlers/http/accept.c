@@ -1,7 +1,9 @@
 /* The Accept field; see accept.h. */
 #include "http/accept.h"
 
-#include "http/internal.h"
+#include "http_server.h"
+#include "text/chars.h"
+#include <string.h>
 
 static const char *skip_space(const char *at)
 {

@@ -1,6 +1,9 @@
 /* The request's body as a stream: it ends where Content-Length or the last chunk say (RFC 9112 6, 7).
    Chunks are read strictly: whoever reads them otherwise sees other requests behind them. */
-#include "http/internal.h"
+#include "http/body.h"
+#include "text/chars.h"
+#include <errno.h>
+#include <string.h>
 
 enum {
     BUFFER_SIZE = 8192,

@@ -1,8 +1,11 @@
 /* What a handler class inherits, found once and kept. */
-#include "http/internal.h"
+#include "http/exchange.h"
+#include "text/chars.h"
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Classes live as long as the program, and so does this list; entries are only added in front. */
 static _Atomic(struct http_class *) classes;

@@ -2,8 +2,10 @@
    http_compress: a stream over the body's that compresses what is written. Short bodies are left as they are.
  */
 #include "compress/compress.h"
-#include "http/internal.h"
+#include "http/response.h"
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* MINIMUM: bytes of a body that is worth the work. PIECE: bytes compressed before others run. */
 enum { MINIMUM = 1024, IN_SIZE = 8192, OUT_SIZE = 16384, PIECE = 65536 };

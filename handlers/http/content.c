@@ -2,8 +2,13 @@
    has changed. */
 #include "http/content.h"
 
-#include "http/internal.h"
+#include "http/body.h"
+#include "http/response.h"
+#include "text/chars.h"
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { BOUNDARY_SIZE = 32 };

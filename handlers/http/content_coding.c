@@ -1,6 +1,7 @@
 #include "http/content_coding.h"
 
-#include "http/internal.h"
+#include "http/response.h"
+#include "text/chars.h"
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,9 @@
 /* Error responses with a small page, and the methods that answer for the server itself. */
-#include "http/internal.h"
+#include "http/error.h"
+#include "http/body.h"
+#include "text/chars.h"
+#include <errno.h>
+#include <string.h>
 
 static const char page[] =
     "<!DOCTYPE html>\n"

@@ -1,5 +1,11 @@
 /* BaseHTTPRequestHandler: the loop over the requests of a connection. */
-#include "http/internal.h"
+#include "http/body.h"
+#include "http/error.h"
+#include "http/log.h"
+#include "http/response.h"
+#include "text/chars.h"
+#include <errno.h>
+#include <string.h>
 
 #ifndef SS_VERSION
 #define SS_VERSION "0"

@@ -1,5 +1,9 @@
 /* Waits for a request head: finds its end line by line, within the limits and the time allowed. */
-#include "http/internal.h"
+#include "http/log.h"
+#include "http/memo.h"
+#include "text/chars.h"
+#include <errno.h>
+#include <string.h>
 
 enum { LINE_START = 256 };    /* bytes of a request line without an end that are logged */
 enum { LONGEST_METHOD = 64 }; /* bytes; those that are registered have up to 17 */

@@ -1,8 +1,10 @@
 /* Log lines as Python's http.server writes them: client - - [date] text; and when a request is logged. */
-#include "http/internal.h"
+#include "http/log.h"
 #include "log/file.h"
 #include "log/text.h"
+#include "text/number.h"
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 /* ---------------------------------------------------------------- one line for each request */

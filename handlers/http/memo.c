@@ -1,7 +1,8 @@
 /* Field lines that came before. A client repeats itself: from one request to the next only the request line
    differs, or a field or two. What the same bytes meant last time they mean again: comparing them takes far
    less than parsing them, and nothing has to be believed. */
-#include "http/internal.h"
+#include "http/memo.h"
+#include <string.h>
 
 enum { SLOTS = 4, SIZE = 1024, FIELDS = 24 };
 

@@ -1,9 +1,12 @@
 /* Whether a page's origin (RFC 6454) is the one that a request is for. */
 #include "text/url.h"
 
-#include "http/internal.h"
+#include "http_server.h"
+#include "text/chars.h"
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 struct place {
     const char *host; /* not ended */

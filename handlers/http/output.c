@@ -1,6 +1,7 @@
 /* The response's body as a stream over the connection's, framed as the head says. A body of known
    length, and what is too large for the buffer, goes through without being copied here. */
-#include "http/internal.h"
+#include "http/response.h"
+#include <errno.h>
 #include <stdio.h>
 
 enum { BUFFER_SIZE = 8192, SIZE_LINE = 24 };

@@ -1,6 +1,7 @@
 /* Preconditions and ranges (RFC 9110 13 and 14): from what the request says and what is known of the
    representation to what is to be answered. Nothing is read, sent or kept here. */
-#include "http/internal.h"
+#include "http/head.h"
+#include "text/chars.h"
 
 /* The lines of one field. */
 struct lines {

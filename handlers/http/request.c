@@ -4,9 +4,14 @@
    methods and treats some of those (CONNECT, PRI) specially. Version 8 is laxer than the RFC here
    and there: bare CR, the white space around things, what a list of transfer codings may hold. So
    every line is checked before, and what came out, framing above all, is compared afterwards. */
-#include "http/internal.h"
+#include "http/head.h"
+#include "http/memo.h"
+#include "text/chars.h"
+#include <errno.h>
 #include <llhttp.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 struct parse {
     struct http_field *fields;

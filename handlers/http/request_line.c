@@ -1,5 +1,9 @@
 /* The request line (RFC 9112 3): method, target in its four forms, version. */
-#include "http/internal.h"
+#include "http/head.h"
+#include "text/chars.h"
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
 
 struct line {
     size_t method_size, target_size;

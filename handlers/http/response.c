@@ -1,9 +1,17 @@
 /* The response's head: collected, completed with what HTTP asks for, and given to the connection as
    late as possible, so that it leaves together with the body. */
-#include "http/internal.h"
+#include "http/response.h"
+#include "http/body.h"
+#include "http/error.h"
+#include "text/chars.h"
+#include "text/date.h"
+#include "text/number.h"
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 enum { FIRST_ROOM = 1024, TAIL_SIZE = 128 };
 
@@ -254,18 +262,6 @@ static void decide_framing(struct http_exchange *x, bool final)
         r->length = r->status == 205 ? 0 : -1;
     if (r->framing == HTTP_TUNNEL)
         r->length = -1;
-}
-
-__attribute__((noinline)) char *http_append_number(char *at, int64_t value)
-{
-    char digits[20], *end = digits + sizeof digits, *first = end;
-    uint64_t left = (uint64_t)value;
-    for (; left >= 10; left /= 10)
-        *--first = (char)('0' + left % 10);
-    *--first = (char)('0' + left);
-    while (first < end)
-        *at++ = *first++;
-    return at;
 }
 
 #define APPEND(at, text) ((char *)memcpy(at, text, sizeof(text) - 1) + sizeof(text) - 1)

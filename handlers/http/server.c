@@ -1,5 +1,5 @@
 /* HTTPServer: TCPServer for clients that speak first, and at some length. */
-#include "http/internal.h"
+#include "http/head.h"
 
 #include "compress/compress.h"
 #include "files/cache.h"

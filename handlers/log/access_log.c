@@ -1,7 +1,10 @@
 /* The access log: one line for each request, in one of four forms. */
-#include "http/internal.h"
+#include "http/log.h"
 #include "log/file.h"
 #include "log/text.h"
+#include "text/number.h"
+#include <errno.h>
+#include <string.h>
 
 static struct http_log_file *file(void)
 {

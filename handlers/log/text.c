@@ -1,7 +1,9 @@
 /* The pieces of log lines: what a client has sent, when, and who it is. */
 #include "log/text.h"
-#include "http/internal.h"
+#include "http_server.h"
+#include "text/number.h"
 #include <stdlib.h>
+#include <string.h>
 
 /* ---------------------------------------------------------------- escaping */
 

@@ -1,7 +1,9 @@
-#include "http/internal.h"
+#include "text/chars.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <endian.h>
+#include <string.h>
+#include <strings.h>
 
 #define T HTTP_TOKEN
 #define V HTTP_VALUE

@@ -1,6 +1,9 @@
 /* Dates as HTTP writes them (RFC 9110 5.6.7). Own arithmetic: strftime depends on the locale, and
    gmtime takes a lock. */
-#include "http/internal.h"
+#include "text/date.h"
+#include "http_server.h"
+#include <errno.h>
+#include <string.h>
 
 #define SECONDS_A_DAY 86400
 #define FIRST_DATE (-62135596800) /* year 1 */

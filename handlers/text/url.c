@@ -1,9 +1,11 @@
 /* Percent-encoding, HTML escapes, and the way from a request's path to a file's name. */
 #include "text/url.h"
 
-#include "http/internal.h"
+#include "http_server.h"
+#include "text/chars.h"
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 /* Undoes percent-encoding of `size` bytes; `to` may be `from`. Returns the length, or -EINVAL. */
 static ssize_t decode(const char *from, size_t size, char *to)

@@ -2,10 +2,12 @@
 #include "files/listing.h"
 #include "files/simple_http.h"
 #include "http/accept.h"
-#include "http/internal.h"
+#include "http/error.h"
 #include "upload/upload.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 struct stored {

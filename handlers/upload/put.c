@@ -2,8 +2,9 @@
 #include "files/cache.h"
 #include "files/response.h"
 #include "files/simple_http.h"
-#include "http/internal.h"
+#include "http/error.h"
 #include "upload/upload.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -2,10 +2,15 @@
 #include "upload/upload.h"
 
 #include "files/cache.h"
-#include "http/internal.h"
+#include "http/error.h"
+#include "http/exchange.h"
 #include "log/owned.h"
+#include "text/chars.h"
 #include "text/url.h"
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum {

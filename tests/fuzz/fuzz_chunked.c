@@ -1,7 +1,8 @@
 /* The body in chunks against a decoder of its own, however the input is cut: the same data and the same end,
    or both refuse (RFC 9112 7.1). */
-#include "http/internal.h"
+#include "http/body.h"
 #include "pieces.h"
+#include <string.h>
 
 enum { MAX_BODY = 2000, MAX_SIZE_DIGITS = 15, MAX_LINE = 1024 - 1 };
 

@@ -1,7 +1,8 @@
 /* A whole connection: whatever a client sends, and however it is cut on its way, the same requests are
    answered, nothing is answered behind one that is refused, and what comes out is responses. */
-#include "http/internal.h"
+#include "http/exchange.h"
 #include "pieces.h"
+#include <string.h>
 
 enum { MAX_EVENTS = 64, MAX_OUTPUT = 1 << 18 };
 

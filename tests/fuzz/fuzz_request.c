@@ -1,7 +1,10 @@
 /* The parser of request heads against a reader of its own: a head that is accepted keeps every rule that
    another server could take otherwise (RFC 9112 2.2, 3, 5, 6; RFC 9110 5.5, 7.2). */
 #include "fuzz.h"
-#include "http/internal.h"
+#include "http/head.h"
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
 
 enum { FIELDS = 32 };
 

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "http/internal.h"
+#include "http/head.h"
+#include "text/chars.h"
 
 /* Every byte, in every place: eight at a time come to the same as one by one. In memory of its exact size, so
    that the sanitizers see a byte read too far. */

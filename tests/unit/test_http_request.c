@@ -1,4 +1,5 @@
 /* Request heads, accepted and refused; each row names its rule (sections of RFC 9112 if no other). */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "http/internal.h"
+#include "http/head.h"
+#include "http/memo.h"
 
 #define GET "GET / HTTP/1.1\r\n"
 #define HOST "Host: a\r\n"

@@ -1,12 +1,14 @@
 /* handlers/log/text.c, log_file.c: what stands in a log, and that none of it is lost or mixed. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#include "http/internal.h"
+#include "http_server.h"
 #include "log/file.h"
 #include "log/text.h"
 #include "server_thread.h"

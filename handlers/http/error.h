@@ -1,0 +1,21 @@
+/* Error responses (error.c). */
+#ifndef HTTP_ERROR_H
+#define HTTP_ERROR_H
+
+#include "http_server.h"
+
+int http_default_send_error(struct ss_handler *h, int status, const char *message, const char *explain);
+/* The status for what the system says (-errno) about something that a request asks for: a file to be opened,
+   a directory to be read, an upload to be stored. 404, 403, 409, 413, 507 (no room), 503 (short of
+   descriptors, memory or threads: it passes), else 500. No other place makes a status of an errno. */
+int http_errno_status(int error);
+/* Answers with an error page of that status, a 503 with Retry-After. `explain` as for http_send_error.
+   0 or -errno. */
+int http_send_errno(struct ss_handler *h, int error, const char *explain);
+#define HTTP_RETRY_AFTER "1" /* seconds: descriptors and memory are short for a moment only */
+/* 503 with Retry-After: a limit of the server's is reached. 0 or -errno. */
+int http_send_busy(struct ss_handler *h, const char *explain);
+/* Adds what http_error_header has collected. */
+void http_send_error_headers(struct ss_handler *h);
+
+#endif

@@ -1,0 +1,116 @@
+/* One request and its response, as the files of http/ share them. The life of a request:
+
+     handler.c       the loop over a connection's requests; calls the others in this order
+     head.c          waits for a request head
+     request.c       parses it, with request_line.c; memo.c knows it already
+     class.c         finds do_X
+     body.c          the request's body as a stream
+     response.c      the response's head
+     output.c        the response's body as a stream
+     coded_output.c  the same in a content coding
+     error.c         error pages
+     log.c           when a request is logged
+
+   For handlers: preconditions.c, what a request makes of a representation, and content.c, which sends it so.
+ */
+#ifndef HTTP_EXCHANGE_H
+#define HTTP_EXCHANGE_H
+
+#include "http/class.h"
+#include "http/content_coding.h"
+#include "http/head.h"
+#include <string.h>
+
+/* The request's body as it comes from the connection. */
+struct http_body {
+    bool chunked;
+    bool done;                   /* all of it was read */
+    bool chunk_open;             /* the line end behind the chunk's data is to come */
+    bool expecting;              /* the client waits for 100 Continue */
+    bool reading;                /* the handler waits for more of it */
+    int64_t left;                /* of the body, or of the chunk */
+    int64_t total;               /* bytes of chunks so far */
+    size_t extra;                /* bytes of chunk extensions and trailers so far */
+    struct http_refusal refusal; /* status != 0: the body cannot be read on */
+};
+
+/* How the response's body is framed. */
+enum http_framing {
+    HTTP_UNDECIDED, /* no Content-Length was given; the body may end before its buffer is full */
+    HTTP_COUNTED,   /* as long as Content-Length says */
+    HTTP_CHUNKED,
+    HTTP_UNTIL_CLOSE,
+    HTTP_TUNNEL, /* another protocol follows: 101, or CONNECT */
+    HTTP_EMPTY,  /* there cannot be a body */
+};
+
+struct http_response {
+    int status;     /* 0: none begun */
+    bool ended;     /* http_end_headers was called */
+    bool committed; /* the head has gone to the connection: nothing can be taken back */
+    bool headless;  /* the request was HEAD: what is written only counts */
+    /* fields that the handler has sent itself */
+    bool has_close, has_date, has_server, has_allow, has_coding;
+    enum http_coding coding; /* that the body is to be put into, if it does not end short */
+    bool promised;           /* in any case: the field for it is there */
+    bool needed;             /* the client takes the body in no other form */
+    enum http_framing framing;
+    int64_t length;  /* Content-Length, -1: none */
+    int64_t written; /* bytes of the body */
+    uint64_t start;  /* of the body: how much had been given to the connection before it */
+    char *text;      /* the head so far: the status line, then fields */
+    size_t size, room, line;
+    int error; /* the first one while the head was made */
+};
+
+/* Of the next error response, see http_error_header. */
+struct http_error_field {
+    const char *name, *value;
+    struct http_error_field *next;
+};
+
+#define HTTP_LOG_ERRORS 512 /* bytes of all that log_error is told during a request; more is cut */
+
+struct http_exchange {
+    const struct http_class *cls;
+    struct ss_stream *in, *out;    /* the connection's; h->rfile and h->wfile are meanwhile ... */
+    struct ss_stream rfile, wfile; /* ... these, the bodies' */
+    char told[HTTP_LOG_ERRORS];    /* what log_error was told during the request, told_size bytes */
+    /* from here on one request's */
+    struct http_head head;
+    uint64_t begun; /* ns: when its first byte was there; 0 where nobody logs */
+    struct http_body body;
+    struct http_response response;
+    struct http_error_field *error_fields;
+    struct http_coded *coded; /* what puts the body into its coding, NULL: none */
+    bool negotiated;          /* the response depends on Accept-Encoding: Vary says so */
+    bool close;               /* the connection, after this response */
+    size_t told_size;
+    int failure; /* why the server could not do what it was asked for, or give its answer; 0: it could */
+    bool logged; /* its line is written */
+};
+
+static inline struct http_exchange *http_exchange_of(const struct ss_handler *h)
+{
+    return ((const struct http_handler *)(const void *)h)->exchange;
+}
+
+/* False: no field's name begins with one of these. */
+static inline bool http_has_initial(const struct ss_handler *h, uint32_t initials)
+{
+    return (http_exchange_of(h)->head.initials & initials) != 0;
+}
+
+static inline bool http_is_head(const struct http_exchange *x)
+{
+    const char *command = x->head.request.command;
+    return *command == 'H' && strcmp(command, "HEAD") == 0;
+}
+
+/* True if a whole response can leave at once: nothing that comes after it changes its head. */
+static inline bool http_is_settled(const struct http_exchange *x)
+{
+    return (x->body.done || x->close) && !x->head.connects;
+}
+
+#endif

@@ -1,0 +1,32 @@
+/* The characters of HTTP's grammar, and lists of them. Pure functions. */
+#ifndef HTTP_CHARS_H
+#define HTTP_CHARS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HTTP_TOKEN 1  /* of a token (RFC 9110 5.6.2) */
+#define HTTP_VALUE 2  /* of a field's value, white space included (RFC 9110 5.5) */
+#define HTTP_TARGET 4 /* of a request target; more than RFC 3986 has, as browsers send more */
+#define HTTP_HOST 8   /* of a host name (RFC 3986 3.2.2) */
+#define HTTP_PLAIN 16 /* of a path's segment, where it stands for itself (RFC 3986 3.3), except the dot */
+extern const unsigned char http_chars[256];
+
+/* How many bytes at the beginning of `text` are of this kind. */
+size_t http_span(const char *text, size_t size, unsigned char kind);
+/* The same for HTTP_VALUE, of which there is much. */
+size_t http_value_span(const char *text, size_t size);
+bool http_is_token(const char *text, size_t size);
+/* True for "name: value" without anything that is forbidden there; no line end. */
+bool http_is_field_line(const char *line, size_t size);
+/* True for host [":" port], the host never empty, as for http and https (RFC 9110 4.2). */
+bool http_is_authority(const char *text, size_t size, bool port_needed);
+/* Steps through a comma-separated list: the next element that is not empty, or false. */
+bool http_list_next(const char **list, const char **element, size_t *size);
+bool http_list_has(const char *list, const char *token);
+/* Its value, -1 for any other character. */
+int http_hex_digit(char c);
+/* A weight of content negotiation (qvalue, RFC 9110 12.4.2) in thousandths; -1 if it is malformed. */
+int http_read_qvalue(const char *text, size_t size);
+
+#endif
