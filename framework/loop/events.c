@@ -1,7 +1,14 @@
 /* What an event loop waits for: a table of descriptors, each registered with the poller once, and the
    tasks and parked requests that wait for them. */
 #include "loop/loop.h"
+#include "loop/poller.h"
+#include "server/core.h"
+#include "server/idle.h"
+#include "server/request.h"
+#include "server/timer.h"
+#include "server/wait.h"
 #include <assert.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>

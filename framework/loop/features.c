@@ -1,5 +1,5 @@
 #include "loop/coroutine.h"
-#include "server/core.h"
+#include "socketserver.h"
 #include <stdio.h>
 
 const char *ss_features(void)

@@ -1,6 +1,14 @@
 #include "loop/loop.h"
+#include "loop/coroutine.h"
+#include "loop/poller.h"
+#include "server/core.h"
+#include "server/request.h"
+#include "server/stop.h"
+#include "server/timer.h"
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 

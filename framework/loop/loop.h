@@ -9,6 +9,8 @@
 #include "loop/coroutine.h"
 #include "loop/poller.h"
 #include "server/core.h"
+#include "server/idle.h"
+#include "server/request.h"
 #include <signal.h>
 
 /* A task that waits for a descriptor. */
@@ -159,5 +161,29 @@ int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), v
 struct offload;
 struct offload **loop_offload(struct loop *loop);
 void offload_free(struct offload *offload);
+
+/* loop.c, for those who need not know the loop: */
+/* The turn of the loop that this thread runs; false outside of loops. */
+bool loop_turn(uint64_t *turn);
+/* True in a loop that has no idle connection: woken for another one, it could do nothing for it. */
+bool loop_is_busy(void);
+/* After fork, in the child: it is not in a loop. */
+void loop_forked(void);
+/* A new descriptor stays registered with this thread's loop from loop_adopt to loop_release, which comes
+   before close; others are registered for each wait. Nothing happens outside of loops. `owner`: whoever asks.
+   An earlier owner of the number must have closed it behind our back, and has no say any more. */
+void loop_adopt(int fd, const void *owner);
+/* False: the number is somebody else's by now, and not to be closed. */
+bool loop_release(int fd, const void *owner);
+/* Before a wait for what may be another file than the one that was registered: a handler can close a
+   descriptor, and open the number again. */
+void loop_refresh(const struct pollfd *fds, nfds_t count);
+/* Has this thread's loop been told of urgent data for the descriptor? Those before it are read by themselves.
+ */
+bool loop_urgent(int fd);
+/* Until it is waited for again, other processes and threads that share it are to be woken instead. */
+void loop_ignore(int fd);
+/* Is the address just past the stack of the coroutine that runs? Async-signal-safe. */
+bool loop_overflow(const void *address);
 
 #endif

@@ -1,5 +1,8 @@
 /* ss_offload: a few threads of a loop that run what would block it. */
 #include "loop/loop.h"
+#include "server/wakeup.h"
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 enum { OFFLOAD_THREADS = 4 }; /* per loop; more calls than that wait for one of them */

@@ -109,27 +109,3 @@ int poller_wake(struct poller *poller)
         return 0;
     return control(poller, EPOLL_CTL_MOD, poller->wake, EPOLLIN | EPOLLET, 0);
 }
-
-int wakeup_open(int ends[2])
-{
-    ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return ends[0] < 0 ? -errno : 0;
-}
-
-void wakeup_close(int ends[2])
-{
-    if (ends[0] >= 0)
-        close(ends[0]);
-    ends[0] = ends[1] = -1;
-}
-
-int wakeup_send(const int ends[2])
-{
-    return write(ends[1], &(uint64_t){1}, sizeof(uint64_t)) < 0 ? -errno : 0;
-}
-
-void wakeup_take(const int ends[2])
-{
-    uint64_t count;
-    (void)!read(ends[0], &count, sizeof count);
-}

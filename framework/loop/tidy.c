@@ -1,7 +1,10 @@
 /* Stacks that are not needed. A handler may once have gone deep, and many at once only for a moment. To look
    after each of them would cost a system call, so those that have run are gathered, and looked at after a
    while. */
+#include "loop/coroutine.h"
 #include "loop/loop.h"
+#include "server/request.h"
+#include "server/timer.h"
 #include <limits.h>
 #include <stdlib.h>
 

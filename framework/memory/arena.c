@@ -1,11 +1,17 @@
 /* Memory that goes all at once: blocks that are filled from the bottom. Blocks of the usual size
    are kept per thread, last in, first out, so that the next request finds them in the CPU's cache. */
-#include "server/core.h"
+#include "memory/arena.h"
+#include "socketserver.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK_SIZE = 96 * 1024, POOL_BLOCKS = 64 };
+#ifdef __SANITIZE_ADDRESS__
+enum { SPARES = 0 }; /* so that it sees who uses one that is gone */
+#else
+enum { SPARES = 64 };
+#endif
 
 struct block {
     struct block *next;
@@ -14,11 +20,6 @@ struct block {
 };
 
 static _Thread_local struct block_pool *pool;
-
-struct block_pool *block_pool_current(void)
-{
-    return pool;
-}
 
 struct block_pool *block_pool_enter(struct block_pool *mine)
 {
@@ -35,11 +36,32 @@ void block_pool_leave(struct block_pool *mine, struct block_pool *before)
         next = b->next;
         free(b);
     }
-    for (struct entry *next, *e = mine->requests; e; e = next) {
-        next = e->next;
-        free(container_of(e, struct request, entry));
+    for (void *next, *spare = mine->spares; spare; spare = next) {
+        next = *(void **)spare;
+        free(spare);
     }
     pool = before;
+}
+
+void *spare_alloc(size_t size)
+{
+    void *spare = pool ? pool->spares : NULL;
+    if (!spare)
+        return malloc(size);
+    pool->spares = *(void **)spare;
+    pool->spare_count--;
+    return spare;
+}
+
+void spare_free(void *spare)
+{
+    if (!pool || pool->spare_count >= SPARES) {
+        free(spare);
+        return;
+    }
+    *(void **)spare = pool->spares;
+    pool->spares = spare;
+    pool->spare_count++;
 }
 
 static struct block *block_new(size_t size)

@@ -3,11 +3,16 @@
    a pipe that closes with the process; but whoever inherits it keeps it open, and a process may close it and
    go on, so such a child is looked at now and then, and one that cannot be waited for is looked at as well.
  */
+#include "mixins/children.h"
 #include "server/core.h"
+#include "server/process.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,16 +20,6 @@ enum { GRACE = 1000 };                      /* ms for a child whose waits were e
 enum { FIRST_PAUSE = 1, LAST_PAUSE = 256 }; /* ms between two looks, twice as long each time */
 
 /* ---------------------------------------------------------------- making them */
-
-int open_pidfd(pid_t pid)
-{
-#ifdef SYS_pidfd_open
-    return (int)syscall(SYS_pidfd_open, pid, 0);
-#else
-    errno = ENOSYS;
-    return -1;
-#endif
-}
 
 /* Too few descriptors, or too little memory, say nothing of the kernel. */
 static bool has_pidfds(void)

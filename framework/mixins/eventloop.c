@@ -1,6 +1,12 @@
 /* EventLoopMixIn: a coroutine for each request, on one or several threads with a loop each. */
 #include "loop/loop.h"
+#include "net/listener.h"
+#include "server/core.h"
+#include "server/request.h"
+#include "server/stop.h"
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 

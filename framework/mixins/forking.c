@@ -1,5 +1,12 @@
 /* ForkingMixIn: a process for each request. */
+#include "mixins/children.h"
+#include "net/listener.h"
+#include "server/aside.h"
 #include "server/core.h"
+#include "server/request.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
 
 struct forking {
     struct child *children;

@@ -1,7 +1,14 @@
 /* PreforkingMixIn: processes that are there before the requests, each a server by itself. The parent
    serves nobody; it replaces children that end. */
+#include "mixins/children.h"
+#include "net/listener.h"
 #include "server/core.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__

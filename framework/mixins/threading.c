@@ -1,5 +1,7 @@
 /* ThreadingMixIn: a thread for each request. */
 #include "server/core.h"
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 struct worker {

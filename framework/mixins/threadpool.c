@@ -5,6 +5,16 @@
    again one by one. As long as something is left there, others that are idle are woken: nothing waits for
    a handler that takes its time while a thread has nothing to do. */
 #include "mixins/threadpool.h"
+#include "loop/poller.h"
+#include "memory/arena.h"
+#include "server/core.h"
+#include "server/request.h"
+#include "server/timer.h"
+#include "server/wait.h"
+#include "server/wakeup.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

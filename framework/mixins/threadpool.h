@@ -4,6 +4,9 @@
 
 #include "loop/poller.h"
 #include "server/core.h"
+#include "server/idle.h"
+#include "server/request.h"
+#include <pthread.h>
 
 struct slot {
     struct request *parked;

@@ -1,6 +1,14 @@
 /* ThreadPoolMixIn's parked connections: the poller knows them, and the wheel when they expire. The static
    ones are called with the lock held. */
+#include "loop/poller.h"
 #include "mixins/threadpool.h"
+#include "server/core.h"
+#include "server/idle.h"
+#include "server/request.h"
+#include "server/timer.h"
+#include "server/wakeup.h"
+#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,11 @@
 /* The other side: connections to servers, as streams. */
+#include "loop/loop.h"
+#include "net/lookup.h"
+#include "net/socket.h"
 #include "server/core.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>

@@ -1,7 +1,12 @@
 /* The end of a server's own socket: its file is removed, and what was inherited is given back as it was. */
+#include "net/listener.h"
+#include "loop/loop.h"
 #include "server/core.h"
+#include "server/process.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -1,5 +1,8 @@
 /* How long the other side may take its time. */
-#include "server/core.h"
+#include "net/socket.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
 #include <sys/ioctl.h>
 
 enum { STEPS = 8 };            /* of a time limit: how exactly it is kept */

@@ -1,6 +1,15 @@
 /* The stream of a connection: try the call; when the kernel has nothing, wait; try again. */
+#include "net/socket.h"
+#include "loop/loop.h"
 #include "server/core.h"
+#include "server/request.h"
+#include "server/signals.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <unistd.h>

@@ -1,5 +1,12 @@
 /* TCPServer: connections, over IPv4 and IPv6. */
+#include "net/listener.h"
+#include "net/lookup.h"
 #include "server/core.h"
+#include "server/process.h"
+#include "server/request.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>

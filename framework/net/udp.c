@@ -1,5 +1,9 @@
 /* UDPServer: datagrams; and the streams that make a handler see them as it sees connections. */
+#include "net/socket.h"
 #include "server/core.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

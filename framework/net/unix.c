@@ -1,5 +1,8 @@
 /* UnixStreamServer and UnixDatagramServer: what differs is the address, a file or an abstract name. */
+#include "net/listener.h"
+#include "net/lookup.h"
 #include "server/core.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

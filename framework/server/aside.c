@@ -1,8 +1,15 @@
 /* No client takes all: who has as many requests in progress as one may waits with the next, beside those that
    wait because no thread or process could be made for them. Meanwhile others are served. */
-#include "loop/poller.h"
+#include "server/aside.h"
 #include "server/core.h"
+#include "server/request.h"
+#include "server/stop.h"
+#include "server/timer.h"
+#include "server/wait.h"
+#include "server/wakeup.h"
+#include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,18 @@
 /* BaseServer: the life of a request. Everything here can be overridden; what waits does so through the
    poll method, so one serve_forever serves under every mix-in. */
-#include "loop/poller.h"
+#include "loop/loop.h"
+#include "memory/arena.h"
+#include "net/listener.h"
+#include "server/aside.h"
 #include "server/core.h"
+#include "server/idle.h"
+#include "server/request.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include "server/wakeup.h"
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

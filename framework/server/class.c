@@ -1,5 +1,7 @@
 /* How a class is put together from its bases, and how one is found by name. */
 #include "server/core.h"
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,13 @@
 /* How a server ends: who has connected before is served, what is in progress may end, for as long as a drain
    may last. */
+#include "net/listener.h"
+#include "server/aside.h"
 #include "server/core.h"
+#include "server/request.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include <errno.h>
+#include <stdatomic.h>
 
 enum { ROOM_PAUSE = 100 }; /* ms to wait for what only time brings */
 

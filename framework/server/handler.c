@@ -1,6 +1,11 @@
 /* The life of a handler instance: made, set up, run, finished, freed; and the handler classes that
    others are based on. */
+#include "memory/arena.h"
+#include "net/socket.h"
 #include "server/core.h"
+#include "server/request.h"
+#include "server/timer.h"
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -1,7 +1,13 @@
 /* Connections that are kept between two requests are the first to go when something runs short: places, or
    descriptors, of which a reserve is kept for files. Those that mix-ins have parked are in their lists; here
    are those that wait in a thread or process of their own. */
+#include "server/idle.h"
 #include "server/core.h"
+#include "server/request.h"
+#include "server/stop.h"
+#include "server/timer.h"
+#include "server/wait.h"
+#include <errno.h>
 #include <limits.h>
 #include <sys/resource.h>
 #include <unistd.h>

@@ -1,6 +1,10 @@
 /* A whole server in one call, for main(): the only part that touches signals. */
-#include "server/core.h"
+#include "loop/loop.h"
+#include "server/process.h"
+#include "server/signals.h"
+#include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,19 @@
 /* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
-#include "loop/poller.h"
+#include "loop/loop.h"
+#include "memory/arena.h"
+#include "net/listener.h"
+#include "server/aside.h"
 #include "server/core.h"
+#include "server/process.h"
+#include "server/request.h"
+#include "server/signals.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include "server/wakeup.h"
+#include <errno.h>
 #include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

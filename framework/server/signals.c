@@ -2,53 +2,13 @@
    raise where we serve: SIGPIPE, by a write to one that has gone, SIGXFSZ, by a file that has reached its
    limit, and SIGXCPU, by a limit of processor time that clients use up. They end nobody: the call has failed
    with EPIPE or EFBIG anyway, and the hard limit of processor time ends a process by SIGKILL. */
-#include "server/core.h"
+#include "server/signals.h"
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <time.h>
 #include <unistd.h>
-
-/* ---------------------------------------------------------------- whose process? */
-
-static struct {
-    pid_t self, parent; /* parent 0: it was not forked by the server */
-} process;
-
-void process_is_server(void)
-{
-    process.self = getpid();
-    process.parent = 0;
-}
-
-enum process_role process_role(void)
-{
-    if (getpid() != process.self)
-        return PROCESS_OTHER;
-    return !process.parent ? PROCESS_SERVER : getppid() == process.parent ? PROCESS_CHILD : PROCESS_ORPHAN;
-}
-
-/* What ss_run has handlers for does not arrive before the child knows what it is. Not all signals: a blocked
-   SIGCHLD would be queued and interrupt other threads. */
-pid_t process_fork(void)
-{
-    static const int known[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGXCPU};
-    sigset_t late, before;
-    pid_t parent = getpid();
-    sigemptyset(&late);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        sigaddset(&late, known[i]);
-    pthread_sigmask(SIG_BLOCK, &late, &before);
-    pid_t pid = fork();
-    int error = errno;
-    if (pid == 0) {
-        process.self = getpid();
-        process.parent = parent;
-    }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return pid;
-}
-
-/* ---------------------------------------------------------------- blocked while a thread serves */
 
 static const int raised[] = {SIGPIPE, SIGXFSZ, SIGXCPU};
 enum { RAISED = sizeof raised / sizeof *raised };

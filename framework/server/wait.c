@@ -1,9 +1,15 @@
 /* How the framework waits: always through the poll method, together with the socket that says when
    the wait is over for good; and what a shutdown does. */
-#include "loop/poller.h"
+#include "server/wait.h"
+#include "loop/loop.h"
 #include "server/core.h"
+#include "server/stop.h"
+#include "server/wakeup.h"
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

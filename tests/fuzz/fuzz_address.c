@@ -1,4 +1,5 @@
 /* Addresses: what is accepted, written down and read again is the same address. */
+#include "net/lookup.h"
 #include "pieces.h"
 #include <netdb.h>
 

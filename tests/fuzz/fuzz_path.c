@@ -1,6 +1,6 @@
 /* handlers/text/url.c: from the path of a request to the name of a file, and what goes into a Location. */
 #include "http_server.h"
-#include "server/core.h"
+#include "memory/arena.h"
 #include "text/url.h"
 #include <assert.h>
 #include <stdint.h>

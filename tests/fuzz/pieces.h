@@ -3,7 +3,7 @@
 #define FUZZ_PIECES_H
 
 #include "fuzz.h"
-#include "server/core.h"
+#include "memory/arena.h"
 
 struct pieces {
     const uint8_t *data;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "server/core.h"
+#include "server/aside.h"
 #include "server_thread.h"
 #include <arpa/inet.h>
 #include <limits.h>

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "loop/timer.h"
+#include "server/timer.h"
 
 enum { TIMERS = 300, OPERATIONS = 200000 };
 

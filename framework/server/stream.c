@@ -1,5 +1,6 @@
 /* A buffer each way over something that reads and writes. */
-#include "server/core.h"
+#include "net/socket.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,8 @@
  * queued again, at a lower level, until it fires from level 0. What is due on a lower level is therefore
  * always due before anything on a higher one, and one look at the lowest level in use finds the next slot.
  * The top level alone is circular: its slots may belong to the next round. */
-#include "loop/timer.h"
+#include "server/timer.h"
+#include <stddef.h>
 
 #include <stddef.h>
 

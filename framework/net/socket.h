@@ -1,0 +1,43 @@
+/* Streams over sockets, and how long the other side may take its time. */
+#ifndef SS_SOCKET_H
+#define SS_SOCKET_H
+
+#include "server/wait.h"
+#include "socketserver.h"
+
+extern const struct ss_stream_class socket_stream, datagram_stream;
+/* ss_sendfile where nothing below can do it: reads and writes. */
+int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size);
+/* Nothing was left behind the last read, and nobody has said since that there is something. */
+static inline bool stream_drained(const struct ss_stream *s)
+{
+    return s->drained && s->polls == polls_made();
+}
+/* Waits of one call that came back with nothing to be had: an error is told of that reading and writing do
+   not take away (the error queue of MSG_ZEROCOPY, say). They must neither last for ever nor keep others from
+   running. Zeroed at first, and after each success. */
+struct vain {
+    bool waited;
+    unsigned count;
+    uint64_t since;
+};
+/* Waits for the stream's descriptor within its limits; 0, -ETIMEDOUT, -ECANCELED, -errno. */
+int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain);
+/* Lets others run when there was nothing to wait for, nor to be had; the same results. */
+int stream_pause(struct ss_stream *s, struct vain *vain, int timeout);
+/* Sends what the stream has gathered as the answer to a datagram; 0 or -errno. */
+int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram);
+
+/* pace.c */
+/* Waits until a stream's socket has room for more output: as long as the other side takes something now and
+   then. 0, -ETIMEDOUT, -ECANCELED, -errno. */
+int pace_output(struct ss_stream *s);
+/* Around a wait for input that is owed. Returns when it began, 0: it is not, or there is no rate to keep to.
+ */
+uint64_t pace_input_begin(struct ss_stream *s);
+/* 0; -ETIMEDOUT: too little has come for all that waiting. */
+int pace_input_end(struct ss_stream *s, uint64_t start);
+/* Milliseconds without a byte taken that end such a wait, -1: no limit. */
+int output_limit(const struct ss_stream *s);
+
+#endif

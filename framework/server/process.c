@@ -1,0 +1,86 @@
+/* Processes: whose this one is, and how often it has forked. */
+#include "server/process.h"
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---------------------------------------------------------------- whose process? */
+
+static struct {
+    pid_t self, parent; /* parent 0: it was not forked by the server */
+} process;
+
+void process_is_server(void)
+{
+    process.self = getpid();
+    process.parent = 0;
+}
+
+enum process_role process_role(void)
+{
+    if (getpid() != process.self)
+        return PROCESS_OTHER;
+    return !process.parent ? PROCESS_SERVER : getppid() == process.parent ? PROCESS_CHILD : PROCESS_ORPHAN;
+}
+
+/* What ss_run has handlers for does not arrive before the child knows what it is. Not all signals: a blocked
+   SIGCHLD would be queued and interrupt other threads. */
+pid_t process_fork(void)
+{
+    static const int known[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGXCPU};
+    sigset_t late, before;
+    pid_t parent = getpid();
+    sigemptyset(&late);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        sigaddset(&late, known[i]);
+    pthread_sigmask(SIG_BLOCK, &late, &before);
+    pid_t pid = fork();
+    int error = errno;
+    if (pid == 0) {
+        process.self = getpid();
+        process.parent = parent;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return pid;
+}
+
+/* ---------------------------------------------------------------- how often it has forked: a child has all
+ * that was open */
+
+static atomic_uint forks;
+
+static void count_fork(void)
+{
+    atomic_fetch_add(&forks, 1);
+}
+
+/* Counted before and behind it, so that what is opened by another thread in between makes a difference. */
+static void count_forks(void)
+{
+    (void)pthread_atfork(count_fork, count_fork, count_fork);
+}
+
+void forks_watch(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, count_forks);
+}
+
+unsigned forks_made(void)
+{
+    return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+int open_pidfd(pid_t pid)
+{
+#ifdef SYS_pidfd_open
+    return (int)syscall(SYS_pidfd_open, pid, 0);
+#else
+    errno = ENOSYS;
+    return -1;
+#endif
+}

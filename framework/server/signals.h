@@ -1,0 +1,18 @@
+/* Signals that a client or a limit can raise. */
+#ifndef SS_SIGNALS_H
+#define SS_SIGNALS_H
+
+#include <signal.h>
+
+/* From here to signals_unblock, in the same thread, no signal that a client or a limit can raise ends the
+   process. The threads that it makes meanwhile inherit that; programs that a handler forks and execs do not.
+ */
+struct signals_before {
+    sigset_t mask, blocked;
+};
+void signals_block(struct signals_before *before);
+void signals_unblock(const struct signals_before *before);
+/* run.c: ss_run's handler of signals that end nobody. */
+void overlook(int signal);
+
+#endif
