@@ -1,10 +1,9 @@
 /* Compression: one interface over the libraries that this build has. Each coding is one file,
-   compress_NAME.c, and nobody else sees its library. */
+   compress/NAME.c, and nobody else sees its library. */
 #ifndef HTTP_COMPRESS_H
 #define HTTP_COMPRESS_H
 
-#include "http/content_coding.h"
-#include <stddef.h>
+#include "compress/coding.h"
 
 /* What a coder takes from and where it puts what; both move on as it works. */
 struct http_coder_buffers {

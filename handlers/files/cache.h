@@ -22,7 +22,7 @@
 #ifndef HTTP_FILE_CACHE_H
 #define HTTP_FILE_CACHE_H
 
-#include "http/content_coding.h"
+#include "compress/coding.h"
 #include "http_server.h"
 #include <stdatomic.h>
 #include <sys/stat.h>

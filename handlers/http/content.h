@@ -3,7 +3,7 @@
 #ifndef HTTP_CONTENT_H
 #define HTTP_CONTENT_H
 
-#include "http/content_coding.h"
+#include "compress/coding.h"
 #include "http_server.h"
 
 /* Everything is borrowed. */

@@ -1,6 +1,6 @@
 /* The names of files that others send. Pure functions. */
+#include "compress/coding.h"
 #include "files/simple_http.h"
-#include "http/content_coding.h"
 #include "upload/upload.h"
 #include <stdio.h>
 #include <string.h>
