@@ -138,11 +138,16 @@ struct ss_class {
     const struct ss_class *base; /* NULL for a mix-in */
     size_t state_size;           /* bytes of zeroed memory that ss_state gives */
 
-    /* Sets class variables (the fields of struct ss_server). The more special class has the last
-       word: first the classes of this header set their defaults, wherever they stand among the
-       bases, then all others do, bases first and from right to left. So max_requests as set by
-       your server class holds under every mix-in, and a mix-in of your own, on its left, may still
-       change it. What is set between ss_server_init and ss_server_bind comes after all of them. */
+    /* Of mix-ins that have a rank, the lower ranks stand on the left, or ss_server_init returns -EINVAL. 0:
+       it may stand anywhere. PreforkingMixIn has 1, the other mix-ins of this header have 2. */
+    unsigned rank;
+
+    /* Both set class variables (the fields of struct ss_server), and the more special class has the last
+       word: first `defaults` is called for all classes, bases first and from right to left, then in the same
+       order `init`. The classes of this header have `defaults` only. So max_requests as set by the `init` of
+       your server class holds under every mix-in, and a mix-in of your own, on its left, may still change it.
+       What is set between ss_server_init and ss_server_bind comes after all of them. */
+    void (*defaults)(struct ss_server *self);
     void (*init)(struct ss_server *self);
 
     /* --- for the caller --- */
@@ -396,7 +401,8 @@ SS_API int ss_run(const struct ss_class *const *bases, const char *address,
    to set fields of the server; a class of your own with `init` is the other. */
 SS_API int ss_run_server(struct ss_server *self);
 
-/* What the library is made of, a line each, for a program's --version: "coroutines: x86-64 assembly\n". Any thread. */
+/* What the library is made of, a line each, for a program's --version: "coroutines: x86-64 assembly\n". Any
+ * thread. */
 SS_API const char *ss_features(void);
 
 /* For those who write a mix-in: a request goes on elsewhere after process_request has returned.

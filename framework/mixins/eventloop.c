@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void init(struct ss_server *self)
+static void defaults(struct ss_server *self)
 {
     self->max_requests = 16384;
 }
@@ -130,8 +130,8 @@ static int serve_forever(struct ss_server *self)
 
 const struct ss_class ss_EventLoopMixIn = {
     .name = "EventLoopMixIn",
-    .base = NULL,
-    .init = init,
+    .rank = RANK_RUNS,
+    .defaults = defaults,
     .serve_forever = serve_forever,
     .process_request = process_request,
     .close_request = close_request,

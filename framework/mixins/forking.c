@@ -17,7 +17,7 @@ static struct forking *state_of(struct ss_server *self)
     return ss_state(self, &ForkingMixIn);
 }
 
-static void init(struct ss_server *self)
+static void defaults(struct ss_server *self)
 {
     self->max_requests = 160;
     self->core->is_dear = true;
@@ -93,9 +93,9 @@ static void server_close(struct ss_server *self)
 
 const struct ss_class ss_ForkingMixIn = {
     .name = "ForkingMixIn",
-    .base = NULL,
+    .rank = RANK_RUNS,
     .state_size = sizeof(struct forking),
-    .init = init,
+    .defaults = defaults,
     .process_request = process_request,
     .service_actions = service_actions,
     .server_close = server_close,

@@ -209,7 +209,7 @@ static void server_close(struct ss_server *self)
 
 const struct ss_class ss_PreforkingMixIn = {
     .name = "PreforkingMixIn",
-    .base = NULL,
+    .rank = RANK_PREFORKS,
     .state_size = sizeof(struct preforking),
     .serve_forever = serve_forever,
     .server_close = server_close,

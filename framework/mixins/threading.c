@@ -18,7 +18,7 @@ struct threading {
     struct worker *ended;
 };
 
-static void init(struct ss_server *self)
+static void defaults(struct ss_server *self)
 {
     struct threading *state = ss_state(self, &ThreadingMixIn);
     pthread_mutex_init(&state->lock, NULL);
@@ -79,9 +79,9 @@ static void server_close(struct ss_server *self)
 
 const struct ss_class ss_ThreadingMixIn = {
     .name = "ThreadingMixIn",
-    .base = NULL,
+    .rank = RANK_RUNS,
     .state_size = sizeof(struct threading),
-    .init = init,
+    .defaults = defaults,
     .process_request = process_request,
     .server_close = server_close,
 };

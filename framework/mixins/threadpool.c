@@ -33,7 +33,7 @@ static bool has_threads(const struct ss_server *self, const struct threadpool *p
     return p->workers && p->forks == self->core->forks;
 }
 
-static void init(struct ss_server *self)
+static void defaults(struct ss_server *self)
 {
     self->max_requests = 16384;
     self->max_threads = 2048;
@@ -328,9 +328,9 @@ static int serve_forever(struct ss_server *self)
 
 const struct ss_class ss_ThreadPoolMixIn = {
     .name = "ThreadPoolMixIn",
-    .base = NULL,
+    .rank = RANK_RUNS,
     .state_size = sizeof(struct threadpool),
-    .init = init,
+    .defaults = defaults,
     .serve_forever = serve_forever,
     .process_request = process_request,
     .close_idle = close_idle,

@@ -18,7 +18,7 @@ union control {
     char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
 };
 
-static void init(struct ss_server *self)
+static void defaults(struct ss_server *self)
 {
     self->socket_type = SOCK_DGRAM;
     self->allow_reuse_address = false;
@@ -224,7 +224,7 @@ const struct ss_stream_class datagram_stream = {
 const struct ss_class ss_UDPServer = {
     .name = "UDPServer",
     .base = &TCPServer,
-    .init = init,
+    .defaults = defaults,
     .server_activate = server_activate,
     .get_request = get_request,
 };

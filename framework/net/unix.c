@@ -13,7 +13,7 @@
 enum { TRIES = 3 };                         /* to bind, where leftovers are found */
 enum { LOCK_TIME = 2000, LOCK_PAUSE = 10 }; /* ms */
 
-static void init(struct ss_server *self)
+static void defaults(struct ss_server *self)
 {
     self->address_family = AF_UNIX;
 }
@@ -159,13 +159,13 @@ static int server_bind(struct ss_server *self)
 const struct ss_class ss_UnixStreamServer = {
     .name = "UnixStreamServer",
     .base = &TCPServer,
-    .init = init,
+    .defaults = defaults,
     .server_bind = server_bind,
 };
 
 const struct ss_class ss_UnixDatagramServer = {
     .name = "UnixDatagramServer",
     .base = &UDPServer,
-    .init = init,
+    .defaults = defaults,
     .server_bind = server_bind,
 };

@@ -355,7 +355,7 @@ static int base_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, i
 
 const struct ss_class ss_BaseServer = {
     .name = "BaseServer",
-    .init = defaults,
+    .defaults = defaults,
     .serve_forever = serve_forever,
     .server_bind = server_bind,
     .server_activate = server_activate,

@@ -11,6 +11,10 @@
 #define SS_MAX_MRO 16
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
+/* The ranks of our mix-ins: a process that serves by itself cannot be made from inside of a loop or a
+   pool. */
+enum { RANK_PREFORKS = 1, RANK_RUNS = 2 };
+
 /* Its class resolved, and what goes on. */
 struct ss_core {
     int count;                              /* of mro */

@@ -72,11 +72,14 @@ static void init_four(struct ss_server *self)
     self->max_requests += self->max_requests == 3 ? 1 : 100;
 }
 
-/* The library's defaults never overwrite what a class made from it has set, on whichever side that stands. */
+/* Defaults, the library's or others, never overwrite what a class made from it has set, on whichever side
+ * that stands. */
 static void test_variables(void **state)
 {
+    static const struct ss_class Hundred = {.name = "Hundred", .defaults = init_four};
     static const struct ss_class *const mixins[] = {&Silent,       &ThreadingMixIn,  &ThreadPoolMixIn,
-                                                    &ForkingMixIn, &PreforkingMixIn, &EventLoopMixIn};
+                                                    &ForkingMixIn, &PreforkingMixIn, &EventLoopMixIn,
+                                                    &Hundred};
     static const struct ss_class Server = {.name = "Server", .base = &TCPServer, .init = init_three};
     static const struct ss_class Datagrams = {.name = "D", .base = &UnixDatagramServer, .init = init_three};
     static const struct ss_class Three = {.name = "Three", .init = init_three};

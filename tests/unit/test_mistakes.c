@@ -129,34 +129,99 @@ static const struct ss_class Stranger = {
 static const struct ss_class Copied = {
     .name = "Copied", .base = &TCPServer, .server_activate = stranger_activate};
 
-static _Noreturn void bind_copied(int told)
+static void bind_with(const struct ss_class *cls, const struct ss_handler_class *handler)
 {
     struct ss_server server;
-    struct sigaction act = {.sa_handler = SIG_DFL};
-    dup2(told, STDERR_FILENO);
-    sigaction(SIGABRT, &act, NULL);
-    sigaction(SIGSEGV, &act, NULL);
-    alarm(PATIENCE / 1000);
-    if (ss_server_init(&server, SS_BASES(&Copied), "127.0.0.1:0", &EchoHandler) == 0)
+    if (ss_server_init(&server, SS_BASES(cls), "127.0.0.1:0", handler) == 0)
         (void)ss_server_bind(&server);
-    _exit(1);
 }
 
-static void test_super_of_a_stranger(void **state)
+/* abort(3) ends a process that makes this server, after a line that names the mistake. */
+static void check_named(const struct ss_class *cls, const struct ss_handler_class *handler,
+                        const char *mistake)
 {
     char text[1000] = "";
     int told[2], status;
-    (void)state;
     assert_int_equal(pipe(told), 0);
     pid_t child = fork();
-    if (child == 0)
-        bind_copied(told[1]);
+    if (child == 0) {
+        struct sigaction act = {.sa_handler = SIG_DFL};
+        dup2(told[1], STDERR_FILENO);
+        sigaction(SIGABRT, &act, NULL);
+        sigaction(SIGSEGV, &act, NULL);
+        alarm(PATIENCE / 1000);
+        bind_with(cls, handler);
+        _exit(1);
+    }
     close(told[1]);
     assert_true(read(told[0], text, sizeof text - 1) > 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    assert_non_null(strstr(text, "ss_super: Stranger is not among the bases"));
+    assert_non_null(strstr(text, mistake));
     close(told[0]);
+}
+
+static void test_super_of_a_stranger(void **state)
+{
+    (void)state;
+    check_named(&Copied, &EchoHandler, "ss_super: Stranger is not among the bases");
+}
+
+/* ---- classes that inherit in a circle ---- */
+
+static const struct ss_class Hen, Egg = {.name = "Egg", .base = &Hen}, Hen = {.name = "Hen", .base = &Egg};
+static const struct ss_class Chick = {.name = "Chick", .base = &Egg},
+                             Narcissus = {.name = "Narcissus", .base = &Narcissus};
+
+static void test_circle_of_classes(void **state)
+{
+    (void)state;
+    check_named(&Egg, &EchoHandler, "Egg is based on itself");
+    check_named(&Chick, &EchoHandler, "Egg is based on itself");
+    check_named(&Narcissus, &EchoHandler, "Narcissus is based on itself");
+}
+
+static const struct ss_handler_class One,
+    Two = {.base = &One}, One = {.base = &Two}, Outside = {.base = &One}, Self = {.base = &Self}, Three,
+    Four = {.base = &Three}, Five = {.base = &Four}, Three = {.base = &Five};
+
+static void test_circle_of_handler_classes(void **state)
+{
+    static const struct ss_handler_class *const circles[] = {&One,   &Two,  &Outside, &Self,
+                                                             &Three, &Four, &Five};
+    (void)state;
+    for (size_t i = 0; i < COUNT(circles); i++)
+        check_named(&TCPServer, circles[i], "a handler class is based on itself");
+}
+
+/* Mix-ins that are named twice, or by two names, are one; what is based on them comes first. */
+static void test_order_of_mixins(void **state)
+{
+    static const struct ss_class Forks = {.name = "Forks", .base = &PreforkingMixIn};
+    static const struct ss_class Threads = {.name = "Threads", .base = &ThreadingMixIn};
+    static const struct ss_class Plain = {.name = "Plain"};
+    const struct {
+        const struct ss_class *const *bases;
+        int expected;
+    } cases[] = {
+        {SS_BASES(&PreforkingMixIn, &ThreadingMixIn, &TCPServer), 0},
+        {SS_BASES(&Plain, &PreforkingMixIn, &TCPServer), 0},
+        {SS_BASES(&Forks, &Threads, &TCPServer), 0},
+        {SS_BASES(&ThreadingMixIn, &ThreadPoolMixIn, &TCPServer), 0},
+        {SS_BASES(&PreforkingMixIn, &PreforkingMixIn, &EventLoopMixIn, &TCPServer), 0},
+        {SS_BASES(&EventLoopMixIn, &PreforkingMixIn, &TCPServer), -EINVAL},
+        {SS_BASES(&ThreadPoolMixIn, &PreforkingMixIn, &TCPServer), -EINVAL},
+        {SS_BASES(&Threads, &Plain, &Forks, &TCPServer), -EINVAL},
+        {SS_BASES(&PreforkingMixIn, &ForkingMixIn, &PreforkingMixIn, &TCPServer), -EINVAL},
+        {SS_BASES(&PreforkingMixIn), -EINVAL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct ss_server server;
+        if (ss_server_init(&server, cases[i].bases, "127.0.0.1:0", &EchoHandler) != cases[i].expected)
+            fail_msg("case %zu", i);
+        ss_server_close(&server);
+    }
 }
 
 /* ---- out of order ---- */
@@ -240,6 +305,9 @@ int main(void)
         cmocka_unit_test(test_null),
         cmocka_unit_test(test_empty_handler),
         cmocka_unit_test(test_super_of_a_stranger),
+        cmocka_unit_test(test_circle_of_classes),
+        cmocka_unit_test(test_circle_of_handler_classes),
+        cmocka_unit_test(test_order_of_mixins),
         cmocka_unit_test(test_after_close),
         cmocka_unit_test(test_not_bound),
         cmocka_unit_test(test_bound_twice),
