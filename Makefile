@@ -218,7 +218,7 @@ OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SA
 # ---- targets --------------------------------------------------------------------------------------------------
 
 ##@ Build and run
-.PHONY: all serve build-tests test clients check tsan fuzz build-fuzz run-fuzz fresh bench lint install uninstall clean help FORCE
+.PHONY: all serve build-tests test clients check tsan fuzz build-fuzz run-fuzz fresh bench trace run-trace lint install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 # Shared libraries are not built with sanitizers: nothing tests them there.
 all: $(ARCHIVES) $(if $(SANITIZE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
@@ -251,6 +251,13 @@ fresh: ## both commands of the README in a Debian of their own, made by debootst
 	@BUILD='$(abspath $(BUILD))' PORT='$(PORT)' tests/fresh
 bench: all $(BENCH) ## measure CPU, memory and latency against nginx, lighttpd, h2o, Python, libuv and raw loops
 	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py
+
+# Without optimization each call that is written is made: what is counted is what a reader reads.
+trace: ## the files, functions and calls of a GET on a kept connection (ARGS=--calls: each of them)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/trace LTO= OPTIMIZE=-O0 WARNINGS=-w CFLAGS="-finstrument-functions -gdwarf-4" \
+	    run-trace
+run-trace: $(PROGRAM) $(BUILD)/tests/trace/recorder.so
+	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/trace/run
 
 HEADERS := framework/socketserver.h handlers/http_server.h
 lint: $(SHARED) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang, public headers, exported symbols
@@ -356,6 +363,11 @@ $(SHARED):
 	$(Q)$(CC) -shared $(ldflags) -Wl,-z,defs -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(VERSION) \
 	    $(filter %.o,$^) $(filter %.so,$^) $(if $(filter %/libhttpserver.so,$@),$(LLHTTP_LIBS) $(OPTIONAL_LIBS))
 	$(Q)ln -sf $(@F).$(VERSION) $@.$(SOVERSION) && ln -sf $(@F).$(SOVERSION) $@
+
+$(BUILD)/tests/trace/recorder.so: tests/trace/recorder.c $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(cppflags) $(cflags) -fno-instrument-functions -shared -o $@ $<
 
 $(PROGRAM): $(HTTPSERVER)
 $(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ): %: %.o
