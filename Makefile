@@ -227,9 +227,15 @@ serve: all ## serve www/ on http://127.0.0.1:8000/ (PORT=N: another port)
 
 ##@ Test
 build-tests: all $(UNIT) $(HTTP) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE),,$(BENCH))
-test: build-tests ## build and run all tests (T=PATTERN: only the files with PATTERN in their path)
-	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' CC='$(CC)' \
-	    $(RUN_UNDER) $(PYTHON) tests/run $(T)
+# With T or K only what the chosen tests need is built. K is for pytest's names, so then no other test is run.
+matching = $(strip $(foreach f,$(1),$(if $(findstring $(T:.c=),$(f:$(BUILD)/%=%)),$(f))))
+PYTEST  := $(call matching,$(wildcard tests/test_*.py tests/*/test_*.py))
+TESTED  := $(if $(K),,$(call matching,$(UNIT) $(FUZZ) $(filter %/matrix,$(LINKED)))) \
+           $(if $(K),,$(if $(call matching,$(wildcard tests/unit/*.sh)),$(filter %/matrix,$(LINKED)))) \
+           $(if $(PYTEST),all $(HTTP)) $(if $(filter tests/test_bench.py,$(PYTEST)),$(if $(SANITIZE),,$(BENCH)))
+test: $(if $(T)$(K),$(TESTED),build-tests) ## build and run all tests (T=PATTERN: files with PATTERN in their path; K=NAMES: pytest's -k)
+	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' CC='$(CC)' K='$(K)' \
+	    $(RUN_UNDER) $(PYTHON) tests/run '$(T)'
 clients: ## the tests with real clients, for which deps installs Chromium, ffmpeg and node as well
 	@$(MAKE) --no-print-directory test T=real_clients
 check: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
