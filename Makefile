@@ -274,7 +274,8 @@ lint: $(SHARED) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang
 include_dir := $(DESTDIR)$(PREFIX)/include
 lib_dir     := $(DESTDIR)$(LIBDIR)
 bin_dir     := $(DESTDIR)$(PREFIX)/bin
-INSTALLED   := $(bin_dir)/httpserver $(addprefix $(include_dir)/,$(notdir $(HEADERS))) \
+doc_dir     := $(DESTDIR)$(PREFIX)/share/doc/socketserver
+INSTALLED   := $(bin_dir)/httpserver $(doc_dir)/LICENSE $(addprefix $(include_dir)/,$(notdir $(HEADERS))) \
                $(foreach l,socketserver httpserver,$(addprefix $(lib_dir)/lib$(l).,a so so.$(SOVERSION) so.$(VERSION)) \
                    $(lib_dir)/pkgconfig/$(l).pc)
 
@@ -298,9 +299,10 @@ endef
 STATIC_LIBS = $(if $(HAVE),$(shell pkg-config --static --libs $(HAVE)) -lm)
 install: export SOCKETSERVER_PC = $(call pc,socketserver,Python's socketserver for C,,,)
 install: export HTTPSERVER_PC = $(call pc,httpserver,Python's http.server for C,socketserver,$(if $(HAVE_LIBLLHTTP),libllhttp),$(STATIC_LIBS))
-install: all $(SHARED) ## headers, libraries, pkg-config files and httpserver (PREFIX=, LIBDIR=, DESTDIR=)
+install: all $(SHARED) ## headers, libraries, pkg-config files, httpserver and the licence (PREFIX=, LIBDIR=, DESTDIR=)
 	$(call say,INST,$(DESTDIR)$(PREFIX))
-	$(Q)install -d $(include_dir) $(lib_dir)/pkgconfig $(bin_dir)
+	$(Q)install -d $(include_dir) $(lib_dir)/pkgconfig $(bin_dir) $(doc_dir)
+	$(Q)install -m 644 LICENSE $(doc_dir)
 	$(Q)install -m 644 $(HEADERS) $(include_dir)
 	$(Q)install -m 644 $(ARCHIVES) $(lib_dir)
 	$(Q)install -m 755 $(addsuffix .$(VERSION),$(SHARED)) $(lib_dir)
@@ -313,6 +315,7 @@ install: all $(SHARED) ## headers, libraries, pkg-config files and httpserver (P
 uninstall: ## remove what install has put there
 	$(call say,RM,$(DESTDIR)$(PREFIX))
 	$(Q)rm -f $(INSTALLED)
+	$(Q)rmdir $(doc_dir) 2>/dev/null || :
 
 ##@ Other
 clean: ## remove build/

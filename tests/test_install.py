@@ -73,7 +73,7 @@ def version(installed):
 def test_what_is_installed(installed):
     names = files_in(f"{installed}{PREFIX}")
     for expected in ("bin/httpserver", "include/socketserver.h", "include/http_server.h",
-                     "lib/pkgconfig/socketserver.pc", "lib/pkgconfig/httpserver.pc"):
+                     "lib/pkgconfig/socketserver.pc", "lib/pkgconfig/httpserver.pc", "share/doc/socketserver/LICENSE"):
         assert expected in names
     for library in ("libsocketserver", "libhttpserver"):
         assert [n for n in names if n.startswith(f"lib/{library}.")] == sorted(

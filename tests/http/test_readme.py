@@ -1,5 +1,5 @@
-"""Every command line that the documents show is run as it stands there: those of README.md, of `httpserver --help` and
-of the samples' first lines. Each runs in a network of its own (unshare), so that ports need not be free."""
+"""Every command line that the documents show is run as it stands there: those of README.md and CONTRIBUTING.md, of
+`httpserver --help` and of the samples' first lines. Each runs in a network of its own (unshare), so that ports need not be free."""
 
 import glob
 import os
@@ -13,6 +13,8 @@ import programs
 import pytest
 import wire
 
+README, CONTRIBUTING = "README.md", ".github/CONTRIBUTING.md"
+DOCUMENTS = [README, CONTRIBUTING, ".github/CHANGELOG.md"]
 SAMPLES = sorted(glob.glob(os.path.join(programs.ROOT, "samples", "*.c")))
 # As make was called: by another name for the same folder it would link everything again, under the other tests.
 HERE = os.path.relpath(programs.BUILD, programs.ROOT)
@@ -37,13 +39,17 @@ SERVERS = ["build/samples/echo ThreadingTCPServer localhost:8007", "build/sample
 # ---------------------------------------------------------------- what the documents say
 
 
-def blocks_of_readme(language):
-    with open(os.path.join(programs.ROOT, "README.md"), encoding="utf-8") as file:
-        return re.findall(rf"^```{language}\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
+def text_of(document):
+    with open(os.path.join(programs.ROOT, document), encoding="utf-8") as file:
+        return file.read()
 
 
-def lines_of_readme():
-    return [line for block in blocks_of_readme("sh") for line in block.splitlines()]
+def blocks_of(document, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text_of(document), re.MULTILINE | re.DOTALL)
+
+
+def lines_of(document):
+    return [line for block in blocks_of(document, "sh") for line in block.splitlines()]
 
 
 def lines_of_sample(path):
@@ -178,7 +184,7 @@ def test_samples(network, path):
 
 
 def test_readme(network):
-    try_all(network, [line for line in lines_of_readme() if not re.match("make |cc ", line)])
+    try_all(network, [line for line in lines_of(README) if not re.match("make |cc ", line)])
 
 
 def test_help(network):
@@ -187,7 +193,22 @@ def test_help(network):
         try_all(network, lines)
 
 
-MAKE_LINES = [line for line in commands(lines_of_readme()) if line.startswith("make ")]
+@pytest.mark.parametrize("line", [line for line in commands(lines_of(CONTRIBUTING)) if not line.startswith("make ")])
+def test_contributing(line):
+    """Whoever carries on finds what the page says."""
+    result = programs.run(shlex.split(line), directory=programs.ROOT, BUILD=programs.BUILD)
+    assert result.returncode == 0 and result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links(document):
+    """Links to files of this tree lead to one."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text_of(document))
+    folder = os.path.dirname(os.path.join(programs.ROOT, document))
+    assert [link for link in links if not os.path.exists(os.path.join(folder, link))] == []
+
+
+MAKE_LINES = [line for document in DOCUMENTS for line in commands(lines_of(document)) if line.startswith("make ")]
 
 
 @pytest.mark.parametrize("line", MAKE_LINES)
@@ -229,8 +250,8 @@ def test_make_serve(network):
 @pytest.mark.usefixtures("built")
 def test_program_of_the_readme(network, tmp_path):
     """The first thing that a reader does: installs, compiles the program shown, and tries it."""
-    (tmp_path / "echo.c").write_text(blocks_of_readme("c")[0])
-    for line in commands(lines_of_readme()):
+    (tmp_path / "echo.c").write_text(blocks_of(README, "c")[0])
+    for line in commands(lines_of(README)):
         line = line.replace("/tmp/ss", f"{tmp_path}/ss")
         if line.startswith("make install "):
             line += f" BUILD={programs.BUILD} -C {programs.ROOT}"
