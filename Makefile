@@ -94,7 +94,7 @@ need = $(if $(1),$(error $(2) is missing: install the package $(3), or: $(strip 
 
 GOAL   := $(or $(MAKECMDGOALS),all)
 BUILDS := $(filter-out clean help uninstall deps fresh,$(GOAL))
-TESTS  := $(filter test clients check tsan build-tests lint,$(GOAL))
+TESTS  := $(filter test clients check tsan build-tests objects lint,$(GOAL))
 FUZZES := $(filter build-fuzz run-fuzz,$(GOAL))
 
 ifneq ($(BUILDS),)
@@ -218,7 +218,7 @@ OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SA
 # ---- targets --------------------------------------------------------------------------------------------------
 
 ##@ Build and run
-.PHONY: all serve build-tests test clients check tsan fuzz build-fuzz run-fuzz fresh bench trace run-trace lint install uninstall clean help FORCE
+.PHONY: all serve objects build-tests test clients check tsan fuzz build-fuzz run-fuzz fresh bench trace run-trace lint install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 # Shared libraries are not built with sanitizers: nothing tests them there.
 all: $(ARCHIVES) $(if $(SANITIZE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
@@ -226,6 +226,7 @@ serve: all ## serve www/ on http://127.0.0.1:8000/ (PORT=N: another port)
 	@exec $(PROGRAM) -d www $(if $(PORT),-p $(PORT))
 
 ##@ Test
+objects: $(OBJECTS)
 build-tests: all $(UNIT) $(HTTP) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE),,$(BENCH))
 # With T or K only what the chosen tests need is built. K is for pytest's names, so then no other test is run.
 matching = $(strip $(foreach f,$(1),$(if $(findstring $(T:.c=),$(f:$(BUILD)/%=%)),$(f))))
@@ -266,8 +267,9 @@ run-trace: $(PROGRAM) $(BUILD)/tests/trace/recorder.so
 	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/trace/run
 
 HEADERS := framework/socketserver.h handlers/http_server.h
-lint: $(SHARED) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang, public headers, exported symbols
-	@BUILD='$(BUILD)' MAKE='$(MAKE)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
+# MAKE_COMMAND, because what says $(MAKE) is run by `make -n`, too.
+lint: $(SHARED) $(HTTPSERVER) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang, public headers, exported symbols
+	@BUILD='$(BUILD)' MAKE='$(MAKE_COMMAND)' PYTHON='$(PYTHON)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
 	    OPTIONAL='$(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS)' tests/lint
 
 ##@ Install
