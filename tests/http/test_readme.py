@@ -55,7 +55,7 @@ def lines_of(document):
 def lines_of_sample(path):
     """What stands behind "Try:", "and:", "or:" and below; a remark is set off by two spaces."""
     with open(path, encoding="utf-8") as file:
-        head = file.read().split("*/")[0]
+        head = file.read().removeprefix("/* SPDX-License-Identifier: MIT */\n").split("*/")[0]
     lines = re.findall(r"^ *(?:Try: |and: |or: |(?=build/|nc ))(.*)$", head, re.MULTILINE)
     return [re.split(r"  +", line.strip())[0] for line in lines]
 
