@@ -84,8 +84,10 @@ def test_circles(rooms):
         "framework/loop/x.c": "int y(void);\nint x(void)\n{\n    return y();\n}\n",
         "framework/loop/y.c": "int x(void);\nint y(void)\n{\n    return x();\n}\n"})
     assert (status, output.splitlines()) == (1, [
-        "a circle of 2 files that include each other: framework/loop/a.h framework/loop/b.h",
-        "a circle of 2 files that need each other: framework/loop/x.c framework/loop/y.c"])
+        "a circle of 2 files: framework/loop/a.h includes framework/loop/b.h (line 2), framework/loop/b.h includes "
+        "framework/loop/a.h (line 2); in it: framework/loop/a.h framework/loop/b.h",
+        "a circle of 2 files: framework/loop/x.c needs framework/loop/y.c (y), framework/loop/y.c needs "
+        "framework/loop/x.c (x); in it: framework/loop/x.c framework/loop/y.c"])
 
 
 def test_missing_object(rooms, tmp_path):
