@@ -231,8 +231,9 @@ build-tests: all $(UNIT) $(HTTP) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SAN
 # With T or K only what the chosen tests need is built. K is for pytest's names, so then no other test is run.
 matching = $(strip $(foreach f,$(1),$(if $(findstring $(T:.c=),$(f:$(BUILD)/%=%)),$(f))))
 PYTEST  := $(call matching,$(wildcard tests/test_*.py tests/*/test_*.py))
-TESTED  := $(if $(K),,$(call matching,$(UNIT) $(FUZZ) $(filter %/matrix,$(LINKED)))) \
-           $(if $(K),,$(if $(call matching,$(wildcard tests/unit/*.sh)),$(filter %/matrix,$(LINKED)))) \
+# The scripts run the matrix.
+TESTED  := $(if $(K),,$(call matching,$(UNIT) $(FUZZ) $(filter %/matrix,$(LINKED))) \
+               $(if $(call matching,$(wildcard tests/unit/*.sh)),$(filter %/matrix,$(LINKED)))) \
            $(if $(PYTEST),all $(HTTP)) $(if $(filter tests/test_bench.py,$(PYTEST)),$(if $(SANITIZE),,$(BENCH)))
 test: $(if $(T)$(K),$(TESTED),build-tests) ## build and run all tests (T=PATTERN: files with PATTERN in their path; K=NAMES: pytest's -k)
 	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' CC='$(CC)' K='$(K)' \
@@ -268,8 +269,8 @@ run-trace: $(PROGRAM) $(BUILD)/tests/trace/recorder.so
 
 HEADERS := framework/socketserver.h handlers/http_server.h
 # MAKE_COMMAND, because what says $(MAKE) is run by `make -n`, too.
-lint: $(SHARED) $(HTTPSERVER) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang, public headers, exported symbols
-	@BUILD='$(BUILD)' MAKE='$(MAKE_COMMAND)' PYTHON='$(PYTHON)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
+lint: $(SHARED) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang, public headers, exported symbols
+	@BUILD='$(BUILD)' MAKE='$(MAKE_COMMAND)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
 	    OPTIONAL='$(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS)' tests/lint
 
 ##@ Install
