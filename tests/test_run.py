@@ -83,6 +83,6 @@ def test_choice(monkeypatch):
 
 
 def test_names_are_for_pytest(tmp_path):
-    done = programs.run([sys.executable, os.path.join(programs.TESTS, "run"), "test_bench"], K="test_verdicts",
+    done = programs.run([sys.executable, os.path.join(programs.TESTS, "run"), "test_rooms"], K="test_missing_object",
                         BUILD=str(tmp_path), MAKEFLAGS="")
     assert done.returncode == 0 and done.stdout.endswith("\n1 passed, 0 failed\n")
