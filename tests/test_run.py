@@ -43,7 +43,7 @@ def test_skipped_by_programs(capsys):
 def planned(*variables):
     """The files that `make test` with these variables would make, where nothing has been built."""
     result = programs.run([*shlex.split(os.environ.get("MAKE", "make")), "-n", "V=1", "BUILD=nowhere", "test", *variables],
-                          directory=programs.ROOT, SANITIZE="", MAKEFLAGS="")
+                          directory=programs.ROOT, SANITIZE="", MAKEFLAGS="", T="", K="")
     assert result.returncode == 0, result.stderr
     return set(re.findall(r" -o nowhere/(\S+)", result.stdout))
 
