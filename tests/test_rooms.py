@@ -90,6 +90,14 @@ def test_circles(rooms):
         "framework/loop/x.c (x); in it: framework/loop/x.c framework/loop/y.c"])
 
 
+def test_one_name_for_two_functions(rooms):
+    static = "static int look(void)\n{\n    return 0;\n}\nint %s(void)\n{\n    return look();\n}\n"
+    faults = {"framework/loop/x.c": static % "x", "framework/memory/y.c": static % "y", "handlers/text/z.c": static % "z"}
+    assert rooms(faults) == (1, "look is the name of 2 static functions: framework/loop/x.c framework/memory/y.c\n")
+    faults["framework/loop/x.h"] = "struct table {\n    int (*look)(void);\n};\n"
+    assert rooms(faults) == (0, "")
+
+
 def test_missing_object(rooms, tmp_path):
     assert rooms({})[0] == 0
     os.remove(tmp_path / "build/framework/loop/loop.o")
