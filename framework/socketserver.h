@@ -161,6 +161,10 @@ struct ss_class {
     /* server_close: closes the socket and waits for what still runs. Also called in each child of
        ForkingMixIn and PreforkingMixIn, for the classes behind those. */
     void (*server_close)(struct ss_server *self);
+    /* close_socket: closes self->socket and sets it to -1; clients cannot connect any more. Nothing when it
+       is -1. serve_forever calls it, where the drain says so, server_close, and ss_server_bind when
+       server_bind or server_activate has failed. */
+    void (*close_socket)(struct ss_server *self);
 
     /* --- the life of a request, in order --- */
 

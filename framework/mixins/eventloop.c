@@ -1,6 +1,6 @@
 /* EventLoopMixIn: a coroutine for each request, on one or several threads with a loop each. */
 #include "loop/loop.h"
-#include "net/listener.h"
+#include "net/bind.h"
 #include "server/core.h"
 #include "server/request.h"
 #include "server/stop.h"

@@ -1,6 +1,5 @@
 /* ForkingMixIn: a process for each request. */
 #include "mixins/children.h"
-#include "net/listener.h"
 #include "server/aside.h"
 #include "server/core.h"
 #include "server/request.h"
@@ -42,7 +41,7 @@ static _Noreturn void run_child(struct ss_server *self, struct ss_request *reque
     children_forget(&state_of(self)->children);
     if (!request->datagram) /* or clients could connect while the server drains, and port and name stayed in
                                use */
-        server_close_socket(self);
+        methods_of(self)->close_socket(self);
     const struct ss_class *super = ss_super(self, &ForkingMixIn);
     (void)super->process_request(self, request);
     (void)server_wait_active(self, 0, INT32_MAX, NEVER); /* where super has handed it on */

@@ -1,7 +1,6 @@
 /* PreforkingMixIn: processes that are there before the requests, each a server by itself. The parent
    serves nobody; it replaces children that end. */
 #include "mixins/children.h"
-#include "net/listener.h"
 #include "server/core.h"
 #include "server/stop.h"
 #include "server/wait.h"
@@ -183,7 +182,7 @@ static int serve_forever(struct ss_server *self)
     }
     if (rc < 0)
         ss_shutdown(self);
-    server_close_socket(self);
+    methods_of(self)->close_socket(self);
     server_drain(self);
     children_forget(&state_of(self)->failed);
     return rc == -ECANCELED ? 0 : rc;

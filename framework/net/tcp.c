@@ -1,5 +1,5 @@
 /* TCPServer: connections, over IPv4 and IPv6. */
-#include "net/listener.h"
+#include "net/bind.h"
 #include "net/lookup.h"
 #include "server/core.h"
 #include "server/process.h"

@@ -1,9 +1,11 @@
 /* UnixStreamServer and UnixDatagramServer: what differs is the address, a file or an abstract name. */
-#include "net/listener.h"
+#include "net/bind.h"
 #include "net/lookup.h"
 #include "server/core.h"
+#include "server/listener.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,9 +15,34 @@
 enum { TRIES = 3 };                         /* to bind, where leftovers are found */
 enum { LOCK_TIME = 2000, LOCK_PAUSE = 10 }; /* ms */
 
+/* The socket's file. Each of the two classes has one in its state. */
+struct socket_file {
+    bool is_open;  /* `directory` */
+    int directory; /* that the file was made in, whatever the working directory is by now */
+    dev_t device;  /* both tell it from another file that has its name */
+    ino_t inode;
+};
+
+/* Which of the two classes it is that this server is based on. */
+static const struct ss_class *class_of(const struct ss_server *self)
+{
+    return ss_state(self, &UnixStreamServer) ? &UnixStreamServer : &UnixDatagramServer;
+}
+
+static struct socket_file *file_of(const struct ss_server *self)
+{
+    return ss_state(self, class_of(self));
+}
+
 static void defaults(struct ss_server *self)
 {
     self->address_family = AF_UNIX;
+}
+
+static bool has_file(const struct ss_address *address)
+{
+    return address->u.any.sa_family == AF_UNIX && address->length > offsetof(struct sockaddr_un, sun_path) &&
+           address->u.un.sun_path[0];
 }
 
 /* A socket's file outlives its server. Nobody answers there: it is a leftover. */
@@ -38,24 +65,31 @@ static bool is_stale(const struct ss_address *address, int type)
    both would remove the file: the second one that of the first. So there is a lock on the directory, from
    before a socket is bound until it listens. */
 
-static void open_directory(struct ss_core *core, const char *path)
+static void close_directory(struct socket_file *file)
+{
+    if (file->is_open)
+        close(file->directory);
+    file->is_open = false;
+}
+
+static void open_directory(struct socket_file *file, const char *path)
 {
     char name[sizeof((struct sockaddr_un *)0)->sun_path + 1] = ".";
     const char *slash = strrchr(path, '/');
     if (slash)
         snprintf(name, sizeof name, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    if (core->directory >= 0)
-        close(core->directory);
-    core->directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (core->directory < 0)
-        core->directory = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    close_directory(file);
+    file->directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file->directory < 0)
+        file->directory = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    file->is_open = file->directory >= 0;
 }
 
 /* Who may not read the directory goes on without. -EADDRINUSE when somebody else takes too long. */
-static int lock(const struct ss_core *core)
+static int lock(const struct socket_file *file)
 {
     uint64_t deadline = ss_now() + LOCK_TIME;
-    while (flock(core->directory, LOCK_EX | LOCK_NB) < 0) {
+    while (file->is_open && flock(file->directory, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return 0;
         if (ss_now() > deadline)
@@ -65,10 +99,10 @@ static int lock(const struct ss_core *core)
     return 0;
 }
 
-void unix_unlock(struct ss_core *core)
+static void unlock(const struct socket_file *file)
 {
-    if (core->directory >= 0)
-        (void)flock(core->directory, LOCK_UN);
+    if (file->is_open)
+        (void)flock(file->directory, LOCK_UN);
 }
 
 /* With the lock: the name is free afterwards. The file itself is removed without it, which may take a while.
@@ -83,14 +117,14 @@ static int move_away(const char *path, char *aside, size_t size)
 static int try_bind(const struct ss_server *self, int fd, const struct ss_address *address)
 {
     char aside[2 * sizeof address->u.un.sun_path];
-    int rc = lock(self->core);
+    int rc = lock(file_of(self));
     if (rc < 0)
         return rc;
     rc = bind(fd, &address->u.any, address->length) < 0 ? -errno : 0;
     if (rc != -EADDRINUSE || !is_stale(address, self->socket_type))
         return rc;
     rc = move_away(address->u.un.sun_path, aside, sizeof aside);
-    unix_unlock(self->core);
+    unlock(file_of(self));
     if (rc == 0)
         (void)unlink(aside);
     return -EAGAIN;
@@ -102,7 +136,7 @@ static int bind_file(const struct ss_server *self, int fd, const struct ss_addre
        rather than too many. */
     if (self->socket_mode >= 0 && fchmod(fd, (mode_t)self->socket_mode) < 0)
         return -errno;
-    open_directory(self->core, address->u.un.sun_path);
+    open_directory(file_of(self), address->u.un.sun_path);
     int rc = -EAGAIN;
     for (int i = 0; i < TRIES && rc == -EAGAIN; i++)
         rc = try_bind(self, fd, address);
@@ -111,7 +145,7 @@ static int bind_file(const struct ss_server *self, int fd, const struct ss_addre
 
 static int bind_name(const struct ss_server *self, int fd, const struct ss_address *address)
 {
-    if (address_has_file(address))
+    if (has_file(address))
         return bind_file(self, fd, address);
     return bind(fd, &address->u.any, address->length) < 0 ? -errno : 0;
 }
@@ -120,15 +154,16 @@ static int know_own_file(struct ss_server *self)
 {
     struct stat st;
     const char *path = self->server_address.u.un.sun_path;
-    if (!address_has_file(&self->server_address))
+    if (!has_file(&self->server_address))
         return 0;
     if (self->socket_mode >= 0 && chmod(path, (mode_t)self->socket_mode) < 0)
         return -errno;
     if (lstat(path, &st) < 0)
         return -errno;
+    struct socket_file *file = file_of(self);
     self->core->owner = getpid();
-    self->core->unix_device = st.st_dev;
-    self->core->unix_inode = st.st_ino;
+    file->device = st.st_dev;
+    file->inode = st.st_ino;
     return 0;
 }
 
@@ -151,21 +186,65 @@ static int server_bind(struct ss_server *self)
     }
     self->socket = fd;
     self->server_address = parsed.address;
-    if ((rc = know_own_file(self)) < 0)
-        server_close_socket(self);
+    return know_own_file(self);
+}
+
+static int server_activate(struct ss_server *self)
+{
+    int rc = ss_super(self, class_of(self))->server_activate(self);
+    unlock(file_of(self));
     return rc;
+}
+
+/* ---------------------------------------------------------------- the end */
+
+static void remove_file(const struct ss_server *self)
+{
+    const struct socket_file *file = file_of(self);
+    struct stat st;
+    const char *path = self->server_address.u.un.sun_path, *slash = strrchr(path, '/');
+    if (!has_file(&self->server_address) || !listener_is_ours(self->core))
+        return;
+    int directory = file->is_open ? file->directory : AT_FDCWD;
+    if (file->is_open && slash)
+        path = slash + 1;
+    if (fstatat(directory, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == file->device &&
+        st.st_ino == file->inode)
+        (void)unlinkat(directory, path, 0);
+}
+
+static void close_socket(struct ss_server *self)
+{
+    if (self->socket >= 0)
+        remove_file(self);
+    unlock(file_of(self)); /* where server_activate was not reached */
+    ss_super(self, class_of(self))->close_socket(self);
+}
+
+static void server_close(struct ss_server *self)
+{
+    ss_super(self, class_of(self))->server_close(self);
+    close_directory(file_of(self));
 }
 
 const struct ss_class ss_UnixStreamServer = {
     .name = "UnixStreamServer",
     .base = &TCPServer,
+    .state_size = sizeof(struct socket_file),
     .defaults = defaults,
     .server_bind = server_bind,
+    .server_activate = server_activate,
+    .server_close = server_close,
+    .close_socket = close_socket,
 };
 
 const struct ss_class ss_UnixDatagramServer = {
     .name = "UnixDatagramServer",
     .base = &UDPServer,
+    .state_size = sizeof(struct socket_file),
     .defaults = defaults,
     .server_bind = server_bind,
+    .server_activate = server_activate,
+    .server_close = server_close,
+    .close_socket = close_socket,
 };

@@ -2,10 +2,10 @@
    poll method, so one serve_forever serves under every mix-in. */
 #include "loop/loop.h"
 #include "memory/arena.h"
-#include "net/listener.h"
 #include "server/aside.h"
 #include "server/core.h"
 #include "server/idle.h"
+#include "server/listener.h"
 #include "server/request.h"
 #include "server/stop.h"
 #include "server/wait.h"
@@ -203,12 +203,12 @@ static int serve_forever(struct ss_server *self)
     if (ss_draining(self))
         drain_queue(self);
     if (self->socket_type != SOCK_DGRAM)
-        server_close_socket(self);
+        methods_of(self)->close_socket(self);
     if (ss_draining(self))
         server_drain(self);
     else /* what is in progress here may end; the drain is the others' as well */
         (void)server_wait_active(self, 0, self->shutdown_timeout, CANCELED);
-    server_close_socket(self); /* a datagram in progress is answered through it */
+    methods_of(self)->close_socket(self); /* a datagram in progress is answered through it */
     idle_shut(self);
     block_pool_leave(&pool, before);
     return rc == -ECANCELED || rc >= 0 ? 0 : rc;
@@ -236,12 +236,12 @@ static void defaults(struct ss_server *self)
 static void server_close(struct ss_server *self)
 {
     if (self->socket_type != SOCK_DGRAM)
-        server_close_socket(self);
+        methods_of(self)->close_socket(self);
     if (atomic_load(&self->core->active)) {
         ss_shutdown(self);
         server_drain(self);
     }
-    server_close_socket(self);
+    methods_of(self)->close_socket(self);
 }
 
 static int server_bind(struct ss_server *self)
@@ -360,6 +360,7 @@ const struct ss_class ss_BaseServer = {
     .server_bind = server_bind,
     .server_activate = server_activate,
     .server_close = server_close,
+    .close_socket = listener_close,
     .get_request = get_request,
     .verify_request = verify_request,
     .process_request = process_request,

@@ -37,11 +37,8 @@ struct ss_core {
     int wake[2];        /* tells who waits for `active` */
     int give_way[2];    /* a byte in it is for an idle connection to take, and to end: its place is wanted */
     int plenty;         /* descriptors below this number are for everybody, the rest for files and the like */
-    int directory;      /* that the socket's file was made in; -1: none */
     int kept;           /* the socket, until the last of those that share it has ended; -1 */
     pid_t owner;        /* the process that bound the socket */
-    dev_t unix_device;  /* the socket's file, to remove no other one */
-    ino_t unix_inode;
     struct ss_stop *stop;       /* shared memory */
     struct ss_datagram *packet; /* a datagram is received here first */
     struct aside *aside;        /* requests that were accepted and have to wait, NULL: there never was one */

@@ -1,6 +1,5 @@
 /* How a server ends: who has connected before is served, what is in progress may end, for as long as a drain
    may last. */
-#include "net/listener.h"
 #include "server/aside.h"
 #include "server/core.h"
 #include "server/request.h"
@@ -90,7 +89,7 @@ void drain_queue(struct ss_server *self)
         rc = take_queue(self, &left);
         bool over = left == 0 || (rc < 0 && !out_of_resources(rc));
         if (over && self->socket_type != SOCK_DGRAM)
-            server_close_socket(self);
+            methods_of(self)->close_socket(self);
         serve_aside(self);
         if (over)
             return;

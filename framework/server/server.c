@@ -1,9 +1,9 @@
 /* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
 #include "loop/loop.h"
 #include "memory/arena.h"
-#include "net/listener.h"
 #include "server/aside.h"
 #include "server/core.h"
+#include "server/listener.h"
 #include "server/process.h"
 #include "server/request.h"
 #include "server/signals.h"
@@ -58,9 +58,7 @@ static void core_free(struct ss_core *core)
         stop_free(core->stop);
     wakeup_close(core->wake);
     aside_free(core->aside);
-    server_give_back(core);
-    if (core->directory >= 0)
-        close(core->directory);
+    listener_close_kept(core);
     free(core->packet);
     free(core);
 }
@@ -76,7 +74,7 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     if (!core)
         return -ENOMEM;
     core->wake[0] = core->wake[1] = core->give_way[0] = core->give_way[1] = -1;
-    core->directory = core->kept = -1;
+    core->kept = -1;
     core->plenty = INT_MAX;
     forks_watch();
     int rc = core_resolve(core, bases);
@@ -109,9 +107,10 @@ int ss_server_bind(struct ss_server *self)
     if (is_bound(self))
         return -EINVAL; /* as bind(2) */
     int rc = methods_of(self)->server_bind(self);
-    if (rc == 0 && (rc = methods_of(self)->server_activate(self)) < 0)
-        server_close_socket(self);
-    unix_unlock(self->core);
+    if (rc == 0)
+        rc = methods_of(self)->server_activate(self);
+    if (rc < 0)
+        methods_of(self)->close_socket(self);
     return rc;
 }
 
@@ -130,7 +129,7 @@ int ss_serve_forever(struct ss_server *self)
     signals_block(&before);
     own_socket(self->core);
     int rc = methods_of(self)->serve_forever(self);
-    server_give_back(self->core);
+    listener_close_kept(self->core);
     signals_unblock(&before);
     return rc;
 }
@@ -171,7 +170,7 @@ int server_clone(const struct ss_server *self, int socket, struct ss_server *cop
     copy->core->clone = true;
     copy->core->packet = NULL;
     copy->core->aside = NULL; /* nothing was served yet */
-    copy->core->directory = copy->core->kept = -1;
+    copy->core->kept = -1;
     int rc = wakeup_open(copy->core->wake);
     if (rc < 0) {
         free(copy->core);
@@ -185,7 +184,7 @@ int server_clone(const struct ss_server *self, int socket, struct ss_server *cop
 
 void server_clone_free(struct ss_server *copy)
 {
-    server_close_socket(copy);
+    methods_of(copy)->close_socket(copy);
     core_free(copy->core);
 }
 

@@ -1,0 +1,61 @@
+/* The end of a server's own socket. One that was inherited is given back as it was. */
+#include "server/listener.h"
+#include "loop/loop.h"
+#include "server/process.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+static bool has_ended(pid_t pid)
+{
+    struct pollfd process = {.fd = open_pidfd(pid), .events = POLLIN};
+    if (process.fd < 0)
+        return kill(pid, 0) < 0 && errno == ESRCH;
+    bool ended = poll(&process, 1, 0) == 1;
+    close(process.fd);
+    return ended;
+}
+
+/* A child leaves to its parent what is the parent's, unless the parent has gone, as when a program becomes a
+   daemon. */
+bool listener_is_ours(const struct ss_core *core)
+{
+    return core->owner == getpid() || (core->owner > 0 && has_ended(core->owner));
+}
+
+/* Whether calls wait is a property of the socket, not of our descriptor: other programs may still use it. */
+static void make_blocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0)
+        (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
+void listener_close(struct ss_server *self)
+{
+    struct ss_core *core = self->core;
+    int fd = self->socket;
+    if (fd < 0)
+        return;
+    (void)loop_release(fd, NULL);
+    self->socket = -1;
+    if (core->was_blocking && listener_is_ours(core) && core->shared && core->kept < 0) {
+        core->kept = fd; /* a thread or process of ours may be about to accept, and would wait for ever */
+        return;
+    }
+    if (core->was_blocking && listener_is_ours(core))
+        make_blocking(fd);
+    close(fd);
+}
+
+void listener_close_kept(struct ss_core *core)
+{
+    if (core->kept < 0)
+        return;
+    if (listener_is_ours(core))
+        make_blocking(core->kept);
+    close(core->kept);
+    core->kept = -1;
+}
