@@ -206,9 +206,8 @@ __attribute__((noinline)) static bool skip_rest(struct http_exchange *x)
     return n == 0;
 }
 
-bool http_body_skip(struct ss_handler *h)
+bool http_body_skip(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     return x->body.done || (!http_body_is_hopeless(x) && skip_rest(x));
 }
 
@@ -217,7 +216,7 @@ int http_body_inspect(struct ss_handler *h)
     struct http_exchange *x = http_exchange_of(h);
     if (x->body.done || x->close || x->response.committed)
         return 0;
-    if (!http_body_skip(h))
+    if (!http_body_skip(x))
         x->close = true;
     if (!x->body.chunked)
         return 0;
@@ -231,10 +230,9 @@ int http_body_inspect(struct ss_handler *h)
     }
 }
 
-void http_body_settle(struct ss_handler *h)
+void http_body_settle(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
-    if (!x->body.done && !x->close && x->response.framing != HTTP_TUNNEL && !http_body_skip(h))
+    if (!x->body.done && !x->close && x->response.framing != HTTP_TUNNEL && !http_body_skip(x))
         x->close = true;
 }
 
@@ -284,9 +282,8 @@ static const struct ss_stream_class body_stream = {
     .close = NULL,
 };
 
-int http_body_begin(struct ss_handler *h)
+int http_body_begin(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     const struct http_request *request = &x->head.request;
     x->body.chunked = request->content_length < 0;
     x->body.left = x->body.chunked ? 0 : request->content_length;
@@ -294,12 +291,12 @@ int http_body_begin(struct ss_handler *h)
     x->body.expecting = x->head.expect_continue && !x->body.done;
     if (x->in->owed || !x->body.done)
         ss_set_owed(x->in, !x->body.done);
-    char *buffer = x->body.done ? NULL : ss_alloc(h, BUFFER_SIZE);
+    char *buffer = x->body.done ? NULL : ss_alloc(x->h, BUFFER_SIZE);
     if (!buffer && !x->body.done)
         return -ENOMEM;
     ss_stream_init(&x->rfile, &body_stream, x, buffer, buffer ? BUFFER_SIZE : 0, NULL, 0);
-    x->rfile.server = h->server;
+    x->rfile.server = x->h->server;
     x->rfile.eof = x->body.done;
-    h->rfile = &x->rfile;
+    x->h->rfile = &x->rfile;
     return 0;
 }

@@ -38,13 +38,12 @@ static void read_all(const struct http_field *field, const struct http_field *en
 
 /* A browser says the same with each request, and so do most others: what the last line meant is remembered.
  */
-bool http_accepted(const struct ss_handler *h, struct http_accepted *accepted)
+bool http_accepted(const struct http_request *request, struct http_accepted *accepted)
 {
     static _Thread_local struct {
         char value[64];
         struct http_accepted accepted;
     } last;
-    const struct http_request *request = http_request(h);
     const struct http_field *field = request->fields, *end = field + request->field_count, *other;
     while (field < end && !is_accept_encoding(field))
         field++;
@@ -72,7 +71,7 @@ int http_compress(struct ss_handler *h)
     if (!r->status || r->ended)
         return -EINVAL;
     x->negotiated = true;
-    http_accepted(h, &accepted);
+    http_accepted(&x->head.request, &accepted);
     int coding = http_choose_coding(&accepted, http_codings());
     if (coding > HTTP_IDENTITY && r->status != 206) {
         r->coding = (enum http_coding)coding;
@@ -81,9 +80,9 @@ int http_compress(struct ss_handler *h)
     return 0;
 }
 
-void http_compress_as(struct ss_handler *h, enum http_coding coding)
+void http_compress_as(struct http_exchange *x, enum http_coding coding)
 {
-    struct http_response *r = &http_exchange_of(h)->response;
+    struct http_response *r = &x->response;
     r->coding = coding;
     r->has_coding = r->promised = r->needed = true;
 }
@@ -104,15 +103,14 @@ static int work(void *argument)
 }
 
 /* Compresses a piece and writes what comes out. */
-static int code(struct ss_handler *h, const char *data, size_t size, enum http_coder_step step)
+static int code(struct http_exchange *x, const char *data, size_t size, enum http_coder_step step)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct work w = {.coded = x->coded, .buffers = {.in = data, .in_size = size}, .step = step};
     int more = 1, rc = 0;
     while (more > 0 && rc == 0) {
         w.buffers.out = x->coded->out;
         w.buffers.out_room = OUT_SIZE;
-        more = ss_offload(h->server, work, &w);
+        more = ss_offload(x->h->server, work, &w);
         if (more >= 0 && w.buffers.out_room < OUT_SIZE)
             rc = ss_write(&x->wfile, x->coded->out, OUT_SIZE - w.buffers.out_room);
     }
@@ -121,9 +119,8 @@ static int code(struct ss_handler *h, const char *data, size_t size, enum http_c
 
 /* The decision to compress: the head gets its field, which it can until it is committed. False: out of
    memory, or there are too many at work. That is an error where there is nothing else for the client: 503. */
-static bool start(struct ss_handler *h)
+static bool start(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct http_coded *c = x->coded;
     bool entered = http_coder_enter();
     if (entered)
@@ -137,25 +134,24 @@ static bool start(struct ss_handler *h)
         return false;
     }
     return x->response.promised ||
-           http_append_field(h, "Content-Encoding", http_coding_name(x->response.coding)) == 0;
+           http_append_field(x, "Content-Encoding", http_coding_name(x->response.coding)) == 0;
 }
 
 /* ---------------------------------------------------------------- the stream */
 
 static int coded_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
-    struct ss_handler *h = s->context;
-    struct http_exchange *x = http_exchange_of(h);
+    struct http_exchange *x = s->context;
     struct http_coded *c = x->coded;
     int rc = 0;
     (void)more;
-    if (c->plain || (!c->state && !start(h)))
+    if (c->plain || (!c->state && !start(x)))
         return x->response.error ? x->response.error : ss_writev(&x->wfile, vector, count);
     for (int i = 0; i < count && rc == 0; i++) {
         const char *at = vector[i].iov_base;
         for (size_t left = vector[i].iov_len, n; left > 0 && rc == 0; at += n, left -= n) {
             n = left < PIECE ? left : PIECE;
-            rc = code(h, at, n, HTTP_CODER_GO);
+            rc = code(x, at, n, HTTP_CODER_GO);
         }
     }
     return rc;
@@ -164,14 +160,13 @@ static int coded_write(struct ss_stream *s, struct iovec *vector, int count, boo
 /* Flushing before anything was written sends the head. */
 static int coded_flush(struct ss_stream *s)
 {
-    struct ss_handler *h = s->context;
-    struct http_exchange *x = http_exchange_of(h);
+    struct http_exchange *x = s->context;
     struct http_coded *c = x->coded;
     int rc = 0;
-    if (!c->plain && !c->state && !start(h))
+    if (!c->plain && !c->state && !start(x))
         rc = x->response.error;
     if (rc == 0 && c->state)
-        rc = code(h, NULL, 0, HTTP_CODER_FLUSH);
+        rc = code(x, NULL, 0, HTTP_CODER_FLUSH);
     return rc < 0 ? rc : ss_flush(&x->wfile);
 }
 
@@ -185,9 +180,8 @@ static const struct ss_stream_class coded_stream = {
     .close = NULL,
 };
 
-int http_coded_begin(struct ss_handler *h)
+int http_coded_begin(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct http_coded *c = malloc(sizeof *c);
     if (!c)
         return -ENOMEM;
@@ -195,30 +189,28 @@ int http_coded_begin(struct ss_handler *h)
     c->coder = http_coder_of(x->response.coding);
     c->state = NULL;
     c->plain = false;
-    ss_stream_init(&c->stream, &coded_stream, h, NULL, 0, c->in, IN_SIZE);
-    c->stream.server = h->server;
-    h->wfile = &c->stream;
+    ss_stream_init(&c->stream, &coded_stream, x, NULL, 0, c->in, IN_SIZE);
+    c->stream.server = x->h->server;
+    x->h->wfile = &c->stream;
     x->in->tied = &c->stream;
     return 0;
 }
 
 /* A short body is still in the buffer, all of it. */
-int http_coded_end(struct ss_handler *h)
+int http_coded_end(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct http_coded *c = x->coded;
     size_t size = c->stream.wend;
     if (c->stream.error)
         return c->stream.error;
     c->stream.wend = 0;
-    if (c->plain || (!c->state && (size < MINIMUM || !start(h))))
+    if (c->plain || (!c->state && (size < MINIMUM || !start(x))))
         return x->response.error ? x->response.error : ss_write(&x->wfile, c->in, size);
-    return code(h, c->in, size, HTTP_CODER_END);
+    return code(x, c->in, size, HTTP_CODER_END);
 }
 
-void http_coded_free(struct ss_handler *h)
+void http_coded_free(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct http_coded *c = x->coded;
     if (!c)
         return;
@@ -226,7 +218,7 @@ void http_coded_free(struct ss_handler *h)
         c->coder->close(c->state);
         http_coder_leave();
     }
-    h->wfile = &x->wfile;
+    x->h->wfile = &x->wfile;
     if (x->in->tied == &c->stream)
         x->in->tied = &x->wfile;
     x->coded = NULL;

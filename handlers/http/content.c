@@ -31,17 +31,17 @@ static bool is_left_out(int status, const char *name)
 }
 
 /* The status and the fields behind the first `skip` bytes of the ready-made ones. `length` -1: none. */
-static int send_fields(struct ss_handler *h, int status, const struct http_source *source, size_t skip,
+static int send_fields(struct http_exchange *x, int status, const struct http_source *source, size_t skip,
                        int64_t length)
 {
-    int rc = http_send_response(h, status, NULL);
+    int rc = http_send_response(x->h, status, NULL);
     if (rc == 0 && source->more_size > 0)
-        rc = http_send_fields(h, source->more, source->more_size, -1);
+        rc = http_send_fields(x, source->more, source->more_size, -1);
     if (rc == 0)
-        rc = http_send_fields(h, source->fields + skip, source->fields_size - skip, length);
+        rc = http_send_fields(x, source->fields + skip, source->fields_size - skip, length);
     for (const struct http_field *f = source->extra; rc == 0 && f && f->name; f++)
         if (!is_left_out(status, f->name))
-            rc = http_send_header(h, f->name, f->value);
+            rc = http_send_header(x->h, f->name, f->value);
     return rc;
 }
 
@@ -79,34 +79,35 @@ static int send_to_the_end(struct ss_handler *h, int fd)
     return (int)n;
 }
 
-static int send_whole(struct ss_handler *h, const struct http_source *source)
+static int send_whole(struct http_exchange *x, const struct http_source *source)
 {
-    if (source->data && source->whole_size > 0 && http_is_settled(http_exchange_of(h))) {
+    if (source->data && source->whole_size > 0 && http_is_settled(x)) {
         struct iovec fields[] = {{(char *)(uintptr_t)source->more, source->more_size},
                                  {(char *)(uintptr_t)source->fields, source->whole_size}};
-        return http_send_ok(h, fields, 2, source->data, (size_t)source->size);
+        return http_send_ok(x, fields, 2, source->data, (size_t)source->size);
     }
-    int rc = send_fields(h, 200, source, 0, source->size);
+    int rc = send_fields(x, 200, source, 0, source->size);
     if (rc == 0 && source->coding != HTTP_IDENTITY)
-        http_compress_as(h, source->coding);
+        http_compress_as(x, source->coding);
     if (rc == 0)
-        rc = http_end_headers(h);
-    if (rc < 0 || http_exchange_of(h)->response.headless)
+        rc = http_end_headers(x->h);
+    if (rc < 0 || x->response.headless)
         return rc;
     if (source->size < 0)
-        return send_to_the_end(h, source->fd);
-    return send_data(h, source, &(struct http_range){0, source->size});
+        return send_to_the_end(x->h, source->fd);
+    return send_data(x->h, source, &(struct http_range){0, source->size});
 }
 
-static int send_part(struct ss_handler *h, const struct http_source *source, const struct http_range *range)
+static int send_part(struct http_exchange *x, const struct http_source *source,
+                     const struct http_range *range)
 {
     long long first = range->first, last = range->first + range->size - 1, size = source->size;
-    int rc = send_fields(h, 206, source, 0, range->size);
+    int rc = send_fields(x, 206, source, 0, range->size);
     if (rc == 0)
-        rc = http_send_headerf(h, "Content-Range", "bytes %lld-%lld/%lld", first, last, size);
+        rc = http_send_headerf(x->h, "Content-Range", "bytes %lld-%lld/%lld", first, last, size);
     if (rc == 0)
-        rc = http_end_headers(h);
-    return rc < 0 ? rc : send_data(h, source, range);
+        rc = http_end_headers(x->h);
+    return rc < 0 ? rc : send_data(x->h, source, range);
 }
 
 /* ---------------------------------------------------------------- several parts */
@@ -144,22 +145,23 @@ static int make_parts(struct ss_handler *h, const struct http_source *source, co
     return 0;
 }
 
-static int send_parts(struct ss_handler *h, const struct http_source *source, const struct http_decision *d)
+static int send_parts(struct http_exchange *x, const struct http_source *source,
+                      const struct http_decision *d)
 {
     struct parts parts;
-    int rc = make_parts(h, source, d, &parts);
+    int rc = make_parts(x->h, source, d, &parts);
     if (rc == 0)
-        rc = send_fields(h, 206, source, source->type_size, parts.size);
+        rc = send_fields(x, 206, source, source->type_size, parts.size);
     if (rc == 0)
-        rc = http_send_headerf(h, "Content-Type", "multipart/byteranges; boundary=%s", parts.boundary);
+        rc = http_send_headerf(x->h, "Content-Type", "multipart/byteranges; boundary=%s", parts.boundary);
     if (rc == 0)
-        rc = http_end_headers(h);
+        rc = http_end_headers(x->h);
     for (size_t i = 0; rc == 0 && i < d->range_count; i++) {
-        rc = ss_write(h->wfile, parts.heads[i].iov_base, parts.heads[i].iov_len);
+        rc = ss_write(x->h->wfile, parts.heads[i].iov_base, parts.heads[i].iov_len);
         if (rc == 0)
-            rc = send_data(h, source, &d->ranges[i]);
+            rc = send_data(x->h, source, &d->ranges[i]);
     }
-    return rc < 0 ? rc : ss_write(h->wfile, parts.end, strlen(parts.end));
+    return rc < 0 ? rc : ss_write(x->h->wfile, parts.end, strlen(parts.end));
 }
 
 /* ---------------------------------------------------------------- together */
@@ -176,14 +178,15 @@ void http_evaluate_for(const struct ss_handler *h, const struct http_validators 
 
 int http_send_source(struct ss_handler *h, const struct http_source *source, const struct http_decision *d)
 {
+    struct http_exchange *x = http_exchange_of(h);
     int rc;
     switch (d->status) {
     case 200:
-        return send_whole(h, source);
+        return send_whole(x, source);
     case 206:
-        return d->range_count == 1 ? send_part(h, source, &d->ranges[0]) : send_parts(h, source, d);
+        return d->range_count == 1 ? send_part(x, source, &d->ranges[0]) : send_parts(x, source, d);
     case 304:
-        rc = send_fields(h, 304, source, source->content_size, -1);
+        rc = send_fields(x, 304, source, source->content_size, -1);
         return rc < 0 ? rc : http_end_headers(h);
     default:
         return send_error(h, d->status, source);

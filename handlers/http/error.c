@@ -96,11 +96,10 @@ int http_error_header(struct ss_handler *h, const char *name, const char *value)
     return 0;
 }
 
-void http_send_error_headers(struct ss_handler *h)
+void http_send_error_headers(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     for (; x->error_fields; x->error_fields = x->error_fields->next)
-        http_send_header(h, x->error_fields->name, x->error_fields->value);
+        http_send_header(x->h, x->error_fields->name, x->error_fields->value);
 }
 
 /* What is not the client's fault is 5xx: 503 where the same request may succeed a little later. */

@@ -2,7 +2,7 @@
 #ifndef HTTP_ERROR_H
 #define HTTP_ERROR_H
 
-#include "http_server.h"
+#include "http/exchange.h"
 
 int http_default_send_error(struct ss_handler *h, int status, const char *message, const char *explain);
 /* The status for what the system says (-errno) about something that a request asks for: a file to be opened,
@@ -16,6 +16,6 @@ int http_send_errno(struct ss_handler *h, int error, const char *explain);
 /* 503 with Retry-After: a limit of the server's is reached. 0 or -errno. */
 int http_send_busy(struct ss_handler *h, const char *explain);
 /* Adds what http_error_header has collected. */
-void http_send_error_headers(struct ss_handler *h);
+void http_send_error_headers(struct http_exchange *x);
 
 #endif

@@ -72,6 +72,7 @@ struct http_error_field {
 #define HTTP_LOG_ERRORS 512 /* bytes of all that log_error is told during a request; more is cut */
 
 struct http_exchange {
+    struct ss_handler *h; /* whose `exchange` this is */
     const struct http_class *cls;
     struct ss_stream *in, *out;    /* the connection's; h->rfile and h->wfile are meanwhile ... */
     struct ss_stream rfile, wfile; /* ... these, the bodies' */

@@ -64,114 +64,108 @@ static int do_OPTIONS(struct ss_handler *h)
 }
 
 /* The methods of RFC 9110 and PATCH are known, only not here: 405; others are not: 501. */
-static int unknown_method(struct ss_handler *h, const char *name)
+static int unknown_method(struct http_exchange *x, const char *name)
 {
     static const char known[][8] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
                                     "CONNECT", "OPTIONS", "TRACE", "PATCH"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(name, known[i]) == 0)
-            return http_send_error(h, 405, NULL, NULL);
-    return http_send_error(h, 501, NULL, NULL);
+            return http_send_error(x->h, 405, NULL, NULL);
+    return http_send_error(x->h, 501, NULL, NULL);
 }
 
-static int run_method(struct ss_handler *h)
+static int run_method(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     const struct http_request *request = &x->head.request;
     if (request->content_length > x->cls->table.max_body)
-        return http_send_error(h, 413, NULL, NULL);
+        return http_send_error(x->h, 413, NULL, NULL);
     int (*run)(struct ss_handler *) = http_class_find(x->cls, request->command);
-    int rc = run ? run(h) : unknown_method(h, request->command);
+    int rc = run ? run(x->h) : unknown_method(x, request->command);
     return rc < 0 ? rc : 0;
 }
 
 /* do_X has begun a response and not called http_end_headers. What it has written had nowhere to go, and a 200
    has something to say: both are mistakes that the client must not take for an answer. */
-static int end_head(struct ss_handler *h)
+static int end_head(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     if (x->wfile.error)
         return x->wfile.error;
-    return x->response.status == 200 && x->response.length != 0 ? -ENODATA : http_end_headers(h);
+    return x->response.status == 200 && x->response.length != 0 ? -ENODATA : http_end_headers(x->h);
 }
 
 /* What do_X has left to be done; -ENODATA: it has not answered at all. */
-static int finish_response(struct ss_handler *h)
+static int finish_response(struct http_exchange *x)
 {
-    const struct http_response *r = &http_exchange_of(h)->response;
-    int rc = r->status && !r->ended ? end_head(h) : 0;
+    const struct http_response *r = &x->response;
+    int rc = r->status && !r->ended ? end_head(x) : 0;
     if (rc < 0)
         return rc;
     if (!r->ended)
         return -ENODATA;
     if (!r->committed)
-        http_body_settle(h);
-    return http_output_end(h);
+        http_body_settle(x);
+    return http_output_end(x);
 }
 
 /* Only what is short, or full, tells more of do_X's errors than that it has failed. */
-static int send_failure(struct ss_handler *h, const struct http_refusal *refusal, int error)
+static int send_failure(struct http_exchange *x, const struct http_refusal *refusal, int error)
 {
     if (refusal->status)
-        return http_send_error(h, refusal->status, NULL, refusal->explain);
+        return http_send_error(x->h, refusal->status, NULL, refusal->explain);
     int status = http_errno_status(error);
-    return status > 500 ? http_send_errno(h, error, NULL) : http_send_error(h, 500, NULL, NULL);
+    return status > 500 ? http_send_errno(x->h, error, NULL) : http_send_error(x->h, 500, NULL, NULL);
 }
 
 /* do_X has failed. Returns what is to be reported: a client's bad body is the client's affair. */
-static int answer_failure(struct ss_handler *h, int error)
+static int answer_failure(struct http_exchange *x, int error)
 {
-    struct http_exchange *x = http_exchange_of(h);
     const struct http_refusal *refusal = &x->body.refusal;
     x->close = true;
     if (!x->response.committed && x->out->error == x->response.error)
         x->out->error = 0; /* of a flush before a read, which has not come as far as the connection */
     if (x->response.committed || x->out->error)
         return error;
-    http_response_reset(h);
-    int rc = send_failure(h, refusal, error);
+    http_response_reset(x);
+    int rc = send_failure(x, refusal, error);
     if (rc == 0)
-        rc = finish_response(h);
+        rc = finish_response(x);
     return rc == 0 && refusal->status ? 0 : error;
 }
 
-static int complete(struct ss_handler *h, int rc)
+static int complete(struct http_exchange *x, int rc)
 {
     if (rc == 0)
-        rc = finish_response(h);
-    return rc < 0 ? answer_failure(h, rc) : 0;
+        rc = finish_response(x);
+    return rc < 0 ? answer_failure(x, rc) : 0;
 }
 
 /* Ends an exchange whose response is complete, or never will be. */
-static int conclude(struct ss_handler *h, int rc)
+static int conclude(struct http_exchange *x, int rc)
 {
-    struct http_exchange *x = http_exchange_of(h);
     x->in->tied = NULL;
-    http_coded_free(h);
-    http_log_ended(h, rc);
-    if (rc == 0 && !x->close && http_body_skip(h)) {
-        h->request->busy = false;
+    http_coded_free(x);
+    http_log_ended(x->h, rc);
+    if (rc == 0 && !x->close && http_body_skip(x)) {
+        x->h->request->busy = false;
         return NEXT_REQUEST;
     }
     if (!x->body.done || x->in->rpos < x->in->rend)
-        h->request->linger = true;
+        x->h->request->linger = true;
     return rc;
 }
 
-static int answer(struct ss_handler *h)
+static int answer(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     x->close = x->head.close || !x->cls->persistent;
-    http_response_reset(h);
+    http_response_reset(x);
     x->in->tied = &x->wfile;
-    int rc = http_body_begin(h);
-    return conclude(h, complete(h, rc < 0 ? rc : run_method(h)));
+    int rc = http_body_begin(x);
+    return conclude(x, complete(x, rc < 0 ? rc : run_method(x)));
 }
 
 /* What follows cannot be told from what was refused. */
-static int refuse(struct ss_handler *h)
+static int refuse(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     const struct http_refusal refusal = x->head.refusal;
     x->close = true;
     x->head.request.content_length = 0;
@@ -179,41 +173,40 @@ static int refuse(struct ss_handler *h)
         x->head.request.host = "";
     if (strncmp(x->head.request.requestline, "HEAD ", 5) == 0)
         x->head.request.command = "HEAD"; /* so that no content is sent, whatever else was wrong */
-    http_response_reset(h);
-    http_body_begin(h);
+    http_response_reset(x);
+    http_body_begin(x);
     x->body.done = false; /* nobody knows */
-    return conclude(h, complete(h, http_send_error(h, refusal.status, NULL, refusal.explain)));
+    return conclude(x, complete(x, http_send_error(x->h, refusal.status, NULL, refusal.explain)));
 }
 
-static int become_idle(struct ss_handler *h)
+static int become_idle(struct http_exchange *x)
 {
-    h->request->busy = false;
-    h->timeout = http_exchange_of(h)->cls->table.idle_timeout;
+    x->h->request->busy = false;
+    x->h->timeout = x->cls->table.idle_timeout;
     return SS_PARK;
 }
 
-static int handle_one_request(struct ss_handler *h)
+static int handle_one_request(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     const char *data;
     if (ss_peek_now(x->in, &data) == -EAGAIN)
-        return become_idle(h);
+        return become_idle(x);
     memset(&x->head, 0, sizeof *x - offsetof(struct http_exchange, head));
     x->head.request = (struct http_request){
         .command = "", .path = "", .request_version = "", .requestline = "", .host = NULL};
-    int rc = http_read_head(h);
+    int rc = http_read_head(x);
     switch (rc) {
     case HTTP_ARRIVED:
-        return answer(h);
+        return answer(x);
     case HTTP_REFUSED:
-        return refuse(h);
+        return refuse(x);
     case HTTP_IDLE:
-        return become_idle(h);
+        return become_idle(x);
     case HTTP_ENDED:
         return 0;
     default:
         if (*x->head.request.requestline)
-            http_log_ended(h, rc);
+            http_log_ended(x->h, rc);
         return rc;
     }
 }
@@ -226,11 +219,12 @@ static int handle(struct ss_handler *h)
     if (!x || !(x->cls = http_class_get(h->server->RequestHandlerClass)))
         return -ENOMEM;
     ((struct http_handler *)(void *)h)->exchange = x;
+    x->h = h;
     x->in = in;
     x->out = out;
     struct ss_mark mark = ss_mark(h);
     while (rc == NEXT_REQUEST) {
-        rc = handle_one_request(h);
+        rc = handle_one_request(x);
         h->rfile = in;
         h->wfile = out;
         ss_release(h, mark);

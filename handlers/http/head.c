@@ -102,22 +102,22 @@ static int skip_empty_lines(struct ss_stream *in, const char **data, size_t *siz
 
 /* The strings of a head that is refused before it can be parsed: for the log. Of a line without an end a few
    bytes are enough to tell another protocol, or a long address. */
-static void keep_line(struct ss_handler *h, const struct scan *scan)
+static void keep_line(struct http_exchange *x, const struct scan *scan)
 {
     const char *data;
-    ssize_t there = ss_peek(http_exchange_of(h)->in, &data, 0);
+    ssize_t there = ss_peek(x->in, &data, 0);
     size_t size = there > 0 ? (size_t)there : 0, limit = scan->lines > 0 ? scan->first : LINE_START;
     const char *newline = size > 0 ? memchr(data, '\n', size) : NULL;
     if (scan->lines == 0 && newline)
         size = (size_t)(newline - data);
     if (size > limit)
         size = limit;
-    char *line = size > 0 ? ss_alloc(h, size + 1) : NULL;
+    char *line = size > 0 ? ss_alloc(x->h, size + 1) : NULL;
     if (!line)
         return;
     memcpy(line, data, size);
     line[size] = 0;
-    http_exchange_of(h)->head.request.requestline = line;
+    x->head.request.requestline = line;
 }
 
 static void copy_line(const char *from, size_t size, char *to, size_t encoded_size)
@@ -130,12 +130,11 @@ static void copy_line(const char *from, size_t size, char *to, size_t encoded_si
 
 /* Copies the head, the request line twice: once for the log. `first`: the line's size, when it is encoded if
    that is not the size that it has. */
-static int parse_copy(struct ss_handler *h, const struct scan *scan, const char *data, size_t first)
+static int parse_copy(struct http_exchange *x, const struct scan *scan, const char *data, size_t first)
 {
-    struct http_exchange *x = http_exchange_of(h);
     size_t room = scan->lines - 2; /* without request line and empty line */
     size_t size = scan->start - scan->first + first;
-    struct http_field *fields = ss_alloc(h, room * sizeof *fields + first + 1 + size);
+    struct http_field *fields = ss_alloc(x->h, room * sizeof *fields + first + 1 + size);
     if (!fields)
         return -ENOMEM;
     char *line = (char *)(fields + room), *text = line + first + 1;
@@ -153,15 +152,14 @@ static int parse_copy(struct ss_handler *h, const struct scan *scan, const char 
 
 /* Takes the head out of the stream's buffer. Few have something to be encoded, and those are refused first.
  */
-static int parse(struct ss_handler *h, const struct scan *scan, const char *data)
+static int parse(struct http_exchange *x, const struct scan *scan, const char *data)
 {
-    struct http_exchange *x = http_exchange_of(h);
     size_t first = scan->first, tried;
     int rc;
     do {
         tried = first;
         x->head.refusal = (struct http_refusal){0};
-        rc = parse_copy(h, scan, data, first);
+        rc = parse_copy(x, scan, data, first);
         if (rc == HTTP_REFUSED)
             first = http_encoded_line_size(data, scan->first);
     } while (first != tried);
@@ -170,9 +168,8 @@ static int parse(struct ss_handler *h, const struct scan *scan, const char *data
 }
 
 /* Waits for more than `have` bytes. Returns their number, or -errno; -EBADMSG with the refusal. */
-static ssize_t wait_for_more(struct ss_handler *h, const char **data, size_t have)
+static ssize_t wait_for_more(struct http_exchange *x, const char **data, size_t have)
 {
-    struct http_exchange *x = http_exchange_of(h);
     if (!x->in->deadline) {
         ss_set_deadline(x->in, x->cls->table.head_timeout);
         ss_set_owed(x->in, true);
@@ -185,9 +182,8 @@ static ssize_t wait_for_more(struct ss_handler *h, const char **data, size_t hav
     return n;
 }
 
-static int read_head(struct ss_handler *h, struct scan *scan, const char **data)
+static int read_head(struct http_exchange *x, struct scan *scan, const char **data)
 {
-    struct http_exchange *x = http_exchange_of(h);
     const struct http_handler_class *limit = &x->cls->table;
     struct http_refusal *refusal = &x->head.refusal;
     size_t max_head = limit->max_head < x->in->rsize ? limit->max_head : x->in->rsize;
@@ -195,9 +191,9 @@ static int read_head(struct ss_handler *h, struct scan *scan, const char **data)
     ssize_t n = ss_peek_now(x->in, data);
     while (n > 0) {
         size_t size = (size_t)n;
-        if (!h->request->busy)
+        if (!x->h->request->busy)
             http_log_begun(x);
-        h->request->busy = true;
+        x->h->request->busy = true;
         if (skip_empty_lines(x->in, data, &size, &skipped) < 0)
             return http_refuse(refusal, 400, "There are too many empty lines");
         if (size == 0) {
@@ -207,22 +203,21 @@ static int read_head(struct ss_handler *h, struct scan *scan, const char **data)
         int rc = scan_lines(scan, *data, size, max_head, limit, refusal);
         if (rc != INCOMPLETE)
             return rc == COMPLETE ? HTTP_ARRIVED : rc;
-        n = wait_for_more(h, data, size);
+        n = wait_for_more(x, data, size);
     }
     return n == 0 ? HTTP_ENDED : n == -EAGAIN ? HTTP_IDLE : (int)n;
 }
 
-int http_read_head(struct ss_handler *h)
+int http_read_head(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct scan scan = {0};
     const char *data = NULL;
-    int rc = read_head(h, &scan, &data);
+    int rc = read_head(x, &scan, &data);
     if (x->in->deadline)
         ss_set_deadline(x->in, -1);
     if (rc == HTTP_ARRIVED)
-        return parse(h, &scan, data);
+        return parse(x, &scan, data);
     if (rc < 0)
-        keep_line(h, &scan);
+        keep_line(x, &scan);
     return rc == -EBADMSG ? HTTP_REFUSED : rc;
 }

@@ -57,6 +57,8 @@ int http_parse_head(char *text, size_t size, struct http_field *fields, size_t r
 /* A line for http_features. */
 const char *http_parser_feature(void);
 
+struct http_exchange;
+
 /* What came of waiting for a request head */
 enum http_arrival {
     HTTP_ARRIVED, /* x->head is set */
@@ -65,6 +67,6 @@ enum http_arrival {
     HTTP_ENDED,   /* the client has closed */
 };
 /* Waits for the rest of a head if some of it is there. Returns one of http_arrival or -errno. */
-int http_read_head(struct ss_handler *h);
+int http_read_head(struct http_exchange *x);
 
 #endif

@@ -24,12 +24,11 @@ static const struct ss_stream_class refusing_stream = {
     .close = NULL,
 };
 
-void http_output_refuse(struct ss_handler *h)
+void http_output_refuse(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
-    ss_stream_init(&x->wfile, &refusing_stream, h, NULL, 0, NULL, 0);
-    x->wfile.server = h->server;
-    h->wfile = &x->wfile;
+    ss_stream_init(&x->wfile, &refusing_stream, x, NULL, 0, NULL, 0);
+    x->wfile.server = x->h->server;
+    x->h->wfile = &x->wfile;
 }
 
 /* ---------------------------------------------------------------- framing */
@@ -44,12 +43,11 @@ static size_t total_of(const struct iovec *vector, int count)
 
 /* Sees to the head, and that the body does not become longer than was promised. 1: go on, 0: nothing
    is to be sent, or -errno. */
-static int admit(struct ss_handler *h, size_t size)
+static int admit(struct http_exchange *x, size_t size)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct http_response *r = &x->response;
     enum http_progress progress = size > x->wfile.wsize ? HTTP_WRITING : HTTP_FLUSHED;
-    int rc = r->committed ? 0 : http_commit(h, progress, size);
+    int rc = r->committed ? 0 : http_commit(x, progress, size);
     if (rc < 0)
         return rc;
     if (r->framing == HTTP_COUNTED && size > (uint64_t)(r->length - r->written))
@@ -78,10 +76,9 @@ __attribute__((noinline)) static int write_chunk(struct ss_stream *out, const st
 
 static int body_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
-    struct ss_handler *h = s->context;
-    struct http_exchange *x = http_exchange_of(h);
+    struct http_exchange *x = s->context;
     (void)more; /* the connection's buffer knows better */
-    int rc = admit(h, total_of(vector, count));
+    int rc = admit(x, total_of(vector, count));
     if (rc <= 0)
         return rc;
     if (x->response.framing == HTTP_CHUNKED)
@@ -91,9 +88,8 @@ static int body_write(struct ss_stream *s, struct iovec *vector, int count, bool
 
 static int body_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
-    struct ss_handler *h = s->context;
-    struct http_exchange *x = http_exchange_of(h);
-    int rc = admit(h, size);
+    struct http_exchange *x = s->context;
+    int rc = admit(x, size);
     if (rc <= 0)
         return rc;
     bool chunked = x->response.framing == HTTP_CHUNKED;
@@ -105,9 +101,9 @@ static int body_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
 
 static int body_flush(struct ss_stream *s)
 {
-    struct ss_handler *h = s->context;
-    int rc = admit(h, 0);
-    return rc < 0 ? rc : ss_flush(http_exchange_of(h)->out);
+    struct http_exchange *x = s->context;
+    int rc = admit(x, 0);
+    return rc < 0 ? rc : ss_flush(x->out);
 }
 
 static const struct ss_stream_class body_stream = {
@@ -130,51 +126,47 @@ static size_t buffer_size(const struct http_exchange *x)
     return r->framing == HTTP_UNDECIDED ? BUFFER_SIZE : 0;
 }
 
-int http_output_begin(struct ss_handler *h)
+int http_output_begin(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     size_t size = buffer_size(x);
-    char *buffer = size > 0 ? ss_alloc(h, size) : NULL;
+    char *buffer = size > 0 ? ss_alloc(x->h, size) : NULL;
     if (size > 0 && !buffer)
         return -ENOMEM;
-    ss_stream_init(&x->wfile, &body_stream, h, NULL, 0, buffer, size);
-    x->wfile.server = h->server;
-    h->wfile = &x->wfile;
-    return x->response.coding != HTTP_IDENTITY ? http_coded_begin(h) : 0;
+    ss_stream_init(&x->wfile, &body_stream, x, NULL, 0, buffer, size);
+    x->wfile.server = x->h->server;
+    x->h->wfile = &x->wfile;
+    return x->response.coding != HTTP_IDENTITY ? http_coded_begin(x) : 0;
 }
 
 /* What is still in the buffer, and the last chunk. (Apart, as most have nothing left: see stream.c.) */
-__attribute__((noinline)) static int write_buffer(struct ss_handler *h, bool chunked)
+__attribute__((noinline)) static int write_buffer(struct http_exchange *x, bool chunked)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct iovec rest = {x->wfile.wbuf, x->wfile.wend};
     x->wfile.wend = 0;
-    int rc = admit(h, rest.iov_len);
+    int rc = admit(x, rest.iov_len);
     if (rc <= 0)
         return rc;
     return chunked ? write_chunk(x->out, &rest, 1, true) : ss_writev(x->out, &rest, 1);
 }
 
-static int write_rest(struct ss_handler *h)
+static int write_rest(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     bool chunked = x->response.framing == HTTP_CHUNKED && !x->response.headless;
     if (x->wfile.wend)
-        return write_buffer(h, chunked);
+        return write_buffer(x, chunked);
     return chunked ? ss_write(x->out, "0\r\n\r\n", 5) : 0;
 }
 
-int http_output_end(struct ss_handler *h)
+int http_output_end(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     const struct http_response *r = &x->response;
-    int rc = x->coded ? http_coded_end(h) : 0;
+    int rc = x->coded ? http_coded_end(x) : 0;
     if (rc == 0)
         rc = x->wfile.error;
     if (rc == 0 && !r->committed)
-        rc = http_commit(h, HTTP_FINAL, 0);
+        rc = http_commit(x, HTTP_FINAL, 0);
     if (rc == 0)
-        rc = write_rest(h);
+        rc = write_rest(x);
     if (rc == 0 && r->framing == HTTP_COUNTED && !r->headless && r->written != r->length)
         rc = -EPROTO;
     return rc;

@@ -17,24 +17,24 @@ enum { FIRST_ROOM = 1024, TAIL_SIZE = 128 };
 
 static const char vary[] = "Vary: Accept-Encoding\r\n";
 
-void http_response_reset(struct ss_handler *h)
+void http_response_reset(struct http_exchange *x)
 {
-    struct http_response *r = &http_exchange_of(h)->response;
+    struct http_response *r = &x->response;
     char *text = r->text;
     size_t room = r->room;
-    http_coded_free(h);
+    http_coded_free(x);
     *r = (struct http_response){.length = -1, .text = text, .room = room};
-    http_output_refuse(h);
+    http_output_refuse(x);
 }
 
 /* ---------------------------------------------------------------- collecting */
 
-static int grow(struct ss_handler *h, struct http_response *r, size_t size)
+static int grow(struct http_exchange *x, struct http_response *r, size_t size)
 {
     size_t room = r->room ? r->room : FIRST_ROOM;
     while (room - r->size < size)
         room *= 2;
-    char *text = ss_alloc(h, room);
+    char *text = ss_alloc(x->h, room);
     if (!text)
         return r->error = -ENOMEM;
     if (r->size)
@@ -44,9 +44,9 @@ static int grow(struct ss_handler *h, struct http_response *r, size_t size)
     return 0;
 }
 
-static inline int make_room(struct ss_handler *h, struct http_response *r, size_t size)
+static inline int make_room(struct http_exchange *x, struct http_response *r, size_t size)
 {
-    return r->room - r->size < size || !r->room ? grow(h, r, size) : 0;
+    return r->room - r->size < size || !r->room ? grow(x, r, size) : 0;
 }
 
 static inline void put(struct http_response *r, const char *text, size_t size)
@@ -55,10 +55,11 @@ static inline void put(struct http_response *r, const char *text, size_t size)
     r->size += size;
 }
 
-static int add_field(struct ss_handler *h, const char *name, size_t name_size, const char *value, size_t size)
+static int add_field(struct http_exchange *x, const char *name, size_t name_size, const char *value,
+                     size_t size)
 {
-    struct http_response *r = &http_exchange_of(h)->response;
-    if (make_room(h, r, name_size + size + 4) < 0)
+    struct http_response *r = &x->response;
+    if (make_room(x, r, name_size + size + 4) < 0)
         return r->error;
     put(r, name, name_size);
     put(r, ": ", 2);
@@ -90,8 +91,8 @@ int http_send_response(struct ss_handler *h, int status, const char *message)
     if (r->committed)
         return -EALREADY;
     if (r->size || r->error)
-        http_response_reset(h);
-    if (make_room(h, r, size + 15) < 0)
+        http_response_reset(x);
+    if (make_room(x, r, size + 15) < 0)
         return r->error;
     put_status(r, x->cls->persistent, status, phrase, size);
     put(r, "\r\n", 2);
@@ -150,31 +151,31 @@ int http_send_header(struct ss_handler *h, const char *name, const char *value)
     if (!x->response.status || x->response.ended)
         return -EINVAL;
     int rc = take_special(x, name, name_size, value);
-    return rc == 0 ? add_field(h, name, name_size, value, size) : rc < 0 ? rc : 0;
+    return rc == 0 ? add_field(x, name, name_size, value, size) : rc < 0 ? rc : 0;
 }
 
 /* Ready-made lines. */
-static int append(struct ss_handler *h, const char *lines, size_t size)
+static int append(struct http_exchange *x, const char *lines, size_t size)
 {
-    struct http_response *r = &http_exchange_of(h)->response;
-    if (make_room(h, r, size) < 0)
+    struct http_response *r = &x->response;
+    if (make_room(x, r, size) < 0)
         return r->error;
     put(r, lines, size);
     return 0;
 }
 
-int http_append_field(struct ss_handler *h, const char *name, const char *value)
+int http_append_field(struct http_exchange *x, const char *name, const char *value)
 {
-    return add_field(h, name, strlen(name), value, strlen(value));
+    return add_field(x, name, strlen(name), value, strlen(value));
 }
 
-int http_send_fields(struct ss_handler *h, const char *text, size_t size, int64_t length)
+int http_send_fields(struct http_exchange *x, const char *text, size_t size, int64_t length)
 {
-    struct http_response *r = &http_exchange_of(h)->response;
+    struct http_response *r = &x->response;
     if (!r->status || r->ended || r->length >= 0)
         return -EINVAL;
     r->length = length;
-    return append(h, text, size);
+    return append(x, text, size);
 }
 
 int http_send_headerf(struct ss_handler *h, const char *name, const char *format, ...)
@@ -205,9 +206,8 @@ static enum http_framing framing_of(const struct http_exchange *x)
 }
 
 /* An interim response: leaves at once, and another one follows. HTTP/1.0 has none. */
-static int send_interim(struct ss_handler *h)
+static int send_interim(struct http_exchange *x)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct http_response *r = &x->response;
     int rc = 0;
     if (x->head.request.minor > 0) {
@@ -216,7 +216,7 @@ static int send_interim(struct ss_handler *h)
         if (rc == 0)
             rc = ss_flush(x->out);
     }
-    http_response_reset(h);
+    http_response_reset(x);
     return rc;
 }
 
@@ -227,9 +227,9 @@ int http_end_headers(struct ss_handler *h)
     if (!r->status || r->ended)
         return r->error ? r->error : -EINVAL;
     if (r->status < 200 && r->status != 101)
-        return send_interim(h);
+        return send_interim(x);
     if (r->status >= 400)
-        http_send_error_headers(h);
+        http_send_error_headers(x);
     r->ended = true;
     r->headless = http_is_head(x);
     r->framing = framing_of(x);
@@ -240,10 +240,10 @@ int http_end_headers(struct ss_handler *h)
         r->framing = HTTP_UNDECIDED;
     }
     if (!r->has_allow && r->status == 405) /* RFC 9110 15.5.6 */
-        add_field(h, "Allow", 5, x->cls->allow, strlen(x->cls->allow));
+        add_field(x, "Allow", 5, x->cls->allow, strlen(x->cls->allow));
     if (x->negotiated) /* RFC 9110 12.5.5 */
-        append(h, vary, sizeof vary - 1);
-    return r->error ? r->error : http_output_begin(h);
+        append(x, vary, sizeof vary - 1);
+    return r->error ? r->error : http_output_begin(x);
 }
 
 /* Without Content-Length a body that is still in its buffer can be counted; others end with a last
@@ -292,11 +292,10 @@ __attribute__((noinline)) static bool leaves_body(struct http_exchange *x, enum 
 }
 
 /* A client that learns it now need not be cut off later. */
-static bool must_close(struct ss_handler *h, enum http_progress progress, size_t size)
+static bool must_close(struct http_exchange *x, enum http_progress progress, size_t size)
 {
-    struct http_exchange *x = http_exchange_of(h);
     const struct http_response *r = &x->response;
-    return r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || ss_draining(h->server) ||
+    return r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || ss_draining(x->h->server) ||
            (!x->body.done && leaves_body(x, progress, size));
 }
 
@@ -313,13 +312,12 @@ static int commit(struct http_exchange *x, const struct iovec *pieces, int count
     return rc;
 }
 
-int http_commit(struct ss_handler *h, enum http_progress progress, size_t size)
+int http_commit(struct http_exchange *x, enum http_progress progress, size_t size)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct http_response *r = &x->response;
     char tail[TAIL_SIZE];
     decide_framing(x, progress == HTTP_FINAL);
-    x->close = x->close || must_close(h, progress, size);
+    x->close = x->close || must_close(x, progress, size);
     struct iovec pieces[] = {
         piece(r->text, r->line),
         piece(x->cls->server_field, r->has_server ? 0 : x->cls->server_field_size),
@@ -330,9 +328,9 @@ int http_commit(struct ss_handler *h, enum http_progress progress, size_t size)
     return commit(x, pieces, 5);
 }
 
-int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, const void *body, size_t size)
+int http_send_ok(struct http_exchange *x, const struct iovec *fields, int count, const void *body,
+                 size_t size)
 {
-    struct http_exchange *x = http_exchange_of(h);
     struct http_response *r = &x->response;
     struct iovec pieces[HTTP_OK_FIELDS + 4], *at = pieces;
     char tail[TAIL_SIZE];
@@ -340,12 +338,12 @@ int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, co
     if (r->committed)
         return -EALREADY;
     if (r->size || r->error)
-        http_response_reset(h);
+        http_response_reset(x);
     r->status = 200;
     r->ended = true;
     r->headless = http_is_head(x);
     r->framing = HTTP_COUNTED;
-    x->close = x->close || must_close(h, HTTP_FINAL, size);
+    x->close = x->close || must_close(x, HTTP_FINAL, size);
     *at++ = piece(x->cls->ok, x->cls->ok_size);
     *at++ = piece(http_date_field(), HTTP_DATE_FIELD_SIZE);
     while (count-- > 0)
@@ -356,7 +354,7 @@ int http_send_ok(struct ss_handler *h, const struct iovec *fields, int count, co
     int rc = commit(x, pieces, (int)(at - pieces));
     r->length = (int64_t)size; /* not before: make_tail is not to say it again */
     if (rc == 0)
-        rc = http_output_begin(h);
+        rc = http_output_begin(x);
     if (rc < 0 || r->headless)
         return rc;
     r->written = r->length;
@@ -376,7 +374,7 @@ int http_reply(struct ss_handler *h, int status, const char *type, const void *b
                                  piece("\r\nContent-Length: ", 18),
                                  {number, (size_t)(http_append_number(number, (int64_t)size) - number)},
                                  piece("\r\n", 2)};
-        return http_send_ok(h, fields, 5, body, size);
+        return http_send_ok(x, fields, 5, body, size);
     }
     int rc = http_send_response(h, status, NULL);
     if (rc == 0)
