@@ -284,7 +284,7 @@ enum http_dotfiles {
     HTTP_DOTFILES_SERVED,     /* names like any other */
 };
 
-/* What SimpleHTTPRequestHandler does about Accept-Encoding; each includes the one before. */
+/* What is done with files about Accept-Encoding; each includes the one before. */
 enum http_compression {
     HTTP_COMPRESS_OFF = 1,       /* files are sent as they are */
     HTTP_COMPRESS_PRECOMPRESSED, /* name.zst, name.br or name.gz is sent for `name`, when it is not older, and
@@ -316,8 +316,13 @@ enum http_on_duplicate {
 
 /* NULL and 0 mean inherited, as everywhere. */
 struct http_handler_class {
-    struct ss_handler_class handler;   /* .base: BaseHTTPRequestHandler.handler or one based on it;
-                                          .size: of an instance that begins with struct http_handler */
+    struct ss_handler_class handler; /* .base: BaseHTTPRequestHandler.handler or one based on it;
+                                        .size: of an instance that begins with struct http_handler */
+    size_t table_size;               /* bytes of the table that this is, or begins: `sizeof Files`. To be said
+                                        by every class that is based on one with options of its own, such as
+                                        SimpleHTTPRequestHandler; without it the server stops with an
+                                        assertion. 0: sizeof(struct http_handler_class) */
+    const char *name;                /* for messages about mistakes; NULL: none. Not inherited */
     const struct http_method *methods; /* do_X, ended by {NULL, NULL}; searched base by base; run NULL
                                           hides a base's. HEAD falls back on GET. A method known to no
                                           class is answered 405 with Allow when RFC 9110 has it, or it is
@@ -325,9 +330,6 @@ struct http_handler_class {
 
     const char *protocol_version; /* protocol_version: "HTTP/1.1"; "HTTP/1.0" closes after each request */
     const char *server_version;   /* server_version: the Server field; "" sends none */
-    const char *directory;        /* SimpleHTTPRequestHandler's: the files below it are served; "." */
-    enum http_symlinks symlinks;  /* HTTP_SYMLINKS_INSIDE */
-    enum http_dotfiles dotfiles;  /* HTTP_DOTFILES_HIDDEN */
     size_t max_request_line;      /* bytes; longer: 414. 8,192 */
     size_t max_head;              /* bytes of request line and header fields; more: 431. 32,768, and at
                                      most the server's buffer_size */
@@ -336,14 +338,12 @@ struct http_handler_class {
     int head_timeout;             /* ms from the first byte of a request to the end of its head; later:
                                      408. 20,000 */
     int idle_timeout;             /* ms that a kept-alive connection may be silent. 60,000 */
-    int cache_seconds;            /* SimpleHTTPRequestHandler's: how long browsers and caches may use a file
-                                     without asking again (Cache-Control: max-age). -1: they ask each time,
-                                     and get a 304 (no-cache). -1 */
 
-    enum http_compression compress; /* SimpleHTTPRequestHandler's. HTTP_COMPRESS_SMALL */
-    enum http_siblings siblings;    /* SimpleHTTPRequestHandler's: HTTP_SIBLINGS_SENT; and
-                                       UploadHTTPRequestHandler's, as who may store name.gz would decide what
-                                       others get for `name`: HTTP_SIBLINGS_IGNORED */
+    /* For a class with options of its own, whose struct begins with its base's: takes over what is NULL or 0
+       in `to`, the table that is being completed, from `from`, the table of one of its bases, option by
+       option with HTTP_INHERIT. Both are as large as this class's struct at least. Each class's own is
+       called; those of its bases see to their options. NULL: no options but the base's. */
+    void (*inherit)(struct http_handler_class *to, const struct http_handler_class *from);
 
     /* send_error, log_request, log_error, log_message: overridden to change pages and logs.
        log_message gets one line without its end; the default writes it to stderr behind client
@@ -358,9 +358,32 @@ struct http_handler_class {
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
     void (*log_error)(struct ss_handler *h, const char *text);
     void (*log_message)(struct ss_handler *h, const char *text);
+};
+#define HTTP_INHERIT(to, from, slot) ((to)->slot = (to)->slot ? (to)->slot : (from)->slot)
 
-    /* SimpleHTTPRequestHandler's.
-       translate_path: file name below `directory` for a request path, from ss_alloc, relative,
+/* The options of SimpleHTTPRequestHandler and what is based on it:
+
+     static const struct simple_http_class Files = {
+         .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler}, .table_size = sizeof Files},
+         .directory = "www",
+     };
+
+   A class that changes none of them may as well be a struct http_handler_class. */
+struct simple_http_class {
+    struct http_handler_class http;
+    const char *directory;          /* the files below it are served; "." */
+    enum http_symlinks symlinks;    /* HTTP_SYMLINKS_INSIDE */
+    enum http_dotfiles dotfiles;    /* HTTP_DOTFILES_HIDDEN */
+    int cache_seconds;              /* how long browsers and caches may use a file without asking again
+                                       (Cache-Control: max-age). -1: they ask each time, and get a 304 (no-cache).
+                                       -1 */
+    enum http_compression compress; /* HTTP_COMPRESS_SMALL */
+    enum http_siblings siblings;    /* HTTP_SIBLINGS_SENT; and UploadHTTPRequestHandler's, as who may store
+                                       name.gz would decide what others get for `name`: HTTP_SIBLINGS_IGNORED */
+    const char *file_fields;        /* header fields of every file that is sent, each a line that ends with
+                                       "\r\n". "": none */
+
+    /* translate_path: file name below `directory` for a request path, from ss_alloc, relative,
        without leading slash ("" is the directory itself), with one at its end when a directory is
        meant; NULL: no such thing (404; 400 when the path has a malformed escape or %00). The
        default decodes once, an encoded slash being a slash, and then resolves dot segments, never
@@ -376,8 +399,11 @@ struct http_handler_class {
     const char *(*translate_path)(struct ss_handler *h, const char *path);
     const char *(*guess_type)(struct ss_handler *h, const char *name);
     int (*list_directory)(struct ss_handler *h, int fd, const char *name);
+};
 
-    /* UploadHTTPRequestHandler's */
+/* The options of UploadHTTPRequestHandler and what is based on it. */
+struct upload_class {
+    struct simple_http_class simple;
     enum http_on_duplicate on_duplicate; /* 0 (default): POST as HTTP_DUPLICATE_ERROR, PUT as
                                             HTTP_DUPLICATE_OVERWRITE. A PUT that is renamed gets a Location */
     enum http_reserved reserved;         /* HTTP_RESERVED_REFUSED */
@@ -404,7 +430,8 @@ struct http_handler {
    16 MiB of inode, size and times, the time of change among them; one that is being written to has a weak
    one. What is read counts, not what stat(2) says: in /proc a small file is as long as it is when it is read,
    and a large one of unknown size comes without length, tag and parts. */
-extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_SimpleHTTPRequestHandler;
+extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler;
+extern SS_API const struct simple_http_class http_SimpleHTTPRequestHandler;
 #define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
 #define SimpleHTTPRequestHandler http_SimpleHTTPRequestHandler
 
@@ -430,12 +457,16 @@ extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler, http_
    has stored here runs no scripts in the name of this site. Requests that a browser sends for a page of
    another origin (Sec-Fetch-Site, Origin) are refused with 403; who may store files is otherwise for
    verify_request, or a do_POST of your own, to say. */
-extern SS_API const struct http_handler_class http_UploadHTTPRequestHandler;
+extern SS_API const struct upload_class http_UploadHTTPRequestHandler;
 #define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
 
-/* The complete table of h's class, with everything inherited filled in (`methods` is its own); only
-   SimpleHTTPRequestHandler's slots are NULL in classes not based on it. */
+/* The complete table of h's class, with everything inherited filled in (`name` and `methods` are its own); it
+   is as large as the largest of its bases' tables, and lives as long as the program. */
 SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h);
+/* The same with the options of SimpleHTTPRequestHandler, or of UploadHTTPRequestHandler; the class must be
+   based on it: if it is not, that is an assertion. */
+SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h);
+SS_API const struct upload_class *http_upload_class_of(const struct ss_handler *h);
 
 /* do_GET of SimpleHTTPRequestHandler, for methods of your own, in a class based on it, that fall back on
    files. */

@@ -63,9 +63,10 @@ static int do_POST(struct ss_handler *h)
     return http_end_headers(h);
 }
 
-static const struct http_handler_class Guestbook = {
-    .handler = {.base = &SimpleHTTPRequestHandler.handler},
-    .methods = HTTP_METHODS({"GET", do_GET}, {"POST", do_POST}),
+static const struct simple_http_class Guestbook = {
+    .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+             .table_size = sizeof Guestbook,
+             .methods = HTTP_METHODS({"GET", do_GET}, {"POST", do_POST})},
     .directory = "www",
 };
 
@@ -73,5 +74,5 @@ int main(int argc, char **argv)
 {
     file = argc > 2 ? argv[2] : file;
     return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), argc > 1 ? argv[1] : "localhost:8080",
-                  &Guestbook.handler);
+                  &Guestbook.http.handler);
 }

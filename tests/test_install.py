@@ -17,7 +17,7 @@ CLIENT = r"""
 /* Both libraries are needed to link this. */
 int main(void)
 {
-    return SimpleHTTPRequestHandler.handler.base == &BaseHTTPRequestHandler.handler && ss_bases("TCPServer") != 0 ? 0 : 1;
+    return SimpleHTTPRequestHandler.http.handler.base == &BaseHTTPRequestHandler.handler && ss_bases("TCPServer") != 0 ? 0 : 1;
 }
 """
 

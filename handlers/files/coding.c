@@ -275,7 +275,7 @@ static int take(struct ss_handler *h, const char *directory, const char *name, s
     return coding < 0 ? failed : 0;
 }
 
-int http_file_negotiate(struct ss_handler *h, const struct http_handler_class *cls, const char *name,
+int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
                         struct http_file **result)
 {
     struct http_file *file = *result, *form;

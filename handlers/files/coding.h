@@ -13,7 +13,7 @@
    best. To be called before http_send_response: whatever is answered then has its Vary. 0; -ENOTSUP when
    the client refuses all there are (406); -EAGAIN, -ENOMEM, -EMFILE when the one that it takes cannot be had
    for now (503). *file is held in any case. May wait. */
-int http_file_negotiate(struct ss_handler *h, const struct http_handler_class *cls, const char *name,
+int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
                         struct http_file **file);
 
 /* Text and the like, by media type; not what is compressed by its nature. */

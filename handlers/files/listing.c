@@ -94,7 +94,7 @@ static int send_fields(struct ss_handler *h, const struct http_listing *form, in
     http_send_header(h, "X-Content-Type-Options", "nosniff"); /* others have chosen the names */
     if (form->send_headers != NULL)
         form->send_headers(h);
-    if (rc == 0 && http_class_of(h)->compress >= HTTP_COMPRESS_SMALL)
+    if (rc == 0 && http_simple_class_of(h)->compress >= HTTP_COMPRESS_SMALL)
         rc = http_compress(h);
     return rc;
 }
@@ -213,7 +213,7 @@ int http_list_directory(struct ss_handler *h, int fd, const char *name)
     struct making m = {.form = choose(h), .empty = true};
     int rc = http_names_open(&m.names, fd);
 
-    m.names.no_dotfiles = http_class_of(h)->dotfiles != HTTP_DOTFILES_SERVED;
+    m.names.no_dotfiles = http_simple_class_of(h)->dotfiles != HTTP_DOTFILES_SERVED;
     if (rc == 0)
         rc = http_names_read(&m.names, h->server);
     http_listing_text_begin(h, &m.text);

@@ -8,7 +8,6 @@
 #include "http/error.h"
 #include "text/url.h"
 #include "upload/upload.h"
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -76,7 +75,7 @@ static int redirect(struct ss_handler *h)
 }
 
 /* Answers with the file of that name. Returns what http_file_open returns when there is none. */
-static int try_file(struct ss_handler *h, const struct http_handler_class *cls, const char *name, int *rc)
+static int try_file(struct ss_handler *h, const struct simple_http_class *cls, const char *name, int *rc)
 {
     struct http_file *file;
     int opened = http_file_open(h, cls->directory, cls->symlinks, name, cls->guess_type, &file);
@@ -92,7 +91,7 @@ static int try_file(struct ss_handler *h, const struct http_handler_class *cls, 
     return 0;
 }
 
-static int send_directory(struct ss_handler *h, const struct http_handler_class *cls, const char *name)
+static int send_directory(struct ss_handler *h, const struct simple_http_class *cls, const char *name)
 {
     int opened, rc, fd;
 
@@ -117,7 +116,7 @@ static int send_directory(struct ss_handler *h, const struct http_handler_class 
 
 const char *http_name_of(struct ss_handler *h)
 {
-    const struct http_handler_class *cls = http_class_of(h);
+    const struct simple_http_class *cls = http_simple_class_of(h);
     const char *name = cls->translate_path(h, http_request(h)->path);
 
     if (name == NULL || cls->dotfiles != HTTP_DOTFILES_SERVED)
@@ -134,11 +133,10 @@ int http_refuse_path(struct ss_handler *h)
 
 SS_API int http_do_GET(struct ss_handler *h)
 {
-    const struct http_handler_class *cls = http_class_of(h);
+    const struct simple_http_class *cls = http_simple_class_of(h);
     const char *name;
     int opened, rc;
 
-    assert(cls->translate_path != NULL); /* the class is based on SimpleHTTPRequestHandler */
     if ((rc = http_body_inspect(h)) < 0)
         return rc;
     name = http_name_of(h);
@@ -152,33 +150,41 @@ SS_API int http_do_GET(struct ss_handler *h)
     return opened < 0 ? http_send_errno(h, opened, NULL) : rc;
 }
 
-const struct http_handler_class http_SimpleHTTPRequestHandler = {
-    .handler = {.base = &http_BaseHTTPRequestHandler.handler,
-                .size = 0,
-                .setup = NULL,
-                .handle = NULL,
-                .finish = NULL},
-    .methods = HTTP_METHODS({"GET", http_do_GET}),
-    .protocol_version = NULL,
-    .server_version = NULL,
+static void inherit(struct http_handler_class *table, const struct http_handler_class *base)
+{
+    struct simple_http_class *to = (void *)table;
+    const struct simple_http_class *from = (const void *)base;
+    HTTP_INHERIT(to, from, directory);
+    HTTP_INHERIT(to, from, symlinks);
+    HTTP_INHERIT(to, from, dotfiles);
+    HTTP_INHERIT(to, from, cache_seconds);
+    HTTP_INHERIT(to, from, compress);
+    HTTP_INHERIT(to, from, siblings);
+    HTTP_INHERIT(to, from, file_fields);
+    HTTP_INHERIT(to, from, translate_path);
+    HTTP_INHERIT(to, from, guess_type);
+    HTTP_INHERIT(to, from, list_directory);
+}
+
+SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h)
+{
+    return (const void *)http_class_as(h, &SimpleHTTPRequestHandler.http);
+}
+
+const struct simple_http_class http_SimpleHTTPRequestHandler = {
+    .http = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+             .table_size = sizeof(struct simple_http_class),
+             .name = "SimpleHTTPRequestHandler",
+             .methods = HTTP_METHODS({"GET", http_do_GET}),
+             .inherit = inherit},
     .directory = ".",
-    .symlinks = 0,
-    .dotfiles = 0,
-    .max_request_line = 0,
-    .max_head = 0,
-    .max_headers = 0,
-    .max_body = 0,
-    .head_timeout = 0,
-    .idle_timeout = 0,
+    .symlinks = HTTP_SYMLINKS_INSIDE,
+    .dotfiles = HTTP_DOTFILES_HIDDEN,
     .cache_seconds = -1,
     .compress = HTTP_COMPRESS_SMALL,
     .siblings = HTTP_SIBLINGS_SENT,
-    .send_error = NULL,
-    .log_request = NULL,
-    .log_error = NULL,
-    .log_message = NULL,
+    .file_fields = "",
     .translate_path = translate_path,
     .guess_type = guess_type,
     .list_directory = http_list_directory,
-    .on_duplicate = 0,
 };

@@ -142,7 +142,7 @@ static int next_chunk(struct http_exchange *x)
         return read_trailers(x);
     x->body.total += x->body.left;
     x->body.chunk_open = true;
-    return x->body.total > x->cls->table.max_body ? refuse(x, 413, NULL) : 0;
+    return x->body.total > x->cls->table->max_body ? refuse(x, 413, NULL) : 0;
 }
 
 /* ---------------------------------------------------------------- the stream */

@@ -1,4 +1,4 @@
-/* What a handler class inherits, found once and kept. */
+/* Handler classes with everything that they inherit, found once and kept. */
 #include "http/exchange.h"
 #include "text/chars.h"
 #include <errno.h>
@@ -9,58 +9,6 @@
 
 /* Classes live as long as the program, and so does this list; entries are only added in front. */
 static _Atomic(struct http_class *) classes;
-
-#define INHERIT(slot) \
-    if (!to->slot)    \
-    to->slot = from->slot
-
-static void inherit_handler(struct ss_handler_class *to, const struct ss_handler_class *from)
-{
-    for (; from; from = from->base) {
-        INHERIT(size);
-        INHERIT(setup);
-        INHERIT(handle);
-        INHERIT(finish);
-    }
-}
-
-static void inherit(struct http_handler_class *to, const struct http_handler_class *from)
-{
-    INHERIT(protocol_version);
-    INHERIT(server_version);
-    INHERIT(directory);
-    INHERIT(symlinks);
-    INHERIT(dotfiles);
-    INHERIT(max_request_line);
-    INHERIT(max_head);
-    INHERIT(max_headers);
-    INHERIT(max_body);
-    INHERIT(head_timeout);
-    INHERIT(idle_timeout);
-    INHERIT(cache_seconds);
-    INHERIT(compress);
-    INHERIT(siblings);
-    INHERIT(send_error);
-    INHERIT(log_request);
-    INHERIT(log_error);
-    INHERIT(log_message);
-    INHERIT(translate_path);
-    INHERIT(guess_type);
-    INHERIT(list_directory);
-    INHERIT(on_duplicate);
-    INHERIT(reserved);
-    INHERIT(max_uploads);
-    INHERIT(max_receiving);
-    INHERIT(min_free);
-}
-
-/* A class's own table begins with its ss_handler_class, up to BaseHTTPRequestHandler. */
-static const struct http_handler_class *next_base(const struct http_handler_class *cls)
-{
-    if (cls == &BaseHTTPRequestHandler)
-        return NULL;
-    return (const struct http_handler_class *)(const void *)cls->handler.base;
-}
 
 static const struct http_method *own_methods(const struct http_handler_class *cls)
 {
@@ -116,37 +64,13 @@ static size_t list_methods(const struct http_class *cls, char *text)
     return size + 1;
 }
 
-/* What others have stored is taken for nothing but what its type says, and as a page it runs nothing in the
-   name of this site. */
-static const char sandbox[] = "X-Content-Type-Options: nosniff\r\nContent-Security-Policy: sandbox\r\n";
-
-bool http_class_stores(const struct ss_handler_class *cls)
-{
-    while (cls && cls != &UploadHTTPRequestHandler.handler)
-        cls = cls->base;
-    return cls != NULL;
-}
-
-/* The fields of files besides their own. */
-static size_t write_file_fields(const struct http_class *cls, char *text)
-{
-    int seconds = cls->table.cache_seconds;
-    int size = seconds > 0 ? sprintf(text, "Cache-Control: max-age=%d\r\n", seconds)
-                           : sprintf(text, "Cache-Control: no-cache\r\n");
-    bool stores = http_class_stores(cls->key);
-    if (stores)
-        memcpy(text + size, sandbox, sizeof sandbox);
-    return (size_t)size + (stores ? sizeof sandbox - 1 : 0);
-}
-
 /* The texts that responses need. A Server field that cannot be sent is left out. */
 static int make_texts(struct http_class *cls)
 {
     static const char status[] = "HTTP/1.1 200 OK\r\n", field[] = "Server: %s\r\n";
-    const char *server = cls->table.server_version;
+    const char *server = cls->table->server_version;
     size_t size = strlen(server), allow = list_methods(cls, NULL);
-    char *text = malloc(allow + sizeof status + sizeof field + size +
-                        sizeof "Cache-Control: max-age=2147483647\r\n" + sizeof sandbox);
+    char *text = malloc(allow + sizeof status + sizeof field + size);
     if (!text)
         return -ENOMEM;
     list_methods(cls, text);
@@ -157,46 +81,50 @@ static int make_texts(struct http_class *cls)
     if (size > 0 && http_span(server, size, HTTP_VALUE) == size)
         cls->server_field_size = (size_t)sprintf(text, field, server);
     cls->ok_size = sizeof status - 1 + cls->server_field_size;
-    cls->cache_field = text += cls->server_field_size + 1;
-    cls->cache_field_size = write_file_fields(cls, text);
     return 0;
 }
 
 static size_t count_methods(const struct http_handler_class *cls)
 {
     size_t count = 1; /* HEAD */
-    for (; cls; cls = next_base(cls))
+    for (; cls; cls = http_class_base(cls))
         for (const struct http_method *m = own_methods(cls); m->name; m++)
             count++;
     return count;
 }
 
-static void inherit_all(struct http_class *cls, const struct http_handler_class *from)
+static void add_methods(struct http_class *cls, const struct http_handler_class *from)
 {
-    for (; from; from = next_base(from)) {
-        inherit(&cls->table, from);
+    for (; from; from = http_class_base(from))
         for (const struct http_method *m = own_methods(from); m->name; m++)
             add_method(cls, m);
-    }
     add_head(cls);
+}
+
+static void free_class(struct http_class *cls)
+{
+    free(cls->table);
+    free(cls);
 }
 
 static struct http_class *resolve(const struct http_handler_class *key)
 {
-    struct http_class *cls = calloc(1, sizeof *cls + count_methods(key) * sizeof *cls->methods);
-    if (!cls)
+    struct http_handler_class *table = http_class_complete(key);
+    if (!table)
         return NULL;
-    cls->key = &key->handler;
-    cls->table.handler.base = key->handler.base;
-    cls->table.methods = key->methods;
-    inherit_handler(&cls->table.handler, &key->handler);
-    inherit_all(cls, key);
-    cls->persistent = strcmp(cls->table.protocol_version, "HTTP/1.1") >= 0;
-    if (make_texts(cls) < 0) {
-        free(cls);
+    struct http_class *cls = calloc(1, sizeof *cls + count_methods(key) * sizeof *cls->methods);
+    if (!cls) {
+        free(table);
         return NULL;
     }
-    return cls;
+    cls->key = &key->handler;
+    cls->table = table;
+    add_methods(cls, key);
+    cls->persistent = strcmp(table->protocol_version, "HTTP/1.1") >= 0;
+    if (make_texts(cls) == 0)
+        return cls;
+    free_class(cls);
+    return NULL;
 }
 
 /* Two threads may resolve a class at the same time: then it is there twice, which does no harm. */
@@ -227,9 +155,18 @@ int (*http_class_find(const struct http_class *cls, const char *name))(struct ss
     return found ? found->method.run : NULL;
 }
 
+const struct http_handler_class *http_class_as(const struct ss_handler *h,
+                                               const struct http_handler_class *base)
+{
+    const struct http_class *cls = http_exchange_of(h)->cls;
+    if (!http_class_is_based_on(cls->key, &base->handler))
+        http_class_give_up(cls->table, "is not based on %s", base->name);
+    return cls->table;
+}
+
 const struct http_handler_class *http_class_of(const struct ss_handler *h)
 {
-    return &http_exchange_of(h)->cls->table;
+    return http_exchange_of(h)->cls->table;
 }
 
 const char *http_allow(const struct ss_handler *h)

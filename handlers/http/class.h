@@ -1,4 +1,5 @@
-/* Handler classes with everything inherited filled in (class.c). */
+/* Handler classes with everything inherited filled in: the table (inherit.c), and what goes with it
+ * (class.c). */
 #ifndef HTTP_CLASS_H
 #define HTTP_CLASS_H
 
@@ -11,7 +12,7 @@ struct http_class_method {
 
 /* A handler class with everything inherited filled in. */
 struct http_class {
-    struct http_handler_class table;
+    struct http_handler_class *table;   /* as large as the largest of its bases' */
     const struct ss_handler_class *key; /* the class that this resolves */
     struct http_class *next;
     const char *allow;        /* "GET, HEAD, OPTIONS" */
@@ -19,9 +20,6 @@ struct http_class {
     size_t server_field_size;
     const char *ok; /* "HTTP/1.1 200 OK\r\n" and server_field */
     size_t ok_size;
-    const char *cache_field; /* fields of files: "Cache-Control: ...\r\n", where files are taken also
-                                what keeps them in a sandbox */
-    size_t cache_field_size;
     bool persistent; /* protocol_version is "HTTP/1.1" or later */
     size_t method_count;
     struct http_class_method methods[];
@@ -29,9 +27,22 @@ struct http_class {
 
 /* The resolved class; made once for each class, kept for ever. NULL if out of memory. Any thread. */
 const struct http_class *http_class_get(const struct ss_handler_class *key);
-/* True for a class based on UploadHTTPRequestHandler. */
-bool http_class_stores(const struct ss_handler_class *cls);
 /* do_X for a method, NULL: none. HEAD falls back on GET. */
 int (*http_class_find(const struct http_class *cls, const char *name))(struct ss_handler *);
+/* http_class_of; the class is to be based on `base`: if it is not, that is said on stderr, and abort(3). */
+const struct http_handler_class *http_class_as(const struct ss_handler *h,
+                                               const struct http_handler_class *base);
+
+/* A new table with everything inherited filled in; NULL if out of memory. A mistake in a table, which could
+   be read past its end, is said on stderr, and abort(3). */
+struct http_handler_class *http_class_complete(const struct http_handler_class *cls);
+/* The next base up to BaseHTTPRequestHandler, whose is NULL. All of them have a struct http_handler_class. */
+const struct http_handler_class *http_class_base(const struct http_handler_class *cls);
+bool http_class_is_based_on(const struct ss_handler_class *cls, const struct ss_handler_class *base);
+/* BaseHTTPRequestHandler's inherit. */
+void http_base_inherit(struct http_handler_class *to, const struct http_handler_class *from);
+/* Says on stderr which class has which mistake, and abort(3). NULL: one whose name cannot be read. */
+_Noreturn void http_class_give_up(const struct http_handler_class *cls, const char *format, ...)
+    SS_PRINTF(2, 3);
 
 #endif

@@ -163,5 +163,5 @@ int http_send_error(struct ss_handler *h, int status, const char *message, const
     bool distrusted = distrusts(status);
     x->close |= distrusted;
     int rc = distrusted || status >= 500 ? 0 : http_body_inspect(h);
-    return rc < 0 ? rc : x->cls->table.send_error(h, status, message, explain);
+    return rc < 0 ? rc : x->cls->table->send_error(h, status, message, explain);
 }

@@ -77,7 +77,7 @@ static int unknown_method(struct http_exchange *x, const char *name)
 static int run_method(struct http_exchange *x)
 {
     const struct http_request *request = &x->head.request;
-    if (request->content_length > x->cls->table.max_body)
+    if (request->content_length > x->cls->table->max_body)
         return http_send_error(x->h, 413, NULL, NULL);
     int (*run)(struct ss_handler *) = http_class_find(x->cls, request->command);
     int rc = run ? run(x->h) : unknown_method(x, request->command);
@@ -182,7 +182,7 @@ static int refuse(struct http_exchange *x)
 static int become_idle(struct http_exchange *x)
 {
     x->h->request->busy = false;
-    x->h->timeout = x->cls->table.idle_timeout;
+    x->h->timeout = x->cls->table->idle_timeout;
     return SS_PARK;
 }
 
@@ -233,30 +233,21 @@ static int handle(struct ss_handler *h)
 }
 
 const struct http_handler_class http_BaseHTTPRequestHandler = {
-    .handler = {.base = &StreamRequestHandler,
-                .size = sizeof(struct http_handler),
-                .setup = NULL,
-                .handle = handle,
-                .finish = NULL},
-    .methods = (const struct http_method[]){{"OPTIONS", do_OPTIONS}, {NULL, NULL}},
+    .handler = {.base = &StreamRequestHandler, .size = sizeof(struct http_handler), .handle = handle},
+    .table_size = sizeof(struct http_handler_class),
+    .name = "BaseHTTPRequestHandler",
+    .methods = HTTP_METHODS({"OPTIONS", do_OPTIONS}),
     .protocol_version = "HTTP/1.1",
     .server_version = "httpserver/" SS_VERSION,
-    .directory = ".",
-    .symlinks = HTTP_SYMLINKS_INSIDE,
-    .dotfiles = HTTP_DOTFILES_HIDDEN,
     .max_request_line = 8192,
     .max_head = 32768,
     .max_headers = 100,
     .max_body = (int64_t)1 << 30,
     .head_timeout = 20000,
     .idle_timeout = 60000,
-    .compress = HTTP_COMPRESS_OFF,
+    .inherit = http_base_inherit,
     .send_error = http_default_send_error,
     .log_request = http_default_log_request,
     .log_error = http_default_log_error,
     .log_message = http_default_log_message,
-    .translate_path = NULL,
-    .guess_type = NULL,
-    .list_directory = NULL,
-    .on_duplicate = 0,
 };

@@ -171,7 +171,7 @@ static int parse(struct http_exchange *x, const struct scan *scan, const char *d
 static ssize_t wait_for_more(struct http_exchange *x, const char **data, size_t have)
 {
     if (!x->in->deadline) {
-        ss_set_deadline(x->in, x->cls->table.head_timeout);
+        ss_set_deadline(x->in, x->cls->table->head_timeout);
         ss_set_owed(x->in, true);
     }
     ssize_t n = ss_peek(x->in, data, have + 1);
@@ -184,7 +184,7 @@ static ssize_t wait_for_more(struct http_exchange *x, const char **data, size_t 
 
 static int read_head(struct http_exchange *x, struct scan *scan, const char **data)
 {
-    const struct http_handler_class *limit = &x->cls->table;
+    const struct http_handler_class *limit = x->cls->table;
     struct http_refusal *refusal = &x->head.refusal;
     size_t max_head = limit->max_head < x->in->rsize ? limit->max_head : x->in->rsize;
     int skipped = 0;

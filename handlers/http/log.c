@@ -18,7 +18,7 @@ static uint64_t now_ns(void)
 
 void http_log_begun(struct http_exchange *x)
 {
-    if (x->cls->table.log_request != http_log_nothing)
+    if (x->cls->table->log_request != http_log_nothing)
         x->begun = now_ns();
 }
 
@@ -45,7 +45,7 @@ static int64_t body_sent(const struct http_exchange *x)
    not: there an error has a line of its own, in front of the request's. */
 static bool takes_errors(const struct http_exchange *x)
 {
-    void (*log)(struct ss_handler *, int, int64_t) = x->cls->table.log_request;
+    void (*log)(struct ss_handler *, int, int64_t) = x->cls->table->log_request;
     return log == http_log_python || log == http_log_common || log == http_log_combined ||
            log == http_log_json;
 }
@@ -58,7 +58,7 @@ void http_log_ended(struct ss_handler *h, int failure)
         x->failure = failure;
     h->request->told = failure < 0 && takes_errors(x);
     int status = x->response.committed ? x->response.status : 0;
-    x->cls->table.log_request(h, status, body_sent(x));
+    x->cls->table->log_request(h, status, body_sent(x));
 }
 
 void http_log_nothing(struct ss_handler *h, int status, int64_t size)
@@ -100,7 +100,7 @@ void http_default_log_error(struct ss_handler *h, const char *text)
 {
     struct http_exchange *x = http_exchange_of(h);
     if (x->logged || !takes_errors(x)) {
-        x->cls->table.log_message(h, text);
+        x->cls->table->log_message(h, text);
         return;
     }
     size_t room = sizeof x->told - x->told_size;

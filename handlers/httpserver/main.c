@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static struct options options;
-static struct http_handler_class Handler; /* SimpleHTTPRequestHandler with what the options say */
+static struct upload_class Handler; /* the class of the files, with what the options say */
 
 /* "EventLoopMixIn" as "event loop" */
 static void print_mixin(const struct ss_class *mixin)
@@ -77,6 +77,35 @@ static void choose_log(struct http_handler_class *handler)
         handler->log_request = http_log_nothing;
     if (options.quiet)
         handler->log_message = no_message;
+}
+
+/* A table of UploadHTTPRequestHandler's, or as much of it as SimpleHTTPRequestHandler has. */
+static void make_handler(void)
+{
+    Handler.simple = (struct simple_http_class){
+        .directory = options.directory,
+        .symlinks = options.symlinks,
+        .dotfiles = options.hidden ? HTTP_DOTFILES_SERVED : 0,
+        .cache_seconds = (int)options.cache,
+        .compress = options.compress,
+        .siblings = options.siblings,
+    };
+    Handler.on_duplicate = options.on_duplicate;
+    Handler.reserved = options.reserved;
+    Handler.max_uploads = options.max_uploads;
+    Handler.max_receiving = options.max_receiving;
+    Handler.min_free = options.min_free;
+    struct http_handler_class *http = &Handler.simple.http;
+    http->handler.base = &SimpleHTTPRequestHandler.http.handler;
+    http->table_size = sizeof Handler.simple;
+    if (options.upload) {
+        http->handler.base = &UploadHTTPRequestHandler.simple.http.handler;
+        http->table_size = sizeof Handler;
+    }
+    http->max_body = options.max_upload;
+    http->protocol_version = options.protocol;
+    http->server_version = options.server_version;
+    choose_log(http);
 }
 
 /* Whoever moves the log away, as logrotate does, says so with SIGHUP. */
@@ -193,26 +222,8 @@ int main(int argc, char **argv)
     bases[count++] = &HTTPServer;
     if (is_unix(options.address))
         bases[count++] = &UnixStreamServer;
-    Handler = (struct http_handler_class){
-        .handler = {.base = options.upload ? &UploadHTTPRequestHandler.handler
-                                           : &SimpleHTTPRequestHandler.handler},
-        .directory = options.directory,
-        .symlinks = options.symlinks,
-        .dotfiles = options.hidden ? HTTP_DOTFILES_SERVED : 0,
-        .on_duplicate = options.on_duplicate,
-        .reserved = options.reserved,
-        .max_uploads = options.max_uploads,
-        .max_receiving = options.max_receiving,
-        .min_free = options.min_free,
-        .max_body = options.max_upload,
-        .protocol_version = options.protocol,
-        .server_version = options.server_version,
-        .cache_seconds = (int)options.cache,
-        .compress = options.compress,
-        .siblings = options.siblings,
-    };
-    choose_log(&Handler);
-    rc = serve(bases, &Handler.handler);
+    make_handler();
+    rc = serve(bases, &Handler.simple.http.handler);
     http_access_log_close();
     return rc;
 }

@@ -83,7 +83,7 @@ static int look_for_name(struct ss_handler *h, const struct http_storing *s)
 
 static enum http_on_duplicate on_duplicate(const struct ss_handler *h)
 {
-    enum http_on_duplicate how = http_class_of(h)->on_duplicate;
+    enum http_on_duplicate how = http_upload_class_of(h)->on_duplicate;
     return how ? how : HTTP_DUPLICATE_ERROR;
 }
 

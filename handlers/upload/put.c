@@ -19,7 +19,7 @@ static bool is_conditional(struct ss_handler *h)
 /* RFC 9110 13: against the file that GET would send, which is noted. 0: go on, 1: answered, -errno. */
 static int check_conditions(struct ss_handler *h, const char *name, struct http_seen *seen)
 {
-    const struct http_handler_class *cls = http_class_of(h);
+    const struct simple_http_class *cls = http_simple_class_of(h);
     struct http_file *file;
     struct http_validators current;
     struct http_decision decision;
@@ -49,7 +49,7 @@ static bool is_stored(const struct stat *a, const struct stat *stored)
    descriptor is kept open for the next GET, of as many files as somebody stores. */
 static void send_etag(struct ss_handler *h, const struct http_storing *s)
 {
-    const struct http_handler_class *cls = http_class_of(h);
+    const struct simple_http_class *cls = http_simple_class_of(h);
     const char *name = ss_format(h, "%s%s", s->directory, s->p.name);
     struct http_file *file;
     if (!name)
@@ -99,7 +99,7 @@ static bool is_only_new(struct ss_handler *h)
 
 static void choose_how(struct ss_handler *h, struct http_storing *s)
 {
-    enum http_on_duplicate how = http_class_of(h)->on_duplicate;
+    enum http_on_duplicate how = http_upload_class_of(h)->on_duplicate;
     s->p.how = is_only_new(h) ? HTTP_DUPLICATE_ERROR : how ? how : HTTP_DUPLICATE_OVERWRITE;
 }
 

@@ -24,18 +24,24 @@ bool http_takes_uploads(const struct ss_handler *h)
     return http_class_find(http_exchange_of(h)->cls, "POST") == http_do_POST;
 }
 
+static bool stores(const struct ss_handler_class *cls)
+{
+    return http_class_is_based_on(cls, &UploadHTTPRequestHandler.simple.http.handler);
+}
+
 void http_upload_prepare(const struct ss_server *self)
 {
-    if (http_class_stores(self->RequestHandlerClass))
+    if (stores(self->RequestHandlerClass))
         (void)http_limits_share(); /* or each process counts for itself */
 }
 
 void http_upload_tidy(const struct ss_server *self)
 {
     const struct http_class *cls =
-        http_class_stores(self->RequestHandlerClass) ? http_class_get(self->RequestHandlerClass) : NULL;
-    if (cls)
-        (void)http_parts_remove(cls->table.directory);
+        stores(self->RequestHandlerClass) ? http_class_get(self->RequestHandlerClass) : NULL;
+    const struct simple_http_class *files = cls ? (const void *)cls->table : NULL;
+    if (files)
+        (void)http_parts_remove(files->directory);
 }
 
 /* ---------------------------------------------------------------- refusals */
@@ -89,23 +95,23 @@ int http_upload_refuse_method(struct ss_handler *h, const char *method)
 
 const char *http_upload_storable(struct ss_handler *h, const char *filename)
 {
-    return http_upload_name(filename, http_class_of(h)->dotfiles == HTTP_DOTFILES_SERVED);
+    return http_upload_name(filename, http_simple_class_of(h)->dotfiles == HTTP_DOTFILES_SERVED);
 }
 
 bool http_upload_forbids(struct ss_handler *h, const char *directory, const char *file)
 {
-    return http_class_of(h)->reserved != HTTP_RESERVED_STORED && http_is_reserved(directory, file);
+    return http_upload_class_of(h)->reserved != HTTP_RESERVED_STORED && http_is_reserved(directory, file);
 }
 
 bool http_upload_pairs(struct ss_handler *h)
 {
-    const struct http_handler_class *cls = http_class_of(h);
+    const struct simple_http_class *cls = http_simple_class_of(h);
     return cls->siblings == HTTP_SIBLINGS_SENT && cls->compress >= HTTP_COMPRESS_PRECOMPRESSED;
 }
 
 int http_upload_directory(struct ss_handler *h, const char *name)
 {
-    const struct http_handler_class *cls = http_class_of(h);
+    const struct simple_http_class *cls = http_simple_class_of(h);
 
     return http_open_directory(cls->directory, cls->symlinks, name);
 }
@@ -177,8 +183,9 @@ int http_upload_check(struct ss_handler *h)
 
 static struct http_limits limits_of(const struct ss_handler *h)
 {
-    const struct http_handler_class *cls = http_class_of(h);
-    int64_t all = cls->max_body < INT64_MAX / RECEIVING ? cls->max_body * RECEIVING : INT64_MAX;
+    const struct upload_class *cls = http_upload_class_of(h);
+    int64_t most = cls->simple.http.max_body,
+            all = most < INT64_MAX / RECEIVING ? most * RECEIVING : INT64_MAX;
     return (struct http_limits){.uploads = cls->max_uploads,
                                 .receiving = cls->max_receiving ? cls->max_receiving : all};
 }
@@ -189,7 +196,7 @@ int http_upload_enter(struct ss_handler *h, int directory, struct http_share *sh
     int64_t announced = http_request(h)->content_length > 0 ? http_request(h)->content_length : 0;
     share->slot = -1;
     int rc = announced > limits.receiving ? -E2BIG : http_limits_enter(&limits, announced, share);
-    if (rc == 0 && (rc = http_upload_room(directory, announced, http_class_of(h)->min_free)) < 0)
+    if (rc == 0 && (rc = http_upload_room(directory, announced, http_upload_class_of(h)->min_free)) < 0)
         http_limits_leave(share);
     if (rc < 0)
         rc = http_upload_refuse(h, rc, "");
@@ -219,7 +226,7 @@ static int run(struct job *job, int (*function)(void *))
 static int reserve(void *argument)
 {
     struct job *job = argument;
-    job->rc = http_upload_reserve(job->upload, job->size, http_class_of(job->h)->min_free);
+    job->rc = http_upload_reserve(job->upload, job->size, http_upload_class_of(job->h)->min_free);
     return 0;
 }
 
@@ -248,7 +255,7 @@ static int begin(struct ss_handler *h, struct http_storing *s, struct http_uploa
     close(directory);
     if (rc < 0)
         return rc;
-    upload->min_free = http_class_of(h)->min_free;
+    upload->min_free = http_upload_class_of(h)->min_free;
     if (job.size > COUNTED)
         return run(&job, reserve);
     upload->reserved = job.size; /* http_upload_enter has found room for it; -1: for nothing */
@@ -299,10 +306,34 @@ int http_upload_store(struct ss_handler *h, struct http_storing *s, struct http_
     return run(&job, publish);
 }
 
-const struct http_handler_class http_UploadHTTPRequestHandler = {
-    .handler = {.base = &http_SimpleHTTPRequestHandler.handler},
-    .methods = HTTP_METHODS({"POST", http_do_POST}, {"PUT", http_do_PUT}),
+static void inherit(struct http_handler_class *table, const struct http_handler_class *base)
+{
+    struct upload_class *to = (void *)table;
+    const struct upload_class *from = (const void *)base;
+    HTTP_INHERIT(to, from, on_duplicate);
+    HTTP_INHERIT(to, from, reserved);
+    HTTP_INHERIT(to, from, max_uploads);
+    HTTP_INHERIT(to, from, max_receiving);
+    HTTP_INHERIT(to, from, min_free);
+}
+
+SS_API const struct upload_class *http_upload_class_of(const struct ss_handler *h)
+{
+    return (const void *)http_class_as(h, &UploadHTTPRequestHandler.simple.http);
+}
+
+/* What others have stored is taken for nothing but what its type says, and as a page it runs nothing in the
+   name of this site. */
+static const char sandbox[] = "X-Content-Type-Options: nosniff\r\nContent-Security-Policy: sandbox\r\n";
+
+const struct upload_class http_UploadHTTPRequestHandler = {
+    .simple = {.http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+                        .table_size = sizeof(struct upload_class),
+                        .name = "UploadHTTPRequestHandler",
+                        .methods = HTTP_METHODS({"POST", http_do_POST}, {"PUT", http_do_PUT}),
+                        .inherit = inherit},
+               .siblings = HTTP_SIBLINGS_IGNORED,
+               .file_fields = sandbox},
     .reserved = HTTP_RESERVED_REFUSED,
-    .siblings = HTTP_SIBLINGS_IGNORED,
     .max_uploads = 256,
 };

@@ -145,7 +145,8 @@ static void decode(const uint8_t *data, size_t size, struct decoded *d)
 static void read_body(const uint8_t *data, size_t size, uint32_t seed, struct decoded *d)
 {
     static const struct ss_stream_class pieces_stream = {.name = "pieces", .read = pieces_read};
-    static struct http_class cls = {.table.max_body = MAX_BODY};
+    static struct http_handler_class table = {.max_body = MAX_BODY};
+    static struct http_class cls = {.table = &table};
     char buffer[4096];
     struct pieces pieces = {data, size, seed};
     struct ss_stream in;

@@ -29,7 +29,7 @@ static int blob(struct ss_handler *h)
 static int from_file(struct ss_handler *h)
 {
     const char *query = strchr(http_request(h)->path, '?');
-    char *name = ss_format(h, "%s/large.bin", http_class_of(h)->directory);
+    char *name = ss_format(h, "%s/large.bin", http_simple_class_of(h)->directory);
     int fd = name ? open(name, O_RDONLY | O_CLOEXEC) : -1, rc;
     if (fd < 0)
         return http_send_error(h, 404, NULL, NULL);
@@ -105,14 +105,15 @@ static int send_error(struct ss_handler *h, int status, const char *message, con
     return ss_printf(h->wfile, "sorry: %d", status);
 }
 
-static const struct http_handler_class Content = {
-    .handler = {.base = &SimpleHTTPRequestHandler.handler},
-    .methods = HTTP_METHODS({"GET", do_GET}, {"PUT", do_PUT}),
+static const struct simple_http_class Content = {
+    .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+             .table_size = sizeof Content,
+             .methods = HTTP_METHODS({"GET", do_GET}, {"PUT", do_PUT}),
+             .send_error = send_error},
     .cache_seconds = 77,
-    .send_error = send_error,
 };
 
 int main(int argc, char **argv)
 {
-    return run_probe(argc, argv, &Content);
+    return run_probe(argc, argv, &Content.http);
 }

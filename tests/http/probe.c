@@ -472,7 +472,7 @@ static int log_text(struct ss_handler *h)
 
 static int translate(struct ss_handler *h)
 {
-    const char *path = http_class_of(h)->translate_path(h, http_request(h)->path);
+    const char *path = http_simple_class_of(h)->translate_path(h, http_request(h)->path);
     return text_reply(h, path ? ss_format(h, "name=%s", path) : "none");
 }
 
@@ -546,7 +546,8 @@ static int need_length(struct ss_handler *h)
 }
 
 static const struct http_handler_class Paths = {
-    .handler = {.base = &SimpleHTTPRequestHandler.handler},
+    .handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+    .table_size = sizeof Paths,
     .methods = HTTP_METHODS({"GET", by_path}, {"HEAD", by_path}, {"POST", by_path}, {"PUT", need_length},
                             {"TRANSLATE", translate}, {"M-SEARCH", reflect}, {"PRI", reflect},
                             {"get", reflect}, {"CONNECT", closing}, {"!#$%&'*+-.^_`|~09azAZ", reflect}),

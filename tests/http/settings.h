@@ -32,15 +32,15 @@ static void set_mixins(const struct ss_class **bases, char *names)
     *bases = &HTTPServer;
 }
 
-static struct http_handler_class handler;
+static struct simple_http_class handler;
 
 static void set(struct ss_server *server, const char *name, const char *value)
 {
     int number = (int)strtol(value, NULL, 10);
     if (strcmp(name, "head_timeout") == 0)
-        handler.head_timeout = number;
+        handler.http.head_timeout = number;
     else if (strcmp(name, "idle_timeout") == 0)
-        handler.idle_timeout = number;
+        handler.http.idle_timeout = number;
     else if (strcmp(name, "request_timeout") == 0)
         server->request_timeout = number;
     else if (strcmp(name, "min_rate") == 0)
@@ -54,33 +54,41 @@ static void set(struct ss_server *server, const char *name, const char *value)
     else if (strcmp(name, "workers") == 0)
         server->workers = (unsigned)number;
     else if (strcmp(name, "max_body") == 0)
-        handler.max_body = number;
+        handler.http.max_body = number;
     else if (strcmp(name, "protocol") == 0)
-        handler.protocol_version = value;
+        handler.http.protocol_version = value;
     else if (strcmp(name, "mime_types") == 0)
         http_init_types(value);
     else if (strcmp(name, "log") == 0)
-        handler.log_request = strcmp(value, "python") == 0     ? http_log_python
-                              : strcmp(value, "common") == 0   ? http_log_common
-                              : strcmp(value, "combined") == 0 ? http_log_combined
-                                                               : http_log_json;
+        handler.http.log_request = strcmp(value, "python") == 0     ? http_log_python
+                                   : strcmp(value, "common") == 0   ? http_log_common
+                                   : strcmp(value, "combined") == 0 ? http_log_combined
+                                                                    : http_log_json;
     else if (strcmp(name, "compress") == 0)
         handler.compress = HTTP_COMPRESS_ALL;
     else if (strcmp(name, "server") == 0)
-        handler.server_version = value;
+        handler.http.server_version = value;
     else if (strcmp(name, "directory") == 0)
         handler.directory = value;
+}
+
+static bool serves_files(const struct ss_handler_class *cls)
+{
+    while (cls && cls != &SimpleHTTPRequestHandler.http.handler)
+        cls = cls->base;
+    return cls;
 }
 
 static inline int run_probe(int argc, char **argv, const struct http_handler_class *cls)
 {
     const struct ss_class *bases[SS_MAX_BASES + 1] = {&Banner, &EventLoopMixIn, &HTTPServer};
     struct ss_server server;
-    handler.handler.base = &cls->handler;
+    handler.http.handler.base = &cls->handler;
+    handler.http.table_size = serves_files(&cls->handler) ? sizeof handler : sizeof handler.http;
     for (int i = 1; i < argc; i++)
         if (strncmp(argv[i], "mixin=", 6) == 0)
             set_mixins(bases + 1, argv[i] + 6);
-    if (ss_server_init(&server, bases, "127.0.0.1:0", &handler.handler) < 0)
+    if (ss_server_init(&server, bases, "127.0.0.1:0", &handler.http.handler) < 0)
         return 2;
     for (int i = 1; i < argc; i++) {
         char *value = strchr(argv[i], '=');

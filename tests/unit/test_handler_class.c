@@ -1,0 +1,240 @@
+/* Handler classes with options of their own: what they inherit, and mistakes in their tables, which are named
+   before anything is read that is not there. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "http/class.h"
+#include "http/exchange.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int do_GET(struct ss_handler *h)
+{
+    return http_reply(h, 204, NULL, NULL, 0);
+}
+
+/* ---- a class of one's own with options of its own ---- */
+
+struct map_class {
+    struct simple_http_class files;
+    int zoom;
+    const char *tiles;
+};
+
+static void map_inherit(struct http_handler_class *table, const struct http_handler_class *base)
+{
+    struct map_class *to = (struct map_class *)table;
+    const struct map_class *from = (const struct map_class *)base;
+    HTTP_INHERIT(to, from, zoom);
+    HTTP_INHERIT(to, from, tiles);
+}
+
+static const struct map_class MapHandler = {
+    .files = {.http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+                       .table_size = sizeof MapHandler,
+                       .name = "MapHandler",
+                       .methods = HTTP_METHODS({"GET", do_GET}),
+                       .inherit = map_inherit},
+              .directory = "tiles"},
+    .zoom = 5,
+    .tiles = "png",
+};
+static const struct map_class Near = {
+    .files.http = {.handler = {.base = &MapHandler.files.http.handler},
+                   .table_size = sizeof Near,
+                   .max_body = 7},
+    .zoom = 9,
+};
+/* A table that is smaller than that of a base has no more than it says. */
+static const struct simple_http_class Elsewhere = {
+    .http = {.handler = {.base = &Near.files.http.handler}, .table_size = sizeof Elsewhere},
+    .directory = "elsewhere",
+};
+static const struct http_handler_class Short = {
+    .handler = {.base = &Elsewhere.http.handler}, .table_size = sizeof Short, .max_head = 100};
+static const struct map_class Last = {
+    .files.http = {.handler = {.base = &Short.handler}, .table_size = sizeof Last}, .tiles = "webp"};
+
+static void check_map(const struct http_handler_class *cls, int zoom, const char *tiles,
+                      const char *directory)
+{
+    const struct http_class *found = http_class_get(&cls->handler);
+    assert_non_null(found);
+    assert_ptr_equal(found, http_class_get(&cls->handler));
+    const struct map_class *table = (const struct map_class *)found->table;
+    assert_int_equal(table->files.http.table_size, sizeof *table);
+    assert_int_equal(table->zoom, zoom);
+    assert_string_equal(table->tiles, tiles);
+    assert_string_equal(table->files.directory, directory);
+    assert_int_equal(table->files.cache_seconds, -1);
+    assert_ptr_equal(table->files.translate_path, SimpleHTTPRequestHandler.translate_path);
+    assert_string_equal(table->files.http.protocol_version, "HTTP/1.1");
+    assert_int_equal(table->files.http.handler.size, sizeof(struct http_handler));
+    assert_ptr_equal(http_class_find(found, "GET"), do_GET);
+    assert_ptr_equal(http_class_find(found, "HEAD"), do_GET);
+}
+
+static void test_options_are_inherited(void **state)
+{
+    (void)state;
+    check_map(&MapHandler.files.http, 5, "png", "tiles");
+    check_map(&Near.files.http, 9, "png", "tiles");
+    check_map(&Elsewhere.http, 9, "png", "elsewhere");
+    check_map(&Short, 9, "png", "elsewhere");
+    check_map(&Last.files.http, 9, "webp", "elsewhere");
+    assert_int_equal(http_class_get(&Last.files.http.handler)->table->max_body, 7);
+    assert_int_equal(http_class_get(&Last.files.http.handler)->table->max_head, 100);
+}
+
+static void test_accessors(void **state)
+{
+    static const struct upload_class Upload = {
+        .simple.http = {.handler = {.base = &UploadHTTPRequestHandler.simple.http.handler},
+                        .table_size = sizeof Upload},
+        .max_uploads = 3};
+    struct http_exchange x = {.cls = http_class_get(&Upload.simple.http.handler)};
+    struct http_handler handler = {.exchange = &x};
+    const struct ss_handler *h = (const struct ss_handler *)&handler;
+    (void)state;
+    assert_int_equal(http_upload_class_of(h)->max_uploads, 3);
+    assert_int_equal(http_upload_class_of(h)->reserved, HTTP_RESERVED_REFUSED);
+    assert_int_equal(http_simple_class_of(h)->siblings, HTTP_SIBLINGS_IGNORED);
+    assert_ptr_equal(http_class_of(h), &http_simple_class_of(h)->http);
+    assert_ptr_equal(http_class_of(h), x.cls->table);
+}
+
+/* ---- mistakes ---- */
+
+static void get(const void *cls)
+{
+    (void)http_class_get(cls);
+}
+
+/* abort(3) ends a process that does this, after a line that names the mistake. */
+static void check_named(void (*run)(const void *), const void *argument, const char *mistake)
+{
+    char text[1000] = "";
+    int told[2], status;
+    assert_int_equal(pipe(told), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct sigaction act = {.sa_handler = SIG_DFL};
+        dup2(told[1], STDERR_FILENO);
+        sigaction(SIGABRT, &act, NULL);
+        sigaction(SIGSEGV, &act, NULL);
+        alarm(10);
+        run(argument);
+        _exit(1);
+    }
+    close(told[1]);
+    ssize_t n = read(told[0], text, sizeof text - 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (n <= 0 || !strstr(text, mistake))
+        fail_msg("\"%s\" instead of \"%s\"", text, mistake);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    close(told[0]);
+}
+
+static const struct simple_http_class Hen,
+    Egg = {.http.handler = {.base = &Hen.http.handler}, .directory = "nest"},
+    Hen = {.http.handler = {.base = &Egg.http.handler}};
+static const struct http_handler_class Self = {.handler = {.base = &Self.handler}};
+
+static void test_circle(void **state)
+{
+    (void)state;
+    check_named(get, &Hen, "http_server: a handler class is based on itself");
+    check_named(get, &Egg, "http_server: a handler class is based on itself");
+    check_named(get, &Self, "http_server: a handler class is based on itself");
+}
+
+static void test_no_http_class(void **state)
+{
+    static const struct http_handler_class Stream = {.handler = {.base = &StreamRequestHandler}};
+    static const struct http_handler_class Nothing = {.max_head = 1};
+    (void)state;
+    check_named(get, &Stream, "is not based on BaseHTTPRequestHandler");
+    check_named(get, &Nothing, "is not based on BaseHTTPRequestHandler");
+}
+
+/* Whose table would be read past its end, or not as far as it goes. */
+static void test_table_sizes(void **state)
+{
+    static const struct http_handler_class Plain = {
+        .handler = {.base = &SimpleHTTPRequestHandler.http.handler}, .name = "Plain"};
+    static const struct simple_http_class Unsaid = {
+        .http.handler = {.base = &SimpleHTTPRequestHandler.http.handler}, .directory = "www"};
+    static const struct http_handler_class OverUnsaid = {
+        .handler = {.base = &Unsaid.http.handler}, .table_size = sizeof OverUnsaid, .name = "OverUnsaid"};
+    static const struct simple_http_class Baseless = {
+        .http = {.handler = {.base = &BaseHTTPRequestHandler.handler}, .table_size = sizeof Baseless},
+        .directory = "www"};
+    static const struct upload_class NoUpload = {
+        .simple.http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+                        .table_size = sizeof NoUpload,
+                        .name = "NoUpload"}};
+    static const struct http_handler_class Tiny = {
+        .handler = {.base = &BaseHTTPRequestHandler.handler}, .table_size = 8, .name = "Tiny"};
+    static const struct http_handler_class Shrunk = {
+        .handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+        .table_size = sizeof Shrunk,
+        .name = "Shrunk",
+        .inherit = map_inherit};
+    (void)state;
+    check_named(get, &Plain,
+                "http_server: Plain has a base with options of its own, and does not say its table_size");
+    check_named(get, &Unsaid,
+                "http_server: a class based on SimpleHTTPRequestHandler has a base with options");
+    check_named(get, &OverUnsaid,
+                "http_server: a class based on SimpleHTTPRequestHandler has a base with options");
+    check_named(get, &Baseless,
+                "http_server: a class based on BaseHTTPRequestHandler has a table_size that is not the size");
+    check_named(get, &NoUpload, "http_server: NoUpload has a table_size that is not the size");
+    check_named(get, &Tiny, "http_server: Tiny has a table_size that is not the size");
+    check_named(get, &Shrunk, "http_server: Shrunk has a slot inherit, and a smaller table than its base");
+}
+
+static void ask_for_files(const void *cls)
+{
+    struct http_exchange x = {.cls = http_class_get(cls)};
+    struct http_handler handler = {.exchange = &x};
+    (void)http_simple_class_of((const struct ss_handler *)&handler);
+}
+
+static void ask_for_uploads(const void *cls)
+{
+    struct http_exchange x = {.cls = http_class_get(cls)};
+    struct http_handler handler = {.exchange = &x};
+    (void)http_upload_class_of((const struct ss_handler *)&handler);
+}
+
+static void test_options_that_a_class_does_not_have(void **state)
+{
+    static const struct http_handler_class Plain = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+                                                    .name = "Plain"};
+    (void)state;
+    check_named(ask_for_files, &Plain, "http_server: Plain is not based on SimpleHTTPRequestHandler");
+    check_named(ask_for_uploads, &Near, "is not based on UploadHTTPRequestHandler");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_options_are_inherited),
+        cmocka_unit_test(test_accessors),
+        cmocka_unit_test(test_circle),
+        cmocka_unit_test(test_no_http_class),
+        cmocka_unit_test(test_table_sizes),
+        cmocka_unit_test(test_options_that_a_class_does_not_have),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
