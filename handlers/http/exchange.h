@@ -9,7 +9,8 @@
      output.c        the response's body as a stream
      coded_output.c  the same in a content coding
      error.c         error pages
-     log.c           when a request is logged
+     ended.c         when a request is logged
+     access_log.c    in which words
 
    For handlers: preconditions.c, what a request makes of a representation, and content.c, which sends it so.
  */
@@ -87,8 +88,9 @@ struct http_exchange {
     bool negotiated;          /* the response depends on Accept-Encoding: Vary says so */
     bool close;               /* the connection, after this response */
     size_t told_size;
-    int failure; /* why the server could not do what it was asked for, or give its answer; 0: it could */
-    bool logged; /* its line is written */
+    int failure;      /* why the server could not do what it was asked for, or give its answer; 0: it could */
+    bool logged;      /* its line is written */
+    bool reason_told; /* the line says what has gone wrong */
 };
 
 static inline struct http_exchange *http_exchange_of(const struct ss_handler *h)

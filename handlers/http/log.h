@@ -1,4 +1,4 @@
-/* What is logged of a request, and when (log.c). */
+/* What is logged of a request (access_log.c), and when (ended.c). */
 #ifndef HTTP_LOG_H
 #define HTTP_LOG_H
 

@@ -275,9 +275,8 @@ static char *put_address(char *to, const struct ss_address *address, enum http_l
     return http_log_escaped(to, from, how);
 }
 
-char *http_log_client(char *to, const struct ss_handler *h, enum http_log_escape how)
+char *http_log_client(char *to, const struct ss_address *client, enum http_log_escape how)
 {
-    const struct ss_address *client = &h->client_address;
     if (client->length && client->u.any.sa_family == AF_INET)
         return put_ipv4(to, &client->u.in);
     return put_address(to, client, how);

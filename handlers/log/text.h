@@ -30,6 +30,6 @@ enum http_log_clock {
 char *http_log_time(char *to, enum http_log_clock form);
 
 /* The client's address without its port; "-" for a Unix socket without a name. */
-char *http_log_client(char *to, const struct ss_handler *h, enum http_log_escape how);
+char *http_log_client(char *to, const struct ss_address *client, enum http_log_escape how);
 
 #endif

@@ -157,29 +157,29 @@ static void test_time(void **state)
 
 /* ---- the client ---- */
 
-static void check_client(const struct ss_handler *h, const char *expected)
+static void check_client(const struct ss_address *client, const char *expected)
 {
     char room[HTTP_LOG_ITEM];
-    *http_log_client(room, h, HTTP_LOG_APACHE) = 0;
+    *http_log_client(room, client, HTTP_LOG_APACHE) = 0;
     assert_string_equal(room, expected);
 }
 
 static void test_client(void **state)
 {
-    struct ss_handler h = {.client_address = {.length = sizeof(struct sockaddr_in)}};
+    struct ss_address client = {.length = sizeof(struct sockaddr_in)};
     (void)state;
-    h.client_address.u.in = (struct sockaddr_in){
+    client.u.in = (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons(1), .sin_addr = {htonl((192U << 24) | (20U << 8) | 3U)}};
-    check_client(&h, "192.0.20.3");
-    h.client_address.length = sizeof(struct sockaddr_in6);
-    h.client_address.u.in6 = (struct sockaddr_in6){
+    check_client(&client, "192.0.20.3");
+    client.length = sizeof(struct sockaddr_in6);
+    client.u.in6 = (struct sockaddr_in6){
         .sin6_family = AF_INET6, .sin6_port = htons(1), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    check_client(&h, "::1");
-    h.client_address.length = 0;
-    check_client(&h, "-");
-    h.client_address.u.un = (struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "/tmp/\n\"x"};
-    h.client_address.length = offsetof(struct sockaddr_un, sun_path) + sizeof "/tmp/\n\"x";
-    check_client(&h, "unix:/tmp/\\n\\\"x");
+    check_client(&client, "::1");
+    client.length = 0;
+    check_client(&client, "-");
+    client.u.un = (struct sockaddr_un){.sun_family = AF_UNIX, .sun_path = "/tmp/\n\"x"};
+    client.length = offsetof(struct sockaddr_un, sun_path) + sizeof "/tmp/\n\"x";
+    check_client(&client, "unix:/tmp/\\n\\\"x");
 }
 
 /* ---- the buffer ---- */

@@ -1,9 +1,11 @@
-/* The access log: one line for each request, in one of four forms. */
+/* The access log: one line for each request, in one of four forms; and BaseHTTPRequestHandler's own log,
+   which is Python's: client - - [date] text. */
 #include "http/log.h"
 #include "log/file.h"
 #include "log/text.h"
 #include "text/number.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct http_log_file *file(void)
@@ -63,15 +65,21 @@ static char *put_exchange(char *to, const struct ss_handler *h, int status, int6
 static char *put_head(char *to, const struct ss_handler *h, enum http_log_escape how,
                       enum http_log_clock form)
 {
-    to = stpcpy(http_log_client(to, h, how), " - - [");
+    to = stpcpy(http_log_client(to, &h->client_address, how), " - - [");
     return stpcpy(http_log_time(to, form), "] ");
+}
+
+/* An error has a line of its own, in front of this one. */
+static char *plain(char *to, const struct ss_handler *h, int status, int64_t size)
+{
+    to = put_head(to, h, HTTP_LOG_PYTHON, HTTP_LOG_PYTHON_TIME);
+    return put_exchange(to, h, status, size, HTTP_LOG_PYTHON);
 }
 
 static char *python(char *to, const struct ss_handler *h, int status, int64_t size)
 {
     char reason[HTTP_LOG_REASON];
-    to = put_head(to, h, HTTP_LOG_PYTHON, HTTP_LOG_PYTHON_TIME);
-    to = put_exchange(to, h, status, size, HTTP_LOG_PYTHON);
+    to = plain(to, h, status, size);
     if (*http_log_reason(h, reason) == 0)
         return to;
     *to++ = ' ';
@@ -164,7 +172,7 @@ static char *json(char *to, const struct ss_handler *h, int status, int64_t size
 {
     char reason[HTTP_LOG_REASON];
     to = stpcpy(http_log_time(stpcpy(to, "{\"time\":\""), HTTP_LOG_RFC3339), "\",\"client\":\"");
-    to = http_log_client(to, h, HTTP_LOG_JSON);
+    to = http_log_client(to, &h->client_address, HTTP_LOG_JSON);
     *to++ = '"';
     to = stpcpy(put_request(to, http_request(h)), ",\"status\":");
     to = status > 0 ? http_append_number(to, status) : stpcpy(to, "null");
@@ -198,4 +206,64 @@ void http_log_combined(struct ss_handler *h, int status, int64_t size)
 void http_log_json(struct ss_handler *h, int status, int64_t size)
 {
     write_line(h, status, size, json);
+}
+
+/* ---------------------------------------------------------------- BaseHTTPRequestHandler's own */
+
+/* To stderr, behind what is there already. */
+void http_default_log_message(struct ss_handler *h, const char *text)
+{
+    char *at = http_log_begin(&http_log_stderr);
+    if (at) {
+        at = put_head(at, h, HTTP_LOG_PYTHON, HTTP_LOG_PYTHON_TIME);
+        at = stpcpy(http_log_escaped(at, text, HTTP_LOG_PYTHON), "\n");
+    }
+    (void)http_log_end(&http_log_stderr, at, true); /* there is nobody else to tell */
+}
+
+/* True for the four functions above, whose lines have a place for errors. Python's own, and that of a class
+   of somebody else's, have none. */
+static bool takes_errors(const struct http_exchange *x)
+{
+    void (*log)(struct ss_handler *, int, int64_t) = x->cls->table->log_request;
+    return log == http_log_python || log == http_log_common || log == http_log_combined ||
+           log == http_log_json;
+}
+
+/* What is told during a request waits for its line; what is told later, as that the log cannot be written,
+   has a line of its own. */
+void http_default_log_error(struct ss_handler *h, const char *text)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    if (x->logged || !takes_errors(x)) {
+        x->cls->table->log_message(h, text);
+        return;
+    }
+    size_t room = sizeof x->told - x->told_size;
+    int n = snprintf(x->told + x->told_size, room, "%s%s", x->told_size ? "; " : "", text);
+    x->told_size += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* For a log_message that was overridden, as in Python. */
+static void tell(struct ss_handler *h, int status, int64_t size)
+{
+    char code[24] = "-", bytes[24] = "-";
+    struct ss_mark mark = ss_mark(h);
+    const char *line = http_request(h)->requestline;
+    if (status > 0)
+        *http_append_number(code, status) = 0;
+    if (size > 0)
+        *http_append_number(bytes, size) = 0;
+    const char *text = ss_format(h, "\"%s\" %s %s", *line ? line : "-", code, bytes);
+    if (text)
+        http_class_of(h)->log_message(h, text);
+    ss_release(h, mark);
+}
+
+void http_default_log_request(struct ss_handler *h, int status, int64_t size)
+{
+    if (http_class_of(h)->log_message == http_default_log_message)
+        write_line(h, status, size, plain);
+    else
+        tell(h, status, size);
 }
