@@ -206,13 +206,27 @@ struct ss_class {
        now or in a moment. False: there is none. */
     bool (*close_idle)(struct ss_server *self);
 
-    /* --- ours: the one seam through which everything waits --- */
+    /* --- ours: the seam through which everything waits, and what an event loop must know besides --- */
 
     /* As poll(2), but it returns -errno; every wait of the framework ends here. An implementation
        may wait for a change instead of a state: the caller has had EAGAIN from each descriptor since
        it was last told that it is ready. ss_poll takes care of that for you. count 0 and ms 0: let
        others run. */
     int (*poll)(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
+
+    /* adopt: the number `fd` may stand for another file from now on. A class may keep what it knows of a
+       descriptor from one wait to the next, but only of one that has an `owner`, who ends that by `forget`;
+       the framework is the owner of connections and of its clients' sockets. NULL: it has the owner that it
+       had, if any, who may have closed it and opened the number again (ss_poll asks before it waits). The
+       base does nothing. The thread that waits for `fd`. */
+    void (*adopt)(struct ss_server *self, int fd, const void *owner);
+    /* forget: `owner` is about to close `fd`: whatever the class keeps of it goes. The server is the owner of
+       its socket. False: the number belongs to somebody else by now, and is not to be closed. NULL: it stays
+       open, and until it is waited for again, other threads and processes that share it are to be woken;
+       returns true. The base returns true. The thread that has waited for `fd`. */
+    bool (*forget)(struct ss_server *self, int fd, const void *owner);
+    /* offload: calls what blocks, as ss_offload says. The base is a plain call. */
+    int (*offload)(struct ss_server *self, int (*function)(void *), void *argument);
 };
 
 /* server classes; UDPServer is based on TCPServer as in Python, the Unix ones on those two */

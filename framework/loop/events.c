@@ -102,7 +102,7 @@ static void unpark(struct loop *loop, struct known *known)
 {
     struct request *request = known->parked;
     known->parked = NULL;
-    idle_remove(&loop->idle_ones, request);
+    idle_remove(&loop->serving->parked, request);
     timer_stop(&request->entry.timer);
     loop_queue(loop, &request->entry);
 }
@@ -148,10 +148,17 @@ static void close_parked(struct loop *loop, struct known *known)
 
 bool loop_close_oldest(struct loop *loop)
 {
-    const struct request *oldest = loop->idle_ones.oldest;
+    const struct request *oldest = loop->serving->parked.oldest;
     if (oldest)
         close_parked(loop, &loop->fds[oldest->request.fd]);
     return oldest;
+}
+
+/* What no event tells of: input behind an urgent byte, at which the last read has ended. */
+static short untold(const struct known *known, int fd)
+{
+    struct pollfd now = {.fd = fd, .events = POLLIN};
+    return known->urgent && poll(&now, 1, 0) > 0 ? now.revents & POLLIN : 0;
 }
 
 /* Whose time is up: a task is told so by an empty result, a parked request is closed. */
@@ -181,7 +188,7 @@ void loop_close_parked(void *argument)
 static bool minds_time(const struct loop *loop, int ms, int events)
 {
     return loop->wait_limit != UINT_MAX &&
-           ((events <= 0 && (unsigned)ms >= loop->wait_limit) || loop->turn % TIDY_TURNS == 0);
+           ((events <= 0 && (unsigned)ms >= loop->wait_limit) || loop->serving->turn % TIDY_TURNS == 0);
 }
 
 void loop_look(struct loop *loop, int ms)
@@ -203,13 +210,13 @@ bool loop_park(struct loop *loop, struct request *request)
     struct known *known = r->datagram || r->fd < 0 || ss_draining(loop->server) ? NULL : lookup(loop, r->fd);
     if (!known || ensure_registered(loop, r->fd, known) < 0)
         return false;
-    if (known->ready & INPUT) {
+    if ((known->ready | untold(known, r->fd)) & INPUT) {
         known->ready &= POLLOUT | known->lasting;
         loop_queue(loop, &request->entry);
         return true;
     }
     known->parked = request;
-    idle_add(&loop->idle_ones, request);
+    idle_add(&loop->serving->parked, request);
     timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
     return true;
 }
@@ -225,7 +232,7 @@ static int collect(struct loop *loop, struct pollfd *fds, nfds_t count)
         if (fds[i].fd < 0 || fds[i].fd >= loop->fd_count)
             continue;
         struct known *known = &loop->fds[fds[i].fd];
-        short hit = matching(known->ready, fds[i].events);
+        short hit = matching(known->ready | untold(known, fds[i].fd), fds[i].events);
         if (!hit)
             continue;
         fds[i].revents = hit;
@@ -314,13 +321,22 @@ int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms)
 
 static struct known *known_of(struct loop *loop, int fd)
 {
-    return loop && fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
+    return fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
 }
 
-void loop_adopt(int fd, const void *owner)
+/* Another file is registered anew; where it is the same, that fails. */
+static void refresh(struct loop *loop, int fd)
 {
-    struct loop *loop = loop_current();
-    struct known *known = loop ? lookup(loop, fd) : NULL;
+    const struct known *known = known_of(loop, fd);
+    if (known && known->registered && known->owner && known->owner != loop)
+        (void)add(loop, fd, known->tag);
+}
+
+void loop_adopt(struct loop *loop, int fd, const void *owner)
+{
+    struct known *known = owner ? lookup(loop, fd) : NULL;
+    if (!owner)
+        refresh(loop, fd);
     if (!known)
         return;
     if (known->owner) {
@@ -330,9 +346,8 @@ void loop_adopt(int fd, const void *owner)
     known->owner = owner;
 }
 
-bool loop_release(int fd, const void *owner)
+bool loop_release(struct loop *loop, int fd, const void *owner)
 {
-    struct loop *loop = loop_current();
     struct known *known = known_of(loop, fd);
     if (!known || !known->owner)
         return true;
@@ -351,25 +366,8 @@ void loop_let_go(struct loop *loop, int fd, const void *owner)
     unregister(loop, fd, known);
 }
 
-void loop_refresh(const struct pollfd *fds, nfds_t count)
+void loop_ignore(struct loop *loop, int fd)
 {
-    struct loop *loop = loop_current();
-    for (nfds_t i = 0; i < count; i++) {
-        struct known *known = known_of(loop, fds[i].fd);
-        if (known && known->registered && known->owner && known->owner != loop)
-            (void)add(loop, fds[i].fd, known->tag);
-    }
-}
-
-bool loop_urgent(int fd)
-{
-    const struct known *known = known_of(loop_current(), fd);
-    return known && known->urgent;
-}
-
-void loop_ignore(int fd)
-{
-    struct loop *loop = loop_current();
     struct known *known = known_of(loop, fd);
     if (!known || !known->registered)
         return;

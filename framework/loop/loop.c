@@ -15,28 +15,10 @@
 enum { FAR = 5000 };           /* ms */
 enum { SIGNAL_STACK = 65536 }; /* to say that a stack has overflowed takes another one */
 
-static _Thread_local struct loop *current;
-
 struct loop *loop_current(void)
 {
-    return current;
-}
-
-bool loop_turn(uint64_t *turn)
-{
-    if (current)
-        *turn = current->turn;
-    return current != NULL;
-}
-
-struct task *loop_task(struct loop *loop)
-{
-    return loop->running;
-}
-
-struct offload **loop_offload(struct loop *loop)
-{
-    return &loop->offload;
+    const struct serving *serving = serving_current();
+    return serving ? serving->loop : NULL;
 }
 
 /* ---------------------------------------------------------------- what can run */
@@ -88,7 +70,7 @@ static inline int time_to_wait(struct loop *loop)
 __attribute__((noinline)) static void turn(struct loop *loop)
 {
     static atomic_ullong turns;
-    loop->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+    loop->serving->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
     int ms = time_to_wait(loop);
     loop_look(loop, (unsigned)ms > loop->wait_limit ? (int)loop->wait_limit : ms);
     loop->budget = loop->length;
@@ -210,7 +192,7 @@ void loop_suspend_for(struct loop *loop, int ms)
 void loop_begin(struct loop *loop, struct request *request)
 {
     if (!request->request.datagram)
-        loop_adopt(request->number, request);
+        loop_adopt(loop, request->number, request);
     loop_queue(loop, &request->entry);
 }
 
@@ -222,8 +204,8 @@ void loop_forget(struct loop *loop, struct request *request)
         return;
     if (*fd != request->number) {
         loop_let_go(loop, request->number, request);
-        (void)loop_release(*fd, request);
-    } else if (!loop_release(*fd, request)) {
+        (void)loop_release(loop, *fd, request);
+    } else if (!loop_release(loop, *fd, request)) {
         *fd = -1;
     }
 }
@@ -250,6 +232,11 @@ static void unset_signal_stack(struct loop *loop)
     free(loop->signal_stack.ss_sp);
 }
 
+static bool overflowed(const struct loop *loop, const void *address)
+{
+    return loop->running->co && co_guards(loop->running->co, address);
+}
+
 static void loop_free(struct loop *loop)
 {
     poller_close(loop->poller);
@@ -264,6 +251,7 @@ int loop_enter(struct ss_server *self, struct loop **entered)
     if (!loop)
         return -ENOMEM;
     loop->server = self;
+    loop->serving = &self->core->serving;
     loop->tail = &loop->head;
     loop->aside_tail = &loop->aside;
     loop->running = &loop->main;
@@ -287,8 +275,10 @@ int loop_enter(struct ss_server *self, struct loop **entered)
         return rc;
     }
     set_signal_stack(loop);
-    loop->before = current;
-    *entered = current = loop;
+    loop->serving->loop = loop;
+    loop->serving->overflowed = overflowed;
+    loop->before = serving_enter(loop->serving);
+    *entered = loop;
     return 0;
 }
 
@@ -301,21 +291,6 @@ void loop_leave(struct loop *loop)
         loop_task_free(loop, task);
     }
     unset_signal_stack(loop);
-    current = loop->before;
+    (void)serving_enter(loop->before);
     loop_free(loop);
-}
-
-bool loop_is_busy(void)
-{
-    return current && !current->idle_ones.oldest;
-}
-
-void loop_forked(void)
-{
-    current = NULL;
-}
-
-bool loop_overflow(const void *address)
-{
-    return current && current->running->co && co_guards(current->running->co, address);
 }

@@ -11,6 +11,7 @@
 #include "server/core.h"
 #include "server/idle.h"
 #include "server/request.h"
+#include "server/serving.h"
 #include <signal.h>
 
 /* A task that waits for a descriptor. */
@@ -30,7 +31,7 @@ struct known {
     short ready;       /* told, and nobody has used it yet */
     short lasting;     /* events that are never used up */
     bool registered;   /* with the poller */
-    bool urgent;       /* urgent data was told of */
+    bool urgent;       /* urgent data was told of: reads end before it, and leave input that nobody tells of */
     bool watched;      /* there is a struct watch for it */
 };
 
@@ -62,14 +63,14 @@ enum { TIDY_TURNS = 1024 }; /* a loop that has no other use for the time looks a
 
 struct loop {
     struct ss_server *server;
+    struct serving *serving; /* with the turn, and the parked */
     struct poller *poller;
     struct known *fds;
     int fd_count;
     struct entry *head, **tail; /* what can run */
     unsigned length, budget;    /* of the queue; how much of it comes before the next look at events */
     struct wheel wheel;
-    struct idle idle_ones; /* parked */
-    uint64_t turn, now;    /* now: when it began, 0: nobody has looked */
+    uint64_t now;          /* when the turn began, 0: nobody has looked */
     uint64_t next_timer;   /* no timer is due before, as far as this turn has looked */
     unsigned streak;       /* waits since the last task was switched to that had nothing to wait for */
     struct task main, *running, *idle;
@@ -81,7 +82,7 @@ struct loop {
     unsigned wait_limit;       /* ms until then at most; UINT_MAX: none */
     struct request *beginning; /* handed to a task that was idle */
     struct offload *offload;
-    struct loop *before;
+    struct serving *before;
     stack_t signal_stack;
     struct watch watches[MAX_WATCHES];
     int watch_count;
@@ -159,31 +160,17 @@ int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), v
 
 /* offload.c: the helper threads of a loop. */
 struct offload;
-struct offload **loop_offload(struct loop *loop);
+/* Has one of them call the function, and returns its result; or -errno, as ss_offload. */
+int loop_offload(struct loop *loop, int (*function)(void *), void *argument);
 void offload_free(struct offload *offload);
 
-/* loop.c, for those who need not know the loop: */
-/* The turn of the loop that this thread runs; false outside of loops. */
-bool loop_turn(uint64_t *turn);
-/* True in a loop that has no idle connection: woken for another one, it could do nothing for it. */
-bool loop_is_busy(void);
-/* After fork, in the child: it is not in a loop. */
-void loop_forked(void);
-/* A new descriptor stays registered with this thread's loop from loop_adopt to loop_release, which comes
-   before close; others are registered for each wait. Nothing happens outside of loops. `owner`: whoever asks.
-   An earlier owner of the number must have closed it behind our back, and has no say any more. */
-void loop_adopt(int fd, const void *owner);
+/* A new descriptor stays registered from loop_adopt to loop_release, which comes before close; others are
+   registered for each wait. `owner`: whoever asks; NULL: as before, but the number may stand for another file
+   by now. An earlier owner of the number must have closed it behind our back, and has no say any more. */
+void loop_adopt(struct loop *loop, int fd, const void *owner);
 /* False: the number is somebody else's by now, and not to be closed. */
-bool loop_release(int fd, const void *owner);
-/* Before a wait for what may be another file than the one that was registered: a handler can close a
-   descriptor, and open the number again. */
-void loop_refresh(const struct pollfd *fds, nfds_t count);
-/* Has this thread's loop been told of urgent data for the descriptor? Those before it are read by themselves.
- */
-bool loop_urgent(int fd);
+bool loop_release(struct loop *loop, int fd, const void *owner);
 /* Until it is waited for again, other processes and threads that share it are to be woken instead. */
-void loop_ignore(int fd);
-/* Is the address just past the stack of the coroutine that runs? Async-signal-safe. */
-bool loop_overflow(const void *address);
+void loop_ignore(struct loop *loop, int fd);
 
 #endif

@@ -1,4 +1,4 @@
-/* ss_offload: a few threads of a loop that run what would block it. */
+/* The slot offload: a few threads of a loop that run what would block it. */
 #include "loop/loop.h"
 #include "server/wakeup.h"
 #include <errno.h>
@@ -132,18 +132,15 @@ static int submit(struct offload *o, struct job *job)
     return rc;
 }
 
-int ss_offload(struct ss_server *self, int (*function)(void *), void *argument)
+int loop_offload(struct loop *loop, int (*function)(void *), void *argument)
 {
-    struct loop *loop = loop_current();
-    if (!loop)
-        return function(argument);
-    struct offload **o = loop_offload(loop);
-    struct job job = {.task = loop_task(loop), .function = function, .argument = argument};
+    struct offload **o = &loop->offload;
+    struct job job = {.task = loop->running, .function = function, .argument = argument};
     int rc = *o ? 0 : offload_new(loop, o);
     uint64_t start = 0;
     while (rc == 0 && (rc = submit(*o, &job)) == -EAGAIN) {
         start = start ? start : ss_now();
-        rc = ss_now() - start < NO_THREAD_TIME ? ss_sleep(self, NO_THREAD_PAUSE) : -EAGAIN;
+        rc = ss_now() - start < NO_THREAD_TIME ? ss_sleep(loop->server, NO_THREAD_PAUSE) : -EAGAIN;
     }
     if (rc < 0)
         return rc;

@@ -52,6 +52,35 @@ static bool close_idle(struct ss_server *self)
     return loop ? loop_close_oldest(loop) : ss_super(self, &EventLoopMixIn)->close_idle(self);
 }
 
+/* ---------------------------------------------------------------- descriptors, and calls that block */
+
+static void adopt(struct ss_server *self, int fd, const void *owner)
+{
+    struct loop *loop = loop_current();
+    if (loop)
+        loop_adopt(loop, fd, owner);
+    else
+        ss_super(self, &EventLoopMixIn)->adopt(self, fd, owner);
+}
+
+static bool forget(struct ss_server *self, int fd, const void *owner)
+{
+    struct loop *loop = loop_current();
+    if (!loop)
+        return ss_super(self, &EventLoopMixIn)->forget(self, fd, owner);
+    if (owner)
+        return loop_release(loop, fd, owner);
+    loop_ignore(loop, fd);
+    return true;
+}
+
+static int offload(struct ss_server *self, int (*function)(void *), void *argument)
+{
+    struct loop *loop = loop_current();
+    return loop ? loop_offload(loop, function, argument)
+                : ss_super(self, &EventLoopMixIn)->offload(self, function, argument);
+}
+
 /* ---------------------------------------------------------------- one loop, or several */
 
 static int serve_with_loop(struct ss_server *self)
@@ -137,4 +166,7 @@ const struct ss_class ss_EventLoopMixIn = {
     .close_request = close_request,
     .close_idle = close_idle,
     .poll = eventloop_poll,
+    .adopt = adopt,
+    .forget = forget,
+    .offload = offload,
 };

@@ -1,8 +1,8 @@
 /* The other side: connections to servers, as streams. */
-#include "loop/loop.h"
 #include "net/lookup.h"
 #include "net/socket.h"
 #include "server/core.h"
+#include "server/serving.h"
 #include "server/stop.h"
 #include "server/wait.h"
 #include <errno.h>
@@ -135,6 +135,28 @@ static int refuse_own(int fd)
     return -ECONNREFUSED;
 }
 
+/* Who is told of the client's descriptor: also one outside of servers can be called by a handler. */
+static struct ss_server *keeper(const struct client *client)
+{
+    const struct serving *serving = serving_current();
+    return client->stream.server ? client->stream.server : serving ? serving->server : NULL;
+}
+
+static void adopt(const struct client *client, int fd)
+{
+    struct ss_server *self = keeper(client);
+    if (self)
+        methods_of(self)->adopt(self, fd, client);
+}
+
+/* The handler may have closed it, and the number be somebody else's by now. */
+static void forget_and_close(const struct client *client, int fd)
+{
+    struct ss_server *self = keeper(client);
+    if (!self || methods_of(self)->forget(self, fd, client))
+        close(fd);
+}
+
 static int connect_one(struct client *client, const struct sockaddr *to, socklen_t length, uint64_t deadline)
 {
     int fd = socket(to->sa_family, client->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -142,13 +164,12 @@ static int connect_one(struct client *client, const struct sockaddr *to, socklen
         return -errno;
     if (to->sa_family == AF_UNIX && client->type == SOCK_DGRAM)
         give_name(fd);
-    loop_adopt(fd, client);
+    adopt(client, fd);
     int rc = try_connect(client->stream.server, fd, to, length, deadline);
     if (rc == 0 && is_connected_to_itself(fd, to, length))
         rc = refuse_own(fd);
     if (rc < 0) {
-        (void)loop_release(fd, client);
-        close(fd);
+        forget_and_close(client, fd);
         return rc;
     }
     if (to->sa_family != AF_UNIX && client->type == SOCK_STREAM) {
@@ -258,8 +279,7 @@ int ss_close(struct ss_stream *s)
         return 0;
     struct client *client = container_of(s, struct client, stream);
     int rc = ss_flush(s);
-    if (loop_release(s->fd, client))
-        close(s->fd);
+    forget_and_close(client, s->fd);
     free(client);
     return rc;
 }

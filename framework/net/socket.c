@@ -1,6 +1,5 @@
 /* The stream of a connection: try the call; when the kernel has nothing, wait; try again. */
 #include "net/socket.h"
-#include "loop/loop.h"
 #include "server/core.h"
 #include "server/request.h"
 #include "server/signals.h"
@@ -95,13 +94,12 @@ static int wait_for_input(struct ss_stream *s, struct vain *vain)
     return rc == 0 && start ? pace_input_end(s, start) : rc;
 }
 
-/* Has a read of so many bytes, which asked for more, got all? Of TCP, unless it has ended at an urgent byte,
-   which an event loop has been told of; elsewhere poll(2) knows. Reads of a Unix socket also end where a
-   message brings descriptors or another sender, and those of others with each message: only EAGAIN says it
-   there. */
+/* Has a read of so many bytes, which asked for more, got all? Of TCP, unless it has ended at an urgent byte:
+   the wait that follows finds out. Reads of a Unix socket also end where a message brings descriptors or
+   another sender, and those of others with each message: only EAGAIN says it there. */
 static bool was_all(const struct ss_stream *s, ssize_t n, size_t size)
 {
-    return n > 0 && (size_t)n < size && s->is_tcp && !loop_urgent(s->fd);
+    return n > 0 && (size_t)n < size && s->is_tcp;
 }
 
 static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)

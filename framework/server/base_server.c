@@ -1,6 +1,5 @@
 /* BaseServer: the life of a request. Everything here can be overridden; what waits does so through the
    poll method, so one serve_forever serves under every mix-in. */
-#include "loop/loop.h"
 #include "memory/arena.h"
 #include "server/aside.h"
 #include "server/core.h"
@@ -114,14 +113,27 @@ static bool fatal(int rc)
     return rc == -EBADF || rc == -EINVAL || rc == -ENOTSOCK || rc == -EOPNOTSUPP || rc == -EFAULT;
 }
 
+/* Until we wait for it again: who connects is for another thread or process of ours. */
+static void let_others_accept(struct ss_server *self)
+{
+    (void)methods_of(self)->forget(self, self->socket, NULL);
+}
+
 /* A descriptor may come free when a request ends; otherwise only time helps. */
 static int pause_accepting(struct ss_server *self)
 {
     unsigned active = atomic_load(&self->core->active);
     (void)methods_of(self)->close_idle(self);
-    loop_ignore(self->socket);
+    let_others_accept(self);
     int rc = active ? server_wait_active(self, active - 1, ACCEPT_PAUSE, DRAINING) : -EAGAIN;
     return rc == 0 || rc == -ETIMEDOUT || rc == -ECANCELED ? rc : ss_sleep(self, ACCEPT_PAUSE);
+}
+
+/* Woken for another client, a loop without an idle connection could do nothing for it. */
+static bool cannot_make_room(void)
+{
+    const struct serving *serving = serving_current();
+    return serving && !serving->parked.oldest;
 }
 
 static int wait_for_room(struct ss_server *self)
@@ -129,9 +141,9 @@ static int wait_for_room(struct ss_server *self)
     unsigned limit = self->max_requests - 1; /* 0: none */
     if (atomic_load(&self->core->active) <= limit)
         return 0;
-    if (!loop_is_busy() && !is_readable(self->socket))
+    if (!cannot_make_room() && !is_readable(self->socket))
         return -EAGAIN; /* nobody comes for whom room would have to be made, and could be */
-    loop_ignore(self->socket);
+    let_others_accept(self);
     int rc;
     do {
         if (is_readable(self->socket))
@@ -170,7 +182,7 @@ static int take_burst(struct ss_server *self, unsigned *vain)
         if (rc >= 0)
             *vain = 0;
         if (rc == -EAGAIN && *vain == 0 && self->core->shared && self->socket_type != SOCK_DGRAM)
-            loop_ignore(self->socket); /* the next one is for another loop */
+            let_others_accept(self);
         if (rc == -EAGAIN || rc == -ECANCELED)
             return 0;
         if (out_of_resources(rc))
@@ -353,6 +365,23 @@ static int base_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, i
     return rc < 0 ? -errno : rc;
 }
 
+static void adopt(struct ss_server *self, int fd, const void *owner)
+{
+    (void)self, (void)fd, (void)owner;
+}
+
+static bool forget(struct ss_server *self, int fd, const void *owner)
+{
+    (void)self, (void)fd, (void)owner;
+    return true;
+}
+
+static int offload(struct ss_server *self, int (*function)(void *), void *argument)
+{
+    (void)self;
+    return function(argument);
+}
+
 const struct ss_class ss_BaseServer = {
     .name = "BaseServer",
     .defaults = defaults,
@@ -373,4 +402,7 @@ const struct ss_class ss_BaseServer = {
     .service_actions = service_actions,
     .close_idle = idle_close,
     .poll = base_poll,
+    .adopt = adopt,
+    .forget = forget,
+    .offload = offload,
 };

@@ -2,6 +2,7 @@
 #ifndef SS_CORE_H
 #define SS_CORE_H
 
+#include "server/serving.h"
 #include "server/stop.h"
 #include "socketserver.h"
 #include <pthread.h>
@@ -39,6 +40,7 @@ struct ss_core {
     int plenty;         /* descriptors below this number are for everybody, the rest for files and the like */
     int kept;           /* the socket, until the last of those that share it has ended; -1 */
     pid_t owner;        /* the process that bound the socket */
+    struct serving serving;
     struct ss_stop *stop;       /* shared memory */
     struct ss_datagram *packet; /* a datagram is received here first */
     struct aside *aside;        /* requests that were accepted and have to wait, NULL: there never was one */

@@ -1,6 +1,5 @@
 /* The end of a server's own socket. One that was inherited is given back as it was. */
 #include "server/listener.h"
-#include "loop/loop.h"
 #include "server/process.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +38,7 @@ void listener_close(struct ss_server *self)
     int fd = self->socket;
     if (fd < 0)
         return;
-    (void)loop_release(fd, NULL);
+    (void)methods_of(self)->forget(self, fd, self);
     self->socket = -1;
     if (core->was_blocking && listener_is_ours(core) && core->shared && core->kept < 0) {
         core->kept = fd; /* a thread or process of ours may be about to accept, and would wait for ever */

@@ -1,6 +1,6 @@
 /* A whole server in one call, for main(): the only part that touches signals. */
-#include "loop/loop.h"
 #include "server/process.h"
+#include "server/serving.h"
 #include "server/signals.h"
 #include <errno.h>
 #include <signal.h>
@@ -88,8 +88,9 @@ static void overflow(int signal, siginfo_t *info, void *context)
 {
     static const char text[] = "socketserver: a handler has overflowed its coroutine's stack: "
                                "raise stack_size, or use ThreadingMixIn\n";
+    const struct serving *serving = serving_current();
     (void)context;
-    if (loop_overflow(info->si_addr))
+    if (serving && serving->overflowed(serving->loop, info->si_addr))
         (void)!write(STDERR_FILENO, text, sizeof text - 1);
     struct sigaction act = {.sa_handler = SIG_DFL};
     sigaction(signal, &act, NULL);

@@ -1,5 +1,4 @@
 /* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
-#include "loop/loop.h"
 #include "memory/arena.h"
 #include "server/aside.h"
 #include "server/core.h"
@@ -87,6 +86,7 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
         return rc;
     }
     self->core = core;
+    core->serving.server = self;
     self->address = address;
     self->RequestHandlerClass = handler;
     core_init_variables(self);
@@ -167,6 +167,7 @@ int server_clone(const struct ss_server *self, int socket, struct ss_server *cop
     if (!(copy->core = malloc(sizeof *copy->core)))
         return -ENOMEM;
     memcpy(copy->core, self->core, sizeof *copy->core);
+    copy->core->serving.server = copy;
     copy->core->clone = true;
     copy->core->packet = NULL;
     copy->core->aside = NULL; /* nothing was served yet */
@@ -190,7 +191,7 @@ void server_clone_free(struct ss_server *copy)
 
 void server_forked(struct ss_server *self)
 {
-    loop_forked();
+    (void)serving_enter(NULL);
     shutdown_forked();
     block_pool_enter(NULL);
     wakeup_close(self->core->wake);

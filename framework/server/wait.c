@@ -1,8 +1,8 @@
 /* How the framework waits: always through the poll method, together with the socket that says when
    the wait is over for good; and what a shutdown does. */
 #include "server/wait.h"
-#include "loop/loop.h"
 #include "server/core.h"
+#include "server/serving.h"
 #include "server/stop.h"
 #include "server/wakeup.h"
 #include <errno.h>
@@ -59,10 +59,10 @@ void turn_end(void)
 
 uint64_t ss_turn(const struct ss_server *self)
 {
-    uint64_t turn;
+    const struct serving *serving = serving_current();
     (void)self;
-    if (loop_turn(&turn))
-        return turn;
+    if (serving)
+        return serving->turn;
     if (!shared.batch)
         return new_turn();
     if (ss_now() - shared.since > SHARED_TURN)
@@ -191,8 +191,7 @@ static bool goes_on(struct ss_server *self, int rc, int ms)
    the clock: then the handler's own wait does. */
 static bool keeps_time(const struct ss_server *self)
 {
-    uint64_t turn;
-    return self && pthread_equal(self->core->taker, pthread_self()) && !loop_turn(&turn);
+    return self && pthread_equal(self->core->taker, pthread_self()) && !serving_current();
 }
 
 /* As plain_poll, for a wait that may go on while the server drains, with room for one descriptor more:
@@ -300,6 +299,11 @@ int ss_sleep(struct ss_server *self, int ms)
     return rc < 0 ? rc : 0;
 }
 
+int ss_offload(struct ss_server *self, int (*function)(void *), void *argument)
+{
+    return methods_of(self)->offload(self, function, argument);
+}
+
 static _Thread_local unsigned polls;
 
 unsigned polls_made(void)
@@ -323,11 +327,11 @@ static int look(struct pollfd *fds, nfds_t count)
 static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
                           int ms)
 {
-    uint64_t start = ss_now(), turn;
+    uint64_t start = ss_now();
     int rc;
     do {
         rc = poll_cancelable(self, all, fds, count, ms < 0 ? -1 : time_left(ms, start, 0));
-        if (rc <= 0 || !loop_turn(&turn))
+        if (rc <= 0 || !serving_current())
             return rc;
         rc = look(fds, count);
     } while (rc == 0);
@@ -351,7 +355,8 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
     }
     if (count + 2 > sizeof few / sizeof *few && !(all = calloc(count + 2, sizeof *all)))
         return -ENOMEM;
-    loop_refresh(fds, count);
+    for (nfds_t i = 0; i < count; i++) /* a handler can close a descriptor, and open the number again */
+        methods_of(self)->adopt(self, fds[i].fd, NULL);
     rc = poll_for_state(self, all, fds, count, ms);
     polls += rc > 0;
     if (all != few)
