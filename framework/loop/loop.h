@@ -31,8 +31,8 @@ struct known {
     short ready;       /* told, and nobody has used it yet */
     short lasting;     /* events that are never used up */
     bool registered;   /* with the poller */
-    bool urgent;       /* urgent data was told of: reads end before it, and leave input that nobody tells of */
-    bool watched;      /* there is a struct watch for it */
+    bool urgent;  /* urgent data was told of: reads end before it, and leave input that nobody tells of */
+    bool watched; /* there is a struct watch for it */
 };
 
 /* The loop's own descriptors have something called; the table has a line for each connection, and no room. */
@@ -70,9 +70,9 @@ struct loop {
     struct entry *head, **tail; /* what can run */
     unsigned length, budget;    /* of the queue; how much of it comes before the next look at events */
     struct wheel wheel;
-    uint64_t now;          /* when the turn began, 0: nobody has looked */
-    uint64_t next_timer;   /* no timer is due before, as far as this turn has looked */
-    unsigned streak;       /* waits since the last task was switched to that had nothing to wait for */
+    uint64_t now;        /* when the turn began, 0: nobody has looked */
+    uint64_t next_timer; /* no timer is due before, as far as this turn has looked */
+    unsigned streak;     /* waits since the last task was switched to that had nothing to wait for */
     struct task main, *running, *idle;
     unsigned idle_count, tasks;        /* all of them: idle or not */
     struct entry *aside, **aside_tail; /* requests that no stack could be had for */
