@@ -52,7 +52,6 @@ int http_send_file(struct ss_handler *h, const struct http_file *file)
     struct http_source source = {
         .fields = file->fields,
         .fields_size = file->fields_size,
-        .whole_size = file->whole_size,
         .type_size = file->type_size,
         .content_size = file->content_size,
         .coding = file->source != NULL ? file->coding : HTTP_IDENTITY,

@@ -67,20 +67,18 @@ static size_t list_methods(const struct http_class *cls, char *text)
 /* The texts that responses need. A Server field that cannot be sent is left out. */
 static int make_texts(struct http_class *cls)
 {
-    static const char status[] = "HTTP/1.1 200 OK\r\n", field[] = "Server: %s\r\n";
+    static const char field[] = "\r\nServer: %s\r\n";
     const char *server = cls->table->server_version;
     size_t size = strlen(server), allow = list_methods(cls, NULL);
-    char *text = malloc(allow + sizeof status + sizeof field + size);
+    char *text = malloc(allow + sizeof field + size);
     if (!text)
         return -ENOMEM;
     list_methods(cls, text);
     cls->allow = text;
-    cls->ok = memcpy(text += allow, status, sizeof status);
-    text[7] = cls->persistent ? '1' : '0';
-    cls->server_field = text += sizeof status - 1;
+    cls->server_field = strcpy(text += allow, "\r\n");
+    cls->server_field_size = 2;
     if (size > 0 && http_span(server, size, HTTP_VALUE) == size)
         cls->server_field_size = (size_t)sprintf(text, field, server);
-    cls->ok_size = sizeof status - 1 + cls->server_field_size;
     return 0;
 }
 

@@ -16,10 +16,8 @@ struct http_class {
     const struct ss_handler_class *key; /* the class that this resolves */
     struct http_class *next;
     const char *allow;        /* "GET, HEAD, OPTIONS" */
-    const char *server_field; /* "Server: ...\r\n" or "" */
+    const char *server_field; /* "\r\nServer: ...\r\n" or "\r\n": with the status line's end */
     size_t server_field_size;
-    const char *ok; /* "HTTP/1.1 200 OK\r\n" and server_field */
-    size_t ok_size;
     bool persistent; /* protocol_version is "HTTP/1.1" or later */
     size_t method_count;
     struct http_class_method methods[];

@@ -1,8 +1,9 @@
 /* The response's body in a content coding (RFC 9110 8.4), when the handler has asked for it with
    http_compress: a stream over the body's that compresses what is written. Short bodies are left as they are.
  */
+#include "http/coded_output.h"
 #include "compress/compress.h"
-#include "http/response.h"
+#include "http/header.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,49 +20,6 @@ struct http_coded {
 };
 
 /* ---------------------------------------------------------------- negotiation */
-
-static bool is_accept_encoding(const struct http_field *field)
-{
-    return http_is_named(field, "Accept-Encoding", 15);
-}
-
-static void read_all(const struct http_field *field, const struct http_field *end,
-                     struct http_accepted *accepted)
-{
-    struct http_accept_list list;
-    http_accept_begin(&list);
-    for (; field < end; field++)
-        if (is_accept_encoding(field))
-            http_accept_line(&list, field->value);
-    http_accept_end(&list, accepted);
-}
-
-/* A browser says the same with each request, and so do most others: what the last line meant is remembered.
- */
-bool http_accepted(const struct http_request *request, struct http_accepted *accepted)
-{
-    static _Thread_local struct {
-        char value[64];
-        struct http_accepted accepted;
-    } last;
-    const struct http_field *field = request->fields, *end = field + request->field_count, *other;
-    while (field < end && !is_accept_encoding(field))
-        field++;
-    for (other = field + 1; other < end && !is_accept_encoding(other);)
-        other++;
-    bool known =
-        field < end && other >= end && field->value_size < sizeof last.value && field->value_size > 0;
-    if (known && strcmp(field->value, last.value) == 0) {
-        *accepted = last.accepted;
-        return true;
-    }
-    read_all(field, end, accepted);
-    if (known) {
-        strcpy(last.value, field->value);
-        last.accepted = *accepted;
-    }
-    return field < end;
-}
 
 int http_compress(struct ss_handler *h)
 {
@@ -134,7 +92,7 @@ static bool start(struct http_exchange *x)
         return false;
     }
     return x->response.promised ||
-           http_append_field(x, "Content-Encoding", http_coding_name(x->response.coding)) == 0;
+           http_add_field(x, "Content-Encoding", http_coding_name(x->response.coding)) == 0;
 }
 
 /* ---------------------------------------------------------------- the stream */
@@ -212,8 +170,6 @@ int http_coded_end(struct http_exchange *x)
 void http_coded_free(struct http_exchange *x)
 {
     struct http_coded *c = x->coded;
-    if (!c)
-        return;
     if (c->state) {
         c->coder->close(c->state);
         http_coder_leave();

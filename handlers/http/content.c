@@ -3,7 +3,8 @@
 #include "http/content.h"
 
 #include "http/body.h"
-#include "http/response.h"
+#include "http/coded_output.h"
+#include "http/header.h"
 #include "text/chars.h"
 #include <errno.h>
 #include <stdio.h>
@@ -35,10 +36,11 @@ static int send_fields(struct http_exchange *x, int status, const struct http_so
                        int64_t length)
 {
     int rc = http_send_response(x->h, status, NULL);
-    if (rc == 0 && source->more_size > 0)
-        rc = http_send_fields(x, source->more, source->more_size, -1);
     if (rc == 0)
-        rc = http_send_fields(x, source->fields + skip, source->fields_size - skip, length);
+        rc = http_add_lines(x, source->more, source->more_size);
+    if (rc == 0)
+        rc = http_add_lines(x, source->fields + skip, source->fields_size - skip);
+    x->response.length = length;
     for (const struct http_field *f = source->extra; rc == 0 && f && f->name; f++)
         if (!is_left_out(status, f->name))
             rc = http_send_header(x->h, f->name, f->value);
@@ -81,11 +83,6 @@ static int send_to_the_end(struct ss_handler *h, int fd)
 
 static int send_whole(struct http_exchange *x, const struct http_source *source)
 {
-    if (source->data && source->whole_size > 0 && http_is_settled(x)) {
-        struct iovec fields[] = {{(char *)(uintptr_t)source->more, source->more_size},
-                                 {(char *)(uintptr_t)source->fields, source->whole_size}};
-        return http_send_ok(x, fields, 2, source->data, (size_t)source->size);
-    }
     int rc = send_fields(x, 200, source, 0, source->size);
     if (rc == 0 && source->coding != HTTP_IDENTITY)
         http_compress_as(x, source->coding);
@@ -172,7 +169,7 @@ void http_evaluate_for(const struct ss_handler *h, const struct http_validators 
 {
     decision->status = 200;
     decision->range_count = 0;
-    if (http_has_initial(h, HTTP_INITIAL('I') | HTTP_INITIAL('R')))
+    if (http_has_initial(http_exchange_of(h), HTTP_INITIAL('I') | HTTP_INITIAL('R')))
         http_evaluate(http_request(h), current, size, decision);
 }
 

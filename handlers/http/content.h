@@ -10,7 +10,6 @@
 struct http_source {
     const char *fields; /* complete lines; Content-Type is the first */
     size_t fields_size;
-    size_t whole_size;   /* with Content-Length, the line behind them; 0: that is not there */
     size_t type_size;    /* of the line with Content-Type */
     size_t content_size; /* of the lines, from the first, that a 304 leaves out */
     const char *more;    /* lines for a 304 too */

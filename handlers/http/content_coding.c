@@ -1,6 +1,6 @@
 #include "http/content_coding.h"
 
-#include "http/response.h"
+#include "http/exchange.h"
 #include "text/chars.h"
 #include <stddef.h>
 #include <string.h>
@@ -116,6 +116,49 @@ void http_accept_end(const struct http_accept_list *list, struct http_accepted *
             weight = coding == HTTP_IDENTITY ? LEAST : 0;
         accepted->weight[coding] = weight;
     }
+}
+
+static bool is_accept_encoding(const struct http_field *field)
+{
+    return http_is_named(field, "Accept-Encoding", 15);
+}
+
+static void read_all(const struct http_field *field, const struct http_field *end,
+                     struct http_accepted *accepted)
+{
+    struct http_accept_list list;
+    http_accept_begin(&list);
+    for (; field < end; field++)
+        if (is_accept_encoding(field))
+            http_accept_line(&list, field->value);
+    http_accept_end(&list, accepted);
+}
+
+/* A browser says the same with each request, and so do most others: what the last line meant is remembered.
+ */
+bool http_accepted(const struct http_request *request, struct http_accepted *accepted)
+{
+    static _Thread_local struct {
+        char value[64];
+        struct http_accepted accepted;
+    } last;
+    const struct http_field *field = request->fields, *end = field + request->field_count, *other;
+    while (field < end && !is_accept_encoding(field))
+        field++;
+    for (other = field + 1; other < end && !is_accept_encoding(other);)
+        other++;
+    bool known =
+        field < end && other >= end && field->value_size < sizeof last.value && field->value_size > 0;
+    if (known && strcmp(field->value, last.value) == 0) {
+        *accepted = last.accepted;
+        return true;
+    }
+    read_all(field, end, accepted);
+    if (known) {
+        strcpy(last.value, field->value);
+        last.accepted = *accepted;
+    }
+    return field < end;
 }
 
 int http_choose_coding(const struct http_accepted *accepted, unsigned available)

@@ -4,6 +4,7 @@
 #define HTTP_CONTENT_CODING_H
 
 #include "compress/coding.h"
+#include "http_server.h"
 
 /* What a client accepts: for each coding its weight in thousandths, 0: refused. */
 struct http_accepted {
@@ -22,6 +23,9 @@ struct http_accept_list {
 void http_accept_begin(struct http_accept_list *list);
 void http_accept_line(struct http_accept_list *list, const char *value);
 void http_accept_end(const struct http_accept_list *list, struct http_accepted *accepted);
+
+/* What the client of a request accepts. False: it does not say. */
+bool http_accepted(const struct http_request *request, struct http_accepted *accepted);
 
 /* The coding to use among `available`, bits of HTTP_CODING_BIT, or -1 when none of them is acceptable. */
 int http_choose_coding(const struct http_accepted *accepted, unsigned available);

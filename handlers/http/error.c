@@ -1,7 +1,6 @@
 /* Error responses with a small page, and the methods that answer for the server itself. */
 #include "http/error.h"
 #include "http/body.h"
-#include "text/chars.h"
 #include <errno.h>
 #include <string.h>
 
@@ -78,28 +77,6 @@ int http_default_send_error(struct ss_handler *h, int status, const char *messag
     if (status < 200 || status == 204 || status == 205 || status == 304)
         return http_end_headers(h);
     return send_page(h, status, message, explain);
-}
-
-int http_error_header(struct ss_handler *h, const char *name, const char *value)
-{
-    struct http_exchange *x = http_exchange_of(h);
-    size_t size = strlen(value);
-    if (!http_is_token(name, strlen(name)) || http_span(value, size, HTTP_VALUE) != size)
-        return -EINVAL;
-    struct http_error_field *field = ss_alloc(h, sizeof *field);
-    if (!field)
-        return -ENOMEM;
-    *field = (struct http_error_field){ss_format(h, "%s", name), ss_format(h, "%s", value), x->error_fields};
-    if (!field->name || !field->value)
-        return -ENOMEM;
-    x->error_fields = field;
-    return 0;
-}
-
-void http_send_error_headers(struct http_exchange *x)
-{
-    for (; x->error_fields; x->error_fields = x->error_fields->next)
-        http_send_header(x->h, x->error_fields->name, x->error_fields->value);
 }
 
 /* What is not the client's fault is 5xx: 503 where the same request may succeed a little later. */

@@ -15,7 +15,5 @@ int http_send_errno(struct ss_handler *h, int error, const char *explain);
 #define HTTP_RETRY_AFTER "1" /* seconds: descriptors and memory are short for a moment only */
 /* 503 with Retry-After: a limit of the server's is reached. 0 or -errno. */
 int http_send_busy(struct ss_handler *h, const char *explain);
-/* Adds what http_error_header has collected. */
-void http_send_error_headers(struct http_exchange *x);
 
 #endif

@@ -1,12 +1,13 @@
 /* One request and its response, as the files of http/ share them. The life of a request:
 
      handler.c       the loop over a connection's requests; calls the others in this order
+     exchange.c      what a handler asks about its request
      head.c          waits for a request head
      request.c       parses it, with request_line.c; memo.c knows it already
      class.c         finds do_X
      body.c          the request's body as a stream
-     response.c      the response's head
-     output.c        the response's body as a stream
+     header.c        the fields of the response
+     response.c      the response's head, and its body as a stream
      coded_output.c  the same in a content coding
      error.c         error pages
      ended.c         when a request is logged
@@ -59,8 +60,9 @@ struct http_response {
     int64_t length;  /* Content-Length, -1: none */
     int64_t written; /* bytes of the body */
     uint64_t start;  /* of the body: how much had been given to the connection before it */
-    char *text;      /* the head so far: the status line, then fields */
-    size_t size, room, line;
+    const char *phrase;
+    char *text; /* the fields so far */
+    size_t phrase_size, size, room;
     int error; /* the first one while the head was made */
 };
 
@@ -70,6 +72,7 @@ struct http_error_field {
     struct http_error_field *next;
 };
 
+#define HTTP_HEAD_TEXT 1024 /* bytes of a response's head for which there is room at once */
 #define HTTP_LOG_ERRORS 512 /* bytes of all that log_error is told during a request; more is cut */
 
 struct http_exchange {
@@ -77,7 +80,8 @@ struct http_exchange {
     const struct http_class *cls;
     struct ss_stream *in, *out;    /* the connection's; h->rfile and h->wfile are meanwhile ... */
     struct ss_stream rfile, wfile; /* ... these, the bodies' */
-    char told[HTTP_LOG_ERRORS];    /* what log_error was told during the request, told_size bytes */
+    char head_text[HTTP_HEAD_TEXT];
+    char told[HTTP_LOG_ERRORS]; /* what log_error was told during the request, told_size bytes */
     /* from here on one request's */
     struct http_head head;
     uint64_t begun; /* ns: when its first byte was there; 0 where nobody logs */
@@ -93,27 +97,9 @@ struct http_exchange {
     bool reason_told; /* the line says what has gone wrong */
 };
 
-static inline struct http_exchange *http_exchange_of(const struct ss_handler *h)
-{
-    return ((const struct http_handler *)(const void *)h)->exchange;
-}
+struct http_exchange *http_exchange_of(const struct ss_handler *h);
 
 /* False: no field's name begins with one of these. */
-static inline bool http_has_initial(const struct ss_handler *h, uint32_t initials)
-{
-    return (http_exchange_of(h)->head.initials & initials) != 0;
-}
-
-static inline bool http_is_head(const struct http_exchange *x)
-{
-    const char *command = x->head.request.command;
-    return *command == 'H' && strcmp(command, "HEAD") == 0;
-}
-
-/* True if a whole response can leave at once: nothing that comes after it changes its head. */
-static inline bool http_is_settled(const struct http_exchange *x)
-{
-    return (x->body.done || x->close) && !x->head.connects;
-}
+bool http_has_initial(const struct http_exchange *x, uint32_t initials);
 
 #endif

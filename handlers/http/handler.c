@@ -1,9 +1,9 @@
 /* BaseHTTPRequestHandler: the loop over the requests of a connection. */
 #include "http/body.h"
+#include "http/coded_output.h"
 #include "http/error.h"
 #include "http/log.h"
 #include "http/response.h"
-#include "text/chars.h"
 #include <errno.h>
 #include <string.h>
 
@@ -12,44 +12,6 @@
 #endif
 
 enum { NEXT_REQUEST = SS_PARK + 1 };
-
-/* ---------------------------------------------------------------- for handlers */
-
-const struct http_request *http_request(const struct ss_handler *h)
-{
-    return &http_exchange_of(h)->head.request;
-}
-
-static const struct http_field *find_field(const struct http_request *request, size_t from, const char *name,
-                                           size_t size)
-{
-    for (size_t i = from; i < request->field_count; i++) {
-        if (http_is_named(&request->fields[i], name, size))
-            return &request->fields[i];
-    }
-    return NULL;
-}
-
-const char *http_header(const struct ss_handler *h, const char *name)
-{
-    if (!http_has_initial(h, HTTP_INITIAL(*name)))
-        return NULL;
-    const struct http_field *field = find_field(http_request(h), 0, name, strlen(name));
-    return field ? field->value : NULL;
-}
-
-bool http_header_has(const struct ss_handler *h, const char *name, const char *token)
-{
-    const struct http_request *request = http_request(h);
-    const struct http_field *field = NULL;
-    size_t size = strlen(name), from = 0;
-    while ((field = find_field(request, from, name, size))) {
-        if (http_list_has(field->value, token))
-            return true;
-        from = (size_t)(field - request->fields) + 1;
-    }
-    return false;
-}
 
 /* ---------------------------------------------------------------- one request */
 
@@ -104,7 +66,7 @@ static int finish_response(struct http_exchange *x)
         return -ENODATA;
     if (!r->committed)
         http_body_settle(x);
-    return http_output_end(x);
+    return http_response_finish(x);
 }
 
 /* Only what is short, or full, tells more of do_X's errors than that it has failed. */
@@ -143,7 +105,8 @@ static int complete(struct http_exchange *x, int rc)
 static int conclude(struct http_exchange *x, int rc)
 {
     x->in->tied = NULL;
-    http_coded_free(x);
+    if (x->coded)
+        http_coded_free(x);
     http_log_ended(x->h, rc);
     if (rc == 0 && !x->close && http_body_skip(x)) {
         x->h->request->busy = false;

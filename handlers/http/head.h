@@ -3,15 +3,9 @@
 #define HTTP_HEAD_H
 
 #include "http_server.h"
-#include <errno.h>
-#include <strings.h>
 
-/* True if the field has this name. Most have not: their first letters tell. */
-static inline bool http_is_named(const struct http_field *field, const char *name, size_t size)
-{
-    return field->name_size == size && ((field->name[0] ^ name[0]) & ~0x20) == 0 &&
-           strncasecmp(field->name, name, size) == 0;
-}
+/* True if the field has this name, in any case. */
+bool http_is_named(const struct http_field *field, const char *name, size_t size);
 
 /* A bit for the first letter of a field's name, in any case: what no name begins with need not be looked for.
  */
@@ -32,11 +26,8 @@ struct http_head {
     struct http_refusal refusal;
 };
 
-static inline int http_refuse(struct http_refusal *refusal, int status, const char *explain)
-{
-    *refusal = (struct http_refusal){status, explain};
-    return -EBADMSG;
-}
+/* Sets the reason; -EBADMSG. */
+int http_refuse(struct http_refusal *refusal, int status, const char *explain);
 
 /* Checks a request line (without its end) as it was sent: path and query may have bytes from 0x80 up, as
    busybox and curl send them. 0, or -EBADMSG with the reason. */

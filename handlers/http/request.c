@@ -13,6 +13,13 @@
 #include <string.h>
 #include <strings.h>
 
+/* Most fields have another name: their first letters tell. */
+bool http_is_named(const struct http_field *field, const char *name, size_t size)
+{
+    return field->name_size == size && ((field->name[0] ^ name[0]) & ~0x20) == 0 &&
+           strncasecmp(field->name, name, size) == 0;
+}
+
 struct parse {
     struct http_field *fields;
     size_t count, room;

@@ -5,6 +5,12 @@
 #include <string.h>
 #include <strings.h>
 
+int http_refuse(struct http_refusal *refusal, int status, const char *explain)
+{
+    *refusal = (struct http_refusal){status, explain};
+    return -EBADMSG;
+}
+
 struct line {
     size_t method_size, target_size;
     const char *target, *version;

@@ -1,198 +1,27 @@
-/* The response's head: collected, completed with what HTTP asks for, and given to the connection as
-   late as possible, so that it leaves together with the body. */
+/* The response on its way to the connection. Its head is completed with what HTTP asks for and leaves as late
+   as possible, together with the body. The body is a stream over the connection's, framed as the head says;
+   when its length is known, or it is too large for the buffer, it is not copied here. */
 #include "http/response.h"
 #include "http/body.h"
-#include "http/error.h"
+#include "http/coded_output.h"
+#include "http/header.h"
 #include "text/chars.h"
 #include "text/date.h"
 #include "text/number.h"
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-enum { FIRST_ROOM = 1024, TAIL_SIZE = 128 };
+enum { BUFFER_SIZE = 8192, SIZE_LINE = 24, TAIL_SIZE = 128, STATUS_SIZE = 13 };
 
-static const char vary[] = "Vary: Accept-Encoding\r\n";
+/* How much of the body there is when the head leaves. */
+enum progress {
+    WRITING, /* more than h->wfile's buffer holds */
+    FLUSHED, /* no more than that, and there may be more to come */
+    FINAL,   /* all of it is in the buffer */
+};
 
-void http_response_reset(struct http_exchange *x)
-{
-    struct http_response *r = &x->response;
-    char *text = r->text;
-    size_t room = r->room;
-    http_coded_free(x);
-    *r = (struct http_response){.length = -1, .text = text, .room = room};
-    http_output_refuse(x);
-}
-
-/* ---------------------------------------------------------------- collecting */
-
-static int grow(struct http_exchange *x, struct http_response *r, size_t size)
-{
-    size_t room = r->room ? r->room : FIRST_ROOM;
-    while (room - r->size < size)
-        room *= 2;
-    char *text = ss_alloc(x->h, room);
-    if (!text)
-        return r->error = -ENOMEM;
-    if (r->size)
-        memcpy(text, r->text, r->size);
-    r->text = text;
-    r->room = room;
-    return 0;
-}
-
-static inline int make_room(struct http_exchange *x, struct http_response *r, size_t size)
-{
-    return r->room - r->size < size || !r->room ? grow(x, r, size) : 0;
-}
-
-static inline void put(struct http_response *r, const char *text, size_t size)
-{
-    memcpy(r->text + r->size, text, size);
-    r->size += size;
-}
-
-static int add_field(struct http_exchange *x, const char *name, size_t name_size, const char *value,
-                     size_t size)
-{
-    struct http_response *r = &x->response;
-    if (make_room(x, r, name_size + size + 4) < 0)
-        return r->error;
-    put(r, name, name_size);
-    put(r, ": ", 2);
-    put(r, value, size);
-    put(r, "\r\n", 2);
-    return 0;
-}
-
-/* The status line, its end left out; there is room for it. */
-static void put_status(struct http_response *r, bool persistent, int status, const char *phrase, size_t size)
-{
-    char line[13] = "HTTP/1.0 000 ";
-    line[7] = persistent ? '1' : '0';
-    line[9] = (char)('0' + status / 100);
-    line[10] = (char)('0' + status / 10 % 10);
-    line[11] = (char)('0' + status % 10);
-    put(r, line, sizeof line);
-    put(r, phrase, size);
-}
-
-int http_send_response(struct ss_handler *h, int status, const char *message)
-{
-    struct http_exchange *x = http_exchange_of(h);
-    struct http_response *r = &x->response;
-    const char *phrase = message ? message : http_status_phrase(status);
-    size_t size = strlen(phrase);
-    if (status < 100 || status > 999 || (message && http_span(message, size, HTTP_VALUE) != size))
-        return -EINVAL;
-    if (r->committed)
-        return -EALREADY;
-    if (r->size || r->error)
-        http_response_reset(x);
-    if (make_room(x, r, size + 15) < 0)
-        return r->error;
-    put_status(r, x->cls->persistent, status, phrase, size);
-    put(r, "\r\n", 2);
-    r->line = r->size;
-    r->status = status;
-    return 0;
-}
-
-/* "close" and "keep-alive" are for http_commit to say; other options pass. */
-static bool take_connection(struct http_exchange *x, const char *value)
-{
-    if (http_list_has(value, "close"))
-        x->close = true;
-    if (strcasecmp(value, "close") == 0 || strcasecmp(value, "keep-alive") == 0)
-        return true;
-    x->response.has_close |= http_list_has(value, "close");
-    return false;
-}
-
-static int take_length(struct http_response *r, const char *value)
-{
-    size_t digits = strspn(value, "0123456789");
-    if (digits == 0 || digits > 18 || value[digits] || r->length >= 0)
-        return -EINVAL;
-    r->length = strtoll(value, NULL, 10);
-    return 0;
-}
-
-/* Fields that http_commit makes or must know about. 1: not to be added, 0: to be added, -EINVAL. */
-static int take_special(struct http_exchange *x, const char *name, size_t size, const char *value)
-{
-    struct http_response *r = &x->response;
-    if (size == 4 && strcasecmp(name, "Date") == 0)
-        r->has_date = true;
-    else if (size == 5 && strcasecmp(name, "Allow") == 0)
-        r->has_allow = true;
-    else if (size == 6 && strcasecmp(name, "Server") == 0)
-        r->has_server = true;
-    else if (size == 10 && strcasecmp(name, "Connection") == 0)
-        return take_connection(x, value);
-    else if (size == 14 && strcasecmp(name, "Content-Length") == 0)
-        return take_length(r, value) < 0 ? -EINVAL : 1;
-    else if (size == 16 && strcasecmp(name, "Content-Encoding") == 0)
-        r->has_coding = true;
-    else if (size == 17 && strcasecmp(name, "Transfer-Encoding") == 0)
-        return -EINVAL;
-    return 0;
-}
-
-int http_send_header(struct ss_handler *h, const char *name, const char *value)
-{
-    struct http_exchange *x = http_exchange_of(h);
-    size_t name_size = strlen(name), size = strlen(value);
-    if (!http_is_token(name, name_size) || http_span(value, size, HTTP_VALUE) != size)
-        return -EINVAL;
-    if (!x->response.status || x->response.ended)
-        return -EINVAL;
-    int rc = take_special(x, name, name_size, value);
-    return rc == 0 ? add_field(x, name, name_size, value, size) : rc < 0 ? rc : 0;
-}
-
-/* Ready-made lines. */
-static int append(struct http_exchange *x, const char *lines, size_t size)
-{
-    struct http_response *r = &x->response;
-    if (make_room(x, r, size) < 0)
-        return r->error;
-    put(r, lines, size);
-    return 0;
-}
-
-int http_append_field(struct http_exchange *x, const char *name, const char *value)
-{
-    return add_field(x, name, strlen(name), value, strlen(value));
-}
-
-int http_send_fields(struct http_exchange *x, const char *text, size_t size, int64_t length)
-{
-    struct http_response *r = &x->response;
-    if (!r->status || r->ended || r->length >= 0)
-        return -EINVAL;
-    r->length = length;
-    return append(x, text, size);
-}
-
-int http_send_headerf(struct ss_handler *h, const char *name, const char *format, ...)
-{
-    char small[256], *text = small;
-    va_list args, again;
-    va_start(args, format);
-    va_copy(again, args);
-    int n = vsnprintf(small, sizeof small, format, args);
-    if (n >= (int)sizeof small && (text = ss_alloc(h, (size_t)n + 1)))
-        vsnprintf(text, (size_t)n + 1, format, again);
-    va_end(again);
-    va_end(args);
-    return n < 0 ? -EINVAL : text ? http_send_header(h, name, text) : -ENOMEM;
-}
-
-/* ---------------------------------------------------------------- completing */
+/* ---------------------------------------------------------------- how body and connection end */
 
 /* What RFC 9110 and 9112 6.3 say about a body with this status and method. */
 static enum http_framing framing_of(const struct http_exchange *x)
@@ -203,47 +32,6 @@ static enum http_framing framing_of(const struct http_exchange *x)
     if (r->status < 200 || r->status == 204 || r->status == 205 || r->status == 304)
         return HTTP_EMPTY;
     return r->length >= 0 ? HTTP_COUNTED : HTTP_UNDECIDED;
-}
-
-/* An interim response: leaves at once, and another one follows. HTTP/1.0 has none. */
-static int send_interim(struct http_exchange *x)
-{
-    struct http_response *r = &x->response;
-    int rc = 0;
-    if (x->head.request.minor > 0) {
-        x->body.expecting &= r->status != 100;
-        rc = ss_writev(x->out, (struct iovec[]){{r->text, r->size}, {(char[]){"\r\n"}, 2}}, 2);
-        if (rc == 0)
-            rc = ss_flush(x->out);
-    }
-    http_response_reset(x);
-    return rc;
-}
-
-int http_end_headers(struct ss_handler *h)
-{
-    struct http_exchange *x = http_exchange_of(h);
-    struct http_response *r = &x->response;
-    if (!r->status || r->ended)
-        return r->error ? r->error : -EINVAL;
-    if (r->status < 200 && r->status != 101)
-        return send_interim(x);
-    if (r->status >= 400)
-        http_send_error_headers(x);
-    r->ended = true;
-    r->headless = http_is_head(x);
-    r->framing = framing_of(x);
-    if ((r->has_coding && !r->promised) || r->framing == HTTP_EMPTY || r->framing == HTTP_TUNNEL)
-        r->coding = HTTP_IDENTITY;
-    if (r->coding != HTTP_IDENTITY) {
-        r->length = -1; /* that of the body before it is coded */
-        r->framing = HTTP_UNDECIDED;
-    }
-    if (!r->has_allow && r->status == 405) /* RFC 9110 15.5.6 */
-        add_field(x, "Allow", 5, x->cls->allow, strlen(x->cls->allow));
-    if (x->negotiated) /* RFC 9110 12.5.5 */
-        append(x, vary, sizeof vary - 1);
-    return r->error ? r->error : http_output_begin(x);
 }
 
 /* Without Content-Length a body that is still in its buffer can be counted; others end with a last
@@ -264,13 +52,34 @@ static void decide_framing(struct http_exchange *x, bool final)
         r->length = -1;
 }
 
-#define APPEND(at, text) ((char *)memcpy(at, text, sizeof(text) - 1) + sizeof(text) - 1)
+/* Apart, as few requests have a body that is left. */
+__attribute__((noinline)) static bool leaves_body(struct http_exchange *x, enum progress progress,
+                                                  size_t size)
+{
+    return progress == FINAL
+               ? http_body_is_hopeless(x)
+               : http_body_is_ignored(x, x->response.written + (int64_t)size, progress == FLUSHED);
+}
 
-/* The fields that say how the body and the connection end, and the empty line. */
-static size_t make_tail(const struct http_exchange *x, char tail[TAIL_SIZE])
+/* A client that is told that the connection ends need not be cut off later. */
+static bool must_close(struct http_exchange *x, enum progress progress, size_t size)
 {
     const struct http_response *r = &x->response;
-    char *at = tail;
+    return r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || ss_draining(x->h->server) ||
+           (!x->body.done && leaves_body(x, progress, size));
+}
+
+/* ---------------------------------------------------------------- the head leaves */
+
+#define APPEND(at, text) ((char *)memcpy(at, text, sizeof(text) - 1) + sizeof(text) - 1)
+
+/* Adds the fields that say how the body and the connection end, and the empty line. */
+static int add_tail(struct http_exchange *x)
+{
+    struct http_response *r = &x->response;
+    if (http_head_room(x, TAIL_SIZE) < 0)
+        return r->error;
+    char *at = r->text + r->size;
     if (r->length >= 0)
         at = APPEND(http_append_number(APPEND(at, "Content-Length: "), r->length), "\r\n");
     if (r->framing == HTTP_CHUNKED)
@@ -279,24 +88,19 @@ static size_t make_tail(const struct http_exchange *x, char tail[TAIL_SIZE])
         at = APPEND(at, "Connection: close\r\n");
     else if (!x->close && x->head.request.minor == 0)
         at = APPEND(at, "Connection: keep-alive\r\n");
-    return (size_t)(APPEND(at, "\r\n") - tail);
+    r->size = (size_t)(APPEND(at, "\r\n") - r->text);
+    return 0;
 }
 
-/* Apart, as few requests have a body that is left. */
-__attribute__((noinline)) static bool leaves_body(struct http_exchange *x, enum http_progress progress,
-                                                  size_t size)
+/* The status line as far as its phrase. */
+static void write_status(const struct http_exchange *x, char line[STATUS_SIZE])
 {
-    return progress == HTTP_FINAL
-               ? http_body_is_hopeless(x)
-               : http_body_is_ignored(x, x->response.written + (int64_t)size, progress == HTTP_FLUSHED);
-}
-
-/* A client that learns it now need not be cut off later. */
-static bool must_close(struct http_exchange *x, enum http_progress progress, size_t size)
-{
-    const struct http_response *r = &x->response;
-    return r->framing == HTTP_UNTIL_CLOSE || r->framing == HTTP_TUNNEL || ss_draining(x->h->server) ||
-           (!x->body.done && leaves_body(x, progress, size));
+    int status = x->response.status;
+    memcpy(line, x->cls->persistent ? "HTTP/1.1 " : "HTTP/1.0 ", 9);
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    line[12] = ' ';
 }
 
 static struct iovec piece(const char *text, size_t size)
@@ -304,78 +108,252 @@ static struct iovec piece(const char *text, size_t size)
     return (struct iovec){(char *)(uintptr_t)text, size};
 }
 
-static int commit(struct http_exchange *x, const struct iovec *pieces, int count)
+/* Gives the head to the connection, before `size` bytes of the body. */
+static int commit(struct http_exchange *x, enum progress progress, size_t size)
 {
-    int rc = ss_writev(x->out, pieces, count);
-    x->response.committed = true;
-    x->response.start = x->out->sent + x->out->wend;
+    struct http_response *r = &x->response;
+    char status[STATUS_SIZE];
+    decide_framing(x, progress == FINAL);
+    x->close = x->close || must_close(x, progress, size);
+    if (add_tail(x) < 0)
+        return r->error;
+    write_status(x, status);
+    struct iovec pieces[] = {
+        {status, STATUS_SIZE},
+        piece(r->phrase, r->phrase_size),
+        piece(x->cls->server_field, r->has_server ? 2 : x->cls->server_field_size), /* 2: the line's end */
+        piece(http_date_field(), r->has_date ? 0 : HTTP_DATE_FIELD_SIZE),
+        {r->text, r->size},
+    };
+    int rc = ss_writev(x->out, pieces, 5);
+    r->committed = true;
+    r->start = x->out->sent + x->out->wend;
     return rc;
 }
 
-int http_commit(struct http_exchange *x, enum http_progress progress, size_t size)
+/* ---------------------------------------------------------------- the body leaves */
+
+static size_t total_of(const struct iovec *vector, int count)
 {
-    struct http_response *r = &x->response;
-    char tail[TAIL_SIZE];
-    decide_framing(x, progress == HTTP_FINAL);
-    x->close = x->close || must_close(x, progress, size);
-    struct iovec pieces[] = {
-        piece(r->text, r->line),
-        piece(x->cls->server_field, r->has_server ? 0 : x->cls->server_field_size),
-        piece(http_date_field(), r->has_date ? 0 : HTTP_DATE_FIELD_SIZE),
-        piece(r->text + r->line, r->size - r->line),
-        {tail, make_tail(x, tail)},
-    };
-    return commit(x, pieces, 5);
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += vector[i].iov_len;
+    return size;
 }
 
-int http_send_ok(struct http_exchange *x, const struct iovec *fields, int count, const void *body,
-                 size_t size)
+/* Lets the head leave first, and refuses a body that there is no head for, or that is longer than was
+   promised. 1: go on; 0: nothing is to be sent; or -errno. */
+static int admit(struct http_exchange *x, size_t size)
 {
     struct http_response *r = &x->response;
-    struct iovec pieces[HTTP_OK_FIELDS + 4], *at = pieces;
-    char tail[TAIL_SIZE];
-    assert(count <= HTTP_OK_FIELDS);
+    if (!r->ended)
+        return -EINVAL;
+    int rc = r->committed ? 0 : commit(x, size > x->wfile.wsize ? WRITING : FLUSHED, size);
+    if (rc < 0)
+        return rc;
+    if (r->framing == HTTP_COUNTED && size > (uint64_t)(r->length - r->written))
+        return -EOVERFLOW;
+    r->written += (int64_t)size;
+    return size > 0 && !r->headless && r->framing != HTTP_EMPTY;
+}
+
+/* One chunk, all in one piece: its size, its data, and their ends. `last`: the body's end too. */
+__attribute__((noinline)) static int write_chunk(struct ss_stream *out, const struct iovec *vector, int count,
+                                                 bool last)
+{
+    char line[SIZE_LINE];
+    struct iovec all[12], *at = all;
+    size_t size = total_of(vector, count);
+    if (count > 10) {
+        int rc = write_chunk(out, vector, 10, false);
+        return rc < 0 ? rc : write_chunk(out, vector + 10, count - 10, last);
+    }
+    *at++ = (struct iovec){line, (size_t)sprintf(line, "%zx\r\n", size)};
+    for (int i = 0; i < count; i++)
+        *at++ = vector[i];
+    *at++ = last ? (struct iovec){(char[]){"\r\n0\r\n\r\n"}, 7} : (struct iovec){(char[]){"\r\n"}, 2};
+    return ss_writev(out, all, (int)(at - all));
+}
+
+static int output_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    struct http_exchange *x = s->context;
+    (void)more; /* the connection's buffer knows better */
+    int rc = admit(x, total_of(vector, count));
+    if (rc <= 0)
+        return rc;
+    if (x->response.framing == HTTP_CHUNKED)
+        return write_chunk(x->out, vector, count, false);
+    return ss_writev(x->out, vector, count);
+}
+
+static int output_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
+{
+    struct http_exchange *x = s->context;
+    int rc = admit(x, size);
+    if (rc <= 0)
+        return rc;
+    bool chunked = x->response.framing == HTTP_CHUNKED;
+    if (chunked && (rc = ss_printf(x->out, "%zx\r\n", size)) < 0)
+        return rc;
+    rc = ss_sendfile(x->out, fd, offset, size);
+    return rc == 0 && chunked ? ss_write(x->out, "\r\n", 2) : rc;
+}
+
+static int output_flush(struct ss_stream *s)
+{
+    struct http_exchange *x = s->context;
+    int rc = x->response.ended ? admit(x, 0) : 0;
+    return rc < 0 || !x->response.ended ? rc : ss_flush(x->out);
+}
+
+static const struct ss_stream_class output_stream = {
+    .name = "http response body",
+    .write = output_write,
+    .sendfile = output_sendfile,
+    .flush = output_flush,
+};
+
+/* A body that may turn out to be short, or to be all of the response before it is known what becomes of the
+   request's body, waits in a buffer. A write of more than was promised does not fit, and so is seen. */
+static size_t buffer_size(const struct http_exchange *x)
+{
+    const struct http_response *r = &x->response;
+    bool settled = (x->body.done || x->close) && !x->head.connects;
+    if (r->framing == HTTP_COUNTED && !r->committed && !settled)
+        return r->length < BUFFER_SIZE ? (size_t)r->length : BUFFER_SIZE;
+    return r->framing == HTTP_UNDECIDED ? BUFFER_SIZE : 0;
+}
+
+/* From now on h->wfile takes the body. 0 or -ENOMEM. */
+static int begin_body(struct http_exchange *x)
+{
+    size_t size = buffer_size(x);
+    char *buffer = size > 0 ? ss_alloc(x->h, size) : NULL;
+    if (size > 0 && !buffer)
+        return -ENOMEM;
+    x->wfile.error = 0; /* of what was written before there was a head */
+    x->wfile.wbuf = buffer;
+    x->wfile.wsize = size;
+    return x->response.coding != HTTP_IDENTITY ? http_coded_begin(x) : 0;
+}
+
+/* What is still in the buffer, and the last chunk. (Apart, as most have nothing left: see stream.c.) */
+__attribute__((noinline)) static int write_buffer(struct http_exchange *x, bool chunked)
+{
+    struct iovec rest = {x->wfile.wbuf, x->wfile.wend};
+    x->wfile.wend = 0;
+    int rc = admit(x, rest.iov_len);
+    if (rc <= 0)
+        return rc;
+    return chunked ? write_chunk(x->out, &rest, 1, true) : ss_writev(x->out, &rest, 1);
+}
+
+int http_response_finish(struct http_exchange *x)
+{
+    const struct http_response *r = &x->response;
+    int rc = x->coded ? http_coded_end(x) : 0;
+    if (rc == 0)
+        rc = x->wfile.error;
+    if (rc == 0 && !r->committed)
+        rc = commit(x, FINAL, 0);
+    bool chunked = r->framing == HTTP_CHUNKED && !r->headless;
+    if (rc == 0 && x->wfile.wend)
+        rc = write_buffer(x, chunked);
+    else if (rc == 0 && chunked)
+        rc = ss_write(x->out, "0\r\n\r\n", 5);
+    if (rc == 0 && r->framing == HTTP_COUNTED && !r->headless && r->written != r->length)
+        rc = -EPROTO;
+    return rc;
+}
+
+/* ---------------------------------------------------------------- beginning and ending a head */
+
+void http_response_reset(struct http_exchange *x)
+{
+    struct http_response *r = &x->response;
+    char *text = r->room ? r->text : x->head_text;
+    size_t room = r->room ? r->room : sizeof x->head_text;
+    if (x->coded)
+        http_coded_free(x);
+    *r = (struct http_response){.length = -1, .text = text, .room = room};
+    ss_stream_init(&x->wfile, &output_stream, x, NULL, 0, NULL, 0);
+    x->wfile.server = x->h->server;
+    x->h->wfile = &x->wfile;
+}
+
+int http_send_response(struct ss_handler *h, int status, const char *message)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_response *r = &x->response;
+    size_t size = message ? strlen(message) : 0;
+    if (status < 100 || status > 999 || http_value_span(message, size) != size)
+        return -EINVAL;
     if (r->committed)
         return -EALREADY;
-    if (r->size || r->error)
+    if (r->status || r->error)
         http_response_reset(x);
-    r->status = 200;
-    r->ended = true;
-    r->headless = http_is_head(x);
-    r->framing = HTTP_COUNTED;
-    x->close = x->close || must_close(x, HTTP_FINAL, size);
-    *at++ = piece(x->cls->ok, x->cls->ok_size);
-    *at++ = piece(http_date_field(), HTTP_DATE_FIELD_SIZE);
-    while (count-- > 0)
-        *at++ = *fields++;
-    if (x->negotiated)
-        *at++ = piece(vary, sizeof vary - 1);
-    *at++ = (struct iovec){tail, make_tail(x, tail)};
-    int rc = commit(x, pieces, (int)(at - pieces));
-    r->length = (int64_t)size; /* not before: make_tail is not to say it again */
-    if (rc == 0)
-        rc = http_output_begin(x);
-    if (rc < 0 || r->headless)
-        return rc;
-    r->written = r->length;
-    return ss_write(x->out, body, size);
+    r->phrase = message ? ss_format(h, "%s", message) : http_status_phrase(status);
+    if (!r->phrase)
+        return r->error = -ENOMEM;
+    r->phrase_size = strlen(r->phrase);
+    r->status = status;
+    return 0;
 }
 
-/* ---------------------------------------------------------------- for handlers */
+/* An interim response: leaves at once, and another one follows. HTTP/1.0 has none. */
+static int send_interim(struct http_exchange *x)
+{
+    struct http_response *r = &x->response;
+    int rc = 0;
+    if (x->head.request.minor > 0) {
+        char status[STATUS_SIZE];
+        x->body.expecting &= r->status != 100;
+        write_status(x, status);
+        struct iovec pieces[] = {{status, STATUS_SIZE},
+                                 piece(r->phrase, r->phrase_size),
+                                 piece("\r\n", 2),
+                                 {r->text, r->size},
+                                 piece("\r\n", 2)};
+        rc = ss_writev(x->out, pieces, 5);
+        if (rc == 0)
+            rc = ss_flush(x->out);
+    }
+    http_response_reset(x);
+    return rc;
+}
+
+static const char vary[] = "Vary: Accept-Encoding\r\n";
+
+int http_end_headers(struct ss_handler *h)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    struct http_response *r = &x->response;
+    if (!r->status || r->ended)
+        return r->error ? r->error : -EINVAL;
+    if (r->status < 200 && r->status != 101)
+        return send_interim(x);
+    if (r->status >= 400)
+        http_add_error_fields(x);
+    r->ended = true;
+    r->headless = *x->head.request.command == 'H' && strcmp(x->head.request.command, "HEAD") == 0;
+    r->framing = framing_of(x);
+    if ((r->has_coding && !r->promised) || r->framing == HTTP_EMPTY || r->framing == HTTP_TUNNEL)
+        r->coding = HTTP_IDENTITY;
+    if (r->coding != HTTP_IDENTITY) {
+        r->length = -1; /* that of the body before it is coded */
+        r->framing = HTTP_UNDECIDED;
+    }
+    if (!r->has_allow && r->status == 405) /* RFC 9110 15.5.6 */
+        http_add_field(x, "Allow", x->cls->allow);
+    if (x->negotiated) /* RFC 9110 12.5.5 */
+        http_add_lines(x, vary, sizeof vary - 1);
+    return r->error ? r->error : begin_body(x);
+}
 
 int http_reply(struct ss_handler *h, int status, const char *type, const void *body, size_t size)
 {
     struct http_exchange *x = http_exchange_of(h);
-    size_t type_size = strlen(type);
-    if (status == 200 && http_is_settled(x) && http_value_span(type, type_size) == type_size) {
-        char number[20];
-        struct iovec fields[] = {piece("Content-Type: ", 14),
-                                 piece(type, type_size),
-                                 piece("\r\nContent-Length: ", 18),
-                                 {number, (size_t)(http_append_number(number, (int64_t)size) - number)},
-                                 piece("\r\n", 2)};
-        return http_send_ok(x, fields, 5, body, size);
-    }
     int rc = http_send_response(h, status, NULL);
     if (rc == 0)
         rc = http_send_header(h, "Content-Type", type);
@@ -383,14 +361,4 @@ int http_reply(struct ss_handler *h, int status, const char *type, const void *b
     if (rc == 0)
         rc = http_end_headers(h);
     return rc < 0 ? rc : ss_write(h->wfile, body, size);
-}
-
-void http_close_connection(struct ss_handler *h)
-{
-    http_exchange_of(h)->close = true;
-}
-
-int http_status(const struct ss_handler *h)
-{
-    return http_exchange_of(h)->response.status;
 }
