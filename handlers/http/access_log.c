@@ -1,17 +1,12 @@
 /* The access log: one line for each request, in one of four forms; and BaseHTTPRequestHandler's own log,
    which is Python's: client - - [date] text. */
 #include "http/log.h"
-#include "log/file.h"
+#include "log/open.h"
 #include "log/text.h"
 #include "text/number.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct http_log_file *file(void)
-{
-    return http_log_descriptor() >= 0 ? &http_log_access : &http_log_stderr;
-}
 
 /* Once: whoever looks at the other log should know that there are lines missing in this one. */
 static void report(struct ss_handler *h, int error)
@@ -27,7 +22,7 @@ static void report(struct ss_handler *h, int error)
 static void write_line(struct ss_handler *h, int status, int64_t size,
                        char *(*form)(char *, const struct ss_handler *, int, int64_t))
 {
-    struct http_log_file *log = file();
+    struct http_log_file *log = http_log_current();
     char *at = http_log_begin(log);
     if (at)
         at = stpcpy(form(at, h, status, size), "\n");

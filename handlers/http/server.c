@@ -4,7 +4,6 @@
 #include "compress/compress.h"
 #include "files/cache.h"
 #include "files/tag.h"
-#include "log/file.h"
 #include "upload/upload.h"
 #include <stdio.h>
 
@@ -32,7 +31,7 @@ static void server_close(struct ss_server *self)
 {
     ss_super(self, &HTTPServer)->server_close(self);
     http_file_cache_clear();
-    http_log_settle();
+    http_access_log_flush();
 }
 
 #ifndef SS_VERSION

@@ -5,7 +5,10 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -18,17 +21,16 @@ enum {
 
 struct http_log_file {
     pthread_mutex_t lock;
-    pthread_cond_t wake;
-    int fd;       /* -1: not open */
-    bool known;   /* `regular` is */
-    bool regular; /* a file, which can always be written */
-    bool torn;    /* what was written last is not the end of a line */
-    unsigned direct;
-    int error; /* the first one */
-    bool told; /* of it */
+    pthread_cond_t changed; /* `flushers` or `size` */
+    atomic_int fd;          /* -1: not open */
+    atomic_bool regular;    /* a file, which can always be written */
+    atomic_bool torn;       /* what was written last is not the end of a line */
+    bool running;           /* the thread: it writes what is in the buffer after a while, and ends */
+    unsigned flushers;      /* who wait for the buffer to be empty: the thread is to hurry */
+    unsigned direct;        /* lines that are still to be written at once */
+    int error;              /* the first one */
+    bool told;              /* of it */
     uint64_t lost;
-    bool running, idle; /* the thread, and whether it waits for a line */
-    pthread_t thread;
     size_t size;
     char text[HTTP_LOG_BUFFER];
 };
@@ -48,7 +50,7 @@ static void lose(struct http_log_file *log, size_t from, int error)
 }
 
 /* How much goes into one call. A pipe takes whole what is no longer than PIPE_BUF. */
-static size_t piece(const struct http_log_file *log, size_t from)
+static size_t piece_size(const struct http_log_file *log, size_t from)
 {
     size_t size = log->size - from;
     if (log->regular || size <= PIPE_BUF)
@@ -66,7 +68,8 @@ static bool takes_more(const struct http_log_file *log)
 static ssize_t mend(struct http_log_file *log)
 {
     ssize_t n = log->torn ? write(log->fd, "\n", 1) : 1;
-    log->torn &= n != 1;
+    if (n == 1)
+        log->torn = false;
     return n;
 }
 
@@ -79,13 +82,14 @@ static int write_out(struct http_log_file *log)
             break;
         ssize_t n = done ? 1 : mend(log);
         if (n >= 0)
-            n = write(log->fd, log->text + done, piece(log, done));
+            n = write(log->fd, log->text + done, piece_size(log, done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
             break;
         if (n < 0) {
-            log->torn |= done && log->text[done - 1] != '\n';
+            if (done && log->text[done - 1] != '\n')
+                log->torn = true;
             lose(log, done, -errno);
             break;
         }
@@ -108,147 +112,104 @@ static struct timespec after(int ms)
     return t;
 }
 
-/* False: it is to end, and there may be another one by now. */
-static bool goes_on(const struct http_log_file *log)
+/* False: it is too late. */
+static bool wait_until(struct http_log_file *log, const struct timespec *until)
 {
-    return log->running && pthread_equal(log->thread, pthread_self());
-}
-
-/* Lets more lines come for a while; cut short when the thread is to end. */
-static void gather(struct http_log_file *log)
-{
-    struct timespec until = after(log->regular ? FILE_DELAY : PIPE_DELAY);
-    while (goes_on(log) && pthread_cond_timedwait(&log->wake, &log->lock, &until) == 0)
-        ;
-}
-
-static void wait_for_line(struct http_log_file *log)
-{
-    log->idle = true;
-    while (goes_on(log) && !log->size)
-        pthread_cond_wait(&log->wake, &log->lock);
-    if (goes_on(log))
-        log->idle = false;
+    return pthread_cond_clockwait(&log->changed, &log->lock, CLOCK_MONOTONIC, until) == 0;
 }
 
 /* Never with the lock held. */
-static void wait_for_reader(struct http_log_file *log, int ms)
+static void wait_for_reader(struct http_log_file *log)
 {
     struct pollfd reader = {.fd = log->fd, .events = POLLOUT};
     pthread_mutex_unlock(&log->lock);
-    (void)poll(&reader, 1, ms);
+    (void)poll(&reader, 1, PATIENCE);
     pthread_mutex_lock(&log->lock);
 }
 
+/* Lets more lines come for a while, and writes them all. */
 static void *run(void *argument)
 {
     struct http_log_file *log = argument;
+    struct timespec until = after(log->regular ? FILE_DELAY : PIPE_DELAY);
     pthread_mutex_lock(&log->lock);
-    while (goes_on(log)) {
-        wait_for_line(log);
-        if (goes_on(log))
-            gather(log);
-        if (goes_on(log) && write_out(log) == -EAGAIN)
-            wait_for_reader(log, PATIENCE);
-    }
+    while (!log->flushers && wait_until(log, &until))
+        ;
+    while (write_out(log) == -EAGAIN)
+        wait_for_reader(log);
+    log->running = false;
+    pthread_cond_broadcast(&log->changed);
     pthread_mutex_unlock(&log->lock);
     return NULL;
 }
 
-/* No signal is for this thread. 0 or -errno. */
-static int start(struct http_log_file *log)
+/* No signal is for this thread: neither a reader that has gone nor a file at its limit ends the process. */
+static bool start(struct http_log_file *log)
 {
     sigset_t every, before;
     pthread_attr_t attributes;
+    pthread_t thread;
     sigfillset(&every);
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_sigmask(SIG_BLOCK, &every, &before);
-    int rc = -pthread_create(&log->thread, &attributes, run, log);
+    int error = pthread_create(&thread, &attributes, run, log);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    log->running = rc == 0;
-    return rc;
+    return error == 0;
 }
 
-/* Lines are left to the thread. */
+/* Leaves the lines to the thread. */
 static void hand_over(struct http_log_file *log)
 {
-    if (!log->running && start(log) < 0)
+    if (!log->running && !(log->running = start(log)))
         (void)write_out(log);
-    else if (log->idle)
-        pthread_cond_signal(&log->wake);
 }
 
-/* ---------------------------------------------------------------- fork */
+/* ---------------------------------------------------------------- fork and exit */
 
-static void before_fork(void)
+static void lock_all(void)
 {
     for (int i = 0; i < ALL; i++)
         pthread_mutex_lock(&all[i]->lock);
 }
 
-static void in_parent(void)
+static void unlock_all(void)
 {
     for (int i = ALL - 1; i >= 0; i--)
         pthread_mutex_unlock(&all[i]->lock);
 }
 
-static void make_cond(pthread_cond_t *cond)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
-/* The parent writes its lines itself, and its thread is not here. */
-static void in_child(void)
+/* In a child: the parent writes its lines itself, and its threads are not here. */
+static void begin_anew(void)
 {
     for (int i = 0; i < ALL; i++) {
         struct http_log_file *log = all[i];
-        make_cond(&log->wake);
-        log->running = log->idle = log->torn = false;
+        log->changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+        log->running = false;
+        log->torn = false;
+        log->flushers = 0;
         log->size = 0;
         log->direct = DIRECT;
     }
-    in_parent();
+    unlock_all();
 }
 
 static void prepare(void)
 {
-    for (int i = 0; i < ALL; i++)
-        make_cond(&all[i]->wake);
-    pthread_atfork(before_fork, in_parent, in_child);
+    http_log_changed(&http_log_stderr);
+    pthread_atfork(lock_all, unlock_all, begin_anew);
+    atexit(http_access_log_flush);
 }
 
 /* ---------------------------------------------------------------- lines */
 
-static void look_at(struct http_log_file *log)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct stat status;
-    (void)pthread_once(&once, prepare);
-    log->regular = fstat(log->fd, &status) == 0 && S_ISREG(status.st_mode);
-    log->known = true;
-}
-
-/* The file has been moved away: what is gathered goes to it, what follows to a new one. */
-static void renew(struct http_log_file *log)
-{
-    (void)write_out(log);
-    (void)http_log_renew();
-    log->known = log->torn = false;
-}
-
 char *http_log_begin(struct http_log_file *log)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, prepare);
     pthread_mutex_lock(&log->lock);
-    if (log == &http_log_access && http_log_must_renew())
-        renew(log);
-    if (!log->known)
-        look_at(log);
     if (log->size > HTTP_LOG_BUFFER - HTTP_LOG_LINE)
         (void)write_out(log);
     return log->size <= HTTP_LOG_BUFFER - HTTP_LOG_LINE ? log->text + log->size : NULL;
@@ -279,85 +240,50 @@ int http_log_end(struct http_log_file *log, const char *end, bool now)
     return error;
 }
 
-int http_log_descriptor(void)
-{
-    return __atomic_load_n(&http_log_access.fd, __ATOMIC_RELAXED);
-}
-
 /* ---------------------------------------------------------------- for the program */
 
 /* All of it, as long as the reader can be waited for. */
 static void flush(struct http_log_file *log)
 {
-    uint64_t until = ss_now() + PATIENCE;
+    struct timespec until = after(PATIENCE);
     pthread_mutex_lock(&log->lock);
-    while (log->size && write_out(log) == -EAGAIN && ss_now() < until)
-        wait_for_reader(log, PATIENCE / 10);
-    pthread_mutex_unlock(&log->lock);
-}
-
-static void end_thread(struct http_log_file *log)
-{
-    pthread_mutex_lock(&log->lock);
-    bool running = log->running;
-    pthread_t thread = log->thread;
-    log->running = log->idle = false;
-    if (running)
-        pthread_cond_broadcast(&log->wake);
-    pthread_mutex_unlock(&log->lock);
-    if (running)
-        pthread_join(thread, NULL);
-}
-
-/* Neither a reader that has gone nor a file at its limit is a reason to end the process. */
-static void without_signals(void (*function)(struct http_log_file *))
-{
-    static const struct timespec at_once = {0};
-    static const int raised[] = {SIGPIPE, SIGXFSZ};
-    sigset_t ours, before;
-    sigemptyset(&ours);
-    pthread_sigmask(SIG_BLOCK, &ours, &before);
-    for (size_t i = 0; i < sizeof raised / sizeof *raised; i++)
-        if (!sigismember(&before, raised[i]))
-            sigaddset(&ours, raised[i]);
-    pthread_sigmask(SIG_BLOCK, &ours, NULL);
-    for (int i = 0; i < ALL; i++)
-        function(all[i]);
-    while (sigtimedwait(&ours, NULL, &at_once) > 0)
+    log->flushers++;
+    if (log->size)
+        hand_over(log);
+    pthread_cond_broadcast(&log->changed);
+    while (log->running && wait_until(log, &until))
         ;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    log->flushers--;
+    pthread_mutex_unlock(&log->lock);
 }
 
 void http_access_log_flush(void)
 {
-    without_signals(flush);
+    for (int i = 0; i < ALL; i++)
+        flush(all[i]);
 }
 
-static void settle(struct http_log_file *log)
+int http_log_descriptor(void)
 {
-    end_thread(log);
-    flush(log);
+    return http_log_access.fd;
 }
 
-void http_log_settle(void)
+void http_log_changed(struct http_log_file *log)
 {
-    without_signals(settle);
-}
-
-/* exit() was called while lines were waiting. */
-__attribute__((destructor)) static void at_exit(void)
-{
-    without_signals(flush);
+    struct stat status;
+    log->torn = false;
+    log->regular = fstat(log->fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 void http_log_exchange(int fd)
 {
     struct http_log_file *log = &http_log_access;
-    http_log_settle();
+    http_access_log_flush();
     pthread_mutex_lock(&log->lock);
     int before = log->fd;
-    __atomic_store_n(&log->fd, fd, __ATOMIC_RELAXED);
-    log->known = log->torn = log->told = false;
+    log->fd = fd;
+    http_log_changed(log);
+    log->told = false;
     log->size = 0;
     log->error = 0;
     log->lost = 0;
@@ -379,8 +305,8 @@ uint64_t http_access_log_lost(void)
 }
 
 struct http_log_file http_log_stderr = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                                        .wake = PTHREAD_COND_INITIALIZER,
+                                        .changed = PTHREAD_COND_INITIALIZER,
                                         .fd = STDERR_FILENO,
                                         .direct = DIRECT};
 struct http_log_file http_log_access = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .fd = -1, .direct = DIRECT};
+    .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .fd = -1, .direct = DIRECT};

@@ -1,17 +1,18 @@
-/* Where log lines go: stderr, and the file of the access log. Lines are gathered in a buffer of the process
-   and written in few pieces, whole lines only, so that those of several processes do not mix.
+/* Buffers of log lines: for stderr, and for the file of the access log. Lines are gathered in the process's
+   memory and written in large pieces, whole lines only, so that those of several processes do not mix.
 
      char *at = http_log_begin(log);
      http_log_end(log, at ? stpcpy(at, "a line\n") : NULL, false);
 
-   - A regular file gets the lines when its buffer is full, and 0.9 s after the first of them at the latest;
-   anything else (a terminal, a pipe) after 20 ms. A thread sees to that, which is made when it is needed and
-   sleeps while there is nothing to write. The first lines of each process are written at once: who tries
-   something sees it, and a child that serves one connection needs no thread.
+   - A regular file gets the lines 0.9 s after the first of them, anything else (a terminal, a pipe) after 20
+   ms, and both when their buffer is half full. A thread sees to that; it is made for the first line and ends
+   when it has written them. The first lines of each process are written at once: who tries something sees it,
+   and a child that serves one connection needs no thread.
    - Nobody waits for a reader: when a pipe or terminal takes nothing, lines stay in the buffer, and when that
    is full they are lost, and counted. The same when a file cannot be written.
-   - After fork the child has none of the parent's lines.
-   Any thread may call any of this. */
+   - exit(3) writes what is left. A forked child has none of its parent's lines.
+   Gathering is what makes a log cheap: with a system call for each line a request for 1 KiB takes a fifth
+   more of the processor's time. Any thread may call any of this. */
 #ifndef HTTP_LOG_FILE_H
 #define HTTP_LOG_FILE_H
 
@@ -38,16 +39,7 @@ int http_log_end(struct http_log_file *log, const char *end, bool now);
 int http_log_descriptor(void);
 /* Writes what is there, and gives http_log_access another descriptor, which is its own from now on. */
 void http_log_exchange(int fd);
-
-/* log_open.c: true if some process has called http_access_log_reopen and this one has not renewed the file
-   since. Async-signal-safe. */
-bool http_log_must_renew(void);
-/* Opens the file of the same name in place of the one that is open. 0 or -errno: it goes on to the one that
-   it has. Async-signal-safe. */
-int http_log_renew(void);
-
-/* Writes what is in the buffers and ends their threads, as at the end of a server; a reader that takes
-   nothing is waited for 0.5 s. The next line begins anew. */
-void http_log_settle(void);
+/* Behind a log's descriptor there is another file than before. Async-signal-safe. */
+void http_log_changed(struct http_log_file *log);
 
 #endif

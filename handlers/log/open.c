@@ -1,6 +1,6 @@
 /* The file of the access log: opened, and opened anew after it was moved away. */
+#include "log/open.h"
 #include "http_server.h"
-#include "log/file.h"
 #include "log/owned.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 static char path[PATH_MAX]; /* absolute */
-/* How often the log was to be opened anew: one count for all processes, and how much of it this one has done.
+/* How often the log was to be opened anew: one count for all processes, and up to where this one has done so.
  */
 static atomic_uint *_Atomic asked;
 static atomic_uint done;
 
 /* 0640: a log tells who has asked for what. Not to wait for somebody to read a FIFO, now or later. */
-static int open_log(const char *name)
+static int open_file(const char *name)
 {
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     int fd = (int)TEMP_FAILURE_RETRY(open(name, flags, 0640));
@@ -57,7 +57,7 @@ int http_access_log_open(const char *name)
         rc = make_absolute(name, absolute);
     if (rc == 0)
         rc = http_log_own_name(absolute);
-    int fd = rc == 0 ? open_log(absolute) : rc;
+    int fd = rc == 0 ? open_file(absolute) : rc;
     if (fd < 0) {
         (void)http_log_own_name(http_log_descriptor() >= 0 ? path : NULL);
         return fd;
@@ -74,21 +74,17 @@ void http_access_log_close(void)
     (void)http_log_own_name(NULL);
 }
 
-bool http_log_must_renew(void)
-{
-    const atomic_uint *count = asked;
-    return count && *count != done;
-}
-
-/* In one step, so that no line of another thread is without a file. */
-int http_log_renew(void)
+/* Opens the file of the same name in place of the one that is open. In one step, so that no line of another
+   thread is without a file. 0 or -errno: lines go on to the file that is open. Async-signal-safe. */
+static int renew(void)
 {
     done = *asked;
-    int log = http_log_descriptor(), fd = log >= 0 ? open_log(path) : -EBADF;
+    int log = http_log_descriptor(), fd = log >= 0 ? open_file(path) : -EBADF;
     if (fd < 0)
         return fd;
     int rc = TEMP_FAILURE_RETRY(dup3(fd, log, O_CLOEXEC)) < 0 ? -errno : 0;
     close(fd);
+    http_log_changed(&http_log_access);
     return rc;
 }
 
@@ -97,5 +93,13 @@ int http_access_log_reopen(void)
     if (!asked || http_log_descriptor() < 0)
         return 0;
     atomic_fetch_add(asked, 1);
-    return http_log_renew();
+    return renew();
+}
+
+struct http_log_file *http_log_current(void)
+{
+    const atomic_uint *count = asked;
+    if (count && *count != done)
+        (void)renew();
+    return http_log_descriptor() >= 0 ? &http_log_access : &http_log_stderr;
 }
