@@ -267,6 +267,8 @@ struct http_method {
    {nullptr, nullptr}.) */
 #ifndef __cplusplus
 #define HTTP_METHODS(...) ((const struct http_method[]){__VA_ARGS__, {NULL, NULL}})
+/* The delegates of a class: HTTP_DELEGATES(&Manuals.http, &Pictures.http). */
+#define HTTP_DELEGATES(...) ((const struct http_handler_class *const[]){__VA_ARGS__, NULL})
 #endif
 
 /* Which symbolic links below `directory` are followed. (The directory itself may always be one.) */
@@ -327,6 +329,14 @@ struct http_handler_class {
                                           hides a base's. HEAD falls back on GET. A method known to no
                                           class is answered 405 with Allow when RFC 9110 has it, or it is
                                           PATCH; else 501, as Python answers all of them. */
+
+    /* Runs ahead of do_X, whatever the method is, known or not: who may ask, how often. It is not inherited:
+       those of all classes of the chain are called, the base's first, so that no class gets round what a base
+       of its own forbids. One that has begun a response (return http_send_error(h, 403, NULL, NULL)) has
+       answered, and neither the others nor do_X are called; nor are they after -errno. 0 or -errno */
+    int (*before)(struct ss_handler *h);
+    /* The classes that do_X may hand requests to, see http_delegate; ended by NULL */
+    const struct http_handler_class *const *delegates;
 
     const char *protocol_version; /* protocol_version: "HTTP/1.1"; "HTTP/1.0" closes after each request */
     const char *server_version;   /* server_version: the Server field; "" sends none */
@@ -460,13 +470,31 @@ extern SS_API const struct simple_http_class http_SimpleHTTPRequestHandler;
 extern SS_API const struct upload_class http_UploadHTTPRequestHandler;
 #define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
 
-/* The complete table of h's class, with everything inherited filled in (`name` and `methods` are its own); it
-   is as large as the largest of its bases' tables, and lives as long as the program. */
+/* The complete table of h's class, with everything inherited filled in (`name`, `methods` and `before` are
+   its own); it is as large as the largest of its bases' tables, and lives as long as the program. */
 SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h);
 /* The same with the options of SimpleHTTPRequestHandler, or of UploadHTTPRequestHandler; the class must be
    based on it: if it is not, that is an assertion. */
 SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h);
 SS_API const struct upload_class *http_upload_class_of(const struct ss_handler *h);
+
+/* Hands the request over to another handler class, one of the delegates of h's: its slots `before`, its do_X
+   (or the answer that it has none), its options, its pages; http_class_of gives its table meanwhile. Two
+   directories of one server are two delegates:
+
+     static int do_GET(struct ss_handler *h)
+     {
+         bool picture = strncmp(http_request(h)->path, "/pictures/", 10) == 0;
+         return http_delegate(h, picture ? &Pictures.http : &Manuals.http);
+     }
+
+   What is over before, or comes behind, is the business of the server's class: the limits of the head,
+   idle_timeout, log_request, and the page for an -errno that do_X returns; a body must keep to max_body of
+   both. The instance, h, is that of the server's class: a delegate cannot have another one (size, setup,
+   handle, finish). That, and delegates that lead back to their class, is an assertion when the server is
+   bound. To be called before anything was answered. Returns what its do_X does: 0 or -errno; -EINVAL for a
+   class that is not among the delegates, which log_error is told, -EALREADY when a response was begun. */
+SS_API int http_delegate(struct ss_handler *h, const struct http_handler_class *other);
 
 /* do_GET of SimpleHTTPRequestHandler, for methods of your own, in a class based on it, that fall back on
    files. */

@@ -99,27 +99,104 @@ static void add_methods(struct http_class *cls, const struct http_handler_class 
     add_head(cls);
 }
 
+/* The slots `before`, base first. 0 or -ENOMEM. */
+static int list_before(struct http_class *cls, const struct http_handler_class *key)
+{
+    size_t count = 0;
+    for (const struct http_handler_class *from = key; from; from = http_class_base(from))
+        count += from->before != NULL;
+    if (count == 0)
+        return 0;
+    if (!(cls->before = calloc(count + 1, sizeof *cls->before)))
+        return -ENOMEM;
+    for (const struct http_handler_class *from = key; from; from = http_class_base(from))
+        if (from->before)
+            cls->before[--count] = from->before;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- delegates */
+
+/* The classes that are being resolved, each for the one that delegates to it. */
+struct resolving {
+    const struct http_handler_class *key;
+    const struct resolving *outer;
+};
+
+/* A request has one instance, which the server's class has made: one that delegates to a class with another
+   instance would have it read what is not there. */
+static void check_instance(const struct http_handler_class *cls, const struct http_handler_class *delegate)
+{
+    const struct http_handler_class *from = delegate;
+    for (; from && !http_class_is_based_on(&cls->handler, &from->handler); from = http_class_base(from)) {
+        const struct ss_handler_class *own = &from->handler;
+        if (own->size || own->setup || own->handle || own->finish)
+            http_class_give_up(delegate,
+                               "is a delegate, but has an instance (size, setup, handle, finish) that is "
+                               "not that of the class that delegates to it");
+    }
+}
+
+static void check_circle(const struct resolving *outer, const struct http_handler_class *delegate)
+{
+    for (; outer; outer = outer->outer)
+        if (outer->key == delegate)
+            http_class_give_up(delegate, "delegates to itself");
+}
+
+static const struct http_class *get(const struct ss_handler_class *key, const struct resolving *outer);
+
+/* 0 or -ENOMEM. */
+static int list_delegates(struct http_class *cls, const struct resolving *now)
+{
+    const struct http_handler_class *const *delegates = cls->table->delegates;
+    size_t count = 0;
+    while (delegates && delegates[count])
+        count++;
+    if (count == 0)
+        return 0;
+    if (!(cls->delegates = calloc(count + 1, sizeof *cls->delegates)))
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        check_circle(now, delegates[i]);
+        if (!(cls->delegates[i] = get(&delegates[i]->handler, now)))
+            return -ENOMEM;
+        check_instance(now->key, delegates[i]);
+    }
+    return 0;
+}
+
+const struct http_class *http_class_delegate(const struct http_class *cls, const struct ss_handler_class *key)
+{
+    const struct http_class **delegate = cls->delegates;
+    while (delegate && *delegate && (*delegate)->key != key)
+        delegate++;
+    return delegate ? *delegate : NULL;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
 static void free_class(struct http_class *cls)
 {
+    free(cls->before);
+    free(cls->delegates);
     free(cls->table);
     free(cls);
 }
 
-static struct http_class *resolve(const struct http_handler_class *key)
+/* Takes over the table. */
+static struct http_class *resolve(const struct resolving *now, struct http_handler_class *table)
 {
-    struct http_handler_class *table = http_class_complete(key);
-    if (!table)
-        return NULL;
-    struct http_class *cls = calloc(1, sizeof *cls + count_methods(key) * sizeof *cls->methods);
+    struct http_class *cls = calloc(1, sizeof *cls + count_methods(now->key) * sizeof *cls->methods);
     if (!cls) {
         free(table);
         return NULL;
     }
-    cls->key = &key->handler;
+    cls->key = &now->key->handler;
     cls->table = table;
-    add_methods(cls, key);
-    cls->persistent = strcmp(table->protocol_version, "HTTP/1.1") >= 0;
-    if (make_texts(cls) == 0)
+    add_methods(cls, now->key);
+    cls->persistent = strcmp(cls->table->protocol_version, "HTTP/1.1") >= 0;
+    if (make_texts(cls) == 0 && list_before(cls, now->key) == 0 && list_delegates(cls, now) == 0)
         return cls;
     free_class(cls);
     return NULL;
@@ -127,24 +204,30 @@ static struct http_class *resolve(const struct http_handler_class *key)
 
 /* Two threads may resolve a class at the same time: then it is there twice, which does no harm. */
 __attribute__((cold, noinline)) static const struct http_class *add(const struct ss_handler_class *key,
-                                                                    struct http_class *first)
+                                                                    const struct resolving *outer)
 {
-    struct http_class *cls = resolve((const struct http_handler_class *)(const void *)key);
+    const struct resolving now = {(const struct http_handler_class *)(const void *)key, outer};
+    struct http_handler_class *table = http_class_complete(now.key);
+    struct http_class *cls = table ? resolve(&now, table) : NULL;
     if (!cls)
         return NULL;
-    cls->next = first;
+    cls->next = atomic_load_explicit(&classes, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&classes, &cls->next, cls))
         ;
     return cls;
 }
 
-const struct http_class *http_class_get(const struct ss_handler_class *key)
+static const struct http_class *get(const struct ss_handler_class *key, const struct resolving *outer)
 {
-    struct http_class *first = atomic_load_explicit(&classes, memory_order_acquire);
-    for (struct http_class *cls = first; cls; cls = cls->next)
+    for (struct http_class *cls = atomic_load_explicit(&classes, memory_order_acquire); cls; cls = cls->next)
         if (cls->key == key)
             return cls;
-    return add(key, first);
+    return add(key, outer);
+}
+
+const struct http_class *http_class_get(const struct ss_handler_class *key)
+{
+    return get(key, NULL);
 }
 
 int (*http_class_find(const struct http_class *cls, const char *name))(struct ss_handler *)

@@ -18,7 +18,10 @@ struct http_class {
     const char *allow;        /* "GET, HEAD, OPTIONS" */
     const char *server_field; /* "\r\nServer: ...\r\n" or "\r\n": with the status line's end */
     size_t server_field_size;
-    bool persistent; /* protocol_version is "HTTP/1.1" or later */
+    int (**before)(struct ss_handler *); /* the slots of all classes of the chain, base first, ended by NULL;
+                                            NULL: there are none */
+    const struct http_class **delegates; /* ended by NULL; NULL: there are none */
+    bool persistent;                     /* protocol_version is "HTTP/1.1" or later */
     size_t method_count;
     struct http_class_method methods[];
 };
@@ -27,6 +30,9 @@ struct http_class {
 const struct http_class *http_class_get(const struct ss_handler_class *key);
 /* do_X for a method, NULL: none. HEAD falls back on GET. */
 int (*http_class_find(const struct http_class *cls, const char *name))(struct ss_handler *);
+/* One of its delegates, resolved. NULL: it is none. */
+const struct http_class *http_class_delegate(const struct http_class *cls,
+                                             const struct ss_handler_class *key);
 /* http_class_of; the class is to be based on `base`: if it is not, that is said on stderr, and abort(3). */
 const struct http_handler_class *http_class_as(const struct ss_handler *h,
                                                const struct http_handler_class *base);

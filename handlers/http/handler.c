@@ -36,14 +36,44 @@ static int unknown_method(struct http_exchange *x, const char *name)
     return http_send_error(x->h, 501, NULL, NULL);
 }
 
+/* True if one of the slots `before` has answered, or failed: then do_X is not to be called. */
+static bool is_answered_before(struct http_exchange *x, int *rc)
+{
+    *rc = 0;
+    for (int (**before)(struct ss_handler *) = x->cls->before; before && *before; before++)
+        if ((*rc = (*before)(x->h)) < 0 || x->response.status)
+            return true;
+    return false;
+}
+
+/* 0 or -errno. */
 static int run_method(struct http_exchange *x)
 {
     const struct http_request *request = &x->head.request;
+    int answered;
     if (request->content_length > x->cls->table->max_body)
         return http_send_error(x->h, 413, NULL, NULL);
+    if (is_answered_before(x, &answered))
+        return answered < 0 ? answered : 0;
     int (*run)(struct ss_handler *) = http_class_find(x->cls, request->command);
     int rc = run ? run(x->h) : unknown_method(x, request->command);
     return rc < 0 ? rc : 0;
+}
+
+SS_API int http_delegate(struct ss_handler *h, const struct http_handler_class *other)
+{
+    struct http_exchange *x = http_exchange_of(h);
+    const struct http_class *own = x->cls, *delegate = http_class_delegate(own, &other->handler);
+    if (!delegate)
+        own->table->log_error(
+            h, "http_delegate: the class is not among the delegates of the one that hands over");
+    if (!delegate || x->response.status)
+        return delegate ? -EALREADY : -EINVAL;
+    x->cls = delegate;
+    x->close |= !delegate->persistent;
+    int rc = run_method(x);
+    x->cls = own;
+    return rc;
 }
 
 /* do_X has begun a response and not called http_end_headers. What it has written had nowhere to go, and a 200

@@ -94,6 +94,7 @@ void http_base_inherit(struct http_handler_class *to, const struct http_handler_
     HTTP_INHERIT(to, from, max_body);
     HTTP_INHERIT(to, from, head_timeout);
     HTTP_INHERIT(to, from, idle_timeout);
+    HTTP_INHERIT(to, from, delegates);
     HTTP_INHERIT(to, from, send_error);
     HTTP_INHERIT(to, from, log_request);
     HTTP_INHERIT(to, from, log_error);
@@ -121,6 +122,7 @@ struct http_handler_class *http_class_complete(const struct http_handler_class *
     table->table_size = size;
     table->name = cls->name;
     table->methods = cls->methods;
+    table->before = cls->before;
     inherit_handler(&table->handler, &cls->handler);
     for (const struct http_handler_class *from = cls; from; from = http_class_base(from))
         inherit_options(table, cls, from);

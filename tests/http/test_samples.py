@@ -13,7 +13,7 @@ import wire
 MIXINS = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "PreforkingEventLoop", "PreforkingThreading"]
 STREAMS = [mixin + server for mixin in MIXINS for server in ("TCPServer", "UnixStreamServer")]
 DATAGRAMS = [mixin + server for mixin in MIXINS for server in ("UDPServer", "UnixDatagramServer")]
-ALL = ["daytime", "echo", "echo_client", "guestbook", "hello", "local_only"]
+ALL = ["daytime", "echo", "echo_client", "guestbook", "hello", "local_only", "two_directories"]
 
 
 def test_all_are_tested():
@@ -40,7 +40,7 @@ def test_usage(name, arguments):
     assert result.returncode == 2 and "usage:" in result.stderr and result.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["daytime", "guestbook", "hello", "local_only"])
+@pytest.mark.parametrize("name", ["daytime", "guestbook", "hello", "local_only", "two_directories"])
 def test_address_in_use(name, tmp_path):
     with programs.listener() as busy:
         result = programs.run([programs.path_of("samples/" + name), f"127.0.0.1:{busy.getsockname()[1]}"], directory=tmp_path)
@@ -168,7 +168,7 @@ def test_local_only_dual_stack(sample):
         assert client.rest().startswith(b"Hello, [::1]:")
 
 
-# ---------------------------------------------------------------- hello, guestbook
+# ---------------------------------------------------------------- hello, guestbook, two_directories
 
 
 def test_hello(sample):
@@ -227,3 +227,18 @@ def test_guestbook_curl(guestbook, option):
     url = "http://%s:%d/" % guestbook.address
     result = programs.run(["curl", "--noproxy", "*", "-sS", "-L", option, "message=Hello", url])
     assert "<li>Hello" in result.stdout
+
+
+def test_two_directories(sample, tmp_path):
+    for name in "www", "samples":
+        (tmp_path / name).symlink_to(os.path.join(programs.ROOT, name))
+    server = sample("two_directories", "{address}")
+    with server.client() as client:
+        assert client.ask(path="/style.css").get("Content-Type") == "text/css; charset=utf-8"
+        assert b"int main" in client.ask(path="/source/two_directories.c").body
+        assert client.ask("HEAD", "/source/").status == 200
+        assert client.ask(path="/source/style.css").status == 404 and client.ask(path="/hello.c").status == 404
+        assert client.ask(path="/source/../www/style.css").status == 404
+    with server.client(source="127.0.0.2") as client:
+        assert client.ask(path="/source/hello.c").status == 403 and client.ask("PUT", "/source/x", b"x").status == 405
+        assert client.ask(path="/style.css").status == 200

@@ -203,6 +203,86 @@ static void test_table_sizes(void **state)
     check_named(get, &Shrunk, "http_server: Shrunk has a slot inherit, and a smaller table than its base");
 }
 
+/* ---- delegates ---- */
+
+static const struct simple_http_class Manuals = {
+    .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler}, .table_size = sizeof Manuals}};
+static const struct http_handler_class Site = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+                                               .delegates = HTTP_DELEGATES(&Manuals.http)};
+static const struct http_handler_class Derived = {.handler = {.base = &Site.handler}};
+
+static void test_delegates_are_inherited(void **state)
+{
+    const struct http_class *cls = http_class_get(&Derived.handler);
+    (void)state;
+    assert_ptr_equal(http_class_delegate(cls, &Manuals.http.handler), http_class_get(&Manuals.http.handler));
+    assert_null(http_class_delegate(cls, &Site.handler));
+    assert_null(http_class_delegate(http_class_get(&Manuals.http.handler), &Site.handler));
+}
+
+static const struct http_handler_class Ping,
+    Pong = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+            .name = "Pong",
+            .delegates = HTTP_DELEGATES(&Ping)},
+    Ping = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+            .name = "Ping",
+            .delegates = HTTP_DELEGATES(&Pong)},
+    Lonely = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+              .name = "Lonely",
+              .delegates = HTTP_DELEGATES(&Lonely)},
+    Visitor = {.handler = {.base = &BaseHTTPRequestHandler.handler}, .delegates = HTTP_DELEGATES(&Pong)};
+
+static void test_circle_of_delegates(void **state)
+{
+    (void)state;
+    check_named(get, &Ping, "http_server: Ping delegates to itself");
+    check_named(get, &Pong, "http_server: Pong delegates to itself");
+    check_named(get, &Lonely, "http_server: Lonely delegates to itself");
+    check_named(get, &Visitor, "http_server: Pong delegates to itself");
+}
+
+static int set_up(struct ss_handler *h)
+{
+    (void)h;
+    return 0;
+}
+
+static void tear_down(struct ss_handler *h)
+{
+    (void)h;
+}
+
+static const struct http_handler_class Sized = {
+    .handler = {.base = &BaseHTTPRequestHandler.handler, .size = 1000}, .name = "Sized"};
+static const struct http_handler_class OverSized = {.handler = {.base = &Sized.handler}, .name = "OverSized"};
+static const struct http_handler_class SetUp = {
+    .handler = {.base = &BaseHTTPRequestHandler.handler, .setup = set_up}, .name = "SetUp"};
+static const struct http_handler_class Finished = {
+    .handler = {.base = &BaseHTTPRequestHandler.handler, .finish = tear_down}, .name = "Finished"};
+static const struct http_handler_class ToSized = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+                                                  .delegates = HTTP_DELEGATES(&Sized)};
+static const struct http_handler_class ToOverSized = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+                                                      .delegates = HTTP_DELEGATES(&OverSized)};
+static const struct http_handler_class ToSetUp = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+                                                  .delegates = HTTP_DELEGATES(&SetUp)};
+static const struct http_handler_class ToFinished = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+                                                     .delegates = HTTP_DELEGATES(&Finished)};
+static const struct http_handler_class Sister = {.handler = {.base = &Sized.handler},
+                                                 .delegates = HTTP_DELEGATES(&OverSized, &Sized)};
+
+/* A delegate's methods would take the instance for their own. */
+static void test_instance_of_a_delegate(void **state)
+{
+    (void)state;
+    check_named(get, &ToSized, "http_server: Sized is a delegate, but has an instance");
+    check_named(get, &ToOverSized, "http_server: OverSized is a delegate, but has an instance");
+    check_named(get, &ToSetUp, "http_server: SetUp is a delegate, but has an instance");
+    check_named(get, &ToFinished, "http_server: Finished is a delegate, but has an instance");
+    assert_non_null(http_class_get(&Sister.handler));
+}
+
+/* ---- options that a class does not have ---- */
+
 static void ask_for_files(const void *cls)
 {
     struct http_exchange x = {.cls = http_class_get(cls)};
@@ -234,6 +314,9 @@ int main(void)
         cmocka_unit_test(test_circle),
         cmocka_unit_test(test_no_http_class),
         cmocka_unit_test(test_table_sizes),
+        cmocka_unit_test(test_delegates_are_inherited),
+        cmocka_unit_test(test_circle_of_delegates),
+        cmocka_unit_test(test_instance_of_a_delegate),
         cmocka_unit_test(test_options_that_a_class_does_not_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
