@@ -180,6 +180,26 @@ struct ss_class {
     /* finish_request: makes an instance of the handler class and runs it. Returns what `handle`
        returned: 0, SS_PARK or -errno. */
     int (*finish_request)(struct ss_server *self, struct ss_request *request);
+    /* open_stream: makes the stream that is h->rfile and h->wfile of a StreamRequestHandler or a
+       DatagramRequestHandler, before `setup`. Its memory is ss_alloc's, which here lives as long as the
+       stream: until the connection is closed, or parked; then it is opened anew for the next input. So it
+       keeps nothing that must outlive parking. At the end of the connection, and not
+       when it is parked, ss_close ends the stream. Returns 0 or -errno.
+       A mix-in that changes what goes over the connection opens its base's stream, and puts its own over it:
+
+         static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
+         {
+             struct ss_stream *below, *s = ss_alloc(h, sizeof *s + 2 * SIZE);
+             int rc = s ? ss_super(self, &SecretMixIn)->open_stream(self, h, &below) : -ENOMEM;
+             if (rc < 0)
+                 return rc;
+             char *buffers = (char *)(s + 1);
+             ss_stream_init(s, &secret_stream, NULL, buffers, SIZE, buffers + SIZE, SIZE);
+             ss_stream_over(s, below);
+             *stream = s;
+             return 0;
+         } */
+    int (*open_stream)(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream);
     /* shutdown_request: says good-bye to the client (waits for it when request->linger), then calls
        close_request. The client reads the end now, also when a process that a handler has forked still has
        the connection open: shutdown(2), as Python does. */
@@ -579,15 +599,20 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
    deadline stays where it is: ss_set_deadline again for what comes next. Output that nobody takes in time
    is an error: the other side has part of it.
    A stream that only reads, or only writes, or is NULL (those of BaseRequestHandler), returns -EBADF for the
-   other direction, which does not stick. */
+   other direction, which does not stick.
+
+   A stream may stand over another one, as one that encrypts stands over a socket's: ss_stream_over. Its
+   methods call ss_read, ss_peek_now, ss_write and their like for the stream below, s->below. */
 
 struct ss_stream_class {
     const char *name;
+    bool direct; /* ss_write passes a piece that would fill half of the buffer to `write` at once, instead of
+                    copying it into the buffer first: for streams whose `write` costs one system call */
     /* Reads 1 to `size` bytes, waiting for the first; 0 at the end; -errno: -ETIMEDOUT does not stick, all
        others do. NULL: there is no input but what is in rbuf (with `eof` set), or none: -EBADF. */
     ssize_t (*read)(struct ss_stream *s, void *data, size_t size);
     /* The same without waiting: -EAGAIN when there is nothing yet. NULL: ss_peek_now flushes and waits,
-       with `read`. */
+       with `read`; so a connection with such a stream is not parked: SS_PARK waits. */
     ssize_t (*read_now)(struct ss_stream *s, void *data, size_t size);
     /* Writes all of it, waiting as needed; 0 or -errno. The vector may be changed. `more`: more
        will follow at once. NULL: the output stays in the buffer; -EMSGSIZE when it is full, -EBADF when
@@ -596,13 +621,17 @@ struct ss_stream_class {
     /* Writes `size` bytes of file `fd` from `offset`; 0 or -errno; -EIO if the file ends early.
        NULL: it is read and written. */
     int (*sendfile)(struct ss_stream *s, int fd, off_t offset, size_t size);
-    /* Sends on what `write` keeps back, as a stream over another one does; called by ss_flush behind
-       `write`. 0 or -errno. NULL: nothing is kept back. */
+    /* Sends on what `write` keeps back. ss_flush calls it after `write`, and flushes the stream below after
+       it. 0 or -errno. NULL: nothing is kept back. */
     int (*flush)(struct ss_stream *s);
-    /* No more output: the other side reads an end. NULL: nothing to do. */
+    /* No more output: the other side reads an end. ss_write_eof calls it after ss_flush, and then does the
+       same to the stream below. 0 or -errno. NULL: nothing to do. */
     int (*write_eof)(struct ss_stream *s);
-    /* Lets go of what the stream owns. NULL: nothing. */
-    void (*close)(struct ss_stream *s);
+    /* The stream's last act: says good-bye, and frees what the stream owns, itself too. ss_close calls it
+       after ss_flush, and then does the same to the stream below. Of the streams of a handler, one that is
+       parked is not closed. Where an idle connection ends because the server stops, the -ECANCELED has stuck
+       to `s` only, and the stream below still takes the good-bye. 0 or -errno. NULL: nothing to do. */
+    int (*close)(struct ss_stream *s);
 };
 
 struct ss_stream {
@@ -626,21 +655,26 @@ struct ss_stream {
     bool owed;          /* see ss_set_owed */
     struct ss_pace {
         uint64_t waited, moved;
-    } in, out;              /* private: ms of waiting in this window, bytes that had moved when it began */
-    struct ss_stream *tied; /* flushed when this one is about to wait for input; NULL: itself */
-    bool is_tcp;     /* private: a read that gets less than it asks for gets all, but for urgent data */
-    bool drained;    /* private: nothing was left behind the last read */
-    bool unread;     /* private: something was, or may have been */
-    bool torn;       /* private: part of what has not come in time is lost to later reads */
-    bool partial;    /* private: some of what is being read together has been taken out of rbuf */
-    unsigned polls;  /* private: what polls_made() said then */
-    unsigned streak; /* private: calls since this stream last waited */
+    } in, out; /* private: ms of waiting in this window, bytes that had moved when it began */
+    struct ss_stream
+        *tied; /* flushed, besides this one, when this one is about to wait for input; NULL: none */
+    struct ss_stream *below; /* the stream that this one is over, NULL: none; see ss_stream_over */
+    struct ss_stream *above; /* the other way round */
+    bool torn;               /* private: part of what has not come in time is lost to later reads */
+    bool partial;            /* private: some of what is being read together has been taken out of rbuf */
 };
 
 /* Makes a stream of your own over `methods`; buffers of the given sizes, which the caller owns, or
-   NULL and 0 for unbuffered. */
+   NULL and 0 for unbuffered. `context` is for the methods. There is no server, no request, no descriptor
+   (-1), no time limit and no stream below: set those fields afterwards, or call ss_stream_over. */
 SS_API void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, void *context,
                            char *rbuf, size_t rsize, char *wbuf, size_t wsize);
+
+/* Puts `s`, which ss_stream_init has made, over the stream `below`: s->below. `s` gets the server, request,
+   descriptor and time limits of `below`, whose input and output are from now on for the methods of `s` only.
+   Before `below` waits for input it flushes `s`, so `write` may be called while `read` of the same stream has
+   not returned. Both live until ss_close(s), which ends both. */
+SS_API void ss_stream_over(struct ss_stream *s, struct ss_stream *below);
 
 /* Reads 1 to `size` bytes into `data`; returns their number, 0 at the end, -errno. Waits for the
    first byte only. (io.BufferedReader.read1) */
@@ -696,6 +730,11 @@ SS_API void ss_set_deadline(struct ss_stream *s, int ms);
    Inside of ss_readline and ss_readexactly it does anyway. false: nothing, or nothing that is urgent. */
 SS_API void ss_set_owed(struct ss_stream *s, bool owed);
 
+/* Flushes a stream and ends it, and the streams that it is over: for those that ss_connect and ss_stream_init
+   have made. (A handler's own are the framework's to close.) One of ss_connect is freed. Returns 0 or the
+   first error. NULL is harmless. May wait. */
+SS_API int ss_close(struct ss_stream *s);
+
 /* Milliseconds of the monotonic clock. Any thread. */
 SS_API uint64_t ss_now(void);
 
@@ -712,10 +751,6 @@ SS_API int ss_connect(struct ss_server *self, const char *address, int type, int
 
 /* Limits each wait of a stream from ss_connect to `ms` milliseconds, -1: no limit. */
 SS_API void ss_set_timeout(struct ss_stream *s, int ms);
-
-/* Flushes and closes a stream from ss_connect, and frees it. Returns 0 or its error. NULL is
-   harmless. May wait. */
-SS_API int ss_close(struct ss_stream *s);
 
 #ifdef __cplusplus
 }

@@ -17,10 +17,38 @@ enum { EMPTY_BURST = 16 };       /* datagrams taken before others run */
 enum { BUSY_SERVER_PAUSE = 10 }; /* ms; a Unix server with a full queue cannot be waited for */
 
 struct client {
-    struct ss_stream stream;
+    struct socket socket;
     int timeout, type;
     char buffers[];
 };
+
+static struct client *client_of(struct ss_stream *s)
+{
+    return container_of(s, struct client, socket.stream);
+}
+
+/* Who is told of the client's descriptor: also one outside of servers can be called by a handler. */
+static struct ss_server *keeper(const struct client *client)
+{
+    const struct serving *serving = serving_current();
+    struct ss_server *own = client->socket.stream.server;
+    return own ? own : serving ? serving->server : NULL;
+}
+
+static void adopt(const struct client *client, int fd)
+{
+    struct ss_server *self = keeper(client);
+    if (self)
+        methods_of(self)->adopt(self, fd, client);
+}
+
+/* The handler may have closed it, and the number be somebody else's by now. */
+static void forget_and_close(const struct client *client, int fd)
+{
+    struct ss_server *self = keeper(client);
+    if (!self || methods_of(self)->forget(self, fd, client))
+        close(fd);
+}
 
 /* One datagram is one read: what does not fit into `data` is lost, as with recv(2). An empty one is not the
    end, and has nothing to be read. */
@@ -29,10 +57,10 @@ static ssize_t datagram_read_now(struct ss_stream *s, void *data, size_t size)
     ssize_t n = 0;
     for (int i = 0; i < EMPTY_BURST && n == 0; i++) {
         n = recv(s->fd, data, size, MSG_DONTWAIT);
-        if (n == 0 && container_of(s, struct client, stream)->type != SOCK_DGRAM)
+        if (n == 0 && client_of(s)->type != SOCK_DGRAM)
             return 0;
     }
-    s->unread = n == 0;
+    client_of(s)->socket.unread = n == 0;
     return n > 0 ? n : n == 0 || errno == EINTR ? -EAGAIN : -errno;
 }
 
@@ -45,7 +73,8 @@ static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
             return n;
         int rc = ss_flush(s);
         if (rc == 0)
-            rc = s->unread ? stream_pause(s, &vain, *s->timeout) : stream_wait(s, POLLIN, CANCELED, &vain);
+            rc = client_of(s)->socket.unread ? stream_pause(s, &vain, *s->timeout)
+                                             : stream_wait(s, POLLIN, CANCELED, &vain);
         if (rc < 0)
             return rc;
     }
@@ -67,11 +96,31 @@ static int datagram_write(struct ss_stream *s, struct iovec *vector, int count, 
     return 0;
 }
 
+static int client_close(struct ss_stream *s)
+{
+    struct client *client = client_of(s);
+    forget_and_close(client, s->fd);
+    free(client);
+    return 0;
+}
+
+static const struct ss_stream_class client_stream = {
+    .name = "client",
+    .direct = true,
+    .read = socket_read,
+    .read_now = socket_read_now,
+    .write = socket_write,
+    .sendfile = socket_sendfile,
+    .write_eof = socket_write_eof,
+    .close = client_close,
+};
+
 static const struct ss_stream_class client_datagram_stream = {
     .name = "datagram client",
     .read = datagram_read,
     .read_now = datagram_read_now,
     .write = datagram_write,
+    .close = client_close,
 };
 
 /* ---------------------------------------------------------------- connecting */
@@ -135,28 +184,6 @@ static int refuse_own(int fd)
     return -ECONNREFUSED;
 }
 
-/* Who is told of the client's descriptor: also one outside of servers can be called by a handler. */
-static struct ss_server *keeper(const struct client *client)
-{
-    const struct serving *serving = serving_current();
-    return client->stream.server ? client->stream.server : serving ? serving->server : NULL;
-}
-
-static void adopt(const struct client *client, int fd)
-{
-    struct ss_server *self = keeper(client);
-    if (self)
-        methods_of(self)->adopt(self, fd, client);
-}
-
-/* The handler may have closed it, and the number be somebody else's by now. */
-static void forget_and_close(const struct client *client, int fd)
-{
-    struct ss_server *self = keeper(client);
-    if (!self || methods_of(self)->forget(self, fd, client))
-        close(fd);
-}
-
 static int connect_one(struct client *client, const struct sockaddr *to, socklen_t length, uint64_t deadline)
 {
     int fd = socket(to->sa_family, client->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -165,7 +192,7 @@ static int connect_one(struct client *client, const struct sockaddr *to, socklen
     if (to->sa_family == AF_UNIX && client->type == SOCK_DGRAM)
         give_name(fd);
     adopt(client, fd);
-    int rc = try_connect(client->stream.server, fd, to, length, deadline);
+    int rc = try_connect(client->socket.stream.server, fd, to, length, deadline);
     if (rc == 0 && is_connected_to_itself(fd, to, length))
         rc = refuse_own(fd);
     if (rc < 0) {
@@ -174,9 +201,9 @@ static int connect_one(struct client *client, const struct sockaddr *to, socklen
     }
     if (to->sa_family != AF_UNIX && client->type == SOCK_STREAM) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-        client->stream.is_tcp = true;
+        client->socket.is_tcp = true;
     }
-    client->stream.fd = fd;
+    client->socket.stream.fd = fd;
     return 0;
 }
 
@@ -219,7 +246,7 @@ static uint64_t deadline_in(int ms)
 static int connect_host(struct client *client, const struct address_text *parsed)
 {
     struct lookup l = {.parsed = parsed, .type = client->type};
-    struct ss_server *self = client->stream.server;
+    struct ss_server *self = client->socket.stream.server;
     int rc = address_lookup(parsed, AF_UNSPEC, client->type, true, &l.list);
     if (rc == -ENOENT) /* a name: servers may have to be asked */
         rc = self ? ss_offload(self, look_up, &l) : look_up(&l);
@@ -236,10 +263,12 @@ static struct client *client_new(struct ss_server *self, int type, int ms)
     struct client *client = malloc(sizeof *client + 2 * size);
     if (!client)
         return NULL;
-    ss_stream_init(&client->stream, type == SOCK_STREAM ? &socket_stream : &client_datagram_stream, NULL,
-                   client->buffers, size, client->buffers + size, size);
-    client->stream.server = self;
-    client->stream.timeout = &client->timeout;
+    struct ss_stream *s = &client->socket.stream;
+    client->socket = (struct socket){.is_tcp = false};
+    ss_stream_init(s, type == SOCK_STREAM ? &client_stream : &client_datagram_stream, NULL, client->buffers,
+                   size, client->buffers + size, size);
+    s->server = self;
+    s->timeout = &client->timeout;
     client->timeout = ms;
     client->type = type;
     return client;
@@ -263,7 +292,7 @@ int ss_connect(struct ss_server *self, const char *address, int type, int ms, st
     if (rc < 0)
         free(client);
     else
-        *s = &client->stream;
+        *s = &client->socket.stream;
     return rc;
 }
 
@@ -271,15 +300,4 @@ void ss_set_timeout(struct ss_stream *s, int ms)
 {
     if (s->timeout)
         *s->timeout = ms;
-}
-
-int ss_close(struct ss_stream *s)
-{
-    if (!s)
-        return 0;
-    struct client *client = container_of(s, struct client, stream);
-    int rc = ss_flush(s);
-    forget_and_close(client, s->fd);
-    free(client);
-    return rc;
 }

@@ -25,12 +25,6 @@ static int bytes_left(int fd)
 
 /* ---------------------------------------------------------------- a rate to keep to */
 
-void ss_set_owed(struct ss_stream *s, bool owed)
-{
-    s->owed = owed;
-    s->in.waited = 0;
-}
-
 /* In each window of waiting so many bytes must have moved. */
 static int keep_pace(const struct ss_stream *s, struct ss_pace *pace, uint64_t window, uint64_t moved)
 {

@@ -4,6 +4,7 @@
 #include "server/request.h"
 #include "server/signals.h"
 #include "server/stop.h"
+#include "server/stream.h"
 #include "server/wait.h"
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -26,6 +27,11 @@ enum { LATE_INPUT = 200 }; /* ms from the beginning of a drain, for those who ha
    worth it. */
 enum { CORK_SIZE = 1 << 20 };
 
+static struct socket *socket_of(struct ss_stream *s)
+{
+    return container_of(s, struct socket, stream);
+}
+
 int stream_pause(struct ss_stream *s, struct vain *vain, int timeout)
 {
     int ms = vain->count++ < VAIN_TRIES ? 0 : 1;
@@ -40,7 +46,6 @@ int stream_pause(struct ss_stream *s, struct vain *vain, int timeout)
 int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain)
 {
     int timeout = s->timeout ? *s->timeout : -1;
-    s->streak = 0;
     int rc = vain->waited ? stream_pause(s, vain, timeout) : 0;
     vain->waited = true;
     return rc < 0 ? rc : server_wait(s->server, s->fd, events, timeout, s->deadline, until);
@@ -48,7 +53,7 @@ int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain)
 
 static int wait_for_room(struct ss_stream *s, struct vain *vain)
 {
-    s->streak = 0;
+    socket_of(s)->streak = 0;
     int rc = vain->waited ? stream_pause(s, vain, output_limit(s)) : 0;
     vain->waited = true;
     return rc < 0 ? rc : pace_output(s);
@@ -56,10 +61,11 @@ static int wait_for_room(struct ss_stream *s, struct vain *vain)
 
 static int let_others_run(struct ss_stream *s, ssize_t bytes)
 {
-    s->streak += 1 + (unsigned)(bytes / BITE);
-    if (!s->server || s->streak < STREAK)
+    struct socket *socket = socket_of(s);
+    socket->streak += 1 + (unsigned)(bytes / BITE);
+    if (!s->server || socket->streak < STREAK)
         return 0;
-    s->streak = 0;
+    socket->streak = 0;
     return ss_sleep(s->server, 0);
 }
 
@@ -72,24 +78,43 @@ static int wait_for_late(struct ss_stream *s, struct request *request)
     return rc == -ETIMEDOUT ? -ECANCELED : rc;
 }
 
-/* Input is needed and none is there: what the other side may be waiting for goes out first. A
-   connection that has nothing in progress does not outlive the start of a drain. */
+/* What the other side may be waiting for. Streams that are over this one have buffers of their own. */
+static int flush_all(struct ss_stream *s)
+{
+    int rc = 0;
+    for (; s && rc == 0; s = s->above) {
+        rc = ss_flush(s);
+        if (rc == 0 && s->tied)
+            rc = ss_flush(s->tied);
+    }
+    return rc;
+}
+
+/* Is part of what somebody reads together there already, here or in a stream that is over this one? */
+static bool is_partial(const struct ss_stream *s)
+{
+    bool partial = s->partial;
+    while (!partial && (s = s->above))
+        partial = s->partial || s->rpos < s->rend;
+    return partial;
+}
+
+/* A connection that has nothing in progress does not outlive the start of a drain. */
 static int wait_for_input(struct ss_stream *s, struct vain *vain)
 {
-    int rc = ss_flush(s);
-    if (rc == 0 && s->tied)
-        rc = ss_flush(s->tied);
+    int rc = flush_all(s);
     if (rc < 0)
         return rc;
-    bool idle = s->request && !s->request->busy && !s->partial && s->rpos == s->rend;
+    bool partial = is_partial(s), idle = s->request && !s->request->busy && !partial && s->rpos == s->rend;
     struct request *request = s->request ? container_of(s->request, struct request, request) : NULL;
     if (idle && request->late)
         return wait_for_late(s, request);
     uint64_t start = 0;
-    if (s->owed || s->partial)
+    if (s->owed || partial)
         start = pace_input_begin(s);
     else
         s->in.waited = 0;
+    socket_of(s)->streak = 0;
     rc = stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
     return rc == 0 && start ? pace_input_end(s, start) : rc;
 }
@@ -97,40 +122,47 @@ static int wait_for_input(struct ss_stream *s, struct vain *vain)
 /* Has a read of so many bytes, which asked for more, got all? Of TCP, unless it has ended at an urgent byte:
    the wait that follows finds out. Reads of a Unix socket also end where a message brings descriptors or
    another sender, and those of others with each message: only EAGAIN says it there. */
-static bool was_all(const struct ss_stream *s, ssize_t n, size_t size)
+static bool was_all(const struct socket *socket, ssize_t n, size_t size)
 {
-    return n > 0 && (size_t)n < size && s->is_tcp;
+    return n > 0 && (size_t)n < size && socket->is_tcp;
+}
+
+/* Nothing was left behind the last read, and ss_poll has told this thread of nothing since. */
+static bool is_drained(const struct socket *socket)
+{
+    return socket->drained && socket->polls == polls_made();
 }
 
 static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)
 {
+    struct socket *socket = socket_of(s);
     ssize_t n = recv(s->fd, data, size, MSG_DONTWAIT);
     int error = n < 0 ? errno : 0;
     s->received += n > 0 ? (uint64_t)n : 0;
-    s->drained = n < 0 ? error == EAGAIN : was_all(s, n, size);
-    s->unread = n > 0 && !s->drained;
-    s->polls = polls_made();
+    socket->drained = n < 0 ? error == EAGAIN : was_all(socket, n, size);
+    socket->unread = n > 0 && !socket->drained;
+    socket->polls = polls_made();
     return error == EINTR ? -EAGAIN : n < 0 ? -error : n;
 }
 
-static ssize_t socket_read(struct ss_stream *s, void *data, size_t size)
+ssize_t socket_read(struct ss_stream *s, void *data, size_t size)
 {
     struct vain vain = {0};
     for (;;) {
-        int rc = stream_drained(s) ? wait_for_input(s, &vain) : 0;
+        int rc = is_drained(socket_of(s)) ? wait_for_input(s, &vain) : 0;
         if (rc < 0)
             return rc;
         ssize_t n = receive_now(s, data, size);
         if (n == -EAGAIN)
             continue;
-        rc = n <= 0 || s->drained ? 0 : let_others_run(s, n);
+        rc = n <= 0 || socket_of(s)->drained ? 0 : let_others_run(s, n);
         return rc < 0 ? rc : n;
     }
 }
 
-static ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size)
+ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size)
 {
-    return stream_drained(s) ? -EAGAIN : receive_now(s, data, size);
+    return is_drained(socket_of(s)) ? -EAGAIN : receive_now(s, data, size);
 }
 
 static void advance(struct msghdr *message, size_t n)
@@ -146,7 +178,7 @@ static void advance(struct msghdr *message, size_t n)
     }
 }
 
-static int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
+int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
     struct vain vain = {0};
@@ -222,7 +254,7 @@ static int send_corked(struct ss_stream *s, int fd, off_t offset, size_t size)
 
 /* sendfile(2) cannot be told not to raise SIGPIPE. A server's threads have it blocked, a client's need not.
  */
-static int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
+int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
     struct signals_before before;
     if (s->server)
@@ -233,17 +265,46 @@ static int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t siz
     return rc;
 }
 
-static int socket_write_eof(struct ss_stream *s)
+int socket_write_eof(struct ss_stream *s)
 {
     return shutdown(s->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-const struct ss_stream_class socket_stream = {
+/* Closing with input unread resets the connection: see request->linger. */
+static int socket_close(struct ss_stream *s)
+{
+    char byte;
+    bool unread = socket_of(s)->unread && recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    for (const struct ss_stream *top = s; top; top = top->above)
+        unread |= top->rpos < top->rend;
+    if (unread)
+        s->request->linger = true;
+    return 0;
+}
+
+static const struct ss_stream_class socket_stream = {
     .name = "socket",
+    .direct = true,
     .read = socket_read,
     .read_now = socket_read_now,
     .write = socket_write,
     .sendfile = socket_sendfile,
     .write_eof = socket_write_eof,
-    .close = NULL,
+    .close = socket_close,
 };
+
+int socket_open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
+{
+    /* at least a byte: by reading one it is found out whether there is input, before a connection is parked
+     */
+    size_t size = self->buffer_size ? self->buffer_size : 1;
+    struct socket *socket = ss_alloc(h, sizeof *socket + 2 * size);
+    if (!socket)
+        return -ENOMEM;
+    *socket = (struct socket){.is_tcp = self->core->is_tcp};
+    char *buffers = (char *)(socket + 1);
+    ss_stream_init(&socket->stream, &socket_stream, NULL, buffers, size, buffers + size, size);
+    stream_serve(&socket->stream, h);
+    *stream = &socket->stream;
+    return 0;
+}

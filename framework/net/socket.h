@@ -2,17 +2,25 @@
 #ifndef SS_SOCKET_H
 #define SS_SOCKET_H
 
-#include "server/wait.h"
 #include "socketserver.h"
 
-extern const struct ss_stream_class socket_stream, datagram_stream;
-/* ss_sendfile where nothing below can do it: reads and writes. */
-int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size);
-/* Nothing was left behind the last read, and nobody has said since that there is something. */
-static inline bool stream_drained(const struct ss_stream *s)
-{
-    return s->drained && s->polls == polls_made();
-}
+/* A stream over a socket. */
+struct socket {
+    struct ss_stream stream;
+    bool is_tcp;     /* a read that gets less than it asks for gets all, but for urgent data */
+    bool drained;    /* the last read has left nothing behind */
+    bool unread;     /* it has, or may have */
+    unsigned polls;  /* what polls_made() said then */
+    unsigned streak; /* calls since this stream last waited */
+};
+ssize_t socket_read(struct ss_stream *s, void *data, size_t size);
+ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size);
+int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more);
+int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size);
+int socket_write_eof(struct ss_stream *s);
+/* TCPServer's open_stream. */
+int socket_open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream);
+
 /* Waits of one call that came back with nothing to be had: an error is told of that reading and writing do
    not take away (the error queue of MSG_ZEROCOPY, say). They must neither last for ever nor keep others from
    running. Zeroed at first, and after each success. */
@@ -25,9 +33,6 @@ struct vain {
 int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain);
 /* Lets others run when there was nothing to wait for, nor to be had; the same results. */
 int stream_pause(struct ss_stream *s, struct vain *vain, int timeout);
-/* Sends what the stream has gathered as the answer to a datagram; 0 or -errno. */
-int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram);
-
 /* pace.c */
 /* Waits until a stream's socket has room for more output: as long as the other side takes something now and
    then. 0, -ETIMEDOUT, -ECANCELED, -errno. */

@@ -1,6 +1,7 @@
 /* TCPServer: connections, over IPv4 and IPv6. */
 #include "net/bind.h"
 #include "net/lookup.h"
+#include "net/socket.h"
 #include "server/core.h"
 #include "server/process.h"
 #include "server/request.h"
@@ -219,5 +220,6 @@ const struct ss_class ss_TCPServer = {
     .server_bind = server_bind,
     .server_activate = server_activate,
     .get_request = get_request,
+    .open_stream = socket_open_stream,
     .shutdown_request = shutdown_request,
 };

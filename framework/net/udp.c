@@ -1,7 +1,7 @@
 /* UDPServer: datagrams; and the streams that make a handler see them as it sees connections. */
-#include "net/socket.h"
 #include "server/core.h"
 #include "server/stop.h"
+#include "server/stream.h"
 #include "server/wait.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -194,12 +194,14 @@ static ssize_t send_from(const struct ss_stream *s, struct ss_datagram *datagram
     return sendmsg(s->fd, &message, FLAGS);
 }
 
-int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram)
+/* Sends what the handler has written as the answer; an empty one is none. */
+static int datagram_close(struct ss_stream *s)
 {
+    struct ss_datagram *datagram = s->request->datagram;
     bool is_unix = datagram->local_address.u.any.sa_family == AF_UNIX;
     int waited = 0, earlier = 0, rc = 0;
-    if (!datagram->client_address.length)
-        return 0; /* it did not want a reply: it has no name to send it to */
+    if (s->error || s->wend == 0 || !datagram->client_address.length)
+        return 0; /* who has no address did not want a reply */
     while (rc == 0 && send_from(s, datagram) < 0) {
         if (errno != EAGAIN && errno != EINTR && earlier++ == 0)
             continue; /* what the socket tells of may be another reply's */
@@ -211,15 +213,23 @@ int datagram_reply(struct ss_stream *s, struct ss_datagram *datagram)
     return rc;
 }
 
-/* All input is in the buffer; all output stays there until datagram_reply. */
-const struct ss_stream_class datagram_stream = {
-    .name = "datagram",
-    .read = NULL,
-    .write = NULL,
-    .sendfile = NULL,
-    .write_eof = NULL,
-    .close = NULL,
-};
+/* All input is in the buffer; all output stays there until the end. */
+static const struct ss_stream_class datagram_stream = {.name = "datagram", .close = datagram_close};
+
+static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
+{
+    struct ss_datagram *datagram = h->request->datagram;
+    struct ss_stream *s = ss_alloc(h, sizeof *s + self->max_packet_size);
+    if (!s)
+        return -ENOMEM;
+    ss_stream_init(s, &datagram_stream, NULL, datagram->data, datagram->size, (char *)(s + 1),
+                   self->max_packet_size);
+    stream_serve(s, h);
+    s->rend = datagram->size;
+    s->eof = true;
+    *stream = s;
+    return 0;
+}
 
 const struct ss_class ss_UDPServer = {
     .name = "UDPServer",
@@ -227,4 +237,5 @@ const struct ss_class ss_UDPServer = {
     .defaults = defaults,
     .server_activate = server_activate,
     .get_request = get_request,
+    .open_stream = open_stream,
 };

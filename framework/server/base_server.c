@@ -274,6 +274,12 @@ static int get_request(struct ss_server *self, struct ss_request *request)
     return -EOPNOTSUPP;
 }
 
+static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
+{
+    (void)self, (void)h, (void)stream;
+    return -EOPNOTSUPP;
+}
+
 static bool verify_request(struct ss_server *self, struct ss_request *request)
 {
     (void)self, (void)request;
@@ -394,6 +400,7 @@ const struct ss_class ss_BaseServer = {
     .verify_request = verify_request,
     .process_request = process_request,
     .finish_request = handler_finish_request,
+    .open_stream = open_stream,
     .shutdown_request = shutdown_request,
     .close_request = close_request,
     .handle_timeout = handle_timeout,

@@ -1,5 +1,5 @@
 /* A buffer each way over something that reads and writes. */
-#include "net/socket.h"
+#include "server/stream.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +20,28 @@ void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, 
                             .wsize = wsize};
 }
 
+void ss_stream_over(struct ss_stream *s, struct ss_stream *below)
+{
+    s->below = below;
+    below->above = s;
+    s->server = below->server;
+    s->request = below->request;
+    s->fd = below->fd;
+    s->timeout = below->timeout;
+    s->write_timeout = below->write_timeout;
+    s->min_rate = below->min_rate;
+}
+
+void stream_serve(struct ss_stream *s, struct ss_handler *h)
+{
+    s->server = h->server;
+    s->request = h->request;
+    s->fd = h->request->fd;
+    s->timeout = &h->timeout;
+    s->write_timeout = &h->write_timeout;
+    s->min_rate = &h->min_rate;
+}
+
 /* ---------------------------------------------------------------- input */
 
 static int failed(struct ss_stream *s, ssize_t rc)
@@ -35,11 +57,17 @@ static bool can_read(const struct ss_stream *s)
     return s && (s->methods->read || s->eof || s->rpos < s->rend);
 }
 
-/* The end and the error are remembered; that nothing came in time is neither. */
+/* After an error that passes output can be written: an answer to who was late, or, when the server stops, the
+   good-bye of the stream above. */
+static bool passes(const struct ss_stream *s, ssize_t error)
+{
+    return !s->error && (error == -ETIMEDOUT || (error == -ECANCELED && s->above));
+}
+
 static ssize_t remember(struct ss_stream *s, ssize_t n)
 {
     if (n < 0)
-        return n == -ETIMEDOUT && !s->error ? n : failed(s, n);
+        return passes(s, n) ? n : failed(s, n);
     s->eof = n == 0;
     return n;
 }
@@ -251,9 +279,11 @@ int ss_flush(struct ss_stream *s)
     if (!s)
         return -EBADF;
     int rc = flush(s, false);
-    if (rc == 0 && s->methods->flush && (rc = s->methods->flush(s)) < 0)
-        rc = failed(s, rc);
-    return rc;
+    if (rc == 0 && s->methods->flush)
+        rc = s->methods->flush(s);
+    if (rc == 0 && s->below)
+        rc = ss_flush(s->below);
+    return rc < 0 ? failed(s, rc) : 0;
 }
 
 static void copy_out(struct ss_stream *s, const struct iovec *vector, int count)
@@ -265,11 +295,10 @@ static void copy_out(struct ss_stream *s, const struct iovec *vector, int count)
     }
 }
 
-/* Copying a large piece costs more than the system call that it may save. (Other streams care for what is
-   written together.) */
+/* Copying a large piece may cost more than the write that it saves. */
 static bool worth_copying(const struct ss_stream *s, size_t size)
 {
-    return size < s->wsize / 2 || s->methods != &socket_stream;
+    return size < s->wsize / 2 || !s->methods->direct;
 }
 
 /* What does not fit goes out together with what is there, without being copied. (Apart: each vector costs the
@@ -383,13 +412,37 @@ int ss_write_eof(struct ss_stream *s)
 {
     if (!can_write(s))
         return -EBADF;
-    if (ss_flush(s) < 0 || !s->methods->write_eof)
-        return s->error;
-    int rc = s->methods->write_eof(s);
+    int rc = ss_flush(s);
+    if (rc == 0 && s->methods->write_eof)
+        rc = s->methods->write_eof(s);
+    if (rc == 0 && s->below)
+        rc = ss_write_eof(s->below);
     return rc < 0 ? failed(s, rc) : 0;
 }
 
+int ss_close(struct ss_stream *s)
+{
+    if (!s)
+        return 0;
+    struct ss_stream *below = s->below;
+    int rc = ss_flush(s), closed = s->methods->close ? s->methods->close(s) : 0; /* s may be gone by now */
+    int closed_below = ss_close(below);
+    return rc < 0 ? rc : closed < 0 ? closed : closed_below;
+}
+
+/* ---------------------------------------------------------------- time limits: the lowest stream waits */
+
 void ss_set_deadline(struct ss_stream *s, int ms)
 {
-    s->deadline = ms < 0 ? 0 : ss_now() + (uint64_t)ms;
+    uint64_t deadline = ms < 0 ? 0 : ss_now() + (uint64_t)ms;
+    for (; s; s = s->below)
+        s->deadline = deadline;
+}
+
+void ss_set_owed(struct ss_stream *s, bool owed)
+{
+    for (; s; s = s->below) {
+        s->owed = owed;
+        s->in.waited = 0;
+    }
 }

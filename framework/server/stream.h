@@ -1,0 +1,12 @@
+/* What the classes that make streams need of server/stream.c besides socketserver.h. */
+#ifndef SS_STREAM_H
+#define SS_STREAM_H
+
+#include "socketserver.h"
+
+/* Makes `s` the stream of a handler: whose request it carries, and whose time limits its waits keep to. */
+void stream_serve(struct ss_stream *s, struct ss_handler *h);
+/* ss_sendfile for a stream that has no better way: reads the file and writes what it has read. */
+int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size);
+
+#endif
