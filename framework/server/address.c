@@ -1,4 +1,4 @@
-/* Addresses as text, and whose a request is. */
+/* Addresses as text. */
 #include "socketserver.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -58,45 +58,4 @@ unsigned ss_address_port(const struct ss_address *address)
     return address->u.any.sa_family == AF_INET    ? ntohs(address->u.in.sin_port)
            : address->u.any.sa_family == AF_INET6 ? ntohs(address->u.in6.sin6_port)
                                                   : 0;
-}
-
-/* An IPv4 client of a socket that takes both families is shown as what it is. */
-static void unmap(struct ss_address *address)
-{
-    const struct sockaddr_in6 in6 = address->u.in6;
-    if (address->u.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-        return;
-    memset(&address->u.in, 0, sizeof address->u.in);
-    address->u.in.sin_family = AF_INET;
-    address->u.in.sin_port = in6.sin6_port;
-    memcpy(&address->u.in.sin_addr, in6.sin6_addr.s6_addr + 12, 4);
-    address->length = sizeof address->u.in;
-}
-
-/* Apart, for the stack protector's sake: it is seldom needed. */
-__attribute__((noinline)) static int ask_for_peer(int fd, struct ss_address *address)
-{
-    socklen_t length = sizeof address->u;
-    if (getpeername(fd, &address->u.any, &length) < 0)
-        return -errno;
-    address->length = length > sizeof(sa_family_t) ? length : 0;
-    return 0;
-}
-
-int ss_client_address(const struct ss_request *request, struct ss_address *address)
-{
-    int rc = 0;
-    address->length = 0;
-    if (request->datagram) {
-        *address = request->datagram->client_address;
-    } else if (request->client.any.sa_family != AF_UNSPEC) {
-        address->length =
-            request->client.any.sa_family == AF_INET ? sizeof address->u.in : sizeof address->u.in6;
-        memcpy(&address->u, &request->client, sizeof request->client);
-    } else if (!request->unnamed) {
-        rc = ask_for_peer(request->fd, address);
-    }
-    if (address->length)
-        unmap(address);
-    return rc;
 }

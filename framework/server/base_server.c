@@ -1,8 +1,10 @@
 /* BaseServer: the life of a request. Everything here can be overridden; what waits does so through the
    poll method, so one serve_forever serves under every mix-in. */
 #include "memory/arena.h"
+#include "server/accept.h"
 #include "server/aside.h"
 #include "server/core.h"
+#include "server/handler.h"
 #include "server/idle.h"
 #include "server/listener.h"
 #include "server/request.h"
@@ -22,90 +24,6 @@ enum { ACCEPT_BURST = 64 }; /* requests taken before others run */
 /* Woken so often in vain: an error is told of that nobody takes (a datagram socket's error queue). */
 enum { VAIN_WAKES = 16, VAIN_PAUSE = 1 /* ms */ };
 enum { ACCEPT_PAUSE = 100 }; /* ms to wait when the process or the machine is out of descriptors */
-
-void ss_request_started(struct ss_server *self)
-{
-    atomic_fetch_add(&self->core->active, 1);
-}
-
-void ss_request_ended(struct ss_server *self)
-{
-    atomic_fetch_sub(&self->core->active, 1);
-    if (atomic_load(&self->core->waiting))
-        (void)wakeup_send(self->core->wake);
-}
-
-void request_failed(struct ss_server *self, struct ss_request *request, int error)
-{
-    if (error < 0)
-        methods_of(self)->handle_error(self, request, error);
-}
-
-bool out_of_resources(int rc)
-{
-    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
-}
-
-/* A thread or a process that cannot be made for now can be made later. */
-static int hand_over(struct ss_server *self, struct request *request)
-{
-    const struct ss_class *methods = methods_of(self);
-    int rc = methods->process_request(self, &request->request);
-    if (rc >= 0)
-        return 0;
-    if (self->core->is_patient && (rc == -EAGAIN || out_of_resources(rc)) && aside_put_back(self, request))
-        return -ENOBUFS;
-    request_failed(self, &request->request, rc);
-    methods->shutdown_request(self, &request->request);
-    return 0;
-}
-
-int accept_request(struct ss_server *self, struct request **accepted)
-{
-    const struct ss_class *methods = methods_of(self);
-    struct request *request = request_new();
-    if (!request)
-        return -ENOMEM;
-    if (!pthread_equal(self->core->taker, pthread_self())) /* written once: others read it */
-        self->core->taker = pthread_self();
-    int rc;
-    do {
-        rc = methods->get_request(self, &request->request);
-    } while (rc == -EINTR);
-    if (rc < 0) {
-        request_free(request);
-        return rc;
-    }
-    if (!request->request.datagram) {
-        request->number = request->request.fd;
-        self->core->is_short = request->number >= self->core->plenty;
-    }
-    *accepted = request;
-    if (!methods->verify_request(self, &request->request)) {
-        methods->shutdown_request(self, &request->request);
-        *accepted = NULL;
-    }
-    return 0;
-}
-
-static int take_new_request(struct ss_server *self)
-{
-    struct request *request;
-    int rc = accept_request(self, &request);
-    if (rc < 0 || !request)
-        return rc;
-    if (self->core->is_patient && client_is_limited(self) && !client_admit(self, request)) {
-        aside_put(self, request);
-        return 0;
-    }
-    return hand_over(self, request);
-}
-
-int take_request(struct ss_server *self)
-{
-    struct request *waiting = aside_take(self);
-    return waiting ? hand_over(self, waiting) : take_new_request(self);
-}
 
 /* The listener itself is broken; everything else concerns one client, or passes. */
 static bool fatal(int rc)

@@ -27,8 +27,7 @@ static void inherit(struct ss_class *into, const struct ss_class *from)
     }
 }
 
-/* Mistakes in the program that would have no end: an assertion that can name the class. */
-static _Noreturn void give_up(const char *function, const char *name, const char *mistake)
+_Noreturn void give_up(const char *function, const char *name, const char *mistake)
 {
     fprintf(stderr, "socketserver: %s: %s %s\n", function, name ? name : "a class without a name", mistake);
     abort();
@@ -64,6 +63,15 @@ static bool stands_in_order(const struct ss_core *core)
     return true;
 }
 
+/* As BaseServer is, and no other class of ours. */
+static bool is_complete(const struct ss_class *cls)
+{
+    size_t i = 0;
+    while (i < SLOTS && get_slot(cls, i))
+        i++;
+    return i == SLOTS;
+}
+
 static int linearize(struct ss_core *core, const struct ss_class *const *bases)
 {
     for (; *bases; bases++) {
@@ -72,7 +80,7 @@ static int linearize(struct ss_core *core, const struct ss_class *const *bases)
             if (append(core, cls, depth++) < 0)
                 return -EINVAL;
     }
-    bool ends = core->count > 0 && core->mro[core->count - 1] == &BaseServer;
+    bool ends = core->count > 0 && is_complete(core->mro[core->count - 1]);
     return ends && stands_in_order(core) ? 0 : -EINVAL;
 }
 
@@ -101,38 +109,6 @@ int core_resolve(struct ss_core *core, const struct ss_class *const *bases)
             return -ENOMEM;
     }
     return 0;
-}
-
-static void refuse_circle(const struct ss_handler_class *cls)
-{
-    const struct ss_handler_class *half_as_fast = cls;
-    while (cls && cls->base) {
-        half_as_fast = half_as_fast->base;
-        cls = cls->base->base;
-        if (cls && cls == half_as_fast)
-            give_up("ss_server_init", "a handler class", "is based on itself");
-    }
-}
-
-void core_resolve_handler(struct ss_core *core, const struct ss_handler_class *cls,
-                          const struct ss_handler_class *last)
-{
-    struct ss_handler_class *all = &core->handler;
-    refuse_circle(cls);
-    *all = *cls;
-    core->streams = false;
-    while (cls) {
-        if (!all->setup)
-            all->setup = cls->setup;
-        if (!all->handle)
-            all->handle = cls->handle;
-        if (!all->finish)
-            all->finish = cls->finish;
-        if (all->size < cls->size)
-            all->size = cls->size;
-        core->streams |= cls == &StreamRequestHandler || cls == &DatagramRequestHandler;
-        cls = cls->base ? cls->base : cls == &BaseRequestHandler ? NULL : last;
-    }
 }
 
 static int position(const struct ss_server *self, const struct ss_class *cls)

@@ -58,8 +58,8 @@ static inline const struct ss_class *methods_of(const struct ss_server *self)
 int core_resolve(struct ss_core *core, const struct ss_class *const *bases);
 /* Calls the `init` of each class. */
 void core_init_variables(struct ss_server *self);
-void core_resolve_handler(struct ss_core *core, const struct ss_handler_class *cls,
-                          const struct ss_handler_class *last);
+/* A mistake in the program that would have no end, as an assertion that names the class: abort(3). */
+_Noreturn void give_up(const char *function, const char *name, const char *mistake);
 
 /* server.c */
 /* A copy of the server for another thread, with its own count of requests; `socket` is its own. */

@@ -1,8 +1,8 @@
 /* How a server ends: who has connected before is served, what is in progress may end, for as long as a drain
    may last. */
+#include "server/accept.h"
 #include "server/aside.h"
 #include "server/core.h"
-#include "server/request.h"
 #include "server/stop.h"
 #include "server/wait.h"
 #include <errno.h>

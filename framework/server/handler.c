@@ -1,5 +1,6 @@
 /* The life of a handler instance: made, set up, run, finished, freed; and the handler classes that
    others are based on. */
+#include "server/handler.h"
 #include "memory/arena.h"
 #include "server/core.h"
 #include "server/request.h"
@@ -127,6 +128,42 @@ int handler_finish_request(struct ss_server *self, struct ss_request *request)
     int rc = h ? run_instances(h, self, request, &arena) : -ENOMEM;
     arena_free(&arena);
     return rc;
+}
+
+/* ---------------------------------------------------------------- classes */
+
+static void refuse_circle(const struct ss_handler_class *cls)
+{
+    const struct ss_handler_class *half_as_fast = cls;
+    while (cls && cls->base) {
+        half_as_fast = half_as_fast->base;
+        cls = cls->base->base;
+        if (cls && cls == half_as_fast)
+            give_up("ss_server_init", "a handler class", "is based on itself");
+    }
+}
+
+void handler_resolve(struct ss_server *self, const struct ss_handler_class *cls)
+{
+    const struct ss_handler_class *last =
+        self->socket_type == SOCK_DGRAM ? &DatagramRequestHandler : &StreamRequestHandler;
+    struct ss_core *core = self->core;
+    struct ss_handler_class *all = &core->handler;
+    refuse_circle(cls);
+    *all = *cls;
+    core->streams = false;
+    while (cls) {
+        if (!all->setup)
+            all->setup = cls->setup;
+        if (!all->handle)
+            all->handle = cls->handle;
+        if (!all->finish)
+            all->finish = cls->finish;
+        if (all->size < cls->size)
+            all->size = cls->size;
+        core->streams |= cls == &StreamRequestHandler || cls == &DatagramRequestHandler;
+        cls = cls->base ? cls->base : cls == &BaseRequestHandler ? NULL : last;
+    }
 }
 
 const struct ss_handler_class ss_BaseRequestHandler = {

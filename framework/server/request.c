@@ -1,8 +1,11 @@
-/* The memory of requests. */
+/* Requests: their memory, their count, and whose they are. */
 #include "server/request.h"
 #include "memory/arena.h"
+#include "server/core.h"
 #include "server/process.h"
-#include "server/timer.h"
+#include "server/wakeup.h"
+#include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 struct request *request_new(void)
@@ -20,4 +23,72 @@ struct request *request_new(void)
 void request_free(struct request *request)
 {
     spare_free(request);
+}
+
+/* ---------------------------------------------------------------- how many are in progress */
+
+void ss_request_started(struct ss_server *self)
+{
+    atomic_fetch_add(&self->core->active, 1);
+}
+
+void ss_request_ended(struct ss_server *self)
+{
+    atomic_fetch_sub(&self->core->active, 1);
+    if (atomic_load(&self->core->waiting))
+        (void)wakeup_send(self->core->wake);
+}
+
+void request_failed(struct ss_server *self, struct ss_request *request, int error)
+{
+    if (error < 0)
+        methods_of(self)->handle_error(self, request, error);
+}
+
+bool out_of_resources(int rc)
+{
+    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
+}
+
+/* ---------------------------------------------------------------- whose they are */
+
+/* An IPv4 client of a socket that takes both families is shown as what it is. */
+static void unmap(struct ss_address *address)
+{
+    const struct sockaddr_in6 in6 = address->u.in6;
+    if (address->u.any.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+        return;
+    memset(&address->u.in, 0, sizeof address->u.in);
+    address->u.in.sin_family = AF_INET;
+    address->u.in.sin_port = in6.sin6_port;
+    memcpy(&address->u.in.sin_addr, in6.sin6_addr.s6_addr + 12, 4);
+    address->length = sizeof address->u.in;
+}
+
+/* Apart, for the stack protector's sake: it is seldom needed. */
+__attribute__((noinline)) static int ask_for_peer(int fd, struct ss_address *address)
+{
+    socklen_t length = sizeof address->u;
+    if (getpeername(fd, &address->u.any, &length) < 0)
+        return -errno;
+    address->length = length > sizeof(sa_family_t) ? length : 0;
+    return 0;
+}
+
+int ss_client_address(const struct ss_request *request, struct ss_address *address)
+{
+    int rc = 0;
+    address->length = 0;
+    if (request->datagram) {
+        *address = request->datagram->client_address;
+    } else if (request->client.any.sa_family != AF_UNSPEC) {
+        address->length =
+            request->client.any.sa_family == AF_INET ? sizeof address->u.in : sizeof address->u.in6;
+        memcpy(&address->u, &request->client, sizeof request->client);
+    } else if (!request->unnamed) {
+        rc = ask_for_peer(request->fd, address);
+    }
+    if (address->length)
+        unmap(address);
+    return rc;
 }

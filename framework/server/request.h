@@ -29,16 +29,9 @@ struct request {
 
 struct request *request_new(void);
 void request_free(struct request *request);
-/* Takes one request and sees to it that it is processed, put aside or closed. -EAGAIN: there was none. */
-int take_request(struct ss_server *self);
-/* Takes one that verify_request lets pass; *request NULL: it did not. 0, -EAGAIN: there is none, -errno. */
-int accept_request(struct ss_server *self, struct request **request);
 /* Descriptors, memory: what may be there in a moment. */
 bool out_of_resources(int rc);
 /* Calls handle_error unless `error` is no news or >= 0. */
 void request_failed(struct ss_server *self, struct ss_request *request, int error);
-
-/* handler.c: BaseServer's finish_request */
-int handler_finish_request(struct ss_server *self, struct ss_request *request);
 
 #endif

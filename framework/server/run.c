@@ -1,110 +1,12 @@
-/* A whole server in one call, for main(): the only part that touches signals. */
-#include "server/process.h"
-#include "server/serving.h"
-#include "server/signals.h"
+/* A whole server in one call, for main(): with signal handlers and without the soft limit of open files. */
+#include "server/signal_handlers.h"
+#include "socketserver.h"
 #include <errno.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
-
-static struct ss_server *running;
-static atomic_int signals; /* two threads may each get one at the same time */
-
-static void stop(int signal);
-
-/* What we take, and from whom: who starts a program in the background, or for a session that will end, has it
-   ignore signals; and somebody's own handler stays. */
-enum { FROM_ANYBODY, UNLESS_IGNORED, UNLESS_CARED_FOR };
-static const struct {
-    void (*handler)(int);
-    int number, taken;
-} taken[] = {
-    {stop, SIGTERM, FROM_ANYBODY},         {stop, SIGINT, UNLESS_IGNORED},
-    {overlook, SIGPIPE, UNLESS_CARED_FOR}, {overlook, SIGXFSZ, UNLESS_CARED_FOR},
-    {overlook, SIGXCPU, UNLESS_CARED_FOR},
-};
-enum { TAKEN = sizeof taken / sizeof *taken };
-static struct sigaction before[TAKEN];
-
-/* In a process that a handler has forked, and that has not called exec: it is none of ours. */
-static void act_as_before(int signal)
-{
-    for (int i = 0; i < TAKEN; i++)
-        if (taken[i].number == signal)
-            sigaction(signal, &before[i], NULL);
-    raise(signal);
-}
-
-/* A signal that reaches a whole group of processes must not cut short what its children have in progress:
-   they hear of the end through the server, and only an orphan decides for itself. */
-static void stop(int signal)
-{
-    switch (process_role()) {
-    case PROCESS_SERVER:
-        if (atomic_fetch_add(&signals, 1) == 0)
-            ss_shutdown(running);
-        else
-            ss_cancel(running);
-        break;
-    case PROCESS_CHILD:
-        break;
-    case PROCESS_ORPHAN:
-        _exit(128 + signal);
-    case PROCESS_OTHER:
-        act_as_before(signal);
-    }
-}
-
-void overlook(int signal)
-{
-    if (process_role() == PROCESS_OTHER)
-        act_as_before(signal);
-}
-
-static void take_signals(void)
-{
-    process_is_server();
-    signals = 0;
-    for (int i = 0; i < TAKEN; i++) {
-        struct sigaction act = {.sa_handler = taken[i].handler};
-        sigaction(taken[i].number, NULL, &before[i]);
-        bool ignored = before[i].sa_handler == SIG_IGN, cared_for = before[i].sa_handler != SIG_DFL;
-        if (taken[i].taken == FROM_ANYBODY || !(taken[i].taken == UNLESS_IGNORED ? ignored : cared_for))
-            sigaction(taken[i].number, &act, NULL);
-    }
-}
-
-static void give_signals_back(void)
-{
-    for (int i = 0; i < TAKEN; i++)
-        sigaction(taken[i].number, &before[i], NULL);
-}
-
-static void overflow(int signal, siginfo_t *info, void *context)
-{
-    static const char text[] = "socketserver: a handler has overflowed its coroutine's stack: "
-                               "raise stack_size, or use ThreadingMixIn\n";
-    const struct serving *serving = serving_current();
-    (void)context;
-    if (serving && serving->overflowed(serving->loop, info->si_addr))
-        (void)!write(STDERR_FILENO, text, sizeof text - 1);
-    struct sigaction act = {.sa_handler = SIG_DFL};
-    sigaction(signal, &act, NULL);
-    if (info->si_code <= 0)
-        raise(signal); /* somebody has sent it; a fault happens again on return, and ends the process */
-}
-
-/* Somebody's own handler stays; a sanitizer has one, too. */
-static void report_overflows(struct sigaction *previous)
-{
-    struct sigaction act = {.sa_sigaction = overflow, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-    if (sigaction(SIGSEGV, NULL, previous) == 0 && previous->sa_handler == SIG_DFL)
-        sigaction(SIGSEGV, &act, NULL);
-}
 
 /* As many descriptors as the process may have: each connection takes one, and each file that is sent. The
    lower limit is for programs with select(2). */
@@ -118,12 +20,11 @@ int ss_run_server(struct ss_server *self)
 {
     struct sigaction overflows;
     struct rlimit files = {0};
-    running = self;
     raise_limit(&files);
     report_overflows(&overflows);
-    take_signals();
+    take_signals(self);
     int rc = ss_serve_forever(self);
-    give_signals_back();
+    int signals = give_signals_back();
     sigaction(SIGSEGV, &overflows, NULL);
     if (files.rlim_max)
         (void)setrlimit(RLIMIT_NOFILE, &files);

@@ -1,10 +1,11 @@
 /* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
 #include "memory/arena.h"
+#include "server/accept.h"
 #include "server/aside.h"
 #include "server/core.h"
+#include "server/handler.h"
 #include "server/listener.h"
 #include "server/process.h"
-#include "server/request.h"
 #include "server/signals.h"
 #include "server/stop.h"
 #include "server/wait.h"
@@ -90,8 +91,7 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     self->address = address;
     self->RequestHandlerClass = handler;
     core_init_variables(self);
-    core_resolve_handler(core, self->RequestHandlerClass,
-                         self->socket_type == SOCK_DGRAM ? &DatagramRequestHandler : &StreamRequestHandler);
+    handler_resolve(self, handler);
     return 0;
 }
 

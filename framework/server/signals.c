@@ -3,6 +3,7 @@
    limit, and SIGXCPU, by a limit of processor time that clients use up. They end nobody: the call has failed
    with EPIPE or EFBIG anyway, and the hard limit of processor time ends a process by SIGKILL. */
 #include "server/signals.h"
+#include "server/signal_handlers.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -12,7 +12,5 @@ struct signals_before {
 };
 void signals_block(struct signals_before *before);
 void signals_unblock(const struct signals_before *before);
-/* run.c: ss_run's handler of signals that end nobody. */
-void overlook(int signal);
 
 #endif

@@ -1,0 +1,67 @@
+/* How requests are taken: from the socket, or from those that were put aside. */
+#include "server/accept.h"
+#include "server/aside.h"
+#include "server/core.h"
+#include <errno.h>
+#include <pthread.h>
+
+/* A thread or a process that cannot be made for now can be made later. */
+static int hand_over(struct ss_server *self, struct request *request)
+{
+    const struct ss_class *methods = methods_of(self);
+    int rc = methods->process_request(self, &request->request);
+    if (rc >= 0)
+        return 0;
+    if (self->core->is_patient && (rc == -EAGAIN || out_of_resources(rc)) && aside_put_back(self, request))
+        return -ENOBUFS;
+    request_failed(self, &request->request, rc);
+    methods->shutdown_request(self, &request->request);
+    return 0;
+}
+
+int accept_request(struct ss_server *self, struct request **accepted)
+{
+    const struct ss_class *methods = methods_of(self);
+    struct request *request = request_new();
+    if (!request)
+        return -ENOMEM;
+    if (!pthread_equal(self->core->taker, pthread_self())) /* written once: others read it */
+        self->core->taker = pthread_self();
+    int rc;
+    do {
+        rc = methods->get_request(self, &request->request);
+    } while (rc == -EINTR);
+    if (rc < 0) {
+        request_free(request);
+        return rc;
+    }
+    if (!request->request.datagram) {
+        request->number = request->request.fd;
+        self->core->is_short = request->number >= self->core->plenty;
+    }
+    *accepted = request;
+    if (!methods->verify_request(self, &request->request)) {
+        methods->shutdown_request(self, &request->request);
+        *accepted = NULL;
+    }
+    return 0;
+}
+
+static int take_new_request(struct ss_server *self)
+{
+    struct request *request;
+    int rc = accept_request(self, &request);
+    if (rc < 0 || !request)
+        return rc;
+    if (self->core->is_patient && client_is_limited(self) && !client_admit(self, request)) {
+        aside_put(self, request);
+        return 0;
+    }
+    return hand_over(self, request);
+}
+
+int take_request(struct ss_server *self)
+{
+    struct request *waiting = aside_take(self);
+    return waiting ? hand_over(self, waiting) : take_new_request(self);
+}
