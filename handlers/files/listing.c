@@ -10,6 +10,7 @@
 #include "http/exchange.h"
 #include "log/owned.h"
 #include "text/url.h"
+#include "text/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -26,32 +27,14 @@ void http_format_time(time_t when, char text[HTTP_TIME_SIZE])
         text[0] = '\0';
 }
 
-/* True for U+0080 to U+009F, and for the marks that turn text round, with which "exe.txt" can be made of a
-   name that ends in ".exe": U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069. Also U+2028 and
-   U+2029, which are line ends. */
-static bool misleads(const unsigned char *s)
-{
-    if (s[0] == 0xc2)
-        return s[1] < 0xa0;
-    if (s[0] == 0xd8)
-        return s[1] == 0x9c;
-    if (s[0] != 0xe2)
-        return false;
-    return (s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
-           (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9);
-}
-
 enum http_oddity http_oddity_at(const char *text, size_t *size)
 {
-    unsigned char c = (unsigned char)*text;
-    size_t length = http_utf8_length(text);
-
+    size_t length = http_utf8_size(text);
     *size = length > 0 ? length : 1;
     if (length == 0)
         return HTTP_NOT_UTF8;
-    if (c < ' ' || c == 0x7f)
-        return HTTP_CONTROL;
-    return misleads((const unsigned char *)text) ? HTTP_MISLEADING : HTTP_ORDINARY;
+    uint32_t c = http_utf8_decode(text, length);
+    return c < ' ' || c == 0x7f || http_is_misleading(c) ? HTTP_MISLEADING : HTTP_ORDINARY;
 }
 
 /* ---------------------------------------------------------------- which form */

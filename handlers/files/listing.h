@@ -30,7 +30,7 @@ struct http_listing {
 
 extern const struct http_listing http_listing_html, http_listing_json;
 
-/* The inside of a string of RFC 8259: valid UTF-8, with DEL escaped too. From ss_alloc, or NULL. */
+/* The inside of a string of RFC 8259. From ss_alloc, or NULL. */
 const char *http_json_text(struct ss_handler *h, const char *text);
 
 #define HTTP_TIME_SIZE 32
@@ -40,8 +40,7 @@ void http_format_time(time_t when, char text[HTTP_TIME_SIZE]);
 /* What is not to be seen as it is: 0 for an ordinary character, else the kind of it. */
 enum http_oddity {
     HTTP_ORDINARY,
-    HTTP_CONTROL,    /* an ASCII control character */
-    HTTP_MISLEADING, /* a control character beyond ASCII, or one that turns the direction of text round */
+    HTTP_MISLEADING, /* a control character, or one that turns the direction of text round */
     HTTP_NOT_UTF8,   /* a byte that is no part of UTF-8 */
 };
 /* The kind of the character at `text`, and its bytes. */

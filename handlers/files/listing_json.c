@@ -11,6 +11,7 @@
    modified for what cannot be asked. A line each, so that one can read it while it comes. */
 #include "files/listing.h"
 #include "http_server.h"
+#include "text/escape.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,26 +19,11 @@
 
 const char *http_json_text(struct ss_handler *h, const char *text)
 {
-    char *start = ss_alloc(h, 6 * strlen(text) + 1), *out = start;
-    size_t size;
-
-    if (start == NULL)
-        return NULL;
-    for (; *text != '\0'; text += size) {
-        enum http_oddity oddity = http_oddity_at(text, &size);
-
-        if (oddity == HTTP_NOT_UTF8) {
-            out = stpcpy(out, "\xef\xbf\xbd");
-        } else if (oddity == HTTP_CONTROL) {
-            out += sprintf(out, "\\u%04x", (unsigned char)*text);
-        } else {
-            if (*text == '"' || *text == '\\')
-                *out++ = '\\';
-            out = mempcpy(out, text, size);
-        }
-    }
-    *out = '\0';
-    return start;
+    size_t room = HTTP_ESCAPED_GROWTH * strlen(text) + HTTP_ESCAPED_MORE;
+    char *out = ss_alloc(h, room + 1);
+    if (out)
+        *http_escaped(out, room, text, HTTP_AS_JSON) = 0;
+    return out;
 }
 
 static int begin(struct ss_handler *h, const char *name)

@@ -3,7 +3,7 @@
 #include "forms/form.h"
 #include "http_server.h"
 #include "text/chars.h"
-#include "text/url.h"
+#include "text/utf8.h"
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -73,21 +73,13 @@ static void undo_browser(char *text)
     *to = '\0';
 }
 
-static bool is_utf8(const char *text)
-{
-    size_t size;
-    while (*text && (size = http_utf8_length(text)) > 0)
-        text += size;
-    return !*text;
-}
-
 /* filename*=UTF-8''a%20b (RFC 8187). RFC 7578 4.2 forbids it, but some send it. NULL if it is none. */
 static const char *decode_extended(char *value)
 {
     char *language = strchr(value, '\''), *text = language ? strchr(language + 1, '\'') : NULL;
     if (!text || strncasecmp(value, "utf-8'", 6) != 0 || strpbrk(text, " \t\"") || !text[1])
         return NULL;
-    return http_unquote(text + 1) >= 0 && is_utf8(text + 1) ? text + 1 : NULL;
+    return http_unquote(text + 1) >= 0 && http_is_utf8(text + 1) ? text + 1 : NULL;
 }
 
 /* `good`: what it says, if it says anything. */

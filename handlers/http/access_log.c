@@ -31,6 +31,11 @@ static void write_line(struct ss_handler *h, int status, int64_t size,
         report(h, error);
 }
 
+static char *put_escaped(char *to, const char *text, enum http_dialect how)
+{
+    return http_escaped(to, HTTP_LOG_ITEM, text, how);
+}
+
 static const char *or_dash(const char *text)
 {
     return text && *text ? text : "-";
@@ -44,10 +49,10 @@ static char *put_number(char *to, int64_t value)
 
 /* "GET / HTTP/1.1" 200 1024 */
 static char *put_exchange(char *to, const struct ss_handler *h, int status, int64_t size,
-                          enum http_log_escape how)
+                          enum http_dialect how)
 {
     *to++ = '"';
-    to = http_log_escaped(to, or_dash(http_request(h)->requestline), how);
+    to = put_escaped(to, or_dash(http_request(h)->requestline), how);
     *to++ = '"';
     *to++ = ' ';
     to = put_number(to, status);
@@ -57,8 +62,7 @@ static char *put_exchange(char *to, const struct ss_handler *h, int status, int6
 
 /* ---------------------------------------------------------------- text */
 
-static char *put_head(char *to, const struct ss_handler *h, enum http_log_escape how,
-                      enum http_log_clock form)
+static char *put_head(char *to, const struct ss_handler *h, enum http_dialect how, enum http_log_clock form)
 {
     to = stpcpy(http_log_client(to, &h->client_address, how), " - - [");
     return stpcpy(http_log_time(to, form), "] ");
@@ -67,8 +71,8 @@ static char *put_head(char *to, const struct ss_handler *h, enum http_log_escape
 /* An error has a line of its own, in front of this one. */
 static char *plain(char *to, const struct ss_handler *h, int status, int64_t size)
 {
-    to = put_head(to, h, HTTP_LOG_PYTHON, HTTP_LOG_PYTHON_TIME);
-    return put_exchange(to, h, status, size, HTTP_LOG_PYTHON);
+    to = put_head(to, h, HTTP_AS_PYTHON, HTTP_LOG_PYTHON_TIME);
+    return put_exchange(to, h, status, size, HTTP_AS_PYTHON);
 }
 
 static char *python(char *to, const struct ss_handler *h, int status, int64_t size)
@@ -78,19 +82,19 @@ static char *python(char *to, const struct ss_handler *h, int status, int64_t si
     if (*http_log_reason(h, reason) == 0)
         return to;
     *to++ = ' ';
-    return http_log_escaped(to, reason, HTTP_LOG_PYTHON);
+    return put_escaped(to, reason, HTTP_AS_PYTHON);
 }
 
 static char *put_common(char *to, const struct ss_handler *h, int status, int64_t size)
 {
-    to = put_head(to, h, HTTP_LOG_APACHE, HTTP_LOG_APACHE_TIME);
-    return put_exchange(to, h, status, size, HTTP_LOG_APACHE);
+    to = put_head(to, h, HTTP_AS_APACHE, HTTP_LOG_APACHE_TIME);
+    return put_exchange(to, h, status, size, HTTP_AS_APACHE);
 }
 
 /* A header field; empty is not the same as none. */
 static char *put_quoted(char *to, const char *value)
 {
-    to = http_log_escaped(stpcpy(to, " \""), value ? value : "-", HTTP_LOG_APACHE);
+    to = put_escaped(stpcpy(to, " \""), value ? value : "-", HTTP_AS_APACHE);
     *to++ = '"';
     return to;
 }
@@ -126,13 +130,13 @@ static char *combined(char *to, const struct ss_handler *h, int status, int64_t 
 /* ---------------------------------------------------------------- JSON (RFC 8259) */
 
 /* ,"name":"text" */
-static char *put_text(char *to, const char *name, const char *text)
+static char *put_string(char *to, const char *name, const char *text)
 {
     to = stpcpy(to, name);
     if (!text)
         return stpcpy(to, "null");
     *to++ = '"';
-    to = http_log_escaped(to, text, HTTP_LOG_JSON);
+    to = put_escaped(to, text, HTTP_AS_JSON);
     *to++ = '"';
     return to;
 }
@@ -155,28 +159,28 @@ static char *put_duration(char *to, int64_t us)
 
 static char *put_request(char *to, const struct http_request *r)
 {
-    to = put_text(to, ",\"method\":", or_null(r->command));
-    to = put_text(to, ",\"path\":", or_null(r->path));
-    to = put_text(to, ",\"version\":", or_null(r->request_version));
+    to = put_string(to, ",\"method\":", or_null(r->command));
+    to = put_string(to, ",\"path\":", or_null(r->path));
+    to = put_string(to, ",\"version\":", or_null(r->request_version));
     if (*r->command && *r->path && *r->request_version)
         return to;
-    return put_text(to, ",\"request\":", or_null(r->requestline));
+    return put_string(to, ",\"request\":", or_null(r->requestline));
 }
 
 static char *json(char *to, const struct ss_handler *h, int status, int64_t size)
 {
     char reason[HTTP_LOG_REASON];
     to = stpcpy(http_log_time(stpcpy(to, "{\"time\":\""), HTTP_LOG_RFC3339), "\",\"client\":\"");
-    to = http_log_client(to, &h->client_address, HTTP_LOG_JSON);
+    to = http_log_client(to, &h->client_address, HTTP_AS_JSON);
     *to++ = '"';
     to = stpcpy(put_request(to, http_request(h)), ",\"status\":");
     to = status > 0 ? http_append_number(to, status) : stpcpy(to, "null");
     to = http_append_number(stpcpy(to, ",\"bytes\":"), size);
     to = put_duration(stpcpy(to, ",\"duration_ms\":"), http_duration(h));
-    to = put_text(to, ",\"referer\":", http_header(h, "Referer"));
-    to = put_text(to, ",\"user_agent\":", http_header(h, "User-Agent"));
+    to = put_string(to, ",\"referer\":", http_header(h, "Referer"));
+    to = put_string(to, ",\"user_agent\":", http_header(h, "User-Agent"));
     if (*http_log_reason(h, reason))
-        to = put_text(to, ",\"error\":", reason);
+        to = put_string(to, ",\"error\":", reason);
     *to++ = '}';
     return to;
 }
@@ -210,8 +214,8 @@ void http_default_log_message(struct ss_handler *h, const char *text)
 {
     char *at = http_log_begin(&http_log_stderr);
     if (at) {
-        at = put_head(at, h, HTTP_LOG_PYTHON, HTTP_LOG_PYTHON_TIME);
-        at = stpcpy(http_log_escaped(at, text, HTTP_LOG_PYTHON), "\n");
+        at = put_head(at, h, HTTP_AS_PYTHON, HTTP_LOG_PYTHON_TIME);
+        at = stpcpy(put_escaped(at, text, HTTP_AS_PYTHON), "\n");
     }
     (void)http_log_end(&http_log_stderr, at, true); /* there is nobody else to tell */
 }

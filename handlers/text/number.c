@@ -11,3 +11,11 @@ __attribute__((noinline)) char *http_append_number(char *at, int64_t value)
         *at++ = *first++;
     return at;
 }
+
+char *http_append_hex(char *at, unsigned char byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    *at++ = digits[byte >> 4];
+    *at++ = digits[byte & 15];
+    return at;
+}

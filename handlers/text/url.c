@@ -240,31 +240,3 @@ SS_API const char *http_escape(struct ss_handler *h, const char *text)
     *out = '\0';
     return start;
 }
-
-size_t http_utf8_length(const char *text)
-{
-    /* RFC 3629: by first byte, the number of bytes that follow and the range of the first of those */
-    const unsigned char *s = (const unsigned char *)text;
-    unsigned char low = 0x80, high = 0xbf;
-    size_t more;
-
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    more = s[0] < 0xe0 ? 1 : s[0] < 0xf0 ? 2 : 3;
-    if (s[0] == 0xe0)
-        low = 0xa0; /* shorter forms exist */
-    else if (s[0] == 0xed)
-        high = 0x9f; /* surrogates */
-    else if (s[0] == 0xf0)
-        low = 0x90;
-    else if (s[0] == 0xf4)
-        high = 0x8f; /* above U+10FFFF */
-    if (s[1] < low || s[1] > high)
-        return 0;
-    for (size_t i = 2; i <= more; i++)
-        if (s[i] < 0x80 || s[i] > 0xbf)
-            return 0;
-    return more + 1;
-}

@@ -35,7 +35,4 @@ size_t http_requote(const char *path, size_t size, char *out);
    "null", several origins, other schemes, and what is malformed. */
 bool http_is_same_origin(const char *origin, const char *host);
 
-/* Length of the UTF-8 sequence at `text`, 0 if it is none. */
-size_t http_utf8_length(const char *text);
-
 #endif

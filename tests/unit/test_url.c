@@ -264,40 +264,6 @@ static void test_requote(void **state)
     }
 }
 
-static void test_utf8_length(void **state)
-{
-    static const struct {
-        const char *text;
-        size_t length;
-    } rows[] = {
-        {"a", 1},
-        {"\x7f", 1},
-        {"\xc3\xa9", 2},
-        {"\xe2\x82\xac", 3},
-        {"\xed\x9f\xbf", 3},
-        {"\xf0\x9f\x98\x80", 4},
-        {"\xf4\x8f\xbf\xbf", 4},
-        {"\x80", 0},
-        {"\xc0\xaf", 0},
-        {"\xc1\xbf", 0},
-        {"\xc3", 0},
-        {"\xc3("
-         "",
-         0},
-        {"\xe0\x80\xaf", 0},
-        {"\xe2\x82", 0},
-        {"\xed\xa0\x80", 0},
-        {"\xf0\x80\x80\x80", 0},
-        {"\xf4\x90\x80\x80", 0},
-        {"\xf5\x80\x80\x80", 0},
-        {"\xff", 0},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++)
-        assert_int_equal(http_utf8_length(rows[i].text), rows[i].length);
-}
-
 /* RFC 6454 4, 5 and 7; RFC 3986 6.2.3 for the ports. */
 static void test_same_origin(void **state)
 {
@@ -365,7 +331,7 @@ int main(void)
         cmocka_unit_test(test_normalize_holds),   cmocka_unit_test(test_unquote),
         cmocka_unit_test(test_requote),           cmocka_unit_test(test_well_escaped),
         cmocka_unit_test(test_dotfiles),          cmocka_unit_test(test_skip_slashes),
-        cmocka_unit_test(test_utf8_length),       cmocka_unit_test(test_same_origin),
+        cmocka_unit_test(test_same_origin),
     };
 
     return cmocka_run_group_tests_name("url", tests, NULL, NULL);
