@@ -20,7 +20,7 @@ struct row {
     const char *text, *python, *apache, *json;
 };
 
-static const struct row rows[] = {
+static const struct row escapes[] = {
     {"", "", "", ""},
     {"GET / HTTP/1.1", "GET / HTTP/1.1", "GET / HTTP/1.1", "GET / HTTP/1.1"},
     {"1234567\n", "1234567\\x0a", "1234567\\n", "1234567\\n"},
@@ -77,12 +77,12 @@ static void check_escaped(const char *text, enum http_dialect how, const char *e
 static void test_escapes(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        const char *expected[] = {rows[i].python, rows[i].apache, rows[i].json};
+    for (size_t i = 0; i < COUNT(escapes); i++) {
+        const char *expected[] = {escapes[i].python, escapes[i].apache, escapes[i].json};
         for (int n = 0; n <= 9; n++) {
             for (int how = 0; how < 3; how++) {
                 char text[100], result[100];
-                snprintf(text, sizeof text, "%.*s%s%.*s", n, "~ !#$azAZ", rows[i].text, n, "~ !#$azAZ");
+                snprintf(text, sizeof text, "%.*s%s%.*s", n, "~ !#$azAZ", escapes[i].text, n, "~ !#$azAZ");
                 snprintf(result, sizeof result, "%.*s%s%.*s", n, "~ !#$azAZ", expected[how], n, "~ !#$azAZ");
                 check_escaped(text, (enum http_dialect)(1 << how), result);
             }
