@@ -335,6 +335,13 @@ struct http_handler_class {
        of its own forbids. One that has begun a response (return http_send_error(h, 403, NULL, NULL)) has
        answered, and neither the others nor do_X are called; nor are they after -errno. 0 or -errno */
     int (*before)(struct ss_handler *h);
+    /* What the class needs while a server runs, and gives back: opens a database, removes what was left
+       behind. HTTPServer calls these slots of all classes of the chain, and of its delegates' chains, each
+       with the complete table. server_activate: when the server is bound, before there are threads and
+       processes of its own; the base's first. 0 or -errno, which ss_server_bind returns. server_close: when
+       it is closed, and in every process that was forked when that ends; the base's last. Not inherited. */
+    int (*server_activate)(struct ss_server *self, const struct http_handler_class *cls);
+    void (*server_close)(struct ss_server *self, const struct http_handler_class *cls);
     /* The classes that do_X may hand requests to, see http_delegate; ended by NULL */
     const struct http_handler_class *const *delegates;
 
@@ -470,8 +477,8 @@ extern SS_API const struct simple_http_class http_SimpleHTTPRequestHandler;
 extern SS_API const struct upload_class http_UploadHTTPRequestHandler;
 #define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
 
-/* The complete table of h's class, with everything inherited filled in (`name`, `methods` and `before` are
-   its own); it is as large as the largest of its bases' tables, and lives as long as the program. */
+/* The complete table of h's class, with everything inherited filled in (what is not inherited is its own); it
+   is as large as the largest of its bases' tables, and lives as long as the program. */
 SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h);
 /* The same with the options of SimpleHTTPRequestHandler, or of UploadHTTPRequestHandler; the class must be
    based on it: if it is not, that is an assertion. */

@@ -4,6 +4,7 @@
 #include "files/coding.h"
 #include "files/listing.h"
 #include "files/response.h"
+#include "files/tag.h"
 #include "http/body.h"
 #include "http/error.h"
 #include "text/url.h"
@@ -150,6 +151,21 @@ SS_API int http_do_GET(struct ss_handler *h)
     return opened < 0 ? http_send_errno(h, opened, NULL) : rc;
 }
 
+/* What the processes of a server share is made before they are forked. */
+static int server_activate(struct ss_server *self, const struct http_handler_class *cls)
+{
+    (void)self, (void)cls;
+    http_file_digests_share();
+    return 0;
+}
+
+/* The files that were served stay open no longer than the server. */
+static void server_close(struct ss_server *self, const struct http_handler_class *cls)
+{
+    (void)self, (void)cls;
+    http_file_cache_clear();
+}
+
 static void inherit(struct http_handler_class *table, const struct http_handler_class *base)
 {
     struct simple_http_class *to = (void *)table;
@@ -176,6 +192,8 @@ const struct simple_http_class http_SimpleHTTPRequestHandler = {
              .table_size = sizeof(struct simple_http_class),
              .name = "SimpleHTTPRequestHandler",
              .methods = HTTP_METHODS({"GET", http_do_GET}),
+             .server_activate = server_activate,
+             .server_close = server_close,
              .inherit = inherit},
     .directory = ".",
     .symlinks = HTTP_SYMLINKS_INSIDE,

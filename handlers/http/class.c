@@ -230,6 +230,11 @@ const struct http_class *http_class_get(const struct ss_handler_class *key)
     return get(key, NULL);
 }
 
+const struct http_handler_class *http_class_key(const struct http_class *cls)
+{
+    return (const struct http_handler_class *)(const void *)cls->key;
+}
+
 int (*http_class_find(const struct http_class *cls, const char *name))(struct ss_handler *)
 {
     const struct http_class_method *found = find(cls, name, strlen(name));

@@ -28,6 +28,8 @@ struct http_class {
 
 /* The resolved class; made once for each class, kept for ever. NULL if out of memory. Any thread. */
 const struct http_class *http_class_get(const struct ss_handler_class *key);
+/* The class that this resolves, as it was written. */
+const struct http_handler_class *http_class_key(const struct http_class *cls);
 /* do_X for a method, NULL: none. HEAD falls back on GET. */
 int (*http_class_find(const struct http_class *cls, const char *name))(struct ss_handler *);
 /* One of its delegates, resolved. NULL: it is none. */

@@ -123,6 +123,8 @@ struct http_handler_class *http_class_complete(const struct http_handler_class *
     table->name = cls->name;
     table->methods = cls->methods;
     table->before = cls->before;
+    table->server_activate = cls->server_activate;
+    table->server_close = cls->server_close;
     inherit_handler(&table->handler, &cls->handler);
     for (const struct http_handler_class *from = cls; from; from = http_class_base(from))
         inherit_options(table, cls, from);

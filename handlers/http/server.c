@@ -1,36 +1,66 @@
 /* HTTPServer: TCPServer for clients that speak first, and at some length. */
-#include "http/head.h"
-
 #include "compress/compress.h"
-#include "files/cache.h"
-#include "files/tag.h"
-#include "upload/upload.h"
+#include "http/class.h"
+#include "http/head.h"
+#include <errno.h>
 #include <stdio.h>
 
 enum { FIRST_BYTES = 5 /* seconds */, BUFFER_SIZE = 32768 };
+
+struct state {
+    const struct http_class *cls; /* of the handlers; NULL: none, or one that is not for HTTP */
+};
 
 static void init(struct ss_server *self)
 {
     self->defer_accept = FIRST_BYTES;
     self->buffer_size = BUFFER_SIZE;
-    http_upload_prepare(self);
-    http_file_digests_share();
+}
+
+/* The slots of a chain, the base's first. */
+static int activate_chain(struct ss_server *self, const struct http_class *cls,
+                          const struct http_handler_class *from)
+{
+    const struct http_handler_class *base = http_class_base(from);
+    int rc = base ? activate_chain(self, cls, base) : 0;
+    return rc == 0 && from->server_activate ? from->server_activate(self, cls->table) : rc;
+}
+
+static int activate_class(struct ss_server *self, const struct http_class *cls)
+{
+    int rc = activate_chain(self, cls, http_class_key(cls));
+    for (const struct http_class **delegate = cls->delegates; rc == 0 && delegate && *delegate; delegate++)
+        rc = activate_class(self, *delegate);
+    return rc;
+}
+
+static void close_class(struct ss_server *self, const struct http_class *cls)
+{
+    for (const struct http_class **delegate = cls->delegates; delegate && *delegate; delegate++)
+        close_class(self, *delegate);
+    for (const struct http_handler_class *from = http_class_key(cls); from; from = http_class_base(from))
+        if (from->server_close)
+            from->server_close(self, cls->table);
 }
 
 /* Only who has the address may tidy up. */
 static int server_activate(struct ss_server *self)
 {
+    struct state *state = ss_state(self, &HTTPServer);
     int rc = ss_super(self, &HTTPServer)->server_activate(self);
-    if (rc == 0)
-        http_upload_tidy(self);
-    return rc;
+    if (rc < 0 || !http_class_is_based_on(self->RequestHandlerClass, &BaseHTTPRequestHandler.handler))
+        return rc;
+    state->cls = http_class_get(self->RequestHandlerClass);
+    return state->cls ? activate_class(self, state->cls) : -ENOMEM;
 }
 
-/* The files that were served stay open no longer than the server, and what it has logged is to be read. */
+/* What was logged is to be read when the server has gone. */
 static void server_close(struct ss_server *self)
 {
+    const struct state *state = ss_state(self, &HTTPServer);
     ss_super(self, &HTTPServer)->server_close(self);
-    http_file_cache_clear();
+    if (state->cls)
+        close_class(self, state->cls);
     http_access_log_flush();
 }
 
@@ -54,7 +84,7 @@ const char *http_features(void)
 const struct ss_class http_HTTPServer = {
     .name = "HTTPServer",
     .base = &TCPServer,
-    .state_size = 0,
+    .state_size = sizeof(struct state),
     .init = init,
     .server_activate = server_activate,
     .server_close = server_close,

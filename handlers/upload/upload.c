@@ -24,26 +24,6 @@ bool http_takes_uploads(const struct ss_handler *h)
     return http_class_find(http_exchange_of(h)->cls, "POST") == http_do_POST;
 }
 
-static bool stores(const struct ss_handler_class *cls)
-{
-    return http_class_is_based_on(cls, &UploadHTTPRequestHandler.simple.http.handler);
-}
-
-void http_upload_prepare(const struct ss_server *self)
-{
-    if (stores(self->RequestHandlerClass))
-        (void)http_limits_share(); /* or each process counts for itself */
-}
-
-void http_upload_tidy(const struct ss_server *self)
-{
-    const struct http_class *cls =
-        stores(self->RequestHandlerClass) ? http_class_get(self->RequestHandlerClass) : NULL;
-    const struct simple_http_class *files = cls ? (const void *)cls->table : NULL;
-    if (files)
-        (void)http_parts_remove(files->directory);
-}
-
 /* ---------------------------------------------------------------- refusals */
 
 int http_upload_refuse(struct ss_handler *h, int error, const char *name)
@@ -306,6 +286,16 @@ int http_upload_store(struct ss_handler *h, struct http_storing *s, struct http_
     return run(&job, publish);
 }
 
+/* Makes what the processes of the server share, and removes what a killed one has left. */
+static int server_activate(struct ss_server *self, const struct http_handler_class *cls)
+{
+    const struct simple_http_class *files = (const void *)cls;
+    (void)self;
+    (void)http_limits_share(); /* or each process counts for itself */
+    (void)http_parts_remove(files->directory);
+    return 0;
+}
+
 static void inherit(struct http_handler_class *table, const struct http_handler_class *base)
 {
     struct upload_class *to = (void *)table;
@@ -331,6 +321,7 @@ const struct upload_class http_UploadHTTPRequestHandler = {
                         .table_size = sizeof(struct upload_class),
                         .name = "UploadHTTPRequestHandler",
                         .methods = HTTP_METHODS({"POST", http_do_POST}, {"PUT", http_do_PUT}),
+                        .server_activate = server_activate,
                         .inherit = inherit},
                .siblings = HTTP_SIBLINGS_IGNORED,
                .file_fields = sandbox},

@@ -17,11 +17,6 @@
 /* True if a POST to a directory stores files there, for this request's class. */
 bool http_takes_uploads(const struct ss_handler *h);
 
-/* For a server whose handler class takes uploads, and no other: makes what its processes share, and removes
-   what a killed one has left. */
-void http_upload_prepare(const struct ss_server *self);
-void http_upload_tidy(const struct ss_server *self);
-
 /* ---------------------------------------------------------------- names (pure) */
 
 /* The name under which a file that the client calls `filename` may be stored: its last component, backslashes

@@ -97,6 +97,7 @@ static const struct upload_class Drop = {
                         .before = before_drop},
                .directory = "drop",
                .translate_path = translate_path},
+    .max_uploads = 1,
 };
 static const struct http_handler_class Old = {
     .handler = {.base = &Base.http.handler}, .table_size = sizeof Old, .protocol_version = "HTTP/1.0"};

@@ -4,6 +4,7 @@ import re
 
 import programs
 import pytest
+import wire
 
 
 @pytest.fixture
@@ -122,3 +123,37 @@ def test_log(probe, mixin, tmp_path):
     site.stop()
     lines = [line for line in site.log.splitlines() if "/files/" in line]
     assert len(lines) == 2 and all(re.search(r'"GET /files/\S+ HTTP/1.1" [24]0[04] \d+$', line) for line in lines), site.log
+
+
+# ---------------------------------------------------------------- what a delegate needs while the server runs
+
+
+def test_left_over_parts_go(probe, mixin, tmp_path):
+    """What a killed server has left in the directory of a delegate."""
+    for name in "files", "drop":
+        (tmp_path / name).mkdir()
+    left = tmp_path / "drop" / ".httpserver-0123456789abcdef.part"
+    left.write_text("left")
+    (tmp_path / "drop" / ".httpserver-other.part").write_text("kept")
+    probe(*programs.as_settings(mixin), program="delegate")
+    assert not left.exists() and (tmp_path / "drop" / ".httpserver-other.part").exists()
+
+
+def test_limits_hold_for_all_processes(probe, concurrent_mixin, tmp_path):
+    for name in "files", "drop":
+        (tmp_path / name).mkdir()
+    site = probe(*programs.as_settings(concurrent_mixin), program="delegate")
+
+    def begin():
+        client = site.client()
+        client.send(wire.request("PUT", "/drop/x", None, content_length=10, expect="100-continue"))
+        return client, client.response().status
+
+    first, status = begin()
+    assert status == 100
+    for _ in range(4):
+        client, status = begin()
+        client.close()
+        assert status == 503
+    assert first.send(b"x" * 10).response().status == 201
+    first.close()

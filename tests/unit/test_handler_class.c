@@ -9,13 +9,13 @@
 
 #include "http/class.h"
 #include "http/exchange.h"
+#include "server_thread.h"
+#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static int do_GET(struct ss_handler *h)
 {
@@ -281,6 +281,182 @@ static void test_instance_of_a_delegate(void **state)
     assert_non_null(http_class_get(&Sister.handler));
 }
 
+/* ---- what a class needs while a server runs ---- */
+
+static struct {
+    atomic_int count;
+    char letters[1000];
+} * shared; /* with children, too */
+
+static void note(char letter)
+{
+    shared->letters[atomic_fetch_add(&shared->count, 1)] = letter;
+}
+
+static int common_activate(struct ss_server *self, const struct http_handler_class *cls)
+{
+    (void)self, (void)cls;
+    note('c');
+    return 0;
+}
+
+static int site_activate(struct ss_server *self, const struct http_handler_class *cls)
+{
+    note('s');
+    return self->context && cls->max_head == 5000 ? -EACCES : 0;
+}
+
+static int files_activate(struct ss_server *self, const struct http_handler_class *cls)
+{
+    const struct simple_http_class *files = (const struct simple_http_class *)cls;
+    (void)self;
+    note(strcmp(files->directory, "/tmp") == 0 ? 'f' : '?');
+    return 0;
+}
+
+static void common_close(struct ss_server *self, const struct http_handler_class *cls)
+{
+    (void)self, (void)cls;
+    note('C');
+}
+
+static void site_close(struct ss_server *self, const struct http_handler_class *cls)
+{
+    (void)self;
+    note(cls->max_head == 5000 ? 'S' : '?');
+}
+
+static void files_close(struct ss_server *self, const struct http_handler_class *cls)
+{
+    (void)self, (void)cls;
+    note('F');
+}
+
+static const struct simple_http_class TemporaryFiles = {
+    .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+             .table_size = sizeof TemporaryFiles,
+             .server_activate = files_activate,
+             .server_close = files_close},
+    .directory = "/tmp"};
+static const struct http_handler_class CommonSite = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+                                                     .server_activate = common_activate,
+                                                     .server_close = common_close};
+
+static int hand_over(struct ss_handler *h)
+{
+    return http_delegate(h, &TemporaryFiles.http);
+}
+
+static const struct http_handler_class ServedSite = {.handler = {.base = &CommonSite.handler},
+                                                     .methods = HTTP_METHODS({"GET", hand_over}),
+                                                     .max_head = 5000,
+                                                     .log_request = http_log_nothing,
+                                                     .server_activate = site_activate,
+                                                     .server_close = site_close,
+                                                     .delegates = HTTP_DELEGATES(&TemporaryFiles.http)};
+static const struct http_handler_class DerivedSite = {.handler = {.base = &ServedSite.handler}};
+
+static const char *const mixins[] = {"", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop"};
+
+/* Those of the chain, the base's first, then the delegates'; at the end the other way round. */
+static void test_server_slots(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++) {
+        struct running r;
+        char name[40];
+        memset(shared, 0, sizeof *shared);
+        const struct ss_class *bases[SS_MAX_BASES + 1] = {&HTTPServer};
+        snprintf(name, sizeof name, "%sMixIn", mixins[i]);
+        if (*mixins[i])
+            bases[0] = ss_mixin(name), bases[1] = &HTTPServer;
+        assert_non_null(bases[0]);
+        prepare(&r, bases, "127.0.0.1:0", &DerivedSite.handler);
+        assert_string_equal(shared->letters, "");
+        launch(&r);
+        assert_memory_equal(shared->letters, "csf", 3);
+        int fd = client_of(&r.server);
+        say(fd, "GET /there-is-none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        expect(fd, "HTTP/1.1 404");
+        close(fd);
+        stop(&r);
+        int count = atomic_load(&shared->count);
+        assert_true(count >= 6 && count % 3 == 0);
+        assert_string_equal(shared->letters + count - 3, "FSC");
+        assert_null(strchr(shared->letters, '?'));
+    }
+}
+
+static void test_server_slot_fails(void **state)
+{
+    struct ss_server server;
+    (void)state;
+    memset(shared, 0, sizeof *shared);
+    assert_int_equal(ss_server_init(&server, SS_BASES(&HTTPServer), "127.0.0.1:0", &DerivedSite.handler), 0);
+    server.context = &server;
+    assert_int_equal(ss_server_bind(&server), -EACCES);
+    assert_int_equal(server.socket, -1);
+    assert_string_equal(shared->letters, "cs");
+    ss_server_close(&server);
+    assert_string_equal(shared->letters, "csFSC");
+}
+
+/* No file of a delegate's stays open. */
+static void test_delegates_files_are_closed(void **state)
+{
+    enum { LARGE = 100000 };
+    struct running r;
+    char path[] = "/tmp/handler-class-XXXXXX", request[200];
+    static char body[LARGE];
+    (void)state;
+    int file = mkstemp(path), before = count_descriptors();
+    assert_int_equal(write(file, body, LARGE), LARGE);
+    start(&r, SS_BASES(&HTTPServer), "127.0.0.1:0", &ServedSite.handler);
+    int fd = client_of(&r.server);
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+             strrchr(path, '/'));
+    say(fd, request);
+    expect(fd, "HTTP/1.1 200");
+    while (recv(fd, body, LARGE, 0) > 0)
+        ;
+    close(fd);
+    stop(&r);
+    assert_int_equal(count_descriptors(), before);
+    close(file);
+    unlink(path);
+}
+
+/* Mistakes are named when the server is bound. */
+static void bind_server(const void *cls)
+{
+    struct ss_server server;
+    if (ss_server_init(&server, SS_BASES(&HTTPServer), "127.0.0.1:0", cls) == 0)
+        (void)ss_server_bind(&server);
+}
+
+static void test_mistakes_are_named_at_the_start(void **state)
+{
+    (void)state;
+    check_named(bind_server, &Ping, "http_server: Ping delegates to itself");
+    check_named(bind_server, &Self, "a handler class is based on itself");
+    check_named(bind_server, &ToSized, "http_server: Sized is a delegate, but has an instance");
+}
+
+/* A handler class that is not for HTTP is nobody's mistake. */
+static void test_server_without_http(void **state)
+{
+    static const struct ss_handler_class Echo = {.handle = echo_lines};
+    struct running r;
+    (void)state;
+    start(&r, SS_BASES(&HTTPServer), "127.0.0.1:0", &Echo);
+    int fd = client_of(&r.server);
+    say(fd, "hello\n");
+    shutdown(fd, SHUT_WR);
+    expect(fd, "hello\n");
+    close(fd);
+    stop(&r);
+}
+
 /* ---- options that a class does not have ---- */
 
 static void ask_for_files(const void *cls)
@@ -317,7 +493,15 @@ int main(void)
         cmocka_unit_test(test_delegates_are_inherited),
         cmocka_unit_test(test_circle_of_delegates),
         cmocka_unit_test(test_instance_of_a_delegate),
+        cmocka_unit_test(test_server_slots),
+        cmocka_unit_test(test_server_slot_fails),
+        cmocka_unit_test(test_delegates_files_are_closed),
+        cmocka_unit_test(test_mistakes_are_named_at_the_start),
+        cmocka_unit_test(test_server_without_http),
         cmocka_unit_test(test_options_that_a_class_does_not_have),
     };
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
