@@ -22,9 +22,8 @@ _Noreturn void http_class_give_up(const struct http_handler_class *cls, const ch
 
 const struct http_handler_class *http_class_base(const struct http_handler_class *cls)
 {
-    if (cls == &BaseHTTPRequestHandler)
-        return NULL;
-    return (const struct http_handler_class *)(const void *)cls->handler.base;
+    const struct ss_handler_class *base = cls->handler.base;
+    return base == &StreamRequestHandler ? NULL : (const struct http_handler_class *)(const void *)base;
 }
 
 bool http_class_is_based_on(const struct ss_handler_class *cls, const struct ss_handler_class *base)
@@ -43,6 +42,16 @@ static void refuse_circle(const struct ss_handler_class *cls)
         if (cls && cls == half_as_fast)
             http_class_give_up(NULL, "is based on itself");
     }
+}
+
+/* BaseHTTPRequestHandler is the one below StreamRequestHandler, and known by its inherit: its table stands in
+   a file that needs this one. */
+static void refuse_stranger(const struct http_handler_class *cls)
+{
+    while (cls->handler.base && http_class_base(cls))
+        cls = http_class_base(cls);
+    if (!cls->handler.base || cls->inherit != http_base_inherit)
+        http_class_give_up(NULL, "is not based on BaseHTTPRequestHandler");
 }
 
 /* The size that is said, or, where no base has options of its own, that all tables have. */
@@ -113,8 +122,7 @@ static void inherit_options(struct http_handler_class *to, const struct http_han
 struct http_handler_class *http_class_complete(const struct http_handler_class *cls)
 {
     refuse_circle(&cls->handler);
-    if (!http_class_is_based_on(&cls->handler, &BaseHTTPRequestHandler.handler))
-        http_class_give_up(NULL, "is not based on BaseHTTPRequestHandler");
+    refuse_stranger(cls);
     size_t size = check(cls);
     struct http_handler_class *table = calloc(1, size);
     if (!table)
