@@ -267,7 +267,8 @@ extern SS_API const struct ss_class ss_BaseServer, ss_TCPServer, ss_UDPServer, s
      PreforkingMixIn  self->workers processes, each a server by itself; one that ends is replaced (see
                       child_ended), but ss_serve_forever returns -errno when all of the first ones fail
                       within a second, or the server's socket is broken
-     EventLoopMixIn   coroutines on self->workers threads, one loop each */
+     EventLoopMixIn   coroutines on self->workers threads, one loop each. Each serves as a server does, so
+                      with several of them every method of the class is called by all these threads */
 extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_ForkingMixIn,
     ss_PreforkingMixIn, ss_EventLoopMixIn;
 #define ThreadingMixIn ss_ThreadingMixIn
@@ -357,7 +358,8 @@ struct ss_server {
     const struct ss_handler_class *RequestHandlerClass; /* as given to ss_server_init */
     const char *address;              /* as given to ss_server_init; must live as long as the server */
     struct ss_address server_address; /* server_address: the one bound, port 0 resolved */
-    int socket;                       /* socket, fileno(): -1 when closed */
+    int socket;                       /* socket, fileno(): -1 when closed. In an event loop with several
+                                         workers the others have sockets of their own */
 
     struct ss_core *core; /* private */
 };
@@ -518,8 +520,8 @@ struct ss_handler_class {
 };
 
 struct ss_handler {
-    struct ss_server *server; /* a copy for this thread, in an event loop with several workers:
-                                 what you share belongs into server->context */
+    struct ss_server *server; /* the server that you made, in every thread; in a process that a mix-in has
+                                 forked, that process's */
     struct ss_request *request;
     struct ss_address client_address;
     struct ss_stream *rfile, *wfile; /* the same for TCP, Unix and datagrams: what the client sends,

@@ -45,7 +45,7 @@ static inline struct known *lookup(struct loop *loop, int fd)
 static int add(struct loop *loop, int fd, uint32_t tag)
 {
     return poller_add(loop->poller, fd, POLLIN | POLLOUT | POLLPRI | POLLRDBAND, tag,
-                      fd == loop->server->socket && loop->server->socket_type == SOCK_STREAM);
+                      fd == *loop->serving->socket && loop->server->socket_type == SOCK_STREAM);
 }
 
 static int ensure_registered(struct loop *loop, int fd, struct known *known)

@@ -244,14 +244,14 @@ static void loop_free(struct loop *loop)
     free(loop);
 }
 
-int loop_enter(struct ss_server *self, struct loop **entered)
+int loop_enter(struct serving *serving, struct loop **entered)
 {
-    struct ss_stop *stop = self->core->stop;
+    struct ss_stop *stop = serving->server->core->stop;
     struct loop *loop = calloc(1, sizeof *loop);
     if (!loop)
         return -ENOMEM;
-    loop->server = self;
-    loop->serving = &self->core->serving;
+    loop->server = serving->server;
+    loop->serving = serving;
     loop->tail = &loop->head;
     loop->aside_tail = &loop->aside;
     loop->running = &loop->main;
@@ -268,16 +268,16 @@ int loop_enter(struct ss_server *self, struct loop **entered)
         rc = loop_watch(loop, stop->drain[0], true, loop_close_parked, loop);
     if (rc == 0)
         rc = loop_watch(loop, stop->cancel[0], true, NULL, NULL);
-    if (rc == 0 && self->socket >= 0)
-        rc = loop_watch(loop, self->socket, false, NULL, NULL);
+    if (rc == 0 && *serving->socket >= 0)
+        rc = loop_watch(loop, *serving->socket, false, NULL, NULL);
     if (rc < 0) {
         loop_free(loop);
         return rc;
     }
     set_signal_stack(loop);
-    loop->serving->loop = loop;
-    loop->serving->overflowed = overflowed;
-    loop->before = serving_enter(loop->serving);
+    serving->loop = loop;
+    serving->overflowed = overflowed;
+    loop->before = serving_enter(serving);
     *entered = loop;
     return 0;
 }

@@ -91,8 +91,9 @@ struct loop {
 /* The loop of the calling thread, NULL: none. */
 struct loop *loop_current(void);
 
-/* Makes a loop for `self` and enters it: the calling thread is its first task. 0 or -errno. */
-int loop_enter(struct ss_server *self, struct loop **loop);
+/* Makes a loop and enters it: the calling thread, which serves with `serving`, is its first task. 0 or
+ * -errno. */
+int loop_enter(struct serving *serving, struct loop **loop);
 /* Leaves and frees it, when all its requests have ended. */
 void loop_leave(struct loop *loop);
 

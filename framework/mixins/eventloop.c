@@ -29,7 +29,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
     if (!loop)
         return ss_super(self, &EventLoopMixIn)->process_request(self, request);
     r->counted = true;
-    ss_request_started(self);
+    serving_started(serving_of(self));
     loop_begin(loop, r);
     return 0;
 }
@@ -43,7 +43,7 @@ static void close_request(struct ss_server *self, struct ss_request *request)
         loop_forget(loop, r);
     ss_super(self, &EventLoopMixIn)->close_request(self, request);
     if (counted)
-        ss_request_ended(self);
+        serving_ended(serving_of(self));
 }
 
 static bool close_idle(struct ss_server *self)
@@ -83,74 +83,97 @@ static int offload(struct ss_server *self, int (*function)(void *), void *argume
 
 /* ---------------------------------------------------------------- one loop, or several */
 
-static int serve_with_loop(struct ss_server *self)
+static int serve_with_loop(struct serving *serving)
 {
+    struct ss_server *self = serving->server;
     struct loop *loop;
-    int rc = loop_enter(self, &loop);
+    int rc = loop_enter(serving, &loop);
+    if (rc >= 0) {
+        rc = ss_super(self, &EventLoopMixIn)->serve_forever(self);
+        loop_leave(loop);
+    }
     if (rc < 0)
-        return rc;
-    rc = ss_super(self, &EventLoopMixIn)->serve_forever(self);
-    loop_leave(loop);
+        server_failed(self);
     return rc;
 }
 
+/* A further loop, beside the one of the thread that serve_forever was called in. */
 struct worker {
     pthread_t thread;
-    struct ss_server server;
-    int rc;
+    struct serving serving;
+    int socket, rc;
+    bool started;
 };
 
 static void *work(void *argument)
 {
     struct worker *w = argument;
-    w->rc = serve_with_loop(&w->server);
-    if (w->rc < 0)
-        server_failed(&w->server);
+    w->rc = serve_with_loop(&w->serving);
     return NULL;
 }
 
-/* Each loop listens for itself where the kernel spreads connections over several sockets of one port;
-   else all wait for the same one. */
-static int start_worker(struct ss_server *self, struct worker *w)
+/* Who has a get_request of his own may accept from self->socket, whichever loop calls it. */
+static bool accepts_by_itself(const struct ss_server *self)
 {
-    int fd, rc = bind_again(self, &fd);
-    self->core->shared |= rc < 0;
-    if (rc < 0 && (fd = fcntl(self->socket, F_DUPFD_CLOEXEC, 0)) < 0)
-        return -errno;
-    if ((rc = server_clone(self, fd, &w->server)) < 0) {
-        close(fd);
-        return rc;
-    }
-    if ((rc = -pthread_create(&w->thread, NULL, work, w)) < 0)
-        server_clone_free(&w->server);
+    const struct ss_class *methods = methods_of(self);
+    return methods->get_request != TCPServer.get_request && methods->get_request != UDPServer.get_request;
+}
+
+/* Each loop listens for itself where the kernel spreads connections over several sockets of one port; else
+   all wait for the same one. */
+static int give_socket(struct ss_server *self, int *fd)
+{
+    if (!accepts_by_itself(self) && bind_again(self, fd) == 0)
+        return 0;
+    self->core->shared = true;
+    *fd = fcntl(self->socket, F_DUPFD_CLOEXEC, 0);
+    return *fd < 0 ? -errno : 0;
+}
+
+static int prepare_worker(struct ss_server *self, struct worker *w)
+{
+    int rc = give_socket(self, &w->socket);
+    if (rc == 0 && (rc = serving_open(&w->serving, self, &w->socket)) < 0)
+        close(w->socket);
     return rc;
 }
 
-static int join_worker(struct worker *w)
+static int end_worker(struct worker *w)
 {
-    pthread_join(w->thread, NULL);
-    server_clone_free(&w->server);
+    if (w->started)
+        pthread_join(w->thread, NULL);
+    if (w->socket >= 0)
+        close(w->socket);
+    serving_close(&w->serving);
     return w->rc;
+}
+
+/* What they share is made before the first one runs. `prepared`: those that are to be ended. */
+static int start_workers(struct ss_server *self, struct worker *workers, unsigned count, unsigned *prepared)
+{
+    int rc = 0;
+    for (*prepared = 0; rc == 0 && *prepared < count; *prepared += rc == 0)
+        rc = prepare_worker(self, &workers[*prepared]);
+    for (unsigned i = 0; rc == 0 && i < count; i++) {
+        rc = -pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+        workers[i].started = rc == 0;
+    }
+    return rc;
 }
 
 static int serve_forever(struct ss_server *self)
 {
     /* the counts and lists of a mix-in to the left belong to one thread */
     bool ours = methods_of(self)->process_request == process_request;
-    unsigned count = ours && self->workers > 1 ? self->workers - 1 : 0, started = 0;
+    unsigned count = ours && self->workers > 1 ? self->workers - 1 : 0, prepared = 0;
     struct worker *workers = count ? calloc(count, sizeof *workers) : NULL;
-    int rc = count && !workers ? -ENOMEM : 0;
-    while (rc == 0 && started < count)
-        if ((rc = start_worker(self, &workers[started])) == 0)
-            started++;
+    int rc = count && !workers ? -ENOMEM : start_workers(self, workers, count, &prepared);
     if (rc < 0)
         server_failed(self);
-    int own = serve_with_loop(self);
-    if (own < 0)
-        server_failed(self);
+    int own = serve_with_loop(&self->core->serving);
     rc = rc < 0 ? rc : own;
-    while (started-- > 0) {
-        int theirs = join_worker(&workers[started]);
+    while (prepared-- > 0) {
+        int theirs = end_worker(&workers[prepared]);
         rc = rc < 0 ? rc : theirs;
     }
     free(workers);

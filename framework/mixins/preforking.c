@@ -54,7 +54,7 @@ static _Noreturn void run_child(struct ss_server *self, pid_t parent)
     self->workers = 0;
     const struct ss_class *super = ss_super(self, &PreforkingMixIn);
     int rc = super->serve_forever(self);
-    if (rc >= 0 || atomic_load(&self->core->active) == 0)
+    if (rc >= 0 || atomic_load(&self->core->serving.active) == 0)
         super->server_close(self);
     if (rc < 0) {
         atomic_store(&self->core->stop->error, rc);
@@ -135,7 +135,8 @@ static bool is_broken(int socket)
 static bool is_hopeless(struct ss_server *self)
 {
     const struct preforking *p = state_of(self);
-    return p->error && (is_broken(self->socket) || (!p->proven && atomic_load(&self->core->active) == 0));
+    return p->error &&
+           (is_broken(self->socket) || (!p->proven && atomic_load(&self->core->serving.active) == 0));
 }
 
 /* ---------------------------------------------------------------- as many as there should be */
@@ -145,9 +146,9 @@ static int fill_up(struct ss_server *self, unsigned count)
 {
     struct preforking *p = state_of(self);
     int rc = 0;
-    while (rc == 0 && atomic_load(&self->core->active) < count && !ss_draining(self))
+    while (rc == 0 && atomic_load(&self->core->serving.active) < count && !ss_draining(self))
         rc = spawn(self);
-    if (rc < 0 && (p->proven || atomic_load(&self->core->active) > 0)) {
+    if (rc < 0 && (p->proven || atomic_load(&self->core->serving.active) > 0)) {
         p->trouble = true;
         rc = 0;
     }

@@ -321,7 +321,7 @@ static int serve_forever(struct ss_server *self)
     if (rc == 0)
         rc = ss_super(self, &ThreadPoolMixIn)->serve_forever(self);
     if (rc >= 0 ||
-        atomic_load(&self->core->active) == 0) /* else this process ends, whoever still waits in it */
+        atomic_load(&self->core->serving.active) == 0) /* else this process ends, whoever still waits in it */
         stop(p);
     return rc;
 }

@@ -46,8 +46,8 @@ static int know_own_address(struct ss_server *self)
    has opened, to be closed on exec, nobody can have passed to it. */
 static bool was_not_passed(const struct ss_core *core, int fd, int error)
 {
-    const int own[] = {core->stop->drain[0],  core->stop->drain[1], core->stop->cancel[0],
-                       core->stop->cancel[1], core->wake[0],        core->wake[1]};
+    const int own[] = {core->stop->drain[0],  core->stop->drain[1],  core->stop->cancel[0],
+                       core->stop->cancel[1], core->serving.wake[0], core->serving.wake[1]};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (fd == own[i])
             return true;
@@ -77,12 +77,12 @@ int bind_inherited(struct ss_server *self, int fd)
     return rc;
 }
 
-static int prepare(const struct ss_server *self, int fd, const struct addrinfo *ai)
+static int prepare(const struct ss_server *self, int fd, const struct addrinfo *ai, bool reuse_port)
 {
     int rc = 0;
     if (self->allow_reuse_address && self->socket_type == SOCK_STREAM)
         rc = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (rc == 0 && self->allow_reuse_port)
+    if (rc == 0 && reuse_port)
         rc = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (rc == 0 && ai->ai_family == AF_INET6)
         rc = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !self->dual_stack);
@@ -91,16 +91,25 @@ static int prepare(const struct ss_server *self, int fd, const struct addrinfo *
     return rc;
 }
 
-static int bind_one(struct ss_server *self, const struct addrinfo *ai)
+/* Returns the socket or -errno. */
+static int bind_to(const struct ss_server *self, const struct addrinfo *ai, bool reuse_port)
 {
     int fd = socket(ai->ai_family, self->socket_type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int rc = prepare(self, fd, ai);
+    int rc = prepare(self, fd, ai, reuse_port);
     if (rc < 0) {
         close(fd);
         return rc;
     }
+    return fd;
+}
+
+static int bind_one(struct ss_server *self, const struct addrinfo *ai)
+{
+    int fd = bind_to(self, ai, self->allow_reuse_port);
+    if (fd < 0)
+        return fd;
     self->socket = fd;
     return know_own_address(self);
 }
@@ -146,22 +155,25 @@ static int server_activate(struct ss_server *self)
     return listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
 }
 
-/* Another socket on the same port for a thread of ours; -EOPNOTSUPP where that is not possible, or where
-   others could bind the port as well. */
-int bind_again(const struct ss_server *self, int *fd)
+/* Another socket on the same port for a thread of ours, as activated as the first; -EOPNOTSUPP where that is
+   not possible, or where others could bind the port as well. */
+int bind_again(struct ss_server *self, int *fd)
 {
     if (self->address_family == AF_UNIX || socket_option(self->socket, SO_REUSEPORT) <= 0)
         return -EOPNOTSUPP;
-    struct ss_server copy = *self;
-    copy.allow_reuse_port = true;
-    struct addrinfo ai = {.ai_family = self->address_family,
-                          .ai_addr = &copy.server_address.u.any,
-                          .ai_addrlen = self->server_address.length};
-    int rc = bind_one(&copy, &ai);
-    if (rc == 0 && (rc = methods_of(self)->server_activate(&copy)) < 0)
-        close(copy.socket);
-    if (rc == 0)
-        *fd = copy.socket;
+    struct ss_address address = self->server_address;
+    struct addrinfo ai = {
+        .ai_family = self->address_family, .ai_addr = &address.u.any, .ai_addrlen = address.length};
+    int first = self->socket, another = bind_to(self, &ai, true);
+    if (another < 0)
+        return another;
+    self->socket = another; /* server_activate knows no other */
+    int rc = methods_of(self)->server_activate(self);
+    self->socket = first;
+    if (rc < 0)
+        close(another);
+    else
+        *fd = another;
     return rc;
 }
 
@@ -174,7 +186,7 @@ static int get_request(struct ss_server *self, struct ss_request *request)
         struct sockaddr_storage storage;
     } client;
     socklen_t size = sizeof client;
-    int fd = accept4(self->socket, &client.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(*serving_of(self)->socket, &client.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
     request->fd = fd;

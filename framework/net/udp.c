@@ -79,13 +79,13 @@ static void take_local_address(struct ss_address *local, struct msghdr *message)
 /* Where datagrams are received first: how large the next one is, nobody knows. */
 static struct ss_datagram *scratch_of(const struct ss_server *self)
 {
-    struct ss_core *core = self->core;
-    if (!core->packet && (core->packet = malloc(sizeof *core->packet + self->max_packet_size))) {
-        memset(core->packet, 0, sizeof *core->packet);
-        core->packet->data = (char *)(core->packet + 1);
-        core->packet->local_address = self->server_address;
+    struct serving *serving = serving_of(self);
+    if (!serving->packet && (serving->packet = malloc(sizeof *serving->packet + self->max_packet_size))) {
+        memset(serving->packet, 0, sizeof *serving->packet);
+        serving->packet->data = (char *)(serving->packet + 1);
+        serving->packet->local_address = self->server_address;
     }
-    return core->packet;
+    return serving->packet;
 }
 
 static struct ss_datagram *datagram_copy(const struct ss_datagram *scratch)
@@ -110,7 +110,7 @@ static ssize_t receive_asked(const struct ss_server *self, struct ss_datagram *t
                              .msg_iovlen = 1,
                              .msg_control = &control,
                              .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(self->socket, &message, MSG_DONTWAIT | MSG_TRUNC);
+    ssize_t n = recvmsg(*serving_of(self)->socket, &message, MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0)
         return -errno;
     to->client_address.length = message.msg_namelen;
@@ -124,7 +124,7 @@ static ssize_t receive_plain(const struct ss_server *self, struct ss_datagram *t
 {
     struct ss_address *client = &to->client_address;
     client->length = sizeof client->u;
-    ssize_t n = recvfrom(self->socket, to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC,
+    ssize_t n = recvfrom(*serving_of(self)->socket, to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC,
                          &client->u.any, &client->length);
     return n < 0 ? -errno : n;
 }
@@ -144,7 +144,7 @@ static int get_request(struct ss_server *self, struct ss_request *request)
     if (to->client_address.length <= sizeof(sa_family_t)) /* a Unix client without a name */
         to->client_address.length = 0;
     request->datagram = datagram_copy(to);
-    request->fd = self->socket;
+    request->fd = *serving_of(self)->socket;
     return request->datagram ? 0 : -ENOMEM;
 }
 

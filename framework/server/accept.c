@@ -12,7 +12,7 @@ static int hand_over(struct ss_server *self, struct request *request)
     int rc = methods->process_request(self, &request->request);
     if (rc >= 0)
         return 0;
-    if (self->core->is_patient && (rc == -EAGAIN || out_of_resources(rc)) && aside_put_back(self, request))
+    if (serving_of(self)->is_patient && (rc == -EAGAIN || out_of_resources(rc)) && aside_put_back(self, request))
         return -ENOBUFS;
     request_failed(self, &request->request, rc);
     methods->shutdown_request(self, &request->request);
@@ -25,7 +25,7 @@ int accept_request(struct ss_server *self, struct request **accepted)
     struct request *request = request_new();
     if (!request)
         return -ENOMEM;
-    if (!pthread_equal(self->core->taker, pthread_self())) /* written once: others read it */
+    if (!serving_current() && !pthread_equal(self->core->taker, pthread_self())) /* others read it */
         self->core->taker = pthread_self();
     int rc;
     do {
@@ -37,7 +37,8 @@ int accept_request(struct ss_server *self, struct request **accepted)
     }
     if (!request->request.datagram) {
         request->number = request->request.fd;
-        self->core->is_short = request->number >= self->core->plenty;
+        struct serving *serving = serving_of(self);
+        serving->is_short = request->number >= serving->plenty;
     }
     *accepted = request;
     if (!methods->verify_request(self, &request->request)) {
@@ -53,7 +54,7 @@ static int take_new_request(struct ss_server *self)
     int rc = accept_request(self, &request);
     if (rc < 0 || !request)
         return rc;
-    if (self->core->is_patient && client_is_limited(self) && !client_admit(self, request)) {
+    if (serving_of(self)->is_patient && client_is_limited(self) && !client_admit(self, request)) {
         aside_put(self, request);
         return 0;
     }

@@ -3,6 +3,7 @@
 #include "server/aside.h"
 #include "server/core.h"
 #include "server/request.h"
+#include "server/serving.h"
 #include "server/stop.h"
 #include "server/timer.h"
 #include "server/wait.h"
@@ -30,10 +31,10 @@ struct aside {
 
 static struct aside *aside_of(struct ss_server *self)
 {
-    struct ss_core *core = self->core;
-    if (!core->aside && (core->aside = calloc(1, sizeof *core->aside)))
-        core->aside->last = &core->aside->first;
-    return core->aside;
+    struct serving *serving = serving_of(self);
+    if (!serving->aside && (serving->aside = calloc(1, sizeof *serving->aside)))
+        serving->aside->last = &serving->aside->first;
+    return serving->aside;
 }
 
 /* ---------------------------------------------------------------- clients */
@@ -104,15 +105,15 @@ bool client_admit(struct ss_server *self, struct request *request)
 
 void client_release(struct ss_server *self, struct client *client)
 {
-    struct ss_core *core = self->core;
     if (!client)
         return;
+    struct serving *serving = serving_of(self);
     atomic_fetch_sub(&client->count, 1);
-    if (!atomic_load(&core->aside_count))
+    if (!atomic_load(&serving->aside_count))
         return;
-    atomic_store(&core->aside_moves, true);
-    if (atomic_load(&core->waiting))
-        (void)wakeup_send(core->wake);
+    atomic_store(&serving->aside_moves, true);
+    if (atomic_load(&serving->waiting))
+        (void)wakeup_send(serving->wake);
 }
 
 /* ---------------------------------------------------------------- requests put aside */
@@ -141,8 +142,8 @@ static struct request *unlink_at(struct ss_server *self, struct entry **at)
 {
     struct entry *entry = *at;
     if (!(*at = entry->next))
-        self->core->aside->last = at;
-    atomic_fetch_sub(&self->core->aside_count, 1);
+        serving_of(self)->aside->last = at;
+    atomic_fetch_sub(&serving_of(self)->aside_count, 1);
     return container_of(entry, struct request, entry);
 }
 
@@ -155,19 +156,19 @@ static void set_limit(const struct ss_server *self, struct timer *timer)
 
 bool aside_has_room(const struct ss_server *self)
 {
-    return atomic_load(&self->core->aside_count) < self->max_waiting;
+    return atomic_load(&serving_of(self)->aside_count) < self->max_waiting;
 }
 
 void aside_put(struct ss_server *self, struct request *request)
 {
     struct aside *aside = aside_of(self);
-    if (!aside || self->core->is_short || !aside_has_room(self)) {
+    if (!aside || serving_of(self)->is_short || !aside_has_room(self)) {
         close_aside(self, request);
         return;
     }
     set_limit(self, &request->entry.timer);
     link_last(aside, &request->entry);
-    atomic_fetch_add(&self->core->aside_count, 1);
+    atomic_fetch_add(&serving_of(self)->aside_count, 1);
 }
 
 bool aside_put_back(struct ss_server *self, struct request *request)
@@ -179,22 +180,22 @@ bool aside_put_back(struct ss_server *self, struct request *request)
     client_release(self, request->client);
     request->client = NULL;
     link_first(aside, &request->entry);
-    atomic_fetch_add(&self->core->aside_count, 1);
-    atomic_store(&self->core->aside_moves, true);
+    atomic_fetch_add(&serving_of(self)->aside_count, 1);
+    atomic_store(&serving_of(self)->aside_moves, true);
     return true;
 }
 
 struct request *aside_take(struct ss_server *self)
 {
-    struct ss_core *core = self->core;
-    if (!atomic_load(&core->aside_count) || !atomic_exchange(&core->aside_moves, false))
+    struct serving *serving = serving_of(self);
+    if (!atomic_load(&serving->aside_count) || !atomic_exchange(&serving->aside_moves, false))
         return NULL;
-    for (struct entry **at = &core->aside->first; *at; at = &(*at)->next) {
+    for (struct entry **at = &serving->aside->first; *at; at = &(*at)->next) {
         struct request *request = container_of(*at, struct request, entry);
         if (!client_admit(self, request))
             continue;
         unlink_at(self, at);
-        atomic_store(&core->aside_moves, true); /* there may be another one */
+        atomic_store(&serving->aside_moves, true); /* there may be another one */
         return request;
     }
     return NULL;
@@ -204,7 +205,7 @@ struct request *aside_take(struct ss_server *self)
    takes to look again, should a wake-up be lost. */
 static int close_expired(struct ss_server *self)
 {
-    struct entry **first = &self->core->aside->first;
+    struct entry **first = &serving_of(self)->aside->first;
     uint64_t now = ss_now();
     while (*first && (*first)->timer.deadline <= now)
         close_aside(self, unlink_at(self, first));
@@ -214,17 +215,17 @@ static int close_expired(struct ss_server *self)
 
 int aside_wait(struct ss_server *self)
 {
-    struct ss_core *core = self->core;
-    if (!atomic_load(&core->aside_count))
-        return server_wait(self, self->socket, POLLIN, -1, 0, DRAINING);
+    struct serving *serving = serving_of(self);
+    if (!atomic_load(&serving->aside_count))
+        return server_wait(self, *serving->socket, POLLIN, -1, 0, DRAINING);
     int ms = close_expired(self);
-    struct pollfd fds[] = {{.fd = self->socket, .events = POLLIN},
-                           {.fd = core->wake[0], .events = POLLIN},
-                           {.fd = core->stop->drain[0], .events = POLLIN}};
-    atomic_store(&core->waiting, true);
-    int rc = methods_of(self)->poll(self, fds, 3, atomic_load(&core->aside_moves) ? 0 : ms);
-    atomic_store(&core->waiting, false);
-    wakeup_take(core->wake);
+    struct pollfd fds[] = {{.fd = *serving->socket, .events = POLLIN},
+                           {.fd = serving->wake[0], .events = POLLIN},
+                           {.fd = self->core->stop->drain[0], .events = POLLIN}};
+    atomic_store(&serving->waiting, true);
+    int rc = methods_of(self)->poll(self, fds, 3, atomic_load(&serving->aside_moves) ? 0 : ms);
+    atomic_store(&serving->waiting, false);
+    wakeup_take(serving->wake);
     if (rc > 0 && fds[2].revents)
         return -ECANCELED;
     if (rc == -ENOMEM) {
@@ -236,8 +237,8 @@ int aside_wait(struct ss_server *self)
 
 struct request *aside_next(struct ss_server *self)
 {
-    struct ss_core *core = self->core;
-    return atomic_load(&core->aside_count) ? unlink_at(self, &core->aside->first) : NULL;
+    struct serving *serving = serving_of(self);
+    return atomic_load(&serving->aside_count) ? unlink_at(self, &serving->aside->first) : NULL;
 }
 
 void aside_forget(struct ss_server *self)

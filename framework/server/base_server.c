@@ -34,13 +34,13 @@ static bool fatal(int rc)
 /* Until we wait for it again: who connects is for another thread or process of ours. */
 static void let_others_accept(struct ss_server *self)
 {
-    (void)methods_of(self)->forget(self, self->socket, NULL);
+    (void)methods_of(self)->forget(self, *serving_of(self)->socket, NULL);
 }
 
 /* A descriptor may come free when a request ends; otherwise only time helps. */
 static int pause_accepting(struct ss_server *self)
 {
-    unsigned active = atomic_load(&self->core->active);
+    unsigned active = atomic_load(&serving_of(self)->active);
     (void)methods_of(self)->close_idle(self);
     let_others_accept(self);
     int rc = active ? server_wait_active(self, active - 1, ACCEPT_PAUSE, DRAINING) : -EAGAIN;
@@ -56,15 +56,16 @@ static bool cannot_make_room(void)
 
 static int wait_for_room(struct ss_server *self)
 {
+    const struct serving *serving = serving_of(self);
     unsigned limit = self->max_requests - 1; /* 0: none */
-    if (atomic_load(&self->core->active) <= limit)
+    if (atomic_load(&serving->active) <= limit)
         return 0;
-    if (!cannot_make_room() && !is_readable(self->socket))
+    if (!cannot_make_room() && !is_readable(*serving->socket))
         return -EAGAIN; /* nobody comes for whom room would have to be made, and could be */
     let_others_accept(self);
     int rc;
     do {
-        if (is_readable(self->socket))
+        if (is_readable(*serving->socket))
             (void)methods_of(self)->close_idle(self);
         rc = server_wait_active(self, limit, LOOK_AGAIN, DRAINING);
     } while (rc == -ETIMEDOUT);
@@ -75,7 +76,7 @@ static int wait_for_room(struct ss_server *self)
 /* Only few descriptors are left, which files are opened with: somebody who is idle goes, or nobody comes. */
 static void make_room(struct ss_server *self)
 {
-    self->core->is_short = false;
+    serving_of(self)->is_short = false;
     if (!methods_of(self)->close_idle(self))
         pause_accepting(self);
     else
@@ -86,16 +87,17 @@ static void make_room(struct ss_server *self)
    that there was nothing from the start. */
 static int take_burst(struct ss_server *self, unsigned *vain)
 {
+    const struct serving *serving = serving_of(self);
     *vain += 1;
     for (int i = 0; i < ACCEPT_BURST; i++) {
         if (ss_draining(self))
             return 1;
-        if (self->core->is_short)
+        if (serving->is_short)
             make_room(self);
         int rc = wait_for_room(self);
         if (rc == 0)
             rc = take_request(self);
-        if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(self->socket))
+        if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(*serving->socket))
             rc = -EAGAIN; /* nobody has come: accept(2) looks for a descriptor first */
         if (rc >= 0)
             *vain = 0;
@@ -117,7 +119,7 @@ static int serve_forever(struct ss_server *self)
     int rc = 1;
     unsigned vain = 0;
     struct block_pool pool, *before = block_pool_enter(&pool);
-    self->core->is_patient = true;
+    serving_of(self)->is_patient = true;
     idle_open(self);
     while (rc >= 0 && !ss_draining(self)) {
         if (rc == 0)
@@ -133,12 +135,12 @@ static int serve_forever(struct ss_server *self)
     if (ss_draining(self))
         drain_queue(self);
     if (self->socket_type != SOCK_DGRAM)
-        methods_of(self)->close_socket(self);
+        serving_stop_listening(self);
     if (ss_draining(self))
         server_drain(self);
     else /* what is in progress here may end; the drain is the others' as well */
         (void)server_wait_active(self, 0, self->shutdown_timeout, CANCELED);
-    methods_of(self)->close_socket(self); /* a datagram in progress is answered through it */
+    serving_stop_listening(self); /* a datagram in progress is answered through it */
     idle_shut(self);
     block_pool_leave(&pool, before);
     return rc == -ECANCELED || rc >= 0 ? 0 : rc;
@@ -167,7 +169,7 @@ static void server_close(struct ss_server *self)
 {
     if (self->socket_type != SOCK_DGRAM)
         methods_of(self)->close_socket(self);
-    if (atomic_load(&self->core->active)) {
+    if (atomic_load(&self->core->serving.active)) {
         ss_shutdown(self);
         server_drain(self);
     }

@@ -30,7 +30,7 @@ static int drain_left(const struct ss_server *self)
 /* Until a request ends, or a moment has passed: there may be room for another one. */
 static void wait_for_resources(struct ss_server *self)
 {
-    unsigned active = atomic_load(&self->core->active);
+    unsigned active = atomic_load(&serving_of(self)->active);
     if (active == 0 || server_wait_active(self, active - 1, ROOM_PAUSE, CANCELED) < 0)
         (void)server_wait(self, -1, 0, ROOM_PAUSE, 0, CANCELED);
 }
@@ -63,6 +63,7 @@ static void serve_aside(struct ss_server *self)
    those do that were put aside. Returns why no more are: -EAGAIN: there are none. */
 static int take_queue(struct ss_server *self, unsigned *left)
 {
+    struct serving *serving = serving_of(self);
     struct request *request;
     int rc = 0;
     while (rc >= 0 && *left > 0 && aside_has_room(self)) {
@@ -70,9 +71,9 @@ static int take_queue(struct ss_server *self, unsigned *left)
         *left -= rc >= 0;
         if (rc < 0 || !request)
             continue;
-        if (self->core->is_short) /* the few descriptors that are left are for those who are served */
+        if (serving->is_short) /* the few descriptors that are left are for those who are served */
             rc = -EMFILE;
-        self->core->is_short = false;
+        serving->is_short = false;
         aside_put(self, request);
     }
     return rc;
@@ -81,7 +82,8 @@ static int take_queue(struct ss_server *self, unsigned *left)
 /* No more than fit into the queue: those who come meanwhile would keep the server for ever. */
 void drain_queue(struct ss_server *self)
 {
-    self->core->is_patient = false;
+    struct serving *serving = serving_of(self);
+    serving->is_patient = false;
     unsigned left = (unsigned)self->request_queue_size + 1, before;
     int rc;
     do {
@@ -89,11 +91,11 @@ void drain_queue(struct ss_server *self)
         rc = take_queue(self, &left);
         bool over = left == 0 || (rc < 0 && !out_of_resources(rc));
         if (over && self->socket_type != SOCK_DGRAM)
-            methods_of(self)->close_socket(self);
+            serving_stop_listening(self);
         serve_aside(self);
         if (over)
             return;
-        if (left == before || atomic_load(&self->core->active) > 0)
+        if (left == before || atomic_load(&serving->active) > 0)
             wait_for_resources(self);
     } while (drain_left(self) > 0);
 }

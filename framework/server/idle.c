@@ -4,6 +4,7 @@
 #include "server/idle.h"
 #include "server/core.h"
 #include "server/request.h"
+#include "server/serving.h"
 #include "server/stop.h"
 #include "server/timer.h"
 #include "server/wait.h"
@@ -17,25 +18,25 @@ enum { GRACE = 50 }; /* ms for an idle client to go on, when another one waits f
 
 void idle_open(struct ss_server *self)
 {
-    struct ss_core *core = self->core;
+    struct serving *serving = serving_of(self);
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX) {
         int all = (int)limit.rlim_cur, part = all / RESERVE_PART;
-        core->plenty = all - (part < MAX_RESERVE ? part : MAX_RESERVE);
+        serving->plenty = all - (part < MAX_RESERVE ? part : MAX_RESERVE);
     }
-    if (core->is_dear && open_pipe(core->give_way) < 0)
-        core->give_way[0] = core->give_way[1] = -1;
+    if (self->core->is_dear && open_pipe(serving->give_way) < 0)
+        serving->give_way[0] = serving->give_way[1] = -1;
 }
 
 void idle_shut(struct ss_server *self)
 {
-    close_pipe(self->core->give_way);
+    close_pipe(serving_of(self)->give_way);
 }
 
 void idle_enough(const struct ss_server *self)
 {
     char data[64];
-    int fd = self->core->give_way[0];
+    int fd = serving_of(self)->give_way[0];
     while (fd >= 0 && read(fd, data, sizeof data) > 0)
         ;
 }
@@ -43,7 +44,7 @@ void idle_enough(const struct ss_server *self)
 /* One at a time: what nobody has taken yet still stands for somebody to come. */
 bool idle_close(struct ss_server *self)
 {
-    int fd = self->core->give_way[1];
+    int fd = serving_of(self)->give_way[1];
     idle_enough(self);
     return fd >= 0 && write(fd, "", 1) == 1;
 }
@@ -67,19 +68,19 @@ bool is_readable(int fd)
 static bool is_wanted(struct ss_server *self, const struct request *request)
 {
     char byte;
-    if (self->core->give_way[0] >= 0)
-        return read(self->core->give_way[0], &byte, 1) == 1;
+    if (serving_of(self)->give_way[0] >= 0)
+        return read(serving_of(self)->give_way[0], &byte, 1) == 1;
     return server_wait(self, request->request.fd, POLLIN, GRACE, 0, DRAINING) != 0 &&
-           is_readable(self->socket);
+           is_readable(*serving_of(self)->socket);
 }
 
 int idle_wait(struct ss_server *self, const struct request *request)
 {
-    const struct ss_core *core = self->core;
-    int place = core->give_way[0] >= 0 ? core->give_way[0] : self->socket;
+    const struct serving *serving = serving_of(self);
+    int place = serving->give_way[0] >= 0 ? serving->give_way[0] : *serving->socket;
     for (;;) {
         struct pollfd fds[] = {{.fd = request->request.fd, .events = POLLIN},
-                               {.fd = core->stop->drain[0], .events = POLLIN},
+                               {.fd = self->core->stop->drain[0], .events = POLLIN},
                                {.fd = place, .events = POLLIN}};
         int rc = methods_of(self)->poll(self, fds, 3, time_left(request->entry.timer.deadline));
         if (rc == -ENOMEM)

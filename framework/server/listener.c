@@ -49,6 +49,18 @@ void listener_close(struct ss_server *self)
     close(fd);
 }
 
+void serving_stop_listening(struct ss_server *self)
+{
+    struct serving *serving = serving_of(self);
+    if (serving == &self->core->serving) {
+        methods_of(self)->close_socket(self);
+    } else if (*serving->socket >= 0) {
+        (void)methods_of(self)->forget(self, *serving->socket, self);
+        close(*serving->socket);
+        *serving->socket = -1;
+    }
+}
+
 void listener_close_kept(struct ss_core *core)
 {
     if (core->kept < 0)

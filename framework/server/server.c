@@ -50,16 +50,26 @@ static void stop_free(struct ss_stop *stop)
     munmap(stop, sizeof *stop);
 }
 
+int serving_open(struct serving *serving, struct ss_server *self, int *socket)
+{
+    *serving = (struct serving){.server = self, .socket = socket, .plenty = INT_MAX, .give_way = {-1, -1}};
+    return wakeup_open(serving->wake);
+}
+
+void serving_close(struct serving *serving)
+{
+    wakeup_close(serving->wake);
+    aside_free(serving->aside);
+    free(serving->packet);
+}
+
 static void core_free(struct ss_core *core)
 {
-    for (int i = 0; i < core->count && !core->clone; i++)
+    for (int i = 0; i < core->count; i++)
         free(core->state[i]);
-    if (!core->clone)
-        stop_free(core->stop);
-    wakeup_close(core->wake);
-    aside_free(core->aside);
+    stop_free(core->stop);
+    serving_close(&core->serving);
     listener_close_kept(core);
-    free(core->packet);
     free(core);
 }
 
@@ -73,13 +83,11 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     struct ss_core *core = calloc(1, sizeof *core);
     if (!core)
         return -ENOMEM;
-    core->wake[0] = core->wake[1] = core->give_way[0] = core->give_way[1] = -1;
     core->kept = -1;
-    core->plenty = INT_MAX;
     forks_watch();
-    int rc = core_resolve(core, bases);
+    int rc = serving_open(&core->serving, self, &self->socket);
     if (rc == 0)
-        rc = wakeup_open(core->wake);
+        rc = core_resolve(core, bases);
     if (rc == 0 && !(core->stop = stop_new()))
         rc = -errno;
     if (rc < 0) {
@@ -87,7 +95,6 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
         return rc;
     }
     self->core = core;
-    core->serving.server = self;
     self->address = address;
     self->RequestHandlerClass = handler;
     core_init_variables(self);
@@ -161,45 +168,18 @@ void ss_server_close(struct ss_server *self)
     self->core = NULL;
 }
 
-int server_clone(const struct ss_server *self, int socket, struct ss_server *copy)
-{
-    *copy = *self;
-    if (!(copy->core = malloc(sizeof *copy->core)))
-        return -ENOMEM;
-    memcpy(copy->core, self->core, sizeof *copy->core);
-    copy->core->serving.server = copy;
-    copy->core->clone = true;
-    copy->core->packet = NULL;
-    copy->core->aside = NULL; /* nothing was served yet */
-    copy->core->kept = -1;
-    int rc = wakeup_open(copy->core->wake);
-    if (rc < 0) {
-        free(copy->core);
-        return rc;
-    }
-    copy->core->owner = 0; /* the original removes the socket's file */
-    atomic_init(&copy->core->active, 0);
-    copy->socket = socket;
-    return 0;
-}
-
-void server_clone_free(struct ss_server *copy)
-{
-    methods_of(copy)->close_socket(copy);
-    core_free(copy->core);
-}
-
 void server_forked(struct ss_server *self)
 {
+    struct serving *serving = &self->core->serving;
     (void)serving_enter(NULL);
     shutdown_forked();
     block_pool_enter(NULL);
-    wakeup_close(self->core->wake);
-    (void)wakeup_open(self->core->wake);
+    wakeup_close(serving->wake);
+    (void)wakeup_open(serving->wake);
     self->core->forks++;
     aside_forget(self);
-    atomic_store(&self->core->active, 0);
-    atomic_store(&self->core->waiting, false);
+    atomic_store(&serving->active, 0);
+    atomic_store(&serving->waiting, false);
 }
 
 bool server_is_worker(const struct ss_server *self)

@@ -1,5 +1,7 @@
-/* Which loop does a thread run? All that the rooms below loop/ know of it. */
+/* What a thread serves with, and how it is found. */
 #include "server/serving.h"
+#include "server/core.h"
+#include "server/wakeup.h"
 
 static _Thread_local struct serving *current;
 
@@ -13,4 +15,21 @@ struct serving *serving_enter(struct serving *serving)
     struct serving *before = current;
     current = serving;
     return before;
+}
+
+struct serving *serving_of(const struct ss_server *self)
+{
+    return current && current->server == self ? current : &self->core->serving;
+}
+
+void serving_started(struct serving *serving)
+{
+    atomic_fetch_add(&serving->active, 1);
+}
+
+void serving_ended(struct serving *serving)
+{
+    atomic_fetch_sub(&serving->active, 1);
+    if (atomic_load(&serving->waiting))
+        (void)wakeup_send(serving->wake);
 }

@@ -191,7 +191,7 @@ static bool goes_on(struct ss_server *self, int rc, int ms)
    the clock: then the handler's own wait does. */
 static bool keeps_time(const struct ss_server *self)
 {
-    return self && pthread_equal(self->core->taker, pthread_self()) && !serving_current();
+    return self && !serving_current() && pthread_equal(self->core->taker, pthread_self());
 }
 
 /* As plain_poll, for a wait that may go on while the server drains, with room for one descriptor more:
@@ -368,21 +368,21 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until)
 {
-    struct ss_core *core = self->core;
-    int rc = 0, pause = core->wake[0] < 0 ? NO_WAKE_PAUSE : ms < 0 ? -1 : LOOK_AGAIN;
-    if (atomic_load(&core->active) <= limit)
+    struct serving *serving = serving_of(self);
+    int rc = 0, pause = serving->wake[0] < 0 ? NO_WAKE_PAUSE : ms < 0 ? -1 : LOOK_AGAIN;
+    if (atomic_load(&serving->active) <= limit)
         return 0;
     uint64_t deadline = ms < 0 ? 0 : ss_now() + (uint64_t)ms;
-    atomic_store(&core->waiting, true);
-    while (rc == 0 && atomic_load(&core->active) > limit) {
-        rc = wait_once(self, core->wake[0], POLLIN, time_left(pause, ss_now(), deadline), until);
+    atomic_store(&serving->waiting, true);
+    while (rc == 0 && atomic_load(&serving->active) > limit) {
+        rc = wait_once(self, serving->wake[0], POLLIN, time_left(pause, ss_now(), deadline), until);
         if (rc == 0)
-            wakeup_take(core->wake);
+            wakeup_take(serving->wake);
         if (goes_on(self, rc, LOOK_AGAIN) || (rc == -ETIMEDOUT && (!deadline || ss_now() < deadline)))
             rc = 0;
-        if (rc == -ETIMEDOUT && atomic_load(&core->active) <= limit)
+        if (rc == -ETIMEDOUT && atomic_load(&serving->active) <= limit)
             rc = 0;
     }
-    atomic_store(&core->waiting, false);
+    atomic_store(&serving->waiting, false);
     return rc;
 }
