@@ -169,7 +169,8 @@ struct ss_class {
     /* --- the life of a request, in order --- */
 
     /* get_request: accepts a connection or receives a datagram into `request`; never waits:
-       -EAGAIN when there is none. */
+       -EAGAIN when there is none. request->fd is at first the socket to take it from: self->socket, or that
+       of the calling thread in an event loop with several workers. */
     int (*get_request)(struct ss_server *self, struct ss_request *request);
     /* verify_request: false turns the client away. */
     bool (*verify_request)(struct ss_server *self, struct ss_request *request);
@@ -267,8 +268,8 @@ extern SS_API const struct ss_class ss_BaseServer, ss_TCPServer, ss_UDPServer, s
      PreforkingMixIn  self->workers processes, each a server by itself; one that ends is replaced (see
                       child_ended), but ss_serve_forever returns -errno when all of the first ones fail
                       within a second, or the server's socket is broken
-     EventLoopMixIn   coroutines on self->workers threads, one loop each. Each serves as a server does, so
-                      with several of them every method of the class is called by all these threads */
+     EventLoopMixIn   coroutines on self->workers threads, one loop each: all of them call the methods of
+                      the class. One loop where a class on the left overrides process_request */
 extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_ForkingMixIn,
     ss_PreforkingMixIn, ss_EventLoopMixIn;
 #define ThreadingMixIn ss_ThreadingMixIn

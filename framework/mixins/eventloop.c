@@ -112,18 +112,11 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Who has a get_request of his own may accept from self->socket, whichever loop calls it. */
-static bool accepts_by_itself(const struct ss_server *self)
-{
-    const struct ss_class *methods = methods_of(self);
-    return methods->get_request != TCPServer.get_request && methods->get_request != UDPServer.get_request;
-}
-
 /* Each loop listens for itself where the kernel spreads connections over several sockets of one port; else
    all wait for the same one. */
 static int give_socket(struct ss_server *self, int *fd)
 {
-    if (!accepts_by_itself(self) && bind_again(self, fd) == 0)
+    if (bind_again(self, fd) == 0)
         return 0;
     self->core->shared = true;
     *fd = fcntl(self->socket, F_DUPFD_CLOEXEC, 0);

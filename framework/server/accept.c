@@ -12,7 +12,8 @@ static int hand_over(struct ss_server *self, struct request *request)
     int rc = methods->process_request(self, &request->request);
     if (rc >= 0)
         return 0;
-    if (serving_of(self)->is_patient && (rc == -EAGAIN || out_of_resources(rc)) && aside_put_back(self, request))
+    if (serving_of(self)->is_patient && (rc == -EAGAIN || out_of_resources(rc)) &&
+        aside_put_back(self, request))
         return -ENOBUFS;
     request_failed(self, &request->request, rc);
     methods->shutdown_request(self, &request->request);
@@ -29,6 +30,7 @@ int accept_request(struct ss_server *self, struct request **accepted)
         self->core->taker = pthread_self();
     int rc;
     do {
+        request->request.fd = *serving_of(self)->socket;
         rc = methods->get_request(self, &request->request);
     } while (rc == -EINTR);
     if (rc < 0) {

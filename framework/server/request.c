@@ -3,9 +3,7 @@
 #include "memory/arena.h"
 #include "server/core.h"
 #include "server/process.h"
-#include "server/wakeup.h"
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 
 struct request *request_new(void)
@@ -29,14 +27,12 @@ void request_free(struct request *request)
 
 void ss_request_started(struct ss_server *self)
 {
-    atomic_fetch_add(&self->core->active, 1);
+    serving_started(&self->core->serving);
 }
 
 void ss_request_ended(struct ss_server *self)
 {
-    atomic_fetch_sub(&self->core->active, 1);
-    if (atomic_load(&self->core->waiting))
-        (void)wakeup_send(self->core->wake);
+    serving_ended(&self->core->serving);
 }
 
 void request_failed(struct ss_server *self, struct ss_request *request, int error)
