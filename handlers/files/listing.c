@@ -18,15 +18,6 @@
 
 enum { PAUSE = 256 }; /* entries between two pauses for others */
 
-void http_format_time(time_t when, char text[HTTP_TIME_SIZE])
-{
-    struct tm tm;
-
-    if (gmtime_r(&when, &tm) == NULL || tm.tm_year < -1900 || tm.tm_year > 9999 - 1900 ||
-        strftime(text, HTTP_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        text[0] = '\0';
-}
-
 enum http_oddity http_oddity_at(const char *text, size_t *size)
 {
     size_t length = http_utf8_size(text);

@@ -33,10 +33,6 @@ extern const struct http_listing http_listing_html, http_listing_json;
 /* The inside of a string of RFC 8259. From ss_alloc, or NULL. */
 const char *http_json_text(struct ss_handler *h, const char *text);
 
-#define HTTP_TIME_SIZE 32
-/* Writes a time as RFC 3339 has it, "2024-02-29T23:59:59Z"; "" for a year that it cannot hold. */
-void http_format_time(time_t when, char text[HTTP_TIME_SIZE]);
-
 /* What is not to be seen as it is: 0 for an ordinary character, else the kind of it. */
 enum http_oddity {
     HTTP_ORDINARY,

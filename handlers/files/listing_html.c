@@ -1,6 +1,7 @@
 /* A listing for people: one page without scripts, light or dark, for screens of any width. */
 #include "files/listing.h"
 #include "http_server.h"
+#include "text/date.h"
 #include "upload/upload.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -195,7 +196,7 @@ static int write_entry(struct ss_handler *h, const struct http_entry *entry, boo
     const struct stat *status = entry->status;
     mode_t mode = status != NULL ? status->st_mode : 0;
     bool directory = S_ISDIR(mode), link = S_ISLNK(mode);
-    char size[16] = "", when[HTTP_TIME_SIZE] = "";
+    char size[16] = "", when[HTTP_RFC3339_SIZE] = "";
     int rc = write_row(h, entry->name,
                        directory ? " class=d"
                        : link    ? " class=l"
@@ -214,7 +215,7 @@ static int write_entry(struct ss_handler *h, const struct http_entry *entry, boo
         ss_printf(h->wfile, "<td>");
     }
     if (status != NULL)
-        http_format_time(status->st_mtim.tv_sec, when);
+        http_format_rfc3339(status->st_mtim.tv_sec, when);
     if (*when == '\0')
         return ss_printf(h->wfile, "<td>\n");
     return ss_printf(h->wfile, "<td><time datetime=\"%s\">%.10s %.5s</time>\n", when, when, when + 11);

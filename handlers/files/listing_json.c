@@ -11,6 +11,7 @@
    modified for what cannot be asked. A line each, so that one can read it while it comes. */
 #include "files/listing.h"
 #include "http_server.h"
+#include "text/date.h"
 #include "text/escape.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -49,14 +50,14 @@ static int write_entry(struct ss_handler *h, const struct http_entry *entry, boo
     const struct stat *status = entry->status;
     const char *name = http_json_text(h, entry->name), *href = http_quote(h, entry->name),
                *type = type_of(status);
-    char size[24] = "null", when[HTTP_TIME_SIZE] = "";
+    char size[24] = "null", when[HTTP_RFC3339_SIZE] = "";
 
     if (name == NULL || href == NULL)
         return -ENOMEM;
     if (status != NULL && S_ISREG(status->st_mode))
         snprintf(size, sizeof size, "%jd", (intmax_t)status->st_size);
     if (status != NULL)
-        http_format_time(status->st_mtim.tv_sec, when);
+        http_format_rfc3339(status->st_mtim.tv_sec, when);
     ss_printf(h->wfile, "%s\n{\"name\": \"%s\", \"href\": \"%s%s\", \"type\": \"%s\", \"size\": %s, ",
               first ? "" : ",", name, href, strcmp(type, "directory") == 0 ? "/" : "", type, size);
     return *when != '\0' ? ss_printf(h->wfile, "\"modified\": \"%s\"}", when)

@@ -3,7 +3,7 @@
 #include "forms/form.h"
 
 #include "http_server.h"
-#include "text/chars.h"
+#include "text/number.h"
 #include <errno.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
    Chunks are read strictly: whoever reads them otherwise sees other requests behind them. */
 #include "http/body.h"
 #include "text/chars.h"
+#include "text/number.h"
 #include <errno.h>
 #include <string.h>
 
@@ -101,7 +102,7 @@ static int read_size(struct http_exchange *x, int64_t *value)
         return refuse(x, 400, "There are too many chunk extensions");
     *value = 0;
     for (size_t i = 0; i < digits; i++)
-        *value = *value * 16 + (line[i] <= '9' ? line[i] - '0' : (line[i] | 0x20) - 'a' + 10);
+        *value = *value * 16 + http_hex_digit(line[i]);
     return 0;
 }
 

@@ -1,9 +1,9 @@
 /* The header fields of a response: each is checked, and collected until the head leaves (response.c). */
 #include "http/header.h"
 #include "text/chars.h"
+#include "text/number.h"
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -74,10 +74,10 @@ static bool take_connection(struct http_exchange *x, const char *value)
 
 static int take_length(struct http_response *r, const char *value)
 {
-    size_t digits = strspn(value, "0123456789");
-    if (digits == 0 || digits > 18 || value[digits] || r->length >= 0)
+    int64_t length;
+    if (!http_read_number(&value, &length) || *value || length == INT64_MAX || r->length >= 0)
         return -EINVAL;
-    r->length = strtoll(value, NULL, 10);
+    r->length = length;
     return 0;
 }
 

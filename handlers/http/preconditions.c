@@ -2,6 +2,7 @@
    representation to what is to be answered. Nothing is read, sent or kept here. */
 #include "http/head.h"
 #include "text/chars.h"
+#include "text/number.h"
 
 /* The lines of one field. */
 struct lines {
@@ -164,19 +165,6 @@ static bool is_part_of(const struct lines *if_range, const struct http_validator
 
 enum fit { FITS, LIES_OUTSIDE, IS_NONE };
 
-/* Digits as a number, INT64_MAX for what is larger. */
-static bool take_number(const char **text, int64_t *value)
-{
-    const char *start = *text;
-    int64_t n = 0;
-    for (; **text >= '0' && **text <= '9'; ++*text) {
-        int digit = **text - '0';
-        n = n > (INT64_MAX - digit) / 10 ? INT64_MAX : n * 10 + digit;
-    }
-    *value = n;
-    return *text > start;
-}
-
 /* The last `count` bytes. The whole of nothing cannot be said in a Content-Range. */
 static enum fit fit_suffix(int64_t count, int64_t size, struct http_range *range)
 {
@@ -191,10 +179,10 @@ static enum fit fit_suffix(int64_t count, int64_t size, struct http_range *range
 static enum fit fit_range(const char *text, const char *end, int64_t size, struct http_range *range)
 {
     int64_t first, last;
-    bool has_first = take_number(&text, &first);
+    bool has_first = http_read_number(&text, &first);
     if (text == end || *text++ != '-')
         return IS_NONE;
-    bool has_last = take_number(&text, &last);
+    bool has_last = http_read_number(&text, &last);
     if (text != end || !(has_first || has_last))
         return IS_NONE;
     if (!has_first)

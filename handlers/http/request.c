@@ -7,6 +7,7 @@
 #include "http/head.h"
 #include "http/memo.h"
 #include "text/chars.h"
+#include "text/number.h"
 #include <errno.h>
 #include <llhttp.h>
 #include <stdlib.h>
@@ -223,12 +224,12 @@ static int check_coding(const struct http_said *said, const struct http_head *he
 
 static int check_length(const struct http_said *said, struct http_head *head, struct http_refusal *refusal)
 {
-    size_t digits = strspn(said->length, "0123456789");
-    if (said->lengths != 1 || digits == 0 || said->length[digits] != 0)
+    const char *at = said->length;
+    if (said->lengths != 1 || !http_read_number(&at, &head->request.content_length) || *at)
         return http_refuse(refusal, 400, "The Content-Length is no number");
-    errno = 0;
-    head->request.content_length = strtoll(said->length, NULL, 10);
-    return errno ? http_refuse(refusal, 400, "The Content-Length is too large to be true") : 0;
+    if (said->content_length > INT64_MAX)
+        return http_refuse(refusal, 400, "The Content-Length is too large to be true");
+    return 0;
 }
 
 /* llhttp must have come to the same framing. */

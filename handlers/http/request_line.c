@@ -1,6 +1,7 @@
 /* The request line (RFC 9112 3): method, target in its four forms, version. */
 #include "http/head.h"
 #include "text/chars.h"
+#include "text/url.h"
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -67,17 +68,13 @@ size_t http_encoded_line_size(const char *line, size_t size)
 
 void http_encode_line(const char *line, size_t size, char *to)
 {
-    static const char digits[] = "0123456789ABCDEF";
     size_t path_size;
     const char *path = find_path(line, size, &path_size), *path_end = path + path_size;
     for (const char *at = line; at < line + size; at++) {
-        if (at >= path && at < path_end && is_raw(*at)) {
-            *to++ = '%';
-            *to++ = digits[(unsigned char)*at >> 4];
-            *to++ = digits[*at & 15];
-        } else {
+        if (at >= path && at < path_end && is_raw(*at))
+            to = http_append_escape(to, *at);
+        else
             *to++ = *at;
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 #include "httpserver/options.h"
 
 #include "http_server.h"
+#include "text/number.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -131,17 +132,9 @@ int complain(const char *text, const char *what)
 
 bool number(const char *text, unsigned long limit, unsigned *value)
 {
-    unsigned long n = 0;
-
-    if (*text == '\0')
+    int64_t n;
+    if (!http_read_number(&text, &n) || *text || (uint64_t)n > limit)
         return false;
-    for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        n = n * 10 + (unsigned long)(*text - '0');
-        if (n > limit)
-            return false;
-    }
     *value = (unsigned)n;
     return true;
 }

@@ -1,7 +1,7 @@
 /* The options that go with --upload. */
 #include "httpserver/options.h"
+#include "text/number.h"
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int parse_duplicate(const char *name, struct options *options)
@@ -22,11 +22,13 @@ static int parse_duplicate(const char *name, struct options *options)
 static bool parse_size(const char *text, int64_t *value)
 {
     static const char units[] = "KMG";
-    size_t digits = strspn(text, "0123456789");
-    const char *unit = text[digits] ? strchr(units, text[digits] & ~0x20) : units + 3;
-    int shift = unit && *unit ? 10 * (int)(unit - units + 1) : 0;
-    int64_t size = digits <= 18 ? strtoll(text, NULL, 10) : 0;
-    if (digits == 0 || digits > 18 || !unit || text[digits + (shift > 0)] || size > INT64_MAX >> shift)
+    int64_t size;
+    if (!http_read_number(&text, &size))
+        return false;
+    char letter = (char)(*text & ~0x20);
+    const char *unit = letter ? strchr(units, letter) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (text[unit != NULL] || size > (INT64_MAX - 1) >> shift)
         return false;
     *value = size << shift;
     return true;

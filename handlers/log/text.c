@@ -1,6 +1,7 @@
 /* The pieces of log lines: what a client has sent, when, and who it is. */
 #include "log/text.h"
 #include "http_server.h"
+#include "text/date.h"
 #include "text/number.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,31 +13,12 @@ struct times {
     char text[3][HTTP_LOG_TIME];
 };
 
-static char *put_two(char *to, int value)
-{
-    *to++ = (char)('0' + value / 10 % 10);
-    *to++ = (char)('0' + value % 10);
-    return to;
-}
-
-/* "13:25:17" */
-static char *put_clock(char *to, const struct tm *tm)
-{
-    to = put_two(to, tm->tm_hour);
-    *to++ = ':';
-    to = put_two(to, tm->tm_min);
-    *to++ = ':';
-    return put_two(to, tm->tm_sec);
-}
-
 /* "21/Nov/2026" */
 static char *put_day(char *to, const struct tm *tm)
 {
-    static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    to = put_two(to, tm->tm_mday);
+    to = http_append_digits(to, tm->tm_mday, 2);
     *to++ = '/';
-    to = stpcpy(to, months[tm->tm_mon % 12]);
+    to = stpcpy(to, http_month_names[tm->tm_mon % 12]);
     *to++ = '/';
     return http_append_number(to, tm->tm_year + 1900);
 }
@@ -47,25 +29,13 @@ static void make_local(struct times *t)
     localtime_r(&t->when, &tm);
     char *to = put_day(t->text[HTTP_LOG_PYTHON_TIME], &tm);
     *to++ = ' ';
-    *put_clock(to, &tm) = 0;
+    *http_append_clock(to, tm.tm_hour, tm.tm_min, tm.tm_sec) = 0;
     to = put_day(t->text[HTTP_LOG_APACHE_TIME], &tm);
     *to++ = ':';
-    to = stpcpy(put_clock(to, &tm), tm.tm_gmtoff < 0 ? " -" : " +");
+    to = http_append_clock(to, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    to = stpcpy(to, tm.tm_gmtoff < 0 ? " -" : " +");
     int minutes = abs((int)(tm.tm_gmtoff / 60));
-    *put_two(put_two(to, minutes / 60), minutes % 60) = 0;
-}
-
-static void make_utc(struct times *t)
-{
-    struct tm tm = {0};
-    gmtime_r(&t->when, &tm);
-    char *to = http_append_number(t->text[HTTP_LOG_RFC3339], tm.tm_year + 1900);
-    *to++ = '-';
-    to = put_two(to, tm.tm_mon + 1);
-    *to++ = '-';
-    to = put_two(to, tm.tm_mday);
-    *to++ = 'T';
-    stpcpy(put_clock(to, &tm), "Z");
+    *http_append_digits(http_append_digits(to, minutes / 60, 2), minutes % 60, 2) = 0;
 }
 
 /* This thread's, made once a second. */
@@ -76,7 +46,7 @@ char *http_log_time(char *to, enum http_log_clock form)
     if (now != times.when) {
         times.when = now;
         make_local(&times);
-        make_utc(&times);
+        http_format_rfc3339(now, times.text[HTTP_LOG_RFC3339]);
     }
     return stpcpy(to, times.text[form]);
 }

@@ -1,6 +1,6 @@
 #include "text/chars.h"
+#include "text/number.h"
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <endian.h>
 #include <string.h>
 #include <strings.h>
@@ -96,7 +96,7 @@ static size_t host_span(const char *text, size_t size)
     size_t n = http_span(text, size, HTTP_HOST);
     const char *at = text;
     while ((at = memchr(at, '%', n - (size_t)(at - text))) != NULL) {
-        if (text + n - at < 3 || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
+        if (text + n - at < 3 || http_hex_digit(at[1]) < 0 || http_hex_digit(at[2]) < 0)
             return 0;
         at += 3;
     }
@@ -153,14 +153,6 @@ bool http_list_has(const char *list, const char *token)
         if (size == wanted && strncasecmp(element, token, size) == 0)
             return true;
     return false;
-}
-
-int http_hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 int http_read_qvalue(const char *text, size_t size)

@@ -24,8 +24,6 @@ bool http_is_authority(const char *text, size_t size, bool port_needed);
 /* Steps through a comma-separated list: the next element that is not empty, or false. */
 bool http_list_next(const char **list, const char **element, size_t *size);
 bool http_list_has(const char *list, const char *token);
-/* Its value, -1 for any other character. */
-int http_hex_digit(char c);
 /* A weight of content negotiation (qvalue, RFC 9110 12.4.2) in thousandths; -1 if it is malformed. */
 int http_read_qvalue(const char *text, size_t size);
 

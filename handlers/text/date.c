@@ -2,6 +2,7 @@
    gmtime takes a lock. */
 #include "text/date.h"
 #include "http_server.h"
+#include "text/number.h"
 #include <errno.h>
 #include <string.h>
 
@@ -11,8 +12,8 @@
 
 static const char day_names[7][10] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                       "Thursday", "Friday", "Saturday"};
-static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+const char http_month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 struct date {
     int year, month, day, hour, minute, second; /* month 0..11, day 1..31 */
@@ -58,40 +59,56 @@ static void split_date(int64_t days, struct date *d)
     d->day = (int)days + 1;
 }
 
-static char *put_digits(char *at, int value, int width)
+/* Of a time within the years 1 to 9999; returns the day of the week, 0 is Sunday. */
+static int split_time(time_t t, struct date *d)
 {
-    for (int i = width - 1; i >= 0; i--, value /= 10)
-        at[i] = (char)('0' + value % 10);
-    return at + width;
+    int64_t days = (t - FIRST_DATE) / SECONDS_A_DAY;
+    int rest = (int)((t - FIRST_DATE) % SECONDS_A_DAY);
+    split_date(days, d);
+    d->hour = rest / 3600;
+    d->minute = rest / 60 % 60;
+    d->second = rest % 60;
+    return (int)((days + 1) % 7); /* the first day was a Monday */
 }
 
-static char *put_text(char *at, const char *text, size_t size)
+char *http_append_clock(char *at, int hour, int minute, int second)
 {
-    memcpy(at, text, size);
-    return at + size;
+    at = http_append_digits(at, hour, 2);
+    *at++ = ':';
+    at = http_append_digits(at, minute, 2);
+    *at++ = ':';
+    return http_append_digits(at, second, 2);
 }
 
 char *http_format_date(time_t t, char text[HTTP_DATE_SIZE])
 {
-    int64_t seconds = (t < FIRST_DATE ? FIRST_DATE : t > LAST_DATE ? LAST_DATE : t) - FIRST_DATE;
-    int64_t days = seconds / SECONDS_A_DAY;
-    int rest = (int)(seconds % SECONDS_A_DAY);
     struct date d;
-    split_date(days, &d);
-    char *at = put_text(text, day_names[(days + 1) % 7], 3); /* the first was a Monday */
-    at = put_text(at, ", ", 2);
-    at = put_digits(at, d.day, 2);
-    at = put_text(at, " ", 1);
-    at = put_text(at, month_names[d.month], 3);
-    at = put_text(at, " ", 1);
-    at = put_digits(at, d.year, 4);
-    at = put_text(at, " ", 1);
-    at = put_digits(at, rest / 3600, 2);
-    at = put_text(at, ":", 1);
-    at = put_digits(at, rest / 60 % 60, 2);
-    at = put_text(at, ":", 1);
-    at = put_digits(at, rest % 60, 2);
-    put_text(at, " GMT", 5);
+    const char *day = day_names[split_time(t < FIRST_DATE ? FIRST_DATE : t > LAST_DATE ? LAST_DATE : t, &d)];
+    char *at = mempcpy(mempcpy(text, day, 3), ", ", 2);
+    at = http_append_digits(at, d.day, 2);
+    *at++ = ' ';
+    at = mempcpy(at, http_month_names[d.month], 3);
+    *at++ = ' ';
+    at = http_append_digits(at, d.year, 4);
+    *at++ = ' ';
+    memcpy(http_append_clock(at, d.hour, d.minute, d.second), " GMT", 5);
+    return text;
+}
+
+char *http_format_rfc3339(time_t t, char text[HTTP_RFC3339_SIZE])
+{
+    struct date d;
+    *text = 0;
+    if (t < FIRST_DATE || t > LAST_DATE)
+        return text;
+    split_time(t, &d);
+    char *at = http_append_digits(text, d.year, 4);
+    *at++ = '-';
+    at = http_append_digits(at, d.month + 1, 2);
+    *at++ = '-';
+    at = http_append_digits(at, d.day, 2);
+    *at++ = 'T';
+    memcpy(http_append_clock(at, d.hour, d.minute, d.second), "Z", 2);
     return text;
 }
 
@@ -120,7 +137,7 @@ static bool take_number(const char **text, int width, int *value)
 static bool take_month(const char **text, int *month)
 {
     for (*month = 0; *month < 12; (*month)++)
-        if (take(text, month_names[*month]))
+        if (take(text, http_month_names[*month]))
             return true;
     return false;
 }

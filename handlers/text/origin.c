@@ -3,19 +3,19 @@
 
 #include "http_server.h"
 #include "text/chars.h"
+#include "text/number.h"
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 struct place {
     const char *host; /* not ended */
     size_t host_size;
-    long port;
+    int64_t port;
 };
 
 /* Host and port of an authority; without a port it is the scheme's (RFC 3986 6.2.3). */
-static bool take_apart(const char *authority, long default_port, struct place *place)
+static bool take_apart(const char *authority, int64_t default_port, struct place *place)
 {
     size_t size = strlen(authority);
     const char *colon = memrchr(authority, ':', size);
@@ -25,7 +25,8 @@ static bool take_apart(const char *authority, long default_port, struct place *p
         colon = NULL; /* of an IPv6 address */
     place->host = authority;
     place->host_size = colon ? (size_t)(colon - authority) : size;
-    place->port = colon && colon[1] ? strtol(colon + 1, NULL, 10) : default_port;
+    if (!colon++ || !http_read_number(&colon, &place->port))
+        place->port = default_port;
     return true;
 }
 
@@ -53,7 +54,7 @@ bool http_is_same_origin(const char *origin, const char *host)
 {
     struct place page, here;
     bool https = strncasecmp(origin, "https://", 8) == 0;
-    long port = https ? 443 : 80;
+    int64_t port = https ? 443 : 80;
     if (!https && strncasecmp(origin, "http://", 7) != 0)
         return false;
     return take_apart(origin + (https ? 8 : 7), port, &page) && take_apart(host, port, &here) &&

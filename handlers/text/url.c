@@ -3,6 +3,7 @@
 
 #include "http_server.h"
 #include "text/chars.h"
+#include "text/number.h"
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -170,21 +171,26 @@ static bool printable(unsigned char c)
     return c > ' ' && c < 0x7f && strchr("\"<>\\^`{|}", c) == NULL;
 }
 
-static size_t encode(const char *text, size_t size, bool (*keep)(unsigned char), char *out)
+char *http_append_escape(char *to, char c)
 {
     static const char digits[] = "0123456789ABCDEF";
+    *to++ = '%';
+    *to++ = digits[(unsigned char)c >> 4];
+    *to++ = digits[c & 15];
+    return to;
+}
+
+static size_t encode(const char *text, size_t size, bool (*keep)(unsigned char), char *out)
+{
     char *start = out;
 
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
 
-        if (keep(c)) {
+        if (keep(c))
             *out++ = (char)c;
-        } else {
-            *out++ = '%';
-            *out++ = digits[c >> 4];
-            *out++ = digits[c & 15];
-        }
+        else
+            out = http_append_escape(out, (char)c);
     }
     *out = '\0';
     return (size_t)(out - start);

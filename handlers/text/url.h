@@ -29,6 +29,9 @@ const char *http_skip_slashes(const char *path);
    bytes. Returns its length. */
 size_t http_requote(const char *path, size_t size, char *out);
 
+/* Writes a byte percent-encoded, "%2F"; returns its end, without NUL. */
+char *http_append_escape(char *to, char c);
+
 /* True if `origin`, an Origin field, is where a request with this `host` goes (RFC 6454 4 and 5; origin.c). A
    port that is the default of the origin's scheme equals none, on both sides: whether there is TLS in front
    of the server only the origin tells. Case does not matter, nor how an IPv6 address is written. False for

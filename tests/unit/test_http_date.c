@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "text/date.h"
+
 #include "../../handlers/http_server.h"
 
 static void test_format(void **state)
@@ -133,12 +135,31 @@ static void test_invalid(void **state)
     }
 }
 
+static void test_rfc3339(void **state)
+{
+    static const struct {
+        time_t t;
+        const char *text;
+    } rows[] = {{0, "1970-01-01T00:00:00Z"},
+                {951827696, "2000-02-29T12:34:56Z"},
+                {-62135596800, "0001-01-01T00:00:00Z"},
+                {253402300799, "9999-12-31T23:59:59Z"},
+                {253402300800, ""},
+                {-62135596801, ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[HTTP_RFC3339_SIZE];
+        assert_string_equal(http_format_rfc3339(rows[i].t, text), rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format),          cmocka_unit_test(test_format_clamps),
         cmocka_unit_test(test_every_day),       cmocka_unit_test(test_three_forms),
         cmocka_unit_test(test_two_digit_years), cmocka_unit_test(test_invalid),
+        cmocka_unit_test(test_rfc3339),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
