@@ -412,10 +412,13 @@ struct simple_http_class {
        better, or with ?json (the form: listing_json.c); sorted by name in any case, in memory that does
        not grow with the directory; compressed where `compress` has HTTP_COMPRESS_SMALL; with a weak ETag,
        which is another one when anything that is shown has changed, unless it is longer than 512 KiB (or many
-       listings are sent at once): such a one is sent while it is made. */
+       listings are sent at once): such a one is sent while it is made.
+       listing_extra: writes to h->wfile what stands on that page between heading and table, HTML that belongs
+       to this directory, as the form for uploads. NULL, SimpleHTTPRequestHandler's: nothing. 0 or -errno. */
     const char *(*translate_path)(struct ss_handler *h, const char *path);
     const char *(*guess_type)(struct ss_handler *h, const char *name);
     int (*list_directory)(struct ss_handler *h, int fd, const char *name);
+    int (*listing_extra)(struct ss_handler *h);
 };
 
 /* The options of UploadHTTPRequestHandler and what is based on it. */

@@ -5,10 +5,10 @@
 
 #include "files/listing_names.h"
 #include "files/listing_text.h"
+#include "files/withheld.h"
 #include "http/accept.h"
 #include "http/content.h"
 #include "http/exchange.h"
-#include "log/owned.h"
 #include "text/url.h"
 #include "text/utf8.h"
 #include <errno.h>
@@ -104,17 +104,6 @@ static int send_begun(struct ss_handler *h, const struct http_listing *form, str
 
 /* ---------------------------------------------------------------- the entries */
 
-/* Also a link that leads to one. */
-static bool is_log(int directory, const char *name, const struct stat *status)
-{
-    struct stat target;
-
-    if (!S_ISLNK(status->st_mode))
-        return S_ISREG(status->st_mode) && http_log_owns(directory, name, status);
-    return fstatat(directory, name, &target, 0) == 0 && S_ISREG(target.st_mode) &&
-           http_log_owns(directory, name, &target);
-}
-
 static int write_entry(struct ss_handler *h, const struct http_listing *form, int directory, const char *name,
                        bool *empty)
 {
@@ -128,7 +117,7 @@ static int write_entry(struct ss_handler *h, const struct http_listing *form, in
             return 0;
         entry.status = NULL;
     }
-    if (entry.status != NULL && is_log(directory, name, &status))
+    if (entry.status != NULL && http_is_withheld_at(directory, name, &status))
         return 0;
     rc = form->entry(h, &entry, *empty);
     *empty = false;

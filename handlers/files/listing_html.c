@@ -2,7 +2,6 @@
 #include "files/listing.h"
 #include "http_server.h"
 #include "text/date.h"
-#include "upload/upload.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,10 +147,10 @@ static int write_trail(struct ss_handler *h, const char *name)
 /* What stands between the heading and the table: what can be done with this directory. */
 static int write_table_head(struct ss_handler *h, const char *name)
 {
-    if (http_takes_uploads(h))
-        ss_printf(h->wfile,
-                  "<form method=post enctype=\"multipart/form-data\"><input type=file name=file multiple "
-                  "required aria-label=\"Files to upload\"> <button>Upload</button></form>\n");
+    int (*extra)(struct ss_handler *) = http_simple_class_of(h)->listing_extra;
+    int rc = extra ? extra(h) : 0;
+    if (rc < 0)
+        return rc;
     ss_printf(h->wfile, "<table>\n<thead><tr><th scope=col>Name<th scope=col>Size<th scope=col>"
                         "Modified (UTC)\n<tbody>\n");
     if (*name == '\0')

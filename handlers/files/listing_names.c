@@ -4,8 +4,8 @@
    passes keeps its place. */
 #include "files/listing_names.h"
 
+#include "files/withheld.h"
 #include "socketserver.h"
-#include "upload/upload.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 #include "files/open_beneath.h"
 #include "files/read.h"
 #include "files/tag.h"
+#include "files/withheld.h"
 #include "http_server.h"
-#include "log/owned.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -83,13 +83,6 @@ static int open_file(const struct http_file_key *key)
         fd = http_open_beneath(root, key->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, key->symlinks);
     close(root);
     return fd;
-}
-
-static bool is_log(int fd)
-{
-    struct stat status;
-
-    return fstat(fd, &status) == 0 && http_log_owns(fd, "", &status);
 }
 
 void http_file_free(struct http_file *file)
@@ -250,7 +243,7 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     rc = file->fd = open_file(key);
     if (rc < 0)
         goto out;
-    rc = is_log(file->fd) ? -ENOENT : http_file_take_in(file);
+    rc = http_is_withheld(file->fd) ? -ENOENT : http_file_take_in(file);
     if (rc < 0)
         goto out;
     file->settled = !file->fleeting && http_file_is_settled(&file->status, &now);

@@ -5,10 +5,10 @@
 #include "files/listing.h"
 #include "files/response.h"
 #include "files/tag.h"
+#include "files/withheld.h"
 #include "http/body.h"
 #include "http/error.h"
 #include "text/url.h"
-#include "upload/upload.h"
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -180,6 +180,7 @@ static void inherit(struct http_handler_class *table, const struct http_handler_
     HTTP_INHERIT(to, from, translate_path);
     HTTP_INHERIT(to, from, guess_type);
     HTTP_INHERIT(to, from, list_directory);
+    HTTP_INHERIT(to, from, listing_extra);
 }
 
 SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h)

@@ -12,23 +12,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { DIGITS = 16, DEPTH = 64, TIME = 2000 /* ms */ };
-
-static const char front[] = ".httpserver-", back[] = ".part";
-
-bool http_is_part(const char *name)
-{
-    size_t size = sizeof front - 1;
-    return strncmp(name, front, size) == 0 && strspn(name + size, "0123456789abcdef") == DIGITS &&
-           strcmp(name + size + DIGITS, back) == 0;
-}
+enum { DEPTH = 64, TIME = 2000 /* ms */ };
 
 int http_part_choose(char name[HTTP_PART_SIZE])
 {
     uint64_t number;
     if (getrandom(&number, sizeof number, 0) != sizeof number)
         return -EAGAIN;
-    snprintf(name, HTTP_PART_SIZE, "%s%016" PRIx64 "%s", front, number, back);
+    snprintf(name, HTTP_PART_SIZE, HTTP_PART_FRONT "%0*" PRIx64 HTTP_PART_BACK, HTTP_PART_DIGITS, number);
     return 0;
 }
 

@@ -19,11 +19,6 @@ enum {
     RECEIVING = 8,         /* times max_body, where max_receiving is not said */
 };
 
-bool http_takes_uploads(const struct ss_handler *h)
-{
-    return http_class_find(http_exchange_of(h)->cls, "POST") == http_do_POST;
-}
-
 /* ---------------------------------------------------------------- refusals */
 
 int http_upload_refuse(struct ss_handler *h, int error, const char *name)
@@ -312,6 +307,16 @@ SS_API const struct upload_class *http_upload_class_of(const struct ss_handler *
     return (const void *)http_class_as(h, &UploadHTTPRequestHandler.simple.http);
 }
 
+/* The form of a listing, where a POST to the directory stores files there. */
+static int write_form(struct ss_handler *h)
+{
+    static const char form[] =
+        "<form method=post enctype=\"multipart/form-data\"><input type=file name=file multiple "
+        "required aria-label=\"Files to upload\"> <button>Upload</button></form>\n";
+    bool stores = http_class_find(http_exchange_of(h)->cls, "POST") == http_do_POST;
+    return stores ? ss_write(h->wfile, form, sizeof form - 1) : 0;
+}
+
 /* What others have stored is taken for nothing but what its type says, and as a page it runs nothing in the
    name of this site. */
 static const char sandbox[] = "X-Content-Type-Options: nosniff\r\nContent-Security-Policy: sandbox\r\n";
@@ -324,7 +329,8 @@ const struct upload_class http_UploadHTTPRequestHandler = {
                         .server_activate = server_activate,
                         .inherit = inherit},
                .siblings = HTTP_SIBLINGS_IGNORED,
-               .file_fields = sandbox},
+               .file_fields = sandbox,
+               .listing_extra = write_form},
     .reserved = HTTP_RESERVED_REFUSED,
     .max_uploads = 256,
 };

@@ -11,11 +11,9 @@
 #ifndef HTTP_UPLOAD_H
 #define HTTP_UPLOAD_H
 
+#include "files/withheld.h"
 #include "http_server.h"
 #include <limits.h>
-
-/* True if a POST to a directory stores files there, for this request's class. */
-bool http_takes_uploads(const struct ss_handler *h);
 
 /* ---------------------------------------------------------------- names (pure) */
 
@@ -42,9 +40,6 @@ size_t http_sibling_ending(const char *name);
    served, not listed and not stored. Who receives the file holds a lock on it (flock), so that the parts that
    a killed server has left can be told from those of one that runs. */
 
-#define HTTP_PART_SIZE 40 /* bytes of such a name, with NUL */
-
-bool http_is_part(const char *name);
 /* Makes a new one. 0 or -errno. */
 int http_part_choose(char name[HTTP_PART_SIZE]);
 /* Removes those below `directory` that nobody holds, for a few seconds at most. Follows no symbolic links.

@@ -68,6 +68,12 @@ static const char *translate_path(struct ss_handler *h, const char *path)
     return SimpleHTTPRequestHandler.translate_path(h, strchr(path + 1, '/'));
 }
 
+static int write_extra(struct ss_handler *h)
+{
+    const char *failed = http_header(h, "X-Failed-By");
+    return failed && strchr(failed, 'x') ? -ENOSPC : ss_printf(h->wfile, "<p>What is here</p>\n");
+}
+
 static int error_page(struct ss_handler *h, int status, const char *message, const char *explain)
 {
     (void)message, (void)explain;
@@ -89,6 +95,7 @@ static const struct simple_http_class Files = {
              .send_error = error_page},
     .directory = "files",
     .cache_seconds = 60,
+    .listing_extra = write_extra,
 };
 static const struct upload_class Drop = {
     .simple = {.http = {.handler = {.base = &UploadHTTPRequestHandler.simple.http.handler},

@@ -30,6 +30,15 @@ def test_two_directories(site, tmp_path):
         assert b"<form" not in client.ask(path="/files/").body and b"<form" in client.ask(path="/drop/").body
 
 
+def test_listing_extra(site):
+    """What a class has to say about a directory stands on its page, behind the heading."""
+    with site.client() as client:
+        page = client.ask(path="/files/").body
+        assert 0 < page.index(b"</h1>") < page.index(b"<p>What is here</p>") < page.index(b"<table>")
+        assert b"What is here" not in client.ask(path="/files/?json").body + client.ask(path="/drop/").body
+        assert client.ask(path="/files/", X_Failed_By="x").status == 507
+
+
 def test_methods(site, tmp_path):
     with site.client() as client:
         assert client.ask("PUT", "/drop/new.txt", b"new").status == 201
