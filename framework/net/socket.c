@@ -51,7 +51,7 @@ int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain)
     return rc < 0 ? rc : server_wait(s->server, s->fd, events, timeout, s->deadline, until);
 }
 
-static int wait_for_room(struct ss_stream *s, struct vain *vain)
+static int wait_to_write(struct ss_stream *s, struct vain *vain)
 {
     socket_of(s)->streak = 0;
     int rc = vain->waited ? stream_pause(s, vain, output_limit(s)) : 0;
@@ -59,7 +59,7 @@ static int wait_for_room(struct ss_stream *s, struct vain *vain)
     return rc < 0 ? rc : pace_output(s);
 }
 
-static int let_others_run(struct ss_stream *s, ssize_t bytes)
+static int yield_in_turn(struct ss_stream *s, ssize_t bytes)
 {
     struct socket *socket = socket_of(s);
     socket->streak += 1 + (unsigned)(bytes / BITE);
@@ -155,7 +155,7 @@ ssize_t socket_read(struct ss_stream *s, void *data, size_t size)
         ssize_t n = receive_now(s, data, size);
         if (n == -EAGAIN)
             continue;
-        rc = n <= 0 || socket_of(s)->drained ? 0 : let_others_run(s, n);
+        rc = n <= 0 || socket_of(s)->drained ? 0 : yield_in_turn(s, n);
         return rc < 0 ? rc : n;
     }
 }
@@ -165,7 +165,7 @@ ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size)
     return is_drained(socket_of(s)) ? -EAGAIN : receive_now(s, data, size);
 }
 
-static void advance(struct msghdr *message, size_t n)
+static void skip_sent(struct msghdr *message, size_t n)
 {
     while (n > 0 && n >= message->msg_iov->iov_len) {
         n -= message->msg_iov->iov_len;
@@ -195,9 +195,9 @@ int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more
             vain = (struct vain){0};
             s->sent += (uint64_t)n;
             left -= (size_t)n;
-            advance(&message, (size_t)n);
+            skip_sent(&message, (size_t)n);
         }
-        int rc = n >= 0 ? let_others_run(s, n) : errno == EINTR ? 0 : wait_for_room(s, &vain);
+        int rc = n >= 0 ? yield_in_turn(s, n) : errno == EINTR ? 0 : wait_to_write(s, &vain);
         if (rc < 0)
             return rc;
     }
@@ -227,7 +227,7 @@ static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
             s->sent += (uint64_t)n;
         }
         if (n < 0)
-            rc = errno == EINTR ? 0 : wait_for_room(s, &vain);
+            rc = errno == EINTR ? 0 : wait_to_write(s, &vain);
         else if ((size -= (size_t)n) > 0 && n == SENDFILE_TURN && s->server)
             rc = ss_sleep(s->server, 0);
         if (rc < 0)

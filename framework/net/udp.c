@@ -170,7 +170,7 @@ static void set_source(struct msghdr *message, union control *control, const str
     }
 }
 
-static int wait_for_room(struct ss_stream *s, bool is_unix, int *waited)
+static int wait_to_reply(struct ss_stream *s, bool is_unix, int *waited)
 {
     if (!is_unix)
         return server_wait(s->server, s->fd, POLLOUT, s->timeout ? *s->timeout : -1, 0, CANCELED);
@@ -208,7 +208,7 @@ static int datagram_close(struct ss_stream *s)
         if (errno == ECONNREFUSED || errno == ENOENT)
             return 0; /* a client that has gone */
         if (errno != EINTR)
-            rc = errno == EAGAIN ? wait_for_room(s, is_unix, &waited) : -errno;
+            rc = errno == EAGAIN ? wait_to_reply(s, is_unix, &waited) : -errno;
     }
     return rc;
 }

@@ -50,7 +50,7 @@ bool idle_close(struct ss_server *self)
 }
 
 /* Milliseconds, -1: no limit. */
-static int time_left(uint64_t deadline)
+static int ms_until(uint64_t deadline)
 {
     uint64_t now = ss_now();
     return deadline == TIMER_NEVER    ? -1
@@ -82,7 +82,7 @@ int idle_wait(struct ss_server *self, const struct request *request)
         struct pollfd fds[] = {{.fd = request->request.fd, .events = POLLIN},
                                {.fd = self->core->stop->drain[0], .events = POLLIN},
                                {.fd = place, .events = POLLIN}};
-        int rc = methods_of(self)->poll(self, fds, 3, time_left(request->entry.timer.deadline));
+        int rc = methods_of(self)->poll(self, fds, 3, ms_until(request->entry.timer.deadline));
         if (rc == -ENOMEM)
             rest();
         else if (rc < 0 && rc != -EINTR)

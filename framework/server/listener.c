@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-static bool has_ended(pid_t pid)
+static bool process_has_ended(pid_t pid)
 {
     struct pollfd process = {.fd = open_pidfd(pid), .events = POLLIN};
     if (process.fd < 0)
@@ -21,7 +21,7 @@ static bool has_ended(pid_t pid)
    daemon. */
 bool listener_is_ours(const struct ss_core *core)
 {
-    return core->owner == getpid() || (core->owner > 0 && has_ended(core->owner));
+    return core->owner == getpid() || (core->owner > 0 && process_has_ended(core->owner));
 }
 
 /* Whether calls wait is a property of the socket, not of our descriptor: other programs may still use it. */

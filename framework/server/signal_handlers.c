@@ -9,7 +9,7 @@
 static struct ss_server *running;
 static atomic_int signals; /* two threads may each get one at the same time */
 
-static void stop(int signal);
+static void stop_serving(int signal);
 
 /* What we take, and from whom: who starts a program in the background, or for a session that will end, has it
    ignore signals; and somebody's own handler stays. */
@@ -18,7 +18,7 @@ static const struct {
     void (*handler)(int);
     int number, taken;
 } taken[] = {
-    {stop, SIGTERM, FROM_ANYBODY},         {stop, SIGINT, UNLESS_IGNORED},
+    {stop_serving, SIGTERM, FROM_ANYBODY}, {stop_serving, SIGINT, UNLESS_IGNORED},
     {overlook, SIGPIPE, UNLESS_CARED_FOR}, {overlook, SIGXFSZ, UNLESS_CARED_FOR},
     {overlook, SIGXCPU, UNLESS_CARED_FOR},
 };
@@ -36,7 +36,7 @@ static void act_as_before(int signal)
 
 /* A signal that reaches a whole group of processes must not cut short what its children have in progress:
    they hear of the end through the server, and only an orphan decides for itself. */
-static void stop(int signal)
+static void stop_serving(int signal)
 {
     switch (process_role()) {
     case PROCESS_SERVER:

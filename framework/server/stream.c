@@ -99,7 +99,7 @@ static ssize_t fill(struct ss_stream *s)
     return n;
 }
 
-static size_t take(struct ss_stream *s, void *data, size_t size)
+static size_t take_buffered(struct ss_stream *s, void *data, size_t size)
 {
     size_t there = s->rend - s->rpos;
     if (size > there)
@@ -121,7 +121,7 @@ ssize_t ss_read(struct ss_stream *s, void *data, size_t size)
         if (n <= 0)
             return n;
     }
-    return (ssize_t)take(s, data, size);
+    return (ssize_t)take_buffered(s, data, size);
 }
 
 /* What was taken of something that has not come in time goes back into the buffer, which is empty, for the
@@ -166,7 +166,7 @@ static bool take_line(struct ss_stream *s, char *line, size_t room, size_t *done
     const char *from = s->rbuf + s->rpos;
     size_t there = s->rend - s->rpos < room ? s->rend - s->rpos : room;
     const char *newline = memchr(from, '\n', there);
-    *done += take(s, line, newline ? (size_t)(newline - from) + 1 : there);
+    *done += take_buffered(s, line, newline ? (size_t)(newline - from) + 1 : there);
     return newline;
 }
 

@@ -115,7 +115,7 @@ static void cascade(struct wheel *wheel, unsigned level)
 }
 
 /* Takes one timer from the slot of this millisecond; NULL if its deadline has moved meanwhile. */
-static struct timer *take(struct wheel *wheel, uint64_t now)
+static struct timer *take_out(struct wheel *wheel, uint64_t now)
 {
     struct timer *timer = wheel->slot[0][wheel->now & MASK];
 
@@ -148,7 +148,7 @@ struct timer *wheel_expire(struct wheel *wheel, uint64_t now)
         wheel->now = first(wheel, level);
         if (level > 0)
             cascade(wheel, level);
-        else if ((timer = take(wheel, now)) != NULL)
+        else if ((timer = take_out(wheel, now)) != NULL)
             return timer;
     }
     if (wheel->now < now)

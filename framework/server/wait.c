@@ -164,15 +164,15 @@ void rest(void)
     (void)nanosleep(&(struct timespec){.tv_nsec = REST * 1000000L}, NULL);
 }
 
-static int base_poll(struct pollfd *fds, nfds_t count, int ms)
+static int poll_system(struct pollfd *fds, nfds_t count, int ms)
 {
     int rc = poll(fds, count, ms);
     return rc < 0 ? -errno : rc;
 }
 
-static int plain_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+static int server_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
-    return self ? methods_of(self)->poll(self, fds, count, ms) : base_poll(fds, count, ms);
+    return self ? methods_of(self)->poll(self, fds, count, ms) : poll_system(fds, count, ms);
 }
 
 /* Is a wait of `ms` that has ended with `rc` to be begun anew? Where memory was short, there may be some
@@ -194,17 +194,17 @@ static bool keeps_time(const struct ss_server *self)
     return self && !serving_current() && pthread_equal(self->core->taker, pthread_self());
 }
 
-/* As plain_poll, for a wait that may go on while the server drains, with room for one descriptor more:
+/* As server_poll, for a wait that may go on while the server drains, with room for one descriptor more:
    -EINTR when the drain begins or its time is up. */
 static int poll_draining(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
     if (!keeps_time(self))
-        return plain_poll(self, fds, count, ms);
+        return server_poll(self, fds, count, ms);
     bool draining = ss_draining(self);
     int left = draining ? time_left(self->shutdown_timeout, atomic_load(&self->core->stop->since), 0) : -1;
     bool limited = left >= 0 && (ms < 0 || left < ms);
     fds[count] = (struct pollfd){.fd = draining ? -1 : self->core->stop->drain[0], .events = POLLIN};
-    int rc = plain_poll(self, fds, count + 1, limited ? left : ms);
+    int rc = server_poll(self, fds, count + 1, limited ? left : ms);
     if (rc == 0 && limited)
         ss_cancel(self);
     else if (rc <= 0 || !fds[count].revents)
@@ -219,7 +219,7 @@ static int wait_once(struct ss_server *self, int fd, short events, int ms, int u
     if (self && until != NEVER)
         fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
     nfds_t count = fds[1].fd < 0 ? 1 : 2;
-    int rc = (until == CANCELED ? poll_draining : plain_poll)(self, fds, count, ms);
+    int rc = (until == CANCELED ? poll_draining : server_poll)(self, fds, count, ms);
     if (rc > 0) /* a handler may have closed what it did not know: that is no cancellation */
         return fds[1].revents & POLLNVAL ? -EBADF : fds[1].revents ? -ECANCELED : 0;
     return rc == 0 ? -ETIMEDOUT : rc;
@@ -312,13 +312,13 @@ unsigned polls_made(void)
 }
 
 /* What is ready now. */
-static int look(struct pollfd *fds, nfds_t count)
+static int poll_now(struct pollfd *fds, nfds_t count)
 {
-    int rc = base_poll(fds, count, 0);
+    int rc = poll_system(fds, count, 0);
     for (int i = 0; rc == -EINTR || (rc == -ENOMEM && i < RESTS); i++) {
         if (rc == -ENOMEM)
             rest();
-        rc = base_poll(fds, count, 0);
+        rc = poll_system(fds, count, 0);
     }
     return rc;
 }
@@ -333,7 +333,7 @@ static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pol
         rc = poll_cancelable(self, all, fds, count, ms < 0 ? -1 : time_left(ms, start, 0));
         if (rc <= 0 || !serving_current())
             return rc;
-        rc = look(fds, count);
+        rc = poll_now(fds, count);
     } while (rc == 0);
     return rc;
 }
@@ -345,7 +345,7 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
     if (count == 0 && ms >= 0)
         return ss_sleep(self, ms);
     /* The poll method may wait for a change: what is ready already must be seen first. */
-    int rc = look(fds, count);
+    int rc = poll_now(fds, count);
     if (rc < 0)
         return rc;
     polls += rc > 0;
