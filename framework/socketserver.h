@@ -137,6 +137,7 @@ struct ss_class {
     const char *name;
     const struct ss_class *base; /* NULL for a mix-in */
     size_t state_size;           /* bytes of zeroed memory that ss_state gives */
+    size_t request_state_size;   /* bytes of zeroed memory that ss_request_state gives for each request */
 
     /* Of mix-ins that have a rank, the lower ranks stand on the left, or ss_server_init returns -EINVAL. 0:
        it may stand anywhere. PreforkingMixIn has 1, the other mix-ins of this header have 2. */
@@ -183,9 +184,9 @@ struct ss_class {
     int (*finish_request)(struct ss_server *self, struct ss_request *request);
     /* open_stream: makes the stream that is h->rfile and h->wfile of a StreamRequestHandler or a
        DatagramRequestHandler, before `setup`. Its memory is ss_alloc's, which here lives as long as the
-       stream: until the connection is closed, or parked; then it is opened anew for the next input. So it
-       keeps nothing that must outlive parking. At the end of the connection, and not
-       when it is parked, ss_close ends the stream. Returns 0 or -errno.
+       stream: until the connection is closed, or parked; then it is opened anew for the next input. What
+       must outlive parking is kept in ss_request_state. At the end of the connection, and not when it is
+       parked, ss_close ends the stream. Returns 0 or -errno.
        A mix-in that changes what goes over the connection opens its base's stream, and puts its own over it:
 
          static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
@@ -308,6 +309,13 @@ SS_API const struct ss_class *ss_super(const struct ss_server *self, const struc
 /* The cls->state_size bytes that self keeps for `cls`, zeroed at the start; they live as long as
    the server. Any thread; the memory itself is for `cls` to guard. Each process has its own. */
 SS_API void *ss_state(const struct ss_server *self, const struct ss_class *cls);
+
+/* The cls->request_state_size bytes that a request of self's keeps for `cls`, aligned for anything and zeroed
+   before get_request. They outlive parking: a layer that encrypts has its session there. What they own is
+   freed by the class's close_request. NULL for a class that is not among the bases, or wants none. Any
+   thread; the memory itself belongs to who has the request. */
+SS_API void *ss_request_state(const struct ss_server *self, struct ss_request *request,
+                              const struct ss_class *cls);
 
 /* ---------------------------------------------------------------- server */
 

@@ -45,7 +45,7 @@ void block_pool_leave(struct block_pool *mine, struct block_pool *before)
 
 void *spare_alloc(size_t size)
 {
-    void *spare = pool ? pool->spares : NULL;
+    void *spare = pool && pool->spare_size == size ? pool->spares : NULL;
     if (!spare)
         return malloc(size);
     pool->spares = *(void **)spare;
@@ -53,12 +53,14 @@ void *spare_alloc(size_t size)
     return spare;
 }
 
-void spare_free(void *spare)
+/* Another server that is served by this thread may have requests of another size. */
+void spare_free(void *spare, size_t size)
 {
-    if (!pool || pool->spare_count >= SPARES) {
+    if (!pool || pool->spare_count >= SPARES || (pool->spare_count && pool->spare_size != size)) {
         free(spare);
         return;
     }
+    pool->spare_size = size;
     *(void **)spare = pool->spares;
     pool->spares = spare;
     pool->spare_count++;

@@ -12,7 +12,8 @@ struct ss_arena {
 /* What a thread keeps of what it has freed, for the next request. */
 struct block_pool {
     struct block *free;
-    void *spares; /* each begins with the address of the next */
+    void *spares;      /* each begins with the address of the next */
+    size_t spare_size; /* of each of them */
     unsigned count, spare_count;
 };
 /* From now on this thread keeps a few freed blocks, and spares, in `pool`; NULL ends that. Returns the one
@@ -23,7 +24,7 @@ void block_pool_leave(struct block_pool *pool, struct block_pool *before);
 /* As malloc and free, for things of one size that are made and freed all the time (requests): a burst of
    datagrams is more than malloc keeps at hand. */
 void *spare_alloc(size_t size);
-void spare_free(void *spare);
+void spare_free(void *spare, size_t size);
 
 void arena_free(struct ss_arena *arena);
 /* arena_alloc's way when the block is full, or there is none. */

@@ -23,7 +23,7 @@ static int hand_over(struct ss_server *self, struct request *request)
 int accept_request(struct ss_server *self, struct request **accepted)
 {
     const struct ss_class *methods = methods_of(self);
-    struct request *request = request_new();
+    struct request *request = request_new(self);
     if (!request)
         return -ENOMEM;
     if (!serving_current() && !pthread_equal(self->core->taker, pthread_self())) /* others read it */
@@ -34,7 +34,7 @@ int accept_request(struct ss_server *self, struct request **accepted)
         rc = methods->get_request(self, &request->request);
     } while (rc == -EINTR);
     if (rc < 0) {
-        request_free(request);
+        request_free(self, request);
         return rc;
     }
     if (!request->request.datagram) {

@@ -233,7 +233,7 @@ static void close_request(struct ss_server *self, struct ss_request *request)
     if (!request->datagram && request->fd >= 0)
         close(request->fd);
     free(request->datagram);
-    request_free(container_of(request, struct request, request));
+    request_free(self, container_of(request, struct request, request));
 }
 
 static void handle_timeout(struct ss_server *self)

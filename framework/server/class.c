@@ -1,5 +1,7 @@
 /* How a class is put together from its bases. */
+#include "memory/arena.h"
 #include "server/core.h"
+#include "server/request.h"
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -107,6 +109,8 @@ int core_resolve(struct ss_core *core, const struct ss_class *const *bases)
             inherit(&core->methods[i], &core->methods[i + 1]);
         if (cls->state_size && !(core->state[i] = calloc(1, cls->state_size)))
             return -ENOMEM;
+        core->request_state[i] = core->request_state_size;
+        core->request_state_size += arena_round(cls->request_state_size);
     }
     return 0;
 }
@@ -137,4 +141,12 @@ void *ss_state(const struct ss_server *self, const struct ss_class *cls)
 {
     int i = position(self, cls);
     return i < 0 ? NULL : self->core->state[i];
+}
+
+void *ss_request_state(const struct ss_server *self, struct ss_request *request, const struct ss_class *cls)
+{
+    int i = position(self, cls);
+    char *behind =
+        (char *)container_of(request, struct request, request) + arena_round(sizeof(struct request));
+    return i < 0 || cls->request_state_size == 0 ? NULL : behind + self->core->request_state[i];
 }

@@ -23,6 +23,8 @@ struct ss_core {
     const struct ss_class *mro[SS_MAX_MRO]; /* Python's __mro__ */
     struct ss_class methods[SS_MAX_MRO];    /* [i]: the table as seen from mro[i] on */
     void *state[SS_MAX_MRO];                /* [i]: for mro[i] */
+    size_t request_state[SS_MAX_MRO];       /* [i]: where mro[i]'s begins, behind a struct request */
+    size_t request_state_size;              /* of all together */
     struct ss_handler_class handler;        /* resolved */
     bool streams;                           /* its instances get them */
     bool is_tcp;                            /* the socket; SCTP, say, has addresses like it */

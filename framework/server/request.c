@@ -6,21 +6,27 @@
 #include <errno.h>
 #include <string.h>
 
-struct request *request_new(void)
+/* With the state that the server's classes keep for it. */
+static size_t size_of(const struct ss_server *self)
 {
-    struct request *request = spare_alloc(sizeof *request);
+    return arena_round(sizeof(struct request)) + self->core->request_state_size;
+}
+
+struct request *request_new(const struct ss_server *self)
+{
+    struct request *request = spare_alloc(size_of(self));
     if (!request)
         return NULL;
-    memset(request, 0, sizeof *request);
+    memset(request, 0, size_of(self));
     request->request.fd = request->number = -1;
     request->forks = forks_made(); /* too early, if anything: a fork that has its connection comes later */
     timer_init(&request->entry.timer);
     return request;
 }
 
-void request_free(struct request *request)
+void request_free(const struct ss_server *self, struct request *request)
 {
-    spare_free(request);
+    spare_free(request, size_of(self));
 }
 
 /* ---------------------------------------------------------------- how many are in progress */

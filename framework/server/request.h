@@ -27,8 +27,8 @@ struct request {
     bool expired;                  /* parked too long, or the server drains: close it */
 };
 
-struct request *request_new(void);
-void request_free(struct request *request);
+struct request *request_new(const struct ss_server *self);
+void request_free(const struct ss_server *self, struct request *request);
 /* Descriptors, memory: what may be there in a moment. */
 bool out_of_resources(int rc);
 /* Calls handle_error unless `error` is no news or >= 0. */

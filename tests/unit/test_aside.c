@@ -37,7 +37,7 @@ static int unmake(void **state)
 /* A request that counts, or NULL. */
 static struct request *admit(const char *address)
 {
-    struct request *request = request_new();
+    struct request *request = request_new(&server);
     assert_non_null(request);
     if (strchr(address, ':')) {
         request->request.client.in6.sin6_family = AF_INET6;

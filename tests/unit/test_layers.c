@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "server_thread.h"
+#include <stdatomic.h>
+#include <stdlib.h>
 
 enum { SIZE = 1024, BLOCK = 4 };
 
@@ -154,6 +156,105 @@ static int open_blocks(struct ss_server *self, struct ss_handler *h, struct ss_s
 
 static const struct ss_class Blocks = {.name = "Blocks", .open_stream = open_blocks};
 
+/* ---- a layer whose key runs on: what it knows of a connection must outlive parking ---- */
+
+struct key {
+    unsigned char *in, *out; /* on the heap, to be freed with the request */
+};
+
+static const struct ss_class Running, Counting;
+static atomic_int keys; /* in this process */
+
+static void run_on(unsigned char *key, char *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        data[i] ^= (*key)++;
+}
+
+static ssize_t running_read_now(struct ss_stream *s, void *data, size_t size)
+{
+    struct key *key = s->context;
+    const char *there;
+    ssize_t n = ss_peek_now(s->below, &there);
+    if (n <= 0)
+        return n;
+    size = (size_t)n < size ? (size_t)n : size;
+    memcpy(data, there, size);
+    ss_skip(s->below, size);
+    run_on(key->in, data, size);
+    return (ssize_t)size;
+}
+
+static ssize_t running_read(struct ss_stream *s, void *data, size_t size)
+{
+    const char *there;
+    ssize_t n = ss_peek(s->below, &there, 1);
+    return n <= 0 ? n : running_read_now(s, data, size);
+}
+
+static int running_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    struct key *key = s->context;
+    int rc = 0;
+    (void)more;
+    for (int i = 0; i < count && rc == 0; i++) {
+        run_on(key->out, vector[i].iov_base,
+               vector[i].iov_len); /* the buffer's, or what the test has written */
+        rc = ss_write(s->below, vector[i].iov_base, vector[i].iov_len);
+    }
+    return rc;
+}
+
+static const struct ss_stream_class running_stream = {
+    .name = "running key", .read = running_read, .read_now = running_read_now, .write = running_write};
+
+static int open_running(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
+{
+    struct key *key = ss_request_state(self, h->request, &Running);
+    struct ss_stream *below;
+    int rc = ss_super(self, &Running)->open_stream(self, h, &below);
+    if (rc < 0)
+        return rc;
+    if (!key->in) {
+        key->in = calloc(2, 1);
+        key->out = key->in + 1;
+        atomic_fetch_add(&keys, 1);
+    }
+    rc = put_over(h, below, &running_stream, stream);
+    (*stream)->context = key;
+    return rc;
+}
+
+static void close_running(struct ss_server *self, struct ss_request *request)
+{
+    struct key *key = ss_request_state(self, request, &Running);
+    if (key->in)
+        atomic_fetch_sub(&keys, 1);
+    free(key->in);
+    ss_super(self, &Running)->close_request(self, request);
+}
+
+static const struct ss_class Running = {.name = "Running",
+                                        .request_state_size = sizeof(struct key),
+                                        .open_stream = open_running,
+                                        .close_request = close_running};
+
+/* Has a state besides, and of no even size. */
+static bool count_verified(struct ss_server *self, struct ss_request *request)
+{
+    unsigned char *state = ss_request_state(self, request, &Counting);
+    bool zeroed = true;
+    for (int i = 0; i < 7; i++)
+        zeroed &= state[i] == 0;
+    memset(state, 0xff, 7);
+    assert_null(ss_request_state(self, request, &TCPServer)); /* wants none */
+    assert_null(ss_request_state(self, request, &UDPServer)); /* is none of the bases */
+    return zeroed && ss_super(self, &Counting)->verify_request(self, request);
+}
+
+static const struct ss_class Counting = {
+    .name = "Counting", .request_state_size = 7, .verify_request = count_verified};
+
 /* ---- handlers ---- */
 
 static int park_lines(struct ss_handler *h)
@@ -267,6 +368,58 @@ static void test_datagrams(void **state)
             close(fd);
             stop(&r);
         }
+}
+
+static void exchange_running(int fd, struct key *key, const char *text)
+{
+    char data[200], expected[200];
+    size_t size = strlen(text);
+    memcpy(data, text, size);
+    memcpy(expected, text, size);
+    run_on(key->out, data, size);
+    run_on(key->in, expected, size);
+    assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);
+    assert_int_equal(recv(fd, data, size, MSG_WAITALL), size);
+    assert_memory_equal(data, expected, size);
+}
+
+/* Several connections, so that one's state is not another's, and one more after they have ended. (Where there
+   is one at a time, idle ones give way.) */
+static void check_running_key(const char *mixin, const char *server)
+{
+    enum { CLIENTS = 3 };
+    struct running r;
+    int clients = !*mixin || !strcmp(mixin, "Preforking") ? 1 : CLIENTS, fds[CLIENTS];
+    unsigned char positions[CLIENTS][2] = {{0}};
+    start_over(&r, SS_BASES(&Counting, &Running, &Counting), mixin, server, &ParkingHandler);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < clients; i++) {
+            struct key key = {&positions[i][0], &positions[i][1]};
+            if (round == 0)
+                fds[i] = client_of(&r.server);
+            for (int line = 0; line <= i; line++)
+                exchange_running(fds[i], &key, "hello\n");
+        }
+    }
+    for (int i = 0; i < clients; i++) {
+        shutdown(fds[i], SHUT_RDWR); /* forked children have it, too */
+        close(fds[i]);
+    }
+    int fd = client_of(&r.server);
+    exchange_running(fd, &(struct key){(unsigned char[1]){0}, (unsigned char[1]){0}}, "again\n");
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+    stop(&r);
+    assert_int_equal(atomic_load(&keys), 0);
+}
+
+static void test_running_key(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++) {
+        check_running_key(mixins[i], "TCPServer");
+        check_running_key(mixins[i], "UnixStreamServer");
+    }
 }
 
 /* Half a block is in progress: the connection is not parked with it, or it would be lost. */
@@ -415,7 +568,7 @@ int main(void)
         cmocka_unit_test(test_echo),         cmocka_unit_test(test_datagrams),
         cmocka_unit_test(test_half_a_block), cmocka_unit_test(test_drain),
         cmocka_unit_test(test_time_limits),  cmocka_unit_test(test_client),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_running_key),  cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
