@@ -54,9 +54,11 @@ static int do_POST(struct ss_handler *h)
         return http_send_error(h, 400, NULL, "The form has one field: message.");
     char *line = ss_format(h, "%.*s\n", (int)strcspn(message, "\r\n"), message);
     int fd = line ? open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
-    if (fd < 0 || write(fd, line, strlen(line)) < 0)
+    bool written = fd >= 0 && write(fd, line, strlen(line)) > 0;
+    if (fd >= 0)
+        close(fd);
+    if (!written)
         return http_send_error(h, 500, NULL, "The guest book cannot be written.");
-    close(fd);
     http_send_response(h, 303, NULL); /* "see there": reloading the page does not sign again */
     http_send_header(h, "Location", "/");
     http_send_header(h, "Content-Length", "0");

@@ -1,4 +1,4 @@
-/* br (RFC 7932), by Google's brotli. */
+/* The coding "br" (RFC 7932), by Google's brotli. */
 #include "compress/compress.h"
 
 #ifdef HTTP_BROTLI_ENCODER
@@ -12,7 +12,6 @@ static const char *version(void)
 {
     static _Thread_local char text[32];
     uint32_t v = BrotliEncoderVersion();
-
     snprintf(text, sizeof text, "brotli %u.%u.%u", v >> 24, v >> 12 & 0xfff, v & 0xfff);
     return text;
 }
@@ -20,8 +19,7 @@ static const char *version(void)
 static void *brotli_open(enum http_coder_effort effort, size_t size)
 {
     BrotliEncoderState *s = BrotliEncoderCreateInstance(NULL, NULL, NULL);
-
-    if (s == NULL)
+    if (!s)
         return NULL;
     BrotliEncoderSetParameter(s, BROTLI_PARAM_QUALITY, effort == HTTP_CODER_GOOD ? GOOD : FAST);
     BrotliEncoderSetParameter(s, BROTLI_PARAM_LGWIN, WINDOW_BITS);
@@ -39,7 +37,6 @@ static int brotli_run(void *coder, struct http_coder_buffers *b, enum http_coder
     uint8_t *out = (uint8_t *)b->out;
     BROTLI_BOOL good =
         BrotliEncoderCompressStream(coder, operations[step], &b->in_size, &in, &b->out_room, &out, NULL);
-
     b->in = (const char *)in;
     b->out = (char *)out;
     if (!good)

@@ -15,13 +15,13 @@ const char *http_coding_ending(enum http_coding coding)
     return endings[coding];
 }
 
-/* RFC 1952 2.3.1; DEFLATE is the only method */
+/* RFC 1952 2.3.1; DEFLATE is the only method. */
 static bool is_gzip(const unsigned char *data, size_t size)
 {
     return size >= 3 && data[0] == 0x1f && data[1] == 0x8b && data[2] == 8;
 }
 
-/* RFC 8878 3.1.1, or 3.1.2: a frame to be skipped */
+/* A frame (RFC 8878 3.1.1), or one that is to be skipped (3.1.2). */
 static bool is_zstd(const unsigned char *data, size_t size)
 {
     if (size < 4 || data[3] != (data[0] == 0x28 ? 0xfd : 0x18))
@@ -30,7 +30,7 @@ static bool is_zstd(const unsigned char *data, size_t size)
            ((data[0] & 0xf0) == 0x50 && data[1] == 0x2a && data[2] == 0x4d);
 }
 
-/* RFC 7932 9.1: a window size that there is not */
+/* A window size that does not exist (RFC 7932 9.1). */
 static bool is_no_brotli(const unsigned char *data, size_t size)
 {
     return size == 0 || (data[0] & 0x7f) == 0x11;

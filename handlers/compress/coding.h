@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* In ascending order of what the server likes best among codings that the client likes the same: what makes a
-   text smallest for the least work comes last. */
+/* Of codings that the client likes the same, the server takes the last one here: it makes a text smallest for
+   the least work. */
 enum http_coding {
     HTTP_IDENTITY, /* as it is */
     HTTP_GZIP,
@@ -25,8 +25,9 @@ const char *http_coding_ending(enum http_coding coding);
 
 #define HTTP_CODING_MAGIC 4 /* bytes at the beginning of a file that tell whether it is in a coding */
 
-/* True if a file that begins with these bytes, all of them if there are fewer, can be in the coding: each has
-   its own beginning but brotli, of which is only known how others begin. */
+/* True if a file that begins with these `size` bytes can be in the coding. Each coding has a beginning of its
+   own, except brotli: what begins like none of the others may be brotli. `size` is HTTP_CODING_MAGIC, or less
+   for a shorter file. */
 bool http_is_coded(enum http_coding coding, const char *data, size_t size);
 
 #endif

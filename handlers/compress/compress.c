@@ -1,5 +1,4 @@
 #include "compress/compress.h"
-
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -37,9 +36,8 @@ const struct http_coder_class *http_coder_of(enum http_coding coding)
 unsigned http_codings(void)
 {
     unsigned codings = HTTP_CODING_BIT(HTTP_IDENTITY);
-
     for (int coding = HTTP_GZIP; coding < HTTP_CODINGS; coding++)
-        if (http_coder_of((enum http_coding)coding) != NULL)
+        if (http_coder_of((enum http_coding)coding))
             codings |= HTTP_CODING_BIT(coding);
     return codings;
 }
@@ -49,16 +47,14 @@ const char *http_coding_features(void)
     static _Thread_local char text[128];
     int size = snprintf(text, sizeof text, "compression: ");
     const char *comma = "";
-
     for (int coding = HTTP_GZIP; coding < HTTP_CODINGS; coding++) {
         const struct http_coder_class *coder = http_coder_of((enum http_coding)coding);
-
-        if (coder == NULL)
+        if (!coder)
             continue;
         size += snprintf(text + size, sizeof text - (size_t)size, "%s%s", comma, coder->version());
         comma = ", ";
     }
-    snprintf(text + size, sizeof text - (size_t)size, "%s\n", *comma == '\0' ? "none" : "");
+    snprintf(text + size, sizeof text - (size_t)size, "%s\n", !*comma ? "none" : "");
     return text;
 }
 
@@ -69,14 +65,13 @@ int http_compress_whole(enum http_coding coding, const char *data, size_t size, 
     char *out = malloc(room + 1);
     void *state = coder->open(HTTP_CODER_GOOD, size);
     struct http_coder_buffers buffers = {.in = data, .in_size = size, .out = out, .out_room = room};
-    int rc = out != NULL && state != NULL ? coder->run(state, &buffers, HTTP_CODER_END) : -ENOMEM;
-
-    if (state != NULL)
+    int rc = out && state ? coder->run(state, &buffers, HTTP_CODER_END) : -ENOMEM;
+    if (state)
         coder->close(state);
     if (rc == 0) {
         *result_size = room - buffers.out_room;
         *result = realloc(out, *result_size + 1);
-        if (*result == NULL)
+        if (!*result)
             *result = out;
         return 0;
     }

@@ -5,7 +5,7 @@
 
 #include "compress/coding.h"
 
-/* What a coder takes from and where it puts what; both move on as it works. */
+/* Where a coder takes its input and puts its output; both ends move on as it works. */
 struct http_coder_buffers {
     const char *in;
     size_t in_size;
@@ -27,11 +27,11 @@ enum http_coder_effort {
 
 struct http_coder_class {
     const char *(*version)(void); /* "zlib 1.2.13" */
-    /* A coder for one body of about `size` bytes, 0: nobody knows. It takes about 1 MiB. NULL if out of
-     * memory. */
+    /* Makes a coder for one body of about `size` bytes; 0: its size is not known. It takes about 1 MiB. NULL
+       if out of memory. */
     void *(*open)(enum http_coder_effort effort, size_t size);
-    /* Works until all input is taken and the step is done: returns 0; or until `out` is full: 1, call again
-       with the same step and more room. -EIO if it cannot go on. */
+    /* Works until all input is taken and the step is done, and returns 0; or until `out` is full, and returns
+       1: call it again with the same step and more room. -EIO if it cannot go on. */
     int (*run)(void *coder, struct http_coder_buffers *buffers, enum http_coder_step step);
     void (*close)(void *coder);
 };
@@ -39,13 +39,13 @@ struct http_coder_class {
 /* NULL where the library is missing. */
 extern const struct http_coder_class *const http_gzip_coder, *const http_brotli_coder, *const http_zstd_coder;
 
-/* At work at once in this process. Who comes later gets what he asked for as it is, or 503 if he takes it in
-   no other form than a coded one. */
+/* The coders of this process that may be at work at once. A request for which there is none gets its answer
+   as it is, or 503 if the client takes it in no other form than a coded one. */
 #define HTTP_CODERS 64
 
-/* Before a coder is opened: false when there are enough. */
+/* To be called before a coder is opened. False: there are as many as may be. */
 bool http_coder_enter(void);
-/* When it is closed. */
+/* To be called when it is closed. */
 void http_coder_leave(void);
 
 const struct http_coder_class *http_coder_of(enum http_coding coding);
@@ -54,8 +54,8 @@ unsigned http_codings(void);
 /* A line for http_features: "compression: zlib 1.2.13, brotli 1.0.9, zstd 1.5.4\n". */
 const char *http_coding_features(void);
 
-/* Compresses all of it at once. Stores memory from malloc with *result_size bytes. 0; -ENOSPC if these
-   were more than `room`; -ENOMEM, -EIO. Slow: not for the thread of a loop. */
+/* Compresses all of `data` at once, and stores memory from malloc with *result_size bytes. 0, -ENOMEM, -EIO,
+   or -ENOSPC for a result of more than `room` bytes. Takes so long that a loop's thread must not call it. */
 int http_compress_whole(enum http_coding coding, const char *data, size_t size, size_t room, char **result,
                         size_t *result_size);
 

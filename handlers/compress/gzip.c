@@ -1,4 +1,4 @@
-/* gzip (RFC 1952), by zlib. */
+/* The coding "gzip" (RFC 1952), by zlib. */
 #include "compress/compress.h"
 
 #ifdef HTTP_ZLIB
@@ -14,26 +14,24 @@ enum { WINDOW_BITS = 15, GZIP_FORMAT = 16, MEMORY_LEVEL = 8, GOOD = 6, FAST = 2 
 static const char *version(void)
 {
     static _Thread_local char text[32];
-
     snprintf(text, sizeof text, "zlib %s", zlibVersion());
     return text;
 }
 
 static void *gzip_open(enum http_coder_effort effort, size_t size)
 {
+    (void)size;
     z_stream *z = calloc(1, sizeof *z);
     int level = effort == HTTP_CODER_GOOD ? GOOD : FAST;
-
-    (void)size;
-    if (z != NULL && deflateInit2(z, level, Z_DEFLATED, WINDOW_BITS + GZIP_FORMAT, MEMORY_LEVEL,
-                                  Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (z && deflateInit2(z, level, Z_DEFLATED, WINDOW_BITS + GZIP_FORMAT, MEMORY_LEVEL,
+                          Z_DEFAULT_STRATEGY) != Z_OK) {
         free(z);
         z = NULL;
     }
     return z;
 }
 
-/* Z_BUF_ERROR is no error here: there was nothing left to be done. */
+/* Z_BUF_ERROR says only that nothing was left to be done. */
 static int gzip_run(void *coder, struct http_coder_buffers *b, enum http_coder_step step)
 {
     static const int modes[] = {
@@ -41,13 +39,11 @@ static int gzip_run(void *coder, struct http_coder_buffers *b, enum http_coder_s
     z_stream *z = coder;
     uInt in = b->in_size < UINT_MAX ? (uInt)b->in_size : UINT_MAX;
     uInt room = b->out_room < UINT_MAX ? (uInt)b->out_room : UINT_MAX;
-    int rc;
-
     z->next_in = (Bytef *)(uintptr_t)b->in;
     z->avail_in = in;
     z->next_out = (Bytef *)b->out;
     z->avail_out = room;
-    rc = deflate(z, modes[step]);
+    int rc = deflate(z, modes[step]);
     b->in += in - z->avail_in;
     b->in_size -= in - z->avail_in;
     b->out += room - z->avail_out;

@@ -1,4 +1,4 @@
-/* zstd (RFC 8878), by Meta's zstd. The window stays far below the 8 MiB that RFC 9659 allows. */
+/* The coding "zstd" (RFC 8878), by Meta's zstd. The window stays far below the 8 MiB that RFC 9659 allows. */
 #include "compress/compress.h"
 
 #ifdef HTTP_LIBZSTD
@@ -11,18 +11,16 @@ enum { GOOD = 6, FAST = 1, WINDOW_BITS = 17 };
 static const char *version(void)
 {
     static _Thread_local char text[32];
-
     snprintf(text, sizeof text, "zstd %s", ZSTD_versionString());
     return text;
 }
 
-/* A size that is told must be met, and a file may change: it is only a hint here. */
+/* The size is not passed on: zstd takes it for a promise, and a file may change. */
 static void *zstd_open(enum http_coder_effort effort, size_t size)
 {
-    ZSTD_CCtx *z = ZSTD_createCCtx();
-
     (void)size;
-    if (z == NULL)
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    if (!z)
         return NULL;
     ZSTD_CCtx_setParameter(z, ZSTD_c_compressionLevel, effort == HTTP_CODER_GOOD ? GOOD : FAST);
     ZSTD_CCtx_setParameter(z, ZSTD_c_windowLog, WINDOW_BITS);
@@ -36,7 +34,6 @@ static int zstd_run(void *coder, struct http_coder_buffers *b, enum http_coder_s
     ZSTD_inBuffer in = {b->in, b->in_size, 0};
     ZSTD_outBuffer out = {b->out, b->out_room, 0};
     size_t left;
-
     do
         left = ZSTD_compressStream2(coder, &out, &in, directives[step]);
     while (!ZSTD_isError(left) && out.pos < out.size &&

@@ -1,8 +1,10 @@
-/* Forms as streams of fields, in either coding. What is public of this is described in http_server.h.
+/* Forms as streams of fields, in either coding. What is public of this is described in http_server.h. form.c
+   steps through the fields; urlencoded.c and multipart.c, with part_head.c, are the codings; both read by
+   input.c.
 
-   A coding reads the body through http_form_peek and ss_skip only, and keeps nothing of a value: that is why
-   the size of a form does not matter. The head of a field (its name, and what stands beside it) is made into
-   strings in `text`, which the next field overwrites. */
+   A coding reads the body by http_form_peek and ss_skip only, and keeps nothing of a value: that is why the
+   size of a form does not matter. The name of a field and what stands beside it become strings in `text`,
+   which the next field overwrites. */
 #ifndef HTTP_FORM_H
 #define HTTP_FORM_H
 
@@ -36,28 +38,30 @@ struct http_form {
     /* multipart's */
     char delimiter[4 + HTTP_FORM_BOUNDARY]; /* CR LF "--" boundary */
     size_t delimiter_size;
-    size_t safe; /* bytes in front of `in` that are known to be data */
-    size_t line; /* of the delimiter that is next, with its line's end */
-    bool last;   /* which is the one behind the last part */
+    size_t safe; /* the next bytes of `in` that are known to be data */
+    size_t line; /* bytes of the delimiter that is next, and of the rest of its line */
+    bool last;   /* that delimiter is the one behind the last part */
 
     char text[HTTP_FORM_MAX_HEAD + 1];
     char buffer[512]; /* of `value` */
 };
 
-/* Makes a form that reads from `in`, whose buffer is larger than HTTP_FORM_MAX_HEAD (or that has ended).
-   0, -EINVAL for a type that is no form's, or NULL; -EPROTO for a boundary that is none. */
+/* form.c: makes a form that reads from `in`, whose buffer is larger than HTTP_FORM_MAX_HEAD (or that has
+   ended). 0, -EINVAL for a type that is no form's, or NULL; -EPROTO for a boundary that is none. */
 int http_form_init(struct http_form *form, struct ss_stream *in, const char *content_type);
 
-/* As ss_peek; an error is the form's. */
+/* input.c: as ss_peek; an error is the form's. */
 ssize_t http_form_peek(struct http_form *form, const char **data, size_t want);
 
+/* When do_X returns `error`, the client gets the answer that stands for it. Returns it. */
+int http_form_refuse(struct ss_handler *h, int error, const char *explain);
 /* The form cannot be read on: remembers why and returns the error: -EPROTO malformed (400), -EMSGSIZE beyond
    a limit (413), -EINVAL no form (415). */
 int http_form_fail(struct http_form *form, int error, const char *explain);
 
-/* Steps through "name=value; name=\"value\"": makes both strings in place. *at stands behind the semicolon
-   before. 1, 0 at the end, -EPROTO. In quotes a backslash escapes a quote or a backslash and stands for
-   itself elsewhere: browsers escape nothing so, and "C:\dir" is what some send. */
+/* part_head.c: steps through "name=value; name=\"value\"": makes both strings in place. *at stands behind the
+   semicolon before. 1, 0 at the end, -EPROTO. In quotes a backslash escapes a quote or a backslash and stands
+   for itself elsewhere: browsers escape nothing so, and "C:\dir" is what some send. */
 int http_parameter_next(char **at, char **name, char **value);
 
 /* Parses the head of a part, lines that end with CR LF, in place. 0, or -EPROTO with a reason. */

@@ -6,14 +6,13 @@
 #include <string.h>
 #include <strings.h>
 
-/* bchars, but for the space at the end */
+/* One or more of RFC 2046's bchars, the last one no space. */
 static bool is_boundary(const char *text)
 {
     static const char allowed[] =
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'()+_,-./:=? ";
     size_t size = strspn(text, allowed);
-
-    return text[size] == '\0' && size > 0 && size <= HTTP_FORM_BOUNDARY && text[size - 1] != ' ';
+    return !text[size] && size > 0 && size <= HTTP_FORM_BOUNDARY && text[size - 1] != ' ';
 }
 
 static int begin(struct http_form *form, char *parameters)
@@ -21,15 +20,14 @@ static int begin(struct http_form *form, char *parameters)
     const char *boundary = NULL;
     char *name, *value;
     int rc;
-
     while ((rc = http_parameter_next(&parameters, &name, &value)) > 0) {
         if (strcasecmp(name, "boundary") != 0)
             continue;
-        if (boundary != NULL)
+        if (boundary)
             return http_form_fail(form, -EPROTO, "The form has two boundaries");
         boundary = value;
     }
-    if (rc < 0 || boundary == NULL || !is_boundary(boundary))
+    if (rc < 0 || !boundary || !is_boundary(boundary))
         return http_form_fail(form, -EPROTO, "The form has no proper boundary");
     memcpy(form->delimiter, "\r\n--", 4);
     form->delimiter_size = 4 + strlen(boundary);
@@ -37,10 +35,10 @@ static int begin(struct http_form *form, char *parameters)
     return 0;
 }
 
-/* Looks at what stands behind a boundary, `*at` bytes into the input: "--" behind the last one, white space
-   that a transport may have added, and the end of the line; behind the last one the body may end instead (RFC
-   2046 5.1.1). 1: it is a delimiter, *at stands behind its line; 0: it is data, up to *at at least; -errno.
-   Nothing of it is taken yet. */
+/* Looks at what stands behind a boundary, *at bytes into the input, and takes nothing of it. A delimiter goes
+   on with "--" if it is the last one, with white space that a transport may have added, and with the end of
+   the line, instead of which the body may end behind the last one (RFC 2046 5.1.1). Returns 1 for a
+   delimiter, and moves *at behind its line; 0 for data, of which the bytes before *at are some; or -errno. */
 static int match_line(struct http_form *form, size_t *at)
 {
     const char *data;
@@ -66,8 +64,9 @@ static int match_line(struct http_form *form, size_t *at)
     return n < 0 ? (int)n : http_form_fail(form, -EPROTO, "The form ends without its last boundary");
 }
 
-/* Finds out how many of the next bytes belong to the part: those before the delimiter, or else all that
-   cannot be its beginning. None: the delimiter is next, and form->line its size. */
+/* Stores in form->safe how many of the next bytes belong to the part: all that stand before the delimiter,
+   or, where none has come yet, all that cannot be the beginning of one. If these are none, the delimiter is
+   next, and form->line is the size of its line. */
 static int look_ahead(struct http_form *form)
 {
     const char *data, *found;
@@ -86,11 +85,10 @@ static int look_ahead(struct http_form *form)
     return rc < 0 ? rc : 0;
 }
 
-static ssize_t read_value(struct http_form *form, char *data, size_t size)
+static ssize_t read_part(struct http_form *form, char *data, size_t size)
 {
     const char *from;
     int rc = form->safe == 0 ? look_ahead(form) : 0;
-
     if (rc < 0 || form->safe == 0)
         return rc;
     if (size > form->safe)
@@ -102,7 +100,8 @@ static ssize_t read_value(struct http_form *form, char *data, size_t size)
     return (ssize_t)size;
 }
 
-/* Skips what stands before the first boundary, which may be the very first line. */
+/* Skips what stands before the first boundary. Where nothing does, that boundary lacks the line end that the
+   others begin with. */
 static int skip_preamble(struct http_form *form)
 {
     const char *data;
@@ -115,12 +114,12 @@ static int skip_preamble(struct http_form *form)
             return rc < 0 ? rc : 0;
     }
     do
-        n = read_value(form, form->buffer, sizeof form->buffer);
+        n = read_part(form, form->buffer, sizeof form->buffer);
     while (n > 0);
     return (int)n;
 }
 
-/* Behind the last boundary: whatever comes has no meaning, but it has an end. */
+/* Skips what comes behind the last boundary, up to the end of the body: it means nothing. */
 static int finish(struct http_form *form)
 {
     const char *data;
@@ -130,27 +129,25 @@ static int finish(struct http_form *form)
     return (int)n;
 }
 
-/* The head of a part, up to and with the empty line, into form->text without that one. */
-static int read_head(struct http_form *form)
+/* Takes the head of a part, with the empty line behind it, and puts it into form->text, without that line. */
+static int take_head(struct http_form *form)
 {
     const char *data, *end = NULL;
     size_t want = 4, from = 0;
-
-    while (end == NULL) {
+    while (!end) {
         ssize_t n = http_form_peek(form, &data, want);
-
         if (n < 0)
             return (int)n;
         if ((size_t)n < want || memcmp(data, "\r\n", 2) == 0)
             return http_form_fail(form, -EPROTO, "A part of the form has no head");
         end = memmem(data + from, (size_t)n - from, "\r\n\r\n", 4);
-        if (end != NULL ? end + 4 - data > HTTP_FORM_MAX_HEAD : n >= HTTP_FORM_MAX_HEAD)
+        if (end ? end + 4 - data > HTTP_FORM_MAX_HEAD : n >= HTTP_FORM_MAX_HEAD)
             return http_form_fail(form, -EMSGSIZE, "The head of a part of the form is too long");
         from = (size_t)n - 3;
         want = (size_t)n + 1;
     }
     memcpy(form->text, data, (size_t)(end + 2 - data));
-    form->text[end + 2 - data] = '\0';
+    form->text[end + 2 - data] = 0;
     ss_skip(form->in, (size_t)(end + 4 - data));
     if (strlen(form->text) != (size_t)(end + 2 - data))
         return http_form_fail(form, -EPROTO, "The head of a part of the form contains a NUL");
@@ -160,7 +157,6 @@ static int read_head(struct http_form *form)
 static int parse_head(struct http_form *form, struct http_part *part)
 {
     const char *explain = NULL;
-
     if (http_part_parse(form->text, part, &explain) < 0)
         return http_form_fail(form, -EPROTO, explain);
     if (strlen(part->name) > HTTP_FORM_MAX_NAME)
@@ -176,7 +172,7 @@ static int next(struct http_form *form, struct http_part *part)
     ss_skip(form->in, form->line);
     if (form->last)
         return finish(form);
-    rc = read_head(form);
+    rc = take_head(form);
     return rc < 0 ? rc : parse_head(form, part);
 }
 
@@ -184,5 +180,5 @@ const struct http_form_coding http_multipart = {
     .type = "multipart/form-data",
     .begin = begin,
     .next = next,
-    .read = read_value,
+    .read = read_part,
 };

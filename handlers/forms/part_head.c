@@ -8,30 +8,30 @@
 #include <string.h>
 #include <strings.h>
 
-/* In quotes, from behind the first: unescaped to `to`. Returns what stands behind the second, or NULL. */
+/* Copies what stands in quotes, from behind the first one, to `to`, and undoes its escapes. Returns what
+   stands behind the second one; NULL: there is none. */
 static char *unquote(char *at, char *to)
 {
     for (; *at != '"'; at++) {
         if (*at == '\\' && (at[1] == '"' || at[1] == '\\'))
             at++;
-        if (*at == '\0')
+        if (!*at)
             return NULL;
         *to++ = *at;
     }
-    *to = '\0';
+    *to = 0;
     return at + 1;
 }
 
 int http_parameter_next(char **at, char **name, char **value)
 {
-    char *start = *at + strspn(*at, " \t"), *end = start + http_span(start, strlen(start), HTTP_TOKEN), *next;
-
-    if (*start == '\0')
+    char *start = *at + strspn(*at, " \t"), *end = start + http_span(start, strlen(start), HTTP_TOKEN);
+    if (!*start)
         return 0;
     if (end == start || *end != '=')
         return -EPROTO;
     *name = start;
-    *end++ = '\0';
+    *end++ = 0;
     *value = end;
     if (*end == '"') {
         end = unquote(end + 1, end);
@@ -41,13 +41,13 @@ int http_parameter_next(char **at, char **name, char **value)
         end += strcspn(end, "; \t\"");
         end = end > *value ? end : NULL;
     }
-    if (end == NULL)
+    if (!end)
         return -EPROTO;
-    next = end + strspn(end, " \t");
-    if (*next != ';' && *next != '\0')
+    char *next = end + strspn(end, " \t");
+    if (*next != ';' && *next)
         return -EPROTO;
     *at = next + (*next == ';');
-    *end = '\0';
+    *end = 0;
     return 1;
 }
 
@@ -56,8 +56,7 @@ int http_parameter_next(char **at, char **name, char **value)
 static void undo_browser(char *text)
 {
     char *to = text;
-
-    for (; *text != '\0'; text++) {
+    for (; *text; text++) {
         if (strncmp(text, "%22", 3) == 0)
             *to++ = '"';
         else if (strncasecmp(text, "%0d", 3) == 0)
@@ -70,7 +69,7 @@ static void undo_browser(char *text)
         }
         text += 2;
     }
-    *to = '\0';
+    *to = 0;
 }
 
 /* filename*=UTF-8''a%20b (RFC 8187). RFC 7578 4.2 forbids it, but some send it. NULL if it is none. */
@@ -82,7 +81,7 @@ static const char *decode_extended(char *value)
     return http_unquote(text + 1) >= 0 && http_is_utf8(text + 1) ? text + 1 : NULL;
 }
 
-/* `good`: what it says, if it says anything. */
+/* Stores the name that it tells in *good, or notes that it tells none. */
 static void take_extended(char *value, const char **good, bool *bad)
 {
     const char *name = decode_extended(value);
@@ -96,27 +95,26 @@ static int parse_disposition(char *value, struct http_part *part)
     char *at = value + strcspn(value, ";"), *name, *parameter;
     const char *extended = NULL;
     bool unknown = false; /* the file has a name, but nobody knows which */
-    int rc;
-
     if (strncasecmp(value, "form-data", 9) != 0 || value[9 + strspn(value + 9, " \t")] != *at)
         return -EPROTO;
     at += *at == ';';
+    int rc;
     while ((rc = http_parameter_next(&at, &name, &parameter)) > 0) {
         const char **to = strcasecmp(name, "name") == 0       ? &part->name
                           : strcasecmp(name, "filename") == 0 ? &part->filename
                                                               : NULL;
         if (strcasecmp(name, "filename*") == 0)
             take_extended(parameter, &extended, &unknown);
-        if (to == NULL)
+        if (!to)
             continue;
-        if (*to != NULL)
+        if (*to)
             return -EPROTO;
         undo_browser(parameter);
         *to = parameter;
     }
-    if (extended != NULL)
+    if (extended)
         part->filename = extended;
-    return rc < 0 || part->name == NULL || (unknown && part->filename == NULL) ? -EPROTO : 0;
+    return rc < 0 || !part->name || (unknown && !part->filename) ? -EPROTO : 0;
 }
 
 /* RFC 7578 4.7: deprecated, and nobody sends others. */
@@ -130,13 +128,13 @@ static int parse_field(const char *name, char *value, struct http_part *part, co
 {
     if (strcasecmp(name, "Content-Disposition") == 0) {
         *explain = "The Content-Disposition of a part of the form is malformed";
-        return part->name != NULL ? -EPROTO : parse_disposition(value, part);
+        return part->name ? -EPROTO : parse_disposition(value, part);
     }
     if (strcasecmp(name, "Content-Transfer-Encoding") == 0 && !is_plain(value)) {
         *explain = "The Content-Transfer-Encoding of a part of the form is not known here";
         return -EPROTO;
     }
-    if (strcasecmp(name, "Content-Type") == 0 && part->type == NULL)
+    if (strcasecmp(name, "Content-Type") == 0 && !part->type)
         part->type = value;
     return 0;
 }
@@ -151,30 +149,29 @@ static void unfold(char *text)
             text++;
         else
             *to++ = *text;
-    *to = '\0';
+    *to = 0;
 }
 
 int http_part_parse(char *text, struct http_part *part, const char **explain)
 {
     unfold(text);
-    while (*text != '\0') {
-        char *end = strstr(text, "\r\n"), *value, *last;
-
-        if (end == NULL || !http_is_field_line(text, (size_t)(end - text))) {
+    while (*text) {
+        char *end = strstr(text, "\r\n");
+        if (!end || !http_is_field_line(text, (size_t)(end - text))) {
             *explain = "The head of a part of the form is malformed";
             return -EPROTO;
         }
-        value = strchr(text, ':');
-        *value++ = '\0';
+        char *value = strchr(text, ':'), *last;
+        *value++ = 0;
         value += strspn(value, " \t");
         for (last = end; last > value && (last[-1] == ' ' || last[-1] == '\t'); last--)
             ;
-        *last = '\0';
+        *last = 0;
         if (parse_field(text, value, part, explain) < 0)
             return -EPROTO;
         text = end + 2;
     }
-    if (part->name == NULL)
+    if (!part->name)
         *explain = "A part of the form has no Content-Disposition";
-    return part->name != NULL ? 0 : -EPROTO;
+    return part->name ? 0 : -EPROTO;
 }

@@ -10,12 +10,10 @@
 static char unescape(const char **at, const char *end)
 {
     char c = *(*at)++;
-
     if (c == '+')
         return ' ';
     if (c == '%' && end - *at >= 2) {
         int high = http_hex_digit((*at)[0]), low = http_hex_digit((*at)[1]);
-
         if (high >= 0 && low >= 0) {
             *at += 2;
             return (char)(high << 4 | low);
@@ -24,20 +22,18 @@ static char unescape(const char **at, const char *end)
     return c;
 }
 
-/* Decodes what is there, at least one byte; 0 before '&' or `stop`, and at the end. An escape that is not all
-   there is left for the next time. */
-static ssize_t decode(struct http_form *form, char stop, char *data, size_t size)
+/* Waits for input, and decodes what there is of it, up to `stop` or '&'. Returns its size; 0 where one of
+   these or the end is next. An escape of which only the beginning has come is left for the next call. */
+static ssize_t read_decoded(struct http_form *form, char stop, char *data, size_t size)
 {
-    const char *start, *at, *end;
+    const char *start;
     ssize_t n = http_form_peek(form, &start, 1);
     size_t done = 0;
-
     if (n > 0 && *start == '%')
         n = http_form_peek(form, &start, 3);
     if (n <= 0)
         return n;
-    at = start;
-    end = start + n;
+    const char *at = start, *end = start + n;
     while (at < end && done < size && *at != '&' && *at != stop) {
         if (*at == '%' && end - at < 3 && done > 0)
             break;
@@ -47,39 +43,36 @@ static ssize_t decode(struct http_form *form, char stop, char *data, size_t size
     return (ssize_t)done;
 }
 
-static ssize_t read_value(struct http_form *form, char *data, size_t size)
+static ssize_t read_urlencoded(struct http_form *form, char *data, size_t size)
 {
-    return decode(form, '&', data, size);
+    return read_decoded(form, '&', data, size);
 }
 
 static int read_name(struct http_form *form, struct http_part *part)
 {
     size_t size = 0;
     ssize_t n;
-
-    while ((n = decode(form, '=', form->text + size, HTTP_FORM_MAX_NAME + 1 - size)) > 0) {
+    while ((n = read_decoded(form, '=', form->text + size, HTTP_FORM_MAX_NAME + 1 - size)) > 0) {
         size += (size_t)n;
         if (size > HTTP_FORM_MAX_NAME)
             return http_form_fail(form, -EMSGSIZE, "The name of a form's field is too long");
     }
     if (n < 0)
         return (int)n;
-    if (memchr(form->text, '\0', size) != NULL)
+    if (memchr(form->text, '\0', size))
         return http_form_fail(form, -EPROTO, "The name of a form's field contains a NUL");
-    form->text[size] = '\0';
+    form->text[size] = 0;
     part->name = form->text;
     return 1;
 }
 
 /* Skips '&' in front of a field. Returns 1 when there is one, 0 at the end. */
-static int find_field(struct http_form *form)
+static int skip_to_field(struct http_form *form)
 {
     const char *data;
     ssize_t n;
-
     while ((n = http_form_peek(form, &data, 1)) > 0) {
         size_t i = 0;
-
         while (i < (size_t)n && data[i] == '&')
             i++;
         ss_skip(form->in, i);
@@ -92,8 +85,7 @@ static int find_field(struct http_form *form)
 static int next(struct http_form *form, struct http_part *part)
 {
     const char *data;
-    int rc = find_field(form);
-
+    int rc = skip_to_field(form);
     if (rc > 0)
         rc = read_name(form, part);
     if (rc > 0 && (rc = (int)http_form_peek(form, &data, 1)) > 0 && *data == '=')
@@ -111,5 +103,5 @@ const struct http_form_coding http_urlencoded = {
     .type = "application/x-www-form-urlencoded",
     .begin = begin,
     .next = next,
-    .read = read_value,
+    .read = read_urlencoded,
 };

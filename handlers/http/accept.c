@@ -16,7 +16,7 @@ static const char *quoted_end(const char *at)
     for (at++; *at != '"'; at++) {
         if (*at == '\\')
             at++;
-        if (*at == '\0')
+        if (!*at)
             return NULL;
     }
     return at + 1;
@@ -27,8 +27,7 @@ static const char *element_end(const char *at)
 {
     while (*(at += strcspn(at, ",\"")) == '"') {
         const char *end = quoted_end(at);
-
-        if (end == NULL)
+        if (!end)
             return at + strlen(at);
         at = end;
     }
@@ -39,11 +38,9 @@ static const char *element_end(const char *at)
 static int parse_parameters(const char *at, const char *end)
 {
     int quality = 1000;
-
     for (at = skip_space(at); at < end; at = skip_space(at)) {
         const char *name, *value;
         size_t size;
-
         if (*at++ != ';')
             return -1;
         name = at = skip_space(at);
@@ -54,7 +51,7 @@ static int parse_parameters(const char *at, const char *end)
             return -1;
         value = name + size + 1;
         at = *value == '"' ? quoted_end(value) : value + http_span(value, (size_t)(end - value), HTTP_TOKEN);
-        if (at == NULL || at == value)
+        if (!at || at == value)
             return -1;
         if (size == 1 && (name[0] | 0x20) == 'q') {
             quality = http_read_qvalue(value, (size_t)(at - value));
@@ -69,7 +66,6 @@ static int parse_parameters(const char *at, const char *end)
 static int precision_of(const char *range, size_t size, const char *type)
 {
     size_t major = strcspn(type, "/") + 1;
-
     if (size == 3 && memcmp(range, "*/*", 3) == 0)
         return 1;
     if (size == major + 1 && range[major] == '*' && strncasecmp(range, type, major) == 0)
@@ -83,10 +79,8 @@ void http_accept_find(const char *field, const char *type, struct http_accept *a
         const char *end = element_end(field);
         size_t size = strcspn(field, ";, \t");
         int precision = precision_of(field, size, type);
-
         if (precision >= accept->precision && precision > 0) {
             int quality = parse_parameters(field + size, end);
-
             /* of equals the better one: order has no meaning here */
             if (quality >= 0 && (precision > accept->precision || quality > accept->quality))
                 *accept = (struct http_accept){quality, precision};
@@ -99,7 +93,6 @@ static struct http_accept accept_of(const struct ss_handler *h, const char *type
 {
     const struct http_request *request = http_request(h);
     struct http_accept accept = {0, 0};
-
     for (size_t i = 0; i < request->field_count; i++)
         if (strcasecmp(request->fields[i].name, "Accept") == 0)
             http_accept_find(request->fields[i].value, type, &accept);
@@ -110,10 +103,8 @@ size_t http_accept_best(const struct ss_handler *h, const char *const *types, si
 {
     struct http_accept best = {0, 0};
     size_t found = 0;
-
     for (size_t i = 0; i < count; i++) {
         struct http_accept accept = accept_of(h, types[i]);
-
         if (accept.quality > best.quality ||
             (accept.quality > 0 && accept.quality == best.quality && accept.precision > best.precision)) {
             best = accept;

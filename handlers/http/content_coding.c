@@ -1,5 +1,4 @@
 #include "http/content_coding.h"
-
 #include "http/exchange.h"
 #include "text/chars.h"
 #include <stddef.h>
@@ -34,7 +33,6 @@ static int read_weight(const char *at, const char *end)
 static short *place_of(struct http_accept_list *list, const char *name, size_t size)
 {
     int coding = -1;
-
     switch (size) {
     case 1:
         return *name == '*' ? &list->others : NULL;
@@ -66,11 +64,10 @@ static void read_element(struct http_accept_list *list, const char *at, const ch
     size_t size = 0;
     short *place;
     int weight;
-
     while (at + size < end && !ends_name(at[size]))
         size++;
     place = place_of(list, at, size);
-    if (place == NULL || *place >= 0)
+    if (!place || *place >= 0)
         return;
     weight = read_weight(at + size, end);
     if (weight >= 0)
@@ -88,12 +85,10 @@ void http_accept_begin(struct http_accept_list *list)
 void http_accept_line(struct http_accept_list *list, const char *value)
 {
     const char *at = value;
-
     list->present = true;
-    while (*at != '\0') {
+    while (*at) {
         const char *comma = at, *end;
-
-        while (*comma != '\0' && *comma != ',')
+        while (*comma && *comma != ',')
             comma++;
         end = comma;
         at = skip_space(at, end);
@@ -111,7 +106,6 @@ void http_accept_end(const struct http_accept_list *list, struct http_accepted *
 {
     for (int coding = 0; coding < HTTP_CODINGS; coding++) {
         short weight = list->listed[coding] >= 0 ? list->listed[coding] : list->others;
-
         if (weight < 0 || !list->present)
             weight = coding == HTTP_IDENTITY ? LEAST : 0;
         accepted->weight[coding] = weight;
@@ -164,7 +158,6 @@ bool http_accepted(const struct http_request *request, struct http_accepted *acc
 int http_choose_coding(const struct http_accepted *accepted, unsigned available)
 {
     int best = -1;
-
     for (int coding = 0; coding < HTTP_CODINGS; coding++)
         if ((available & HTTP_CODING_BIT(coding)) != 0 && accepted->weight[coding] > 0 &&
             (best < 0 || accepted->weight[coding] >= accepted->weight[best]))

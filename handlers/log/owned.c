@@ -85,7 +85,7 @@ int http_log_own_name(const char *path)
 {
     const char *slash = path ? strrchr(path, '/') : NULL, *name = slash ? slash + 1 : path;
     char directory[PATH_MAX] = ".";
-    place.name[0] = '\0';
+    place.name[0] = 0;
     if (!path || strlen(name) > NAME_MAX)
         return 0;
     if (slash)

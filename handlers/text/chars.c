@@ -95,7 +95,7 @@ static size_t host_span(const char *text, size_t size)
 {
     size_t n = http_span(text, size, HTTP_HOST);
     const char *at = text;
-    while ((at = memchr(at, '%', n - (size_t)(at - text))) != NULL) {
+    while ((at = memchr(at, '%', n - (size_t)(at - text)))) {
         if (text + n - at < 3 || http_hex_digit(at[1]) < 0 || http_hex_digit(at[2]) < 0)
             return 0;
         at += 3;

@@ -1,6 +1,5 @@
 /* Percent-encoding, HTML escapes, and the way from a request's path to a file's name. */
 #include "text/url.h"
-
 #include "http_server.h"
 #include "text/chars.h"
 #include "text/number.h"
@@ -9,18 +8,15 @@
 #include <strings.h>
 
 /* Undoes percent-encoding of `size` bytes; `to` may be `from`. Returns the length, or -EINVAL. */
-static ssize_t decode(const char *from, size_t size, char *to)
+static ssize_t decode_percent(const char *from, size_t size, char *to)
 {
     const char *end = from + size;
     char *start = to;
-
     while (from < end) {
         char c = *from++;
-
         if (c == '%') {
             int high = from < end ? http_hex_digit(from[0]) : -1;
             int low = high >= 0 && from + 1 < end ? http_hex_digit(from[1]) : -1;
-
             if (low < 0 || (high | low) == 0)
                 return -EINVAL;
             c = (char)(high << 4 | low);
@@ -33,25 +29,22 @@ static ssize_t decode(const char *from, size_t size, char *to)
 
 SS_API ssize_t http_unquote(char *text)
 {
-    ssize_t size = decode(text, strlen(text), text);
-
+    ssize_t size = decode_percent(text, strlen(text), text);
     if (size >= 0)
-        text[size] = '\0';
+        text[size] = 0;
     return size;
 }
 
-/* Where the last of the segments in name[0..used), each with a slash behind it, begins. */
+/* Where the last segment in name[0..used) begins; each has a slash behind it. */
 static size_t parent(const char *name, size_t used)
 {
-    const char *slash;
-
     if (used == 0)
         return 0;
-    slash = memrchr(name, '/', used - 1);
-    return slash != NULL ? (size_t)(slash - name) + 1 : 0;
+    const char *slash = memrchr(name, '/', used - 1);
+    return slash ? (size_t)(slash - name) + 1 : 0;
 }
 
-/* Counts the dots of a dot segment; 0 for any other. */
+/* The number of dots of a dot segment, 1 or 2; 0 for any other segment. */
 static int dots(const char *segment, size_t size)
 {
     if (size == 0 || size > 2 || segment[0] != '.' || segment[size - 1] != '.')
@@ -59,19 +52,17 @@ static int dots(const char *segment, size_t size)
     return (int)size;
 }
 
-/* Takes dot segments and empty ones out of name[0..size), in place. Returns the length. */
-static size_t resolve(char *name, size_t size)
+/* Removes dot segments and empty ones from name[0..size), in place. Returns the length. */
+static size_t resolve_dots(char *name, size_t size)
 {
     const char *from = name, *end = name + size;
     size_t used = 0;
     bool directory = true;
-
     while (from < end) {
         const char *slash = memchr(from, '/', (size_t)(end - from));
-        size_t length = (size_t)((slash != NULL ? slash : end) - from);
+        size_t length = (size_t)((slash ? slash : end) - from);
         int up = dots(from, length);
-
-        directory = slash != NULL || up > 0;
+        directory = slash || up > 0;
         if (up == 2) {
             used = parent(name, used);
         } else if (up == 0 && length > 0) {
@@ -79,45 +70,43 @@ static size_t resolve(char *name, size_t size)
             used += length;
             name[used++] = '/';
         }
-        from += length + (slash != NULL);
+        from += length + (slash ? 1 : 0);
     }
     return directory ? used : used - 1;
 }
 
-/* Copies a path that has nothing to decode or to resolve, as nearly all; -1 for any other. */
+/* Copies a path that has nothing to decode or to resolve, as nearly all are, and returns its length; -1 for
+   any other. */
 static ssize_t copy_plain(const char *path, char *name)
 {
     const char *from = path + 1;
-
     if (*path != '/')
         return -1;
     for (;; name++, from++) {
         char c = *from;
-
         if ((http_chars[(unsigned char)c] & HTTP_PLAIN) == 0) {
-            if (c == '\0' || c == '?' || c == '#')
+            if (!c || c == '?' || c == '#')
                 break;
             if ((c != '/' && c != '.') || from[-1] == '/')
                 return -1;
         }
         *name = c;
     }
-    *name = '\0';
+    *name = 0;
     return from - path - 1;
 }
 
-/* Decoding comes first: what a proxy in front may have decoded already means the same, and no escape can
-   bring in a dot segment afterwards. */
+/* Decodes first: a path means the same whether or not a proxy has decoded it before, and no dot segment is
+   left that an escape has hidden. */
 ssize_t http_normalize_path(const char *path, char *name)
 {
     ssize_t size = copy_plain(path, name);
-
     if (size >= 0)
         return size;
-    size = decode(path, strcspn(path, "?#"), name);
+    size = decode_percent(path, strcspn(path, "?#"), name);
     if (size >= 0) {
-        size = (ssize_t)resolve(name, (size_t)size);
-        name[size] = '\0';
+        size = (ssize_t)resolve_dots(name, (size_t)size);
+        name[size] = 0;
     }
     return size;
 }
@@ -125,11 +114,9 @@ ssize_t http_normalize_path(const char *path, char *name)
 bool http_is_well_escaped(const char *path)
 {
     const char *end = path + strcspn(path, "?#");
-
-    while ((path = memchr(path, '%', (size_t)(end - path))) != NULL) {
+    while ((path = memchr(path, '%', (size_t)(end - path)))) {
         char ignored;
-
-        if (decode(path, end - path < 3 ? (size_t)(end - path) : 3, &ignored) < 0)
+        if (decode_percent(path, end - path < 3 ? (size_t)(end - path) : 3, &ignored) < 0)
             return false;
         path += 3;
     }
@@ -140,10 +127,9 @@ bool http_has_dotfile(const char *name)
 {
     static const char well_known[] = ".well-known";
     size_t size = *name == '.' ? strcspn(name, "/") : 0;
-
     if (size == sizeof well_known - 1 && memcmp(name, well_known, size) == 0)
         name += size;
-    return name[0] == '.' || strstr(name, "/.") != NULL;
+    return name[0] == '.' || strstr(name, "/.");
 }
 
 const char *http_skip_slashes(const char *path)
@@ -161,9 +147,7 @@ const char *http_skip_slashes(const char *path)
 static bool unreserved(unsigned char c)
 {
     unsigned char letter = c | 0x20;
-
-    return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') ||
-           (c != 0 && strchr("-._~/", c) != NULL);
+    return (letter >= 'a' && letter <= 'z') || (c >= '0' && c <= '9') || (c != 0 && strchr("-._~/", c));
 }
 
 static bool printable(unsigned char c)
@@ -183,16 +167,14 @@ char *http_append_escape(char *to, char c)
 static size_t encode(const char *text, size_t size, bool (*keep)(unsigned char), char *out)
 {
     char *start = out;
-
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)text[i];
-
         if (keep(c))
             *out++ = (char)c;
         else
             out = http_append_escape(out, (char)c);
     }
-    *out = '\0';
+    *out = 0;
     return (size_t)(out - start);
 }
 
@@ -205,8 +187,7 @@ SS_API const char *http_quote(struct ss_handler *h, const char *text)
 {
     size_t size = strlen(text);
     char *out = ss_alloc(h, 3 * size + 1);
-
-    if (out != NULL)
+    if (out)
         encode(text, size, unreserved, out);
     return out;
 }
@@ -232,17 +213,15 @@ static const char *entity(char c)
 SS_API const char *http_escape(struct ss_handler *h, const char *text)
 {
     char *start = ss_alloc(h, 6 * strlen(text) + 1), *out = start;
-
-    if (start == NULL)
+    if (!start)
         return NULL;
-    for (; *text != '\0'; text++) {
+    for (; *text; text++) {
         const char *escape = entity(*text);
-
-        if (escape != NULL)
+        if (escape)
             out = stpcpy(out, escape);
         else
             *out++ = *text;
     }
-    *out = '\0';
+    *out = 0;
     return start;
 }
