@@ -66,6 +66,11 @@ void spare_free(void *spare, size_t size)
     pool->spare_count++;
 }
 
+size_t arena_round(size_t size)
+{
+    return (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+}
+
 static struct block *block_new(size_t size)
 {
     struct block *b;
@@ -100,7 +105,8 @@ static void use(struct ss_arena *arena, struct block *b)
     arena->end = b ? arena->at + b->size : NULL;
 }
 
-void *arena_grow(struct ss_arena *arena, size_t size)
+/* The block is full, or there is none. */
+static void *grow(struct ss_arena *arena, size_t size)
 {
     struct block *b = size > SIZE_MAX / 2 ? NULL : block_new(size);
     if (!b)
@@ -109,6 +115,16 @@ void *arena_grow(struct ss_arena *arena, size_t size)
     use(arena, b);
     arena->at += arena_round(size);
     return b->data;
+}
+
+/* `at` and `end` are aligned, so what fits still does when it is rounded up. */
+void *arena_alloc(struct ss_arena *arena, size_t size)
+{
+    char *data = arena->at;
+    if (size >= (size_t)(arena->end - data))
+        return grow(arena, size);
+    arena->at = data + arena_round(size);
+    return data;
 }
 
 static void pop(struct ss_arena *arena)

@@ -26,23 +26,10 @@ void block_pool_leave(struct block_pool *pool, struct block_pool *before);
 void *spare_alloc(size_t size);
 void spare_free(void *spare, size_t size);
 
+/* Memory of `size` bytes, aligned for anything, that lives until arena_free; NULL: there is none. */
+void *arena_alloc(struct ss_arena *arena, size_t size);
 void arena_free(struct ss_arena *arena);
-/* arena_alloc's way when the block is full, or there is none. */
-void *arena_grow(struct ss_arena *arena, size_t size);
-
-static inline size_t arena_round(size_t size)
-{
-    return (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
-}
-
-/* `at` and `end` are aligned, so what fits still does when it is rounded up. */
-static inline void *arena_alloc(struct ss_arena *arena, size_t size)
-{
-    char *data = arena->at;
-    if (size >= (size_t)(arena->end - data))
-        return arena_grow(arena, size);
-    arena->at = data + arena_round(size);
-    return data;
-}
+/* The next size that keeps what follows aligned for anything. */
+size_t arena_round(size_t size);
 
 #endif

@@ -39,10 +39,8 @@ struct ss_core {
     uint64_t canceled_at;   /* when children were first seen to go on all the same */
 };
 
-static inline const struct ss_class *methods_of(const struct ss_server *self)
-{
-    return &self->core->methods[0];
-}
+/* The complete table of a server. */
+#define methods_of(self) ((const struct ss_class *)(self)->core->methods)
 
 /* class.c */
 int core_resolve(struct ss_core *core, const struct ss_class *const *bases);

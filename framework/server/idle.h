@@ -4,23 +4,6 @@
 
 #include "server/request.h"
 
-/* Parked connections, in the order in which they became idle. */
-struct idle {
-    struct request *oldest, *newest;
-};
-static inline void idle_add(struct idle *idle, struct request *request)
-{
-    request->older = idle->newest;
-    request->newer = NULL;
-    *(request->older ? &request->older->newer : &idle->oldest) = request;
-    idle->newest = request;
-}
-static inline void idle_remove(struct idle *idle, const struct request *request)
-{
-    *(request->older ? &request->older->newer : &idle->oldest) = request->newer;
-    *(request->newer ? &request->newer->older : &idle->newest) = request->older;
-}
-
 /* Waits for the next input of a connection that holds a thread or a process, until its deadline. 0;
    -ETIMEDOUT, -ECANCELED when the server drains or the place is wanted, -errno. */
 int idle_wait(struct ss_server *self, const struct request *request);

@@ -52,6 +52,22 @@ bool out_of_resources(int rc)
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
 }
 
+/* ---------------------------------------------------------------- which are idle */
+
+void idle_add(struct idle *idle, struct request *request)
+{
+    request->older = idle->newest;
+    request->newer = NULL;
+    *(request->older ? &request->older->newer : &idle->oldest) = request;
+    idle->newest = request;
+}
+
+void idle_remove(struct idle *idle, const struct request *request)
+{
+    *(request->older ? &request->older->newer : &idle->oldest) = request->newer;
+    *(request->newer ? &request->newer->older : &idle->newest) = request->older;
+}
+
 /* ---------------------------------------------------------------- whose they are */
 
 /* An IPv4 client of a socket that takes both families is shown as what it is. */

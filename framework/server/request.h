@@ -27,6 +27,13 @@ struct request {
     bool expired;                  /* parked too long, or the server drains: close it */
 };
 
+/* Parked connections, in the order in which they became idle. */
+struct idle {
+    struct request *oldest, *newest;
+};
+void idle_add(struct idle *idle, struct request *request);
+void idle_remove(struct idle *idle, const struct request *request);
+
 struct request *request_new(const struct ss_server *self);
 void request_free(const struct ss_server *self, struct request *request);
 /* Descriptors, memory: what may be there in a moment. */

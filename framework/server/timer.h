@@ -62,33 +62,16 @@ struct timer *wheel_expire(struct wheel *wheel, uint64_t now);
 /* Takes the timer out, so that its memory may go; harmless when it is not queued. It may be set again. */
 void timer_remove(struct wheel *wheel, struct timer *timer);
 
-/* The slow half of timer_set: puts the timer where its deadline says. */
-void timer_requeue(struct wheel *wheel, struct timer *timer);
-
 /* A timer that is not queued. */
-static inline void timer_init(struct timer *timer)
-{
-    *timer = (struct timer){.deadline = TIMER_NEVER, .due = TIMER_NEVER};
-}
+void timer_init(struct timer *timer);
 
 /* Nothing is queued. */
-static inline bool wheel_empty(const struct wheel *wheel)
-{
-    return !(wheel->occupied[0] | wheel->occupied[1] | wheel->occupied[2] | wheel->occupied[3]);
-}
+bool wheel_empty(const struct wheel *wheel);
 
 /* Fires at the deadline, instead of when it was set to fire before. */
-static inline void timer_set(struct wheel *wheel, struct timer *timer, uint64_t deadline)
-{
-    timer->deadline = deadline;
-    if (deadline < timer->due)
-        timer_requeue(wheel, timer);
-}
+void timer_set(struct wheel *wheel, struct timer *timer, uint64_t deadline);
 
 /* Does not fire, until it is set again. */
-static inline void timer_stop(struct timer *timer)
-{
-    timer->deadline = TIMER_NEVER;
-}
+void timer_stop(struct timer *timer);
 
 #endif
