@@ -14,10 +14,26 @@
 #include <string.h>
 
 enum { BATCH = 64 };                         /* events taken at a time */
-enum { FEW = 4 };                            /* descriptors that are waited for without allocating memory */
-enum { STREAK = 16 };                        /* waits that had nothing to wait for, until others run */
 enum { LASTING = POLLRDHUP | POLLHUP };      /* told about once, true from then on; an error can be taken */
 enum { INPUT = POLLIN | POLLERR | LASTING }; /* what a parked request is begun for */
+
+/* ---------------------------------------------------------------- what can run */
+
+void loop_queue(struct loop *loop, struct entry *entry)
+{
+    entry->next = NULL;
+    *loop->tail = entry;
+    loop->tail = &entry->next;
+    loop->length++;
+}
+
+void loop_wake(struct loop *loop, struct task *task)
+{
+    if (task->queued)
+        return;
+    task->queued = true;
+    loop_queue(loop, &task->entry);
+}
 
 /* ---------------------------------------------------------------- descriptors */
 
@@ -98,7 +114,7 @@ static short matching(short events, short wanted)
     return events & (wanted | POLLERR | POLLHUP);
 }
 
-static void unpark(struct loop *loop, struct known *known)
+static void wake_parked(struct loop *loop, struct known *known)
 {
     struct request *request = known->parked;
     known->parked = NULL;
@@ -130,7 +146,7 @@ static void deliver(struct loop *loop, const struct poller_event *event)
         }
     }
     if (known->parked && (left & INPUT)) {
-        unpark(loop, known);
+        wake_parked(loop, known);
         left &= POLLOUT;
     }
     known->ready |= left | (event->events & known->lasting);
@@ -143,7 +159,7 @@ static void close_parked(struct loop *loop, struct known *known)
     if (!known->parked)
         return;
     known->parked->expired = true;
-    unpark(loop, known);
+    wake_parked(loop, known);
 }
 
 bool loop_close_oldest(struct loop *loop)
@@ -172,8 +188,6 @@ static void expire(struct loop *loop, uint64_t now)
         else
             close_parked(loop, &loop->fds[request_of(entry)->request.fd]);
     }
-    if (now >= loop->tidy_time)
-        loop_tidy(loop, now);
 }
 
 /* The drain has begun: those who wait for nothing in particular go. */
@@ -200,7 +214,7 @@ void loop_look(struct loop *loop, int ms)
     for (int i = 0; i < n; i++)
         deliver(loop, &events[i]);
     loop->now = !wheel_empty(&loop->wheel) || minds_time(loop, ms, n) ? ss_now() : 0;
-    if (loop->now && (loop->now >= loop->next_timer || loop->now >= loop->tidy_time))
+    if (loop->now && loop->now >= loop->next_timer)
         expire(loop, loop->now);
 }
 
@@ -221,10 +235,9 @@ bool loop_park(struct loop *loop, struct request *request)
     return true;
 }
 
-/* ---------------------------------------------------------------- the poll method */
+/* ---------------------------------------------------------------- a wait */
 
-/* What has been told of already. */
-static int collect(struct loop *loop, struct pollfd *fds, nfds_t count)
+int loop_collect(struct loop *loop, struct pollfd *fds, nfds_t count)
 {
     int ready = 0;
     for (nfds_t i = 0; i < count; i++) {
@@ -242,7 +255,7 @@ static int collect(struct loop *loop, struct pollfd *fds, nfds_t count)
     return ready;
 }
 
-static int begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
+int loop_begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
 {
     *w = (struct waiter){.task = loop->running, .fd = -1, .events = fd->events};
     struct known *known = fd->fd < 0 ? NULL : lookup(loop, fd->fd);
@@ -261,7 +274,7 @@ static int begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
     return 0;
 }
 
-static void end_wait(struct loop *loop, struct waiter *w)
+void loop_end_wait(struct loop *loop, struct waiter *w)
 {
     if (w->fd < 0)
         return;
@@ -274,49 +287,6 @@ static void end_wait(struct loop *loop, struct waiter *w)
         known->waiters = w->next;
     if (!known->waiters && !known->owner && known->registered)
         unregister(loop, w->fd, known);
-}
-
-static int wait_for_events(struct loop *loop, struct waiter *waiters, struct pollfd *fds, nfds_t count,
-                           int ms)
-{
-    struct task *self = loop->running;
-    int rc = 0, ready = 0;
-    nfds_t n = 0;
-    while (n < count && rc == 0)
-        rc = begin_wait(loop, &waiters[n], &fds[n]), n++;
-    if (rc == 0) {
-        if (ms >= 0)
-            timer_set(&loop->wheel, &self->entry.timer, ss_now() + (uint64_t)ms);
-        loop_suspend(loop);
-        timer_stop(&self->entry.timer);
-    }
-    for (nfds_t i = 0; i < n; i++) {
-        end_wait(loop, &waiters[i]);
-        fds[i].revents = waiters[i].revents;
-        ready += waiters[i].revents != 0;
-    }
-    return rc < 0 ? rc : ready;
-}
-
-int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms)
-{
-    struct waiter few[FEW], *waiters = few;
-    int rc = collect(loop, fds, count);
-    if (rc > 0 && ++loop->streak % STREAK == 0) {
-        loop_wake(loop, loop->running);
-        loop_suspend(loop);
-    }
-    if (rc > 0 || (ms == 0 && count > 0))
-        return rc;
-    if (ms == 0)
-        loop_wake(loop, loop->running);
-    loop->streak = 0;
-    if (count > FEW && !(waiters = calloc(count, sizeof *waiters)))
-        return -ENOMEM;
-    rc = wait_for_events(loop, waiters, fds, count, ms == 0 ? -1 : ms);
-    if (waiters != few)
-        free(waiters);
-    return rc;
 }
 
 static struct known *known_of(struct loop *loop, int fd)

@@ -23,15 +23,7 @@ struct loop *loop_current(void)
 
 /* ---------------------------------------------------------------- what can run */
 
-void loop_queue(struct loop *loop, struct entry *entry)
-{
-    entry->next = NULL;
-    *loop->tail = entry;
-    loop->tail = &entry->next;
-    loop->length++;
-}
-
-static struct entry *dequeue(struct loop *loop)
+static struct entry *take_next(struct loop *loop)
 {
     struct entry *entry = loop->head;
     loop->head = entry->next;
@@ -40,14 +32,6 @@ static struct entry *dequeue(struct loop *loop)
     loop->length--;
     loop->budget--;
     return entry;
-}
-
-void loop_wake(struct loop *loop, struct task *task)
-{
-    if (task->queued)
-        return;
-    task->queued = true;
-    loop_queue(loop, &task->entry);
 }
 
 /* A timer that is far away may be late by what this turn has taken: the clock is read once less. */
@@ -73,6 +57,8 @@ __attribute__((noinline)) static void turn(struct loop *loop)
     loop->serving->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
     int ms = time_to_wait(loop);
     loop_look(loop, (unsigned)ms > loop->wait_limit ? (int)loop->wait_limit : ms);
+    if (loop->now && loop->now >= loop->tidy_time)
+        loop_tidy(loop, loop->now);
     loop->budget = loop->length;
 }
 
@@ -81,16 +67,22 @@ static struct entry *next(struct loop *loop)
 {
     while (loop->budget == 0)
         turn(loop);
-    return dequeue(loop);
+    return take_next(loop);
 }
 
 /* ---------------------------------------------------------------- tasks */
+
+static inline void look_after(struct loop *loop, struct task *task)
+{
+    if (!task->dirty)
+        loop_gather(loop, task);
+}
 
 static void run(struct loop *loop, struct request *request)
 {
     struct ss_server *self = loop->server;
     const struct ss_class *methods = methods_of(self);
-    loop_note_use(loop, loop->running);
+    look_after(loop, loop->running);
     if (!request->expired) {
         int rc = methods->finish_request(self, &request->request);
         if (rc == SS_PARK && loop_park(loop, request))
@@ -114,7 +106,7 @@ static void switch_to(struct loop *loop, struct task *from, struct task *to)
 }
 
 /* Runs requests on one stack, one after another, for as long as that is what comes next. */
-static void work(void *argument)
+static void run_requests(void *argument)
 {
     struct task *self = argument;
     struct loop *loop = self->loop;
@@ -140,7 +132,7 @@ __attribute__((noinline)) static struct task *task_new(struct loop *loop)
     task->loop = loop;
     task->entry.task = task;
     timer_init(&task->entry.timer);
-    task->co = co_create(loop->server->stack_size, work, task);
+    task->co = co_create(loop->server->stack_size, run_requests, task);
     if (task->co) {
         loop->tasks++;
         return task;
@@ -156,10 +148,10 @@ __attribute__((noinline)) static void refuse(struct loop *loop, struct request *
     methods_of(loop->server)->close_request(loop->server, &request->request);
 }
 
-void loop_suspend(struct loop *loop)
+static void suspend(struct loop *loop)
 {
     struct task *self = loop->running;
-    loop_note_use(loop, self);
+    look_after(loop, self);
     for (;;) {
         struct entry *entry = next(loop);
         struct task *to = entry->task;
@@ -185,9 +177,59 @@ void loop_suspend_for(struct loop *loop, int ms)
 {
     struct timer *timer = &loop->running->entry.timer;
     timer_set(&loop->wheel, timer, ss_now() + (uint64_t)ms);
-    loop_suspend(loop);
+    suspend(loop);
     timer_stop(timer);
 }
+
+/* ---------------------------------------------------------------- the poll method */
+
+static int wait_for_events(struct loop *loop, struct waiter *waiters, struct pollfd *fds, nfds_t count,
+                           int ms)
+{
+    struct task *self = loop->running;
+    int rc = 0, ready = 0;
+    nfds_t n = 0;
+    while (n < count && rc == 0)
+        rc = loop_begin_wait(loop, &waiters[n], &fds[n]), n++;
+    if (rc == 0) {
+        if (ms >= 0)
+            timer_set(&loop->wheel, &self->entry.timer, ss_now() + (uint64_t)ms);
+        suspend(loop);
+        timer_stop(&self->entry.timer);
+    }
+    for (nfds_t i = 0; i < n; i++) {
+        loop_end_wait(loop, &waiters[i]);
+        fds[i].revents = waiters[i].revents;
+        ready += waiters[i].revents != 0;
+    }
+    return rc < 0 ? rc : ready;
+}
+
+enum { FEW = 4 };     /* descriptors that are waited for without allocating memory */
+enum { STREAK = 16 }; /* waits that had nothing to wait for, until others run */
+
+int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms)
+{
+    struct waiter few[FEW], *waiters = few;
+    int rc = loop_collect(loop, fds, count);
+    if (rc > 0 && ++loop->streak % STREAK == 0) {
+        loop_wake(loop, loop->running);
+        suspend(loop);
+    }
+    if (rc > 0 || (ms == 0 && count > 0))
+        return rc;
+    if (ms == 0)
+        loop_wake(loop, loop->running);
+    loop->streak = 0;
+    if (count > FEW && !(waiters = calloc(count, sizeof *waiters)))
+        return -ENOMEM;
+    rc = wait_for_events(loop, waiters, fds, count, ms == 0 ? -1 : ms);
+    if (waiters != few)
+        free(waiters);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- requests */
 
 void loop_begin(struct loop *loop, struct request *request)
 {
@@ -284,7 +326,6 @@ int loop_enter(struct serving *serving, struct loop **entered)
 
 void loop_leave(struct loop *loop)
 {
-    offload_free(loop->offload);
     while (loop->idle) {
         struct task *task = loop->idle;
         loop->idle = task->next_idle;

@@ -53,10 +53,7 @@ struct task {
     bool dirty; /* has run since its stack was last tidied; in the loop's list of such */
 };
 
-static inline struct request *request_of(struct entry *entry)
-{
-    return container_of(entry, struct request, entry);
-}
+#define request_of(task_or_request) container_of(task_or_request, struct request, entry)
 
 enum { TIDY_TIME = 1000 };  /* ms; what stacks did not need for so long is given back */
 enum { TIDY_TURNS = 1024 }; /* a loop that has no other use for the time looks at it so often */
@@ -88,82 +85,32 @@ struct loop {
     int watch_count;
 };
 
-/* The loop of the calling thread, NULL: none. */
-struct loop *loop_current(void);
+/* A file calls those that stand above it here, and none below. */
 
-/* Makes a loop and enters it: the calling thread, which serves with `serving`, is its first task. 0 or
- * -errno. */
-int loop_enter(struct serving *serving, struct loop **loop);
-/* Leaves and frees it, when all its requests have ended. */
-void loop_leave(struct loop *loop);
+/* ---- events.c: what can run, what is waited for, and what happens ---- */
 
-/* ---- loop_tidy.c: stacks that are not needed ---- */
-
-void loop_task_free(struct loop *loop, struct task *task);
-/* The task runs: its stack is to be looked after. */
-void loop_gather(struct loop *loop, struct task *task);
-static inline void loop_note_use(struct loop *loop, struct task *task)
-{
-    if (!task->dirty)
-        loop_gather(loop, task);
-}
-/* Takes the one that was idle last. */
-static inline struct task *loop_take_idle(struct loop *loop)
-{
-    struct task *task = loop->idle;
-    if (!task)
-        return NULL;
-    loop->idle = task->next_idle;
-    loop->idle_count--;
-    if (loop->spare > loop->idle_count)
-        loop->spare = loop->idle_count;
-    return task;
-}
-/* Without memory for a stack a request waits until another one's comes free, or there is memory again. */
-void loop_put_aside(struct loop *loop, struct entry *entry);
-/* Takes the first of them; there is one. */
-struct entry *loop_take_aside(struct loop *loop);
-/* For loop_events.c: loop->tidy_time has come. Gives back the memory of stacks that nobody needs. */
-void loop_tidy(struct loop *loop, uint64_t now);
-
-/* ---- loop_events.c: what is waited for, and what happens ---- */
-
+/* Puts it at the end of what can run. */
+void loop_queue(struct loop *loop, struct entry *entry);
+/* The same for a task that is not there yet. In the loop's own thread. */
+void loop_wake(struct loop *loop, struct task *task);
 /* Waits for events up to `ms` milliseconds (-1: no limit), and queues what can run because of them. */
 void loop_look(struct loop *loop, int ms);
+/* Keeps `fd` registered and has `ready` (may be NULL) called in the loop's thread when it becomes readable;
+   `lasting`: it then stays so for good. */
+int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument);
+
 /* Waits for the request's next input with no task; false if that cannot be. */
 bool loop_park(struct loop *loop, struct request *request);
 /* For loop_watch: the drain has begun, those who wait for nothing in particular go. */
 void loop_close_parked(void *loop);
 /* Closes the one that was parked first, in its turn; false: there is none. */
 bool loop_close_oldest(struct loop *loop);
-/* The poll method inside of a loop. */
-int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms);
-/* Has a task begin this request, in its turn. */
-void loop_begin(struct loop *loop, struct request *request);
-/* A request's descriptor is about to be closed, its memory freed. */
-void loop_forget(struct loop *loop, struct request *request);
 
-/* The handler has closed the descriptor that `owner` had adopted, or taken it away. */
-void loop_let_go(struct loop *loop, int fd, const void *owner);
-
-/* Puts it at the end of what can run. */
-void loop_queue(struct loop *loop, struct entry *entry);
-
-/* For ss_offload: the task that runs; suspends it until somebody wakes it; wakes one, in the loop's
-   own thread. loop_watch keeps `fd` registered and has `ready` (may be NULL) called in the loop's
-   thread when it becomes readable; `lasting`: it then stays so for good. */
-struct task *loop_task(struct loop *loop);
-void loop_suspend(struct loop *loop);
-/* The same, for at most so many milliseconds. */
-void loop_suspend_for(struct loop *loop, int ms);
-void loop_wake(struct loop *loop, struct task *task);
-int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument);
-
-/* offload.c: the helper threads of a loop. */
-struct offload;
-/* Has one of them call the function, and returns its result; or -errno, as ss_offload. */
-int loop_offload(struct loop *loop, int (*function)(void *), void *argument);
-void offload_free(struct offload *offload);
+/* The parts of a wait of the task that runs. What has been told of already: */
+int loop_collect(struct loop *loop, struct pollfd *fds, nfds_t count);
+/* 0, 1: it is ready now, -errno. Each is to be ended, also one that has failed. */
+int loop_begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd);
+void loop_end_wait(struct loop *loop, struct waiter *w);
 
 /* A new descriptor stays registered from loop_adopt to loop_release, which comes before close; others are
    registered for each wait. `owner`: whoever asks; NULL: as before, but the number may stand for another file
@@ -171,7 +118,49 @@ void offload_free(struct offload *offload);
 void loop_adopt(struct loop *loop, int fd, const void *owner);
 /* False: the number is somebody else's by now, and not to be closed. */
 bool loop_release(struct loop *loop, int fd, const void *owner);
+/* The handler has closed the descriptor that `owner` had adopted, or taken it away. */
+void loop_let_go(struct loop *loop, int fd, const void *owner);
 /* Until it is waited for again, other processes and threads that share it are to be woken instead. */
 void loop_ignore(struct loop *loop, int fd);
+
+/* ---- tidy.c: stacks that are not needed ---- */
+
+void loop_task_free(struct loop *loop, struct task *task);
+/* The task runs, and is not among those whose stacks are looked after yet. */
+void loop_gather(struct loop *loop, struct task *task);
+/* Takes the one that was idle last, NULL: none is. */
+struct task *loop_take_idle(struct loop *loop);
+/* Without memory for a stack a request waits until another one's comes free, or there is memory again. */
+void loop_put_aside(struct loop *loop, struct entry *entry);
+/* Takes the first of them; there is one. */
+struct entry *loop_take_aside(struct loop *loop);
+/* loop->tidy_time has come. Gives back the memory of stacks that nobody needs. */
+void loop_tidy(struct loop *loop, uint64_t now);
+
+/* ---- loop.c: who runs ---- */
+
+/* The loop of the calling thread, NULL: none. */
+struct loop *loop_current(void);
+/* Makes a loop and enters it: the calling thread, which serves with `serving`, is its first task. 0 or
+ * -errno.
+ */
+int loop_enter(struct serving *serving, struct loop **loop);
+/* Leaves and frees it, when all its requests have ended and it has no helper threads any more. */
+void loop_leave(struct loop *loop);
+/* Has a task begin this request, in its turn. */
+void loop_begin(struct loop *loop, struct request *request);
+/* A request's descriptor is about to be closed, its memory freed. */
+void loop_forget(struct loop *loop, struct request *request);
+/* The poll method inside of a loop. */
+int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms);
+/* Suspends the task that runs until somebody wakes it, for at most so many milliseconds. */
+void loop_suspend_for(struct loop *loop, int ms);
+
+/* ---- offload.c: the helper threads of a loop ---- */
+
+/* Has one of them call the function, and returns its result; or -errno, as ss_offload. */
+int loop_offload(struct loop *loop, int (*function)(void *), void *argument);
+/* Ends them. */
+void loop_end_offload(struct loop *loop);
 
 #endif

@@ -77,7 +77,7 @@ static void jobs_done(void *argument)
     }
 }
 
-void offload_free(struct offload *o)
+static void offload_free(struct offload *o)
 {
     if (!o)
         return;
@@ -153,4 +153,10 @@ int loop_offload(struct loop *loop, int (*function)(void *), void *argument)
             loop_suspend_for(loop, LOOK_AGAIN); /* not at all: it has queued this task, too */
     }
     return job.rc;
+}
+
+void loop_end_offload(struct loop *loop)
+{
+    offload_free(loop->offload);
+    loop->offload = NULL;
 }

@@ -35,6 +35,18 @@ void loop_gather(struct loop *loop, struct task *task)
     loop->dirty = task;
 }
 
+struct task *loop_take_idle(struct loop *loop)
+{
+    struct task *task = loop->idle;
+    if (!task)
+        return NULL;
+    loop->idle = task->next_idle;
+    loop->idle_count--;
+    if (loop->spare > loop->idle_count)
+        loop->spare = loop->idle_count;
+    return task;
+}
+
 void loop_put_aside(struct loop *loop, struct entry *entry)
 {
     if (!loop->aside)

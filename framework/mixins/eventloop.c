@@ -90,6 +90,7 @@ static int serve_with_loop(struct serving *serving)
     int rc = loop_enter(serving, &loop);
     if (rc >= 0) {
         rc = ss_super(self, &EventLoopMixIn)->serve_forever(self);
+        loop_end_offload(loop);
         loop_leave(loop);
     }
     if (rc < 0)
@@ -105,7 +106,7 @@ struct worker {
     bool started;
 };
 
-static void *work(void *argument)
+static void *run_loop(void *argument)
 {
     struct worker *w = argument;
     w->rc = serve_with_loop(&w->serving);
@@ -148,7 +149,7 @@ static int start_workers(struct ss_server *self, struct worker *workers, unsigne
     for (*prepared = 0; rc == 0 && *prepared < count; *prepared += rc == 0)
         rc = prepare_worker(self, &workers[*prepared]);
     for (unsigned i = 0; rc == 0 && i < count; i++) {
-        rc = -pthread_create(&workers[i].thread, NULL, work, &workers[i]);
+        rc = -pthread_create(&workers[i].thread, NULL, run_loop, &workers[i]);
         workers[i].started = rc == 0;
     }
     return rc;
