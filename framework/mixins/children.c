@@ -114,7 +114,7 @@ void child_exit(int status)
 /* ---------------------------------------------------------------- their end */
 
 /* -ECHILD: somebody else has waited for it, or it is nobody's business by the application's choice. */
-static bool has_ended(struct child *child)
+static bool child_has_ended(struct child *child)
 {
     pid_t pid = waitpid(child->pid, &child->status, WNOHANG);
     return pid == child->pid || (pid < 0 && errno == ECHILD);
@@ -143,7 +143,7 @@ void children_reap(struct ss_server *self, struct child **children,
     uint64_t now = *children ? ss_now() : 0;
     while (*children) {
         struct child *child = *children;
-        if (!has_ended(child)) {
+        if (!child_has_ended(child)) {
             look_later(child, now);
             children = &child->next;
             continue;

@@ -11,7 +11,7 @@ struct forking {
     struct child *children;
 };
 
-static struct forking *state_of(struct ss_server *self)
+static struct forking *forking_of(struct ss_server *self)
 {
     return ss_state(self, &ForkingMixIn);
 }
@@ -33,12 +33,12 @@ static void child_ended(struct ss_server *self, struct child *child)
 
 static void collect_children(struct ss_server *self)
 {
-    children_reap(self, &state_of(self)->children, child_ended);
+    children_reap(self, &forking_of(self)->children, child_ended);
 }
 
 static _Noreturn void run_child(struct ss_server *self, struct ss_request *request)
 {
-    children_forget(&state_of(self)->children);
+    children_forget(&forking_of(self)->children);
     if (!request->datagram) /* or clients could connect while the server drains, and port and name stayed in
                                use */
         methods_of(self)->close_socket(self);
@@ -51,14 +51,14 @@ static _Noreturn void run_child(struct ss_server *self, struct ss_request *reque
 
 static int process_request(struct ss_server *self, struct ss_request *request)
 {
-    pid_t pid = child_fork(self, &state_of(self)->children);
+    pid_t pid = child_fork(self, &forking_of(self)->children);
     if (pid < 0)
         return pid;
     if (pid == 0)
         run_child(self, request);
     ss_request_started(self);
     struct request *r = container_of(request, struct request, request);
-    state_of(self)->children->client = r->client;
+    forking_of(self)->children->client = r->client;
     r->client = NULL;
     methods_of(self)->close_request(self, request);
     return 0;
@@ -68,7 +68,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
 static int forking_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
     const struct ss_class *super = ss_super(self, &ForkingMixIn);
-    struct forking *state = state_of(self);
+    struct forking *state = forking_of(self);
     if (!state->children || (count == 0 && ms == 0))
         return super->poll(self, fds, count, ms);
     int rc = children_poll(self, super, state->children, fds, count, ms);
@@ -87,7 +87,7 @@ static void server_close(struct ss_server *self)
 {
     ss_super(self, &ForkingMixIn)->server_close(self);
     collect_children(self);
-    children_forget(&state_of(self)->children);
+    children_forget(&forking_of(self)->children);
 }
 
 const struct ss_class ss_ForkingMixIn = {

@@ -25,7 +25,7 @@ struct preforking {
     bool proven;  /* there was one that did not end soon */
 };
 
-static struct preforking *state_of(struct ss_server *self)
+static struct preforking *preforking_of(struct ss_server *self)
 {
     return ss_state(self, &PreforkingMixIn);
 }
@@ -46,11 +46,11 @@ static void die_with_parent(pid_t parent)
         _exit(1);
 }
 
-static _Noreturn void run_child(struct ss_server *self, pid_t parent)
+static _Noreturn void run_server(struct ss_server *self, pid_t parent)
 {
     die_with_parent(parent);
-    state_of(self)->is_child = true;
-    children_forget(&state_of(self)->children);
+    preforking_of(self)->is_child = true;
+    children_forget(&preforking_of(self)->children);
     self->workers = 0;
     const struct ss_class *super = ss_super(self, &PreforkingMixIn);
     int rc = super->serve_forever(self);
@@ -65,9 +65,9 @@ static _Noreturn void run_child(struct ss_server *self, pid_t parent)
 
 static int spawn(struct ss_server *self)
 {
-    pid_t parent = getpid(), pid = child_fork(self, &state_of(self)->children);
+    pid_t parent = getpid(), pid = child_fork(self, &preforking_of(self)->children);
     if (pid == 0)
-        run_child(self, parent);
+        run_server(self, parent);
     if (pid > 0)
         ss_request_started(self);
     return pid < 0 ? pid : 0;
@@ -94,7 +94,7 @@ static void tell(struct ss_server *self, struct child *child, int error)
 
 static void child_ended(struct ss_server *self, struct child *child)
 {
-    struct preforking *p = state_of(self);
+    struct preforking *p = preforking_of(self);
     int error = why_failed(self, child);
     bool soon = ss_now() - child->started < RESPAWN_PAUSE;
     p->proven |= !soon;
@@ -111,7 +111,7 @@ static void child_ended(struct ss_server *self, struct child *child)
 
 static void tell_of_failed(struct ss_server *self)
 {
-    struct preforking *p = state_of(self);
+    struct preforking *p = preforking_of(self);
     while (p->failed) {
         struct child *child = p->failed;
         p->failed = child->next;
@@ -120,9 +120,9 @@ static void tell_of_failed(struct ss_server *self)
     p->error = 0;
 }
 
-static void collect_children(struct ss_server *self)
+static void collect_servers(struct ss_server *self)
 {
-    children_reap(self, &state_of(self)->children, child_ended);
+    children_reap(self, &preforking_of(self)->children, child_ended);
 }
 
 static bool is_broken(int socket)
@@ -134,7 +134,7 @@ static bool is_broken(int socket)
 /* The socket is everybody's; and when all fail that were made first, others will. */
 static bool is_hopeless(struct ss_server *self)
 {
-    const struct preforking *p = state_of(self);
+    const struct preforking *p = preforking_of(self);
     return p->error &&
            (is_broken(self->socket) || (!p->proven && atomic_load(&self->core->serving.active) == 0));
 }
@@ -144,7 +144,7 @@ static bool is_hopeless(struct ss_server *self)
 /* None at all is an error at the start; later there were some, and there will be again. */
 static int fill_up(struct ss_server *self, unsigned count)
 {
-    struct preforking *p = state_of(self);
+    struct preforking *p = preforking_of(self);
     int rc = 0;
     while (rc == 0 && atomic_load(&self->core->serving.active) < count && !ss_draining(self))
         rc = spawn(self);
@@ -157,7 +157,7 @@ static int fill_up(struct ss_server *self, unsigned count)
 
 static int replace(struct ss_server *self, unsigned count)
 {
-    struct preforking *p = state_of(self);
+    struct preforking *p = preforking_of(self);
     uint64_t end = ss_now() + RESPAWN_PAUSE;
     if (p->trouble && !is_hopeless(self))
         (void)server_wait_active(self, 0, RESPAWN_PAUSE, DRAINING);
@@ -185,26 +185,26 @@ static int serve_forever(struct ss_server *self)
         ss_shutdown(self);
     methods_of(self)->close_socket(self);
     server_drain(self);
-    children_forget(&state_of(self)->failed);
+    children_forget(&preforking_of(self)->failed);
     return rc == -ECANCELED ? 0 : rc;
 }
 
 static int preforking_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
     const struct ss_class *super = ss_super(self, &PreforkingMixIn);
-    struct preforking *state = state_of(self);
+    struct preforking *state = preforking_of(self);
     if (state->is_child || !state->children)
         return super->poll(self, fds, count, ms);
     int rc = children_poll(self, super, state->children, fds, count, ms);
     if (rc == -EINTR)
-        collect_children(self);
+        collect_servers(self);
     return rc;
 }
 
 static void server_close(struct ss_server *self)
 {
     ss_super(self, &PreforkingMixIn)->server_close(self);
-    collect_children(self);
+    collect_servers(self);
 }
 
 const struct ss_class ss_PreforkingMixIn = {

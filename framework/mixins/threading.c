@@ -26,7 +26,7 @@ static void defaults(struct ss_server *self)
     self->core->is_dear = true;
 }
 
-static void *work(void *argument)
+static void *run_request(void *argument)
 {
     struct worker *w = argument;
     struct threading *state = ss_state(w->server, &ThreadingMixIn);
@@ -62,7 +62,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
         return -ENOMEM;
     *w = (struct worker){.server = self, .request = request};
     ss_request_started(self);
-    int rc = pthread_create(&w->thread, NULL, work, w);
+    int rc = pthread_create(&w->thread, NULL, run_request, w);
     if (rc == 0)
         return 0;
     ss_request_ended(self);

@@ -23,7 +23,7 @@ enum { THREADS_PER_CPU = 4 };
 enum { BATCH = 64 };        /* events taken at a time */
 enum { SPARE_TIME = 1000 }; /* ms that a thread stays that is one too many */
 
-static struct threadpool *state_of(struct ss_server *self)
+static struct threadpool *threadpool_of(struct ss_server *self)
 {
     return ss_state(self, &ThreadPoolMixIn);
 }
@@ -39,45 +39,6 @@ static void defaults(struct ss_server *self)
     self->max_threads = 2048;
 }
 
-/* ---------------------------------------------------------------- the queue; with the lock held */
-
-void pool_enqueue(struct threadpool *p, struct request *request)
-{
-    request->entry.next = NULL;
-    *p->last = &request->entry;
-    p->last = &request->entry.next;
-    p->arrived++;
-}
-
-/* Whoever has waited in his handler goes on all the same: nobody else may have what he has locked. */
-static bool may_run(const struct threadpool *p)
-{
-    return p->running < p->limit || p->stopping;
-}
-
-static struct request *dequeue(struct threadpool *p)
-{
-    struct entry *entry = p->first;
-    if (!entry || !may_run(p))
-        return NULL;
-    if (!(p->first = entry->next))
-        p->last = &p->first;
-    return container_of(entry, struct request, entry);
-}
-
-/* The one that is woken sees to the next. It is woken without the lock, which is the first thing it wants. */
-void pool_unlock(struct threadpool *p)
-{
-    bool wake = p->first && p->idle && !p->woken && may_run(p);
-    p->woken |= wake;
-    pthread_mutex_unlock(&p->lock);
-    if (!wake || poller_wake(p->poller) == 0)
-        return;
-    pthread_mutex_lock(&p->lock);
-    p->woken = false;
-    pthread_mutex_unlock(&p->lock);
-}
-
 /* ---------------------------------------------------------------- threads */
 
 static void serve(struct ss_server *self, struct request *request)
@@ -85,12 +46,12 @@ static void serve(struct ss_server *self, struct request *request)
     const struct ss_class *methods = methods_of(self);
     if (!request->expired) {
         int rc = methods->finish_request(self, &request->request);
-        if (rc == SS_PARK && pool_park(state_of(self), request) == 0)
+        if (rc == SS_PARK && pool_park(threadpool_of(self), request) == 0)
             return;
         request_failed(self, &request->request, rc);
     }
     if (request->known)
-        pool_forget(state_of(self), request);
+        pool_forget(threadpool_of(self), request);
     methods->shutdown_request(self, &request->request);
     ss_request_ended(self);
 }
@@ -104,7 +65,7 @@ static bool is_spare(const struct threadpool *p)
 
 /* With the lock held, waits without it for what has arrived. False: a spare thread that has waited in vain.
  */
-static bool look(struct threadpool *p)
+static bool look_at_poller(struct threadpool *p)
 {
     struct poller_event events[BATCH];
     bool keeps_time = p->untold, spare = is_spare(p);
@@ -129,7 +90,7 @@ static struct request *next(struct threadpool *p)
     struct request *request;
     pthread_mutex_lock(&p->lock);
     p->running--;
-    while (!(request = dequeue(p)) && !p->stopping && look(p))
+    while (!(request = pool_dequeue(p)) && !p->stopping && look_at_poller(p))
         ;
     p->running += request != NULL;
     p->count -= request == NULL;
@@ -140,11 +101,11 @@ static struct request *next(struct threadpool *p)
 
 static _Thread_local struct threadpool *working_for; /* NULL: not one of a pool's threads */
 
-static void *work(void *argument)
+static void *run_thread(void *argument)
 {
     struct worker *w = argument;
     struct ss_server *self = w->server;
-    struct threadpool *p = working_for = state_of(self);
+    struct threadpool *p = working_for = threadpool_of(self);
     struct request *request;
     struct block_pool pool;
     block_pool_enter(&pool);
@@ -172,7 +133,7 @@ static int make_thread(struct ss_server *self, struct threadpool *p)
     if (w->started)
         pthread_join(w->thread, NULL); /* it has nothing left to do */
     w->server = self;
-    int rc = -pthread_create(&w->thread, NULL, work, w);
+    int rc = -pthread_create(&w->thread, NULL, run_thread, w);
     w->started = rc == 0;
     p->count += w->started;
     p->running += w->started;
@@ -203,7 +164,7 @@ static int wait_as_one_more(struct ss_server *self, struct threadpool *p, struct
     pthread_mutex_lock(&p->lock);
     p->running--;
     p->waiting++;
-    if (p->idle == 0 && may_run(p) && !p->stopping)
+    if (p->idle == 0 && pool_may_run(p) && !p->stopping)
         (void)make_thread(self, p);
     pool_unlock(p);
     int rc = ss_super(self, &ThreadPoolMixIn)->poll(self, fds, count, ms);
@@ -216,7 +177,7 @@ static int wait_as_one_more(struct ss_server *self, struct threadpool *p, struct
 
 static int process_request(struct ss_server *self, struct ss_request *request)
 {
-    struct threadpool *p = state_of(self);
+    struct threadpool *p = threadpool_of(self);
     struct request *r = container_of(request, struct request, request);
     if (!has_threads(self, p))
         return ss_super(self, &ThreadPoolMixIn)->process_request(self, request);
@@ -237,14 +198,14 @@ static int process_request(struct ss_server *self, struct ss_request *request)
 
 static bool close_idle(struct ss_server *self)
 {
-    struct threadpool *p = state_of(self);
+    struct threadpool *p = threadpool_of(self);
     return has_threads(self, p) ? pool_close_oldest(p) : ss_super(self, &ThreadPoolMixIn)->close_idle(self);
 }
 
 /* The one that serves also keeps the time for the parked. */
 static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
-    struct threadpool *p = state_of(self);
+    struct threadpool *p = threadpool_of(self);
     const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
     turn_end();
     if (working_for == p && has_threads(self, p) && ms != 0)
@@ -273,7 +234,7 @@ static unsigned thread_count(const struct ss_server *self)
     return self->workers ? self->workers : THREADS_PER_CPU * (unsigned)(cpus < 1 ? 1 : cpus);
 }
 
-static int start(struct ss_server *self, struct threadpool *p)
+static int start_pool(struct ss_server *self, struct threadpool *p)
 {
     unsigned count = thread_count(self);
     p->last = &p->first;
@@ -295,7 +256,7 @@ static int start(struct ss_server *self, struct threadpool *p)
     return rc == -EAGAIN ? 0 : rc; /* the first request tries again */
 }
 
-static void stop(struct threadpool *p)
+static void stop_pool(struct threadpool *p)
 {
     pthread_mutex_lock(&p->lock);
     p->stopping = true;
@@ -316,13 +277,13 @@ static void stop(struct threadpool *p)
 
 static int serve_forever(struct ss_server *self)
 {
-    struct threadpool *p = state_of(self);
-    int rc = start(self, p);
+    struct threadpool *p = threadpool_of(self);
+    int rc = start_pool(self, p);
     if (rc == 0)
         rc = ss_super(self, &ThreadPoolMixIn)->serve_forever(self);
     if (rc >= 0 ||
         atomic_load(&self->core->serving.active) == 0) /* else this process ends, whoever still waits in it */
-        stop(p);
+        stop_pool(p);
     return rc;
 }
 

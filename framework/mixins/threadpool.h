@@ -45,12 +45,16 @@ struct threadpool {
     unsigned running, waiting; /* those that run a handler, and those whose handler waits for something */
 };
 
-/* threadpool.c: the queue. pool_enqueue with the lock held, which pool_unlock gives back. */
+/* threadpool_requests.c. With the lock held: puts it at the end of the queue. */
 void pool_enqueue(struct threadpool *p, struct request *request);
-/* Has one idle thread look at the queue if anything is left there that may be begun. */
+/* With the lock held: the first one, NULL: there is none, or none may be begun. */
+struct request *pool_dequeue(struct threadpool *p);
+/* With the lock held: may one more thread run a handler? */
+bool pool_may_run(const struct threadpool *p);
+/* Gives the lock back, and has one idle thread look at the queue if anything is left there that may be begun.
+ */
 void pool_unlock(struct threadpool *p);
 
-/* threadpool_parked.c */
 /* The connection waits for its next input without a thread. 0 or -errno. */
 int pool_park(struct threadpool *p, struct request *request);
 /* Its descriptor is about to be closed. */

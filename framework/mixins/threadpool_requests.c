@@ -1,5 +1,5 @@
-/* ThreadPoolMixIn's parked connections: the poller knows them, and the wheel when they expire. The static
-   ones are called with the lock held. */
+/* ThreadPoolMixIn's requests that no thread runs: a queue of those to be begun, and parked connections, which
+   the poller knows, and the wheel when they expire. Static functions are called with the lock held. */
 #include "loop/poller.h"
 #include "mixins/threadpool.h"
 #include "server/core.h"
@@ -11,6 +11,47 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ---------------------------------------------------------------- the queue */
+
+void pool_enqueue(struct threadpool *p, struct request *request)
+{
+    request->entry.next = NULL;
+    *p->last = &request->entry;
+    p->last = &request->entry.next;
+    p->arrived++;
+}
+
+/* Whoever has waited in his handler goes on all the same: nobody else may have what he has locked. */
+bool pool_may_run(const struct threadpool *p)
+{
+    return p->running < p->limit || p->stopping;
+}
+
+struct request *pool_dequeue(struct threadpool *p)
+{
+    struct entry *entry = p->first;
+    if (!entry || !pool_may_run(p))
+        return NULL;
+    if (!(p->first = entry->next))
+        p->last = &p->first;
+    return container_of(entry, struct request, entry);
+}
+
+/* The one that is woken sees to the next. It is woken without the lock, which is the first thing it wants. */
+void pool_unlock(struct threadpool *p)
+{
+    bool wake = p->first && p->idle && !p->woken && pool_may_run(p);
+    p->woken |= wake;
+    pthread_mutex_unlock(&p->lock);
+    if (!wake || poller_wake(p->poller) == 0)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->woken = false;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* ---------------------------------------------------------------- parked connections */
 
 static struct slot *slot_of(struct threadpool *p, int fd)
 {
@@ -89,7 +130,7 @@ int pool_park(struct threadpool *p, struct request *request)
     return rc;
 }
 
-static void unpark(struct threadpool *p, struct slot *slot)
+static void take_parked(struct threadpool *p, struct slot *slot)
 {
     timer_remove(&p->wheel, &slot->parked->entry.timer);
     idle_remove(&p->idle_ones, slot->parked);
@@ -102,7 +143,7 @@ void pool_claim(struct threadpool *p, const struct poller_event *event)
     struct request *request = slot->tag == event->tag ? slot->parked : NULL;
     if (!request)
         return;
-    unpark(p, slot);
+    take_parked(p, slot);
     pool_enqueue(p, request);
 }
 
@@ -112,7 +153,7 @@ void pool_close_expired(struct threadpool *p, uint64_t now)
     pthread_mutex_lock(&p->lock);
     while ((timer = wheel_expire(&p->wheel, now))) {
         struct request *request = container_of(timer, struct request, entry.timer);
-        unpark(p, &p->slots[request->request.fd]);
+        take_parked(p, &p->slots[request->request.fd]);
         request->expired = true;
         pool_enqueue(p, request);
     }
@@ -133,7 +174,7 @@ int pool_time_left(struct threadpool *p, bool draining)
         struct request *request = p->slots[fd].parked;
         if (!request)
             continue;
-        unpark(p, &p->slots[fd]);
+        take_parked(p, &p->slots[fd]);
         request->expired = true;
         pool_enqueue(p, request);
     }
@@ -153,7 +194,7 @@ bool pool_close_oldest(struct threadpool *p)
     pthread_mutex_lock(&p->lock);
     struct request *oldest = p->idle_ones.oldest;
     if (oldest) {
-        unpark(p, &p->slots[oldest->request.fd]);
+        take_parked(p, &p->slots[oldest->request.fd]);
         oldest->expired = true;
         pool_enqueue(p, oldest);
     }
