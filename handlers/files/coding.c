@@ -11,6 +11,7 @@
 #include "files/load.h"
 #include "http/error.h"
 #include "http/exchange.h"
+#include "text/chars.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -48,8 +49,7 @@ bool http_is_compressible(const char *type)
     };
     size_t size = strcspn(type, "; \t");
 
-    if (size > 5 &&
-        (strncasecmp(type + size - 5, "+json", 5) == 0 || strncasecmp(type + size - 4, "+xml", 4) == 0))
+    if (http_ends_with(type, size, "+json") || http_ends_with(type, size, "+xml"))
         return true;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         size_t length = strlen(types[i]);

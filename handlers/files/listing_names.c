@@ -6,6 +6,7 @@
 
 #include "files/withheld.h"
 #include "socketserver.h"
+#include "text/chars.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,20 +28,15 @@ static bool is_listed(const struct http_names *names, const char *name)
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !http_is_part(name);
 }
 
-static int lower(unsigned char c)
-{
-    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
 int http_names_compare(const char *a, const char *b)
 {
     size_t i = 0;
 
-    while (a[i] != '\0' && lower((unsigned char)a[i]) == lower((unsigned char)b[i]))
+    while (a[i] != '\0' && http_lower(a[i]) == http_lower(b[i]))
         i++;
     if (a[i] == '\0' && b[i] == '\0')
         return strcmp(a, b);
-    return lower((unsigned char)a[i]) - lower((unsigned char)b[i]);
+    return http_lower(a[i]) - http_lower(b[i]);
 }
 
 static int compare_names(const void *a, const void *b, void *text)

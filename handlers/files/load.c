@@ -7,6 +7,7 @@
 #include "files/tag.h"
 #include "files/withheld.h"
 #include "http_server.h"
+#include "text/chars.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -142,7 +143,7 @@ static bool is_svgz(const struct http_file *file, const char *name)
     size_t size = strlen(name);
     char data[HTTP_CODING_MAGIC];
 
-    return file->coding == HTTP_IDENTITY && size > 5 && strcasecmp(name + size - 5, ".svgz") == 0 &&
+    return file->coding == HTTP_IDENTITY && http_ends_with(name, size, ".svgz") &&
            strncasecmp(file->type, "image/svg+xml", 13) == 0 &&
            http_is_coded(HTTP_GZIP, data, beginning(file, data));
 }

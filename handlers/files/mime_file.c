@@ -3,6 +3,7 @@
 #include "files/mimetypes.h"
 
 #include "http_server.h"
+#include "text/chars.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -62,8 +63,7 @@ static const char *complete(const char *type)
     size_t size = strlen(type);
     char *text;
 
-    if (strncasecmp(type, "text/", 5) != 0 || strchr(type, ';') != NULL ||
-        (size >= 3 && strcasecmp(type + size - 3, "xml") == 0))
+    if (strncasecmp(type, "text/", 5) != 0 || strchr(type, ';') != NULL || http_ends_with(type, size, "xml"))
         return type;
     return asprintf(&text, "%s; charset=utf-8", type) >= 0 ? text : NULL;
 }

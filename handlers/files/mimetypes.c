@@ -171,16 +171,11 @@ struct added_type {
 
 static _Atomic(struct added_type *) added;
 
-static unsigned char lower(char c)
-{
-    return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-}
-
 int http_compare_endings(const char *a, const char *b)
 {
-    while (*a != '\0' && lower(*a) == lower(*b))
+    while (*a != '\0' && http_lower(*a) == http_lower(*b))
         a++, b++;
-    return lower(*a) - lower(*b);
+    return http_lower(*a) - http_lower(*b);
 }
 
 bool http_copy_ending(const char *text, size_t size, char ending[HTTP_ENDING_SIZE])
@@ -194,7 +189,7 @@ bool http_copy_ending(const char *text, size_t size, char ending[HTTP_ENDING_SIZ
     for (size_t i = 0; i < size; i++) {
         if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f || text[i] == '/')
             return false;
-        ending[i] = (char)lower(text[i]);
+        ending[i] = (char)http_lower(text[i]);
     }
     ending[size] = '\0';
     return true;
@@ -205,16 +200,7 @@ bool http_copy_ending(const char *text, size_t size, char ending[HTTP_ENDING_SIZ
 /* A token or a quoted string; its length, 0: neither. */
 static size_t value_size(const char *text)
 {
-    size_t i = 1;
-
-    if (*text != '"')
-        return http_span(text, strlen(text), HTTP_TOKEN);
-    for (; text[i] != '"'; i++) {
-        i += text[i] == '\\';
-        if ((http_chars[(unsigned char)text[i]] & HTTP_VALUE) == 0)
-            return 0;
-    }
-    return i + 1;
+    return *text == '"' ? http_quoted_span(text) : http_span(text, strlen(text), HTTP_TOKEN);
 }
 
 bool http_is_media_type(const char *text)

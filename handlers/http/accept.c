@@ -5,31 +5,12 @@
 #include "text/chars.h"
 #include <string.h>
 
-static const char *skip_space(const char *at)
-{
-    return at + strspn(at, " \t");
-}
-
-/* The end of a quoted string that begins at `at`, or NULL. */
-static const char *quoted_end(const char *at)
-{
-    for (at++; *at != '"'; at++) {
-        if (*at == '\\')
-            at++;
-        if (!*at)
-            return NULL;
-    }
-    return at + 1;
-}
-
 /* The comma behind an element, which may have commas in quoted strings; the end if one is not closed. */
 static const char *element_end(const char *at)
 {
     while (*(at += strcspn(at, ",\"")) == '"') {
-        const char *end = quoted_end(at);
-        if (!end)
-            return at + strlen(at);
-        at = end;
+        size_t size = http_quoted_span(at);
+        at += size ? size : strlen(at);
     }
     return at;
 }
@@ -38,22 +19,21 @@ static const char *element_end(const char *at)
 static int parse_parameters(const char *at, const char *end)
 {
     int quality = 1000;
-    for (at = skip_space(at); at < end; at = skip_space(at)) {
-        const char *name, *value;
-        size_t size;
+    while ((at = http_skip_space(at, end)) < end) {
         if (*at++ != ';')
             return -1;
-        name = at = skip_space(at);
+        const char *name = at = http_skip_space(at, end);
         if (at == end || *at == ';') /* an empty parameter */
             continue;
-        size = http_span(name, (size_t)(end - name), HTTP_TOKEN);
+        size_t size = http_span(name, (size_t)(end - name), HTTP_TOKEN);
         if (size == 0 || name[size] != '=')
             return -1;
-        value = name + size + 1;
-        at = *value == '"' ? quoted_end(value) : value + http_span(value, (size_t)(end - value), HTTP_TOKEN);
-        if (!at || at == value)
+        const char *value = name + size + 1;
+        at = value +
+             (*value == '"' ? http_quoted_span(value) : http_span(value, (size_t)(end - value), HTTP_TOKEN));
+        if (at == value)
             return -1;
-        if (size == 1 && (name[0] | 0x20) == 'q') {
+        if (http_is_word(name, size, "q")) {
             quality = http_read_qvalue(value, (size_t)(at - value));
             if (quality < 0)
                 return -1;
@@ -70,7 +50,7 @@ static int precision_of(const char *range, size_t size, const char *type)
         return 1;
     if (size == major + 1 && range[major] == '*' && strncasecmp(range, type, major) == 0)
         return 2;
-    return size == strlen(type) && strncasecmp(range, type, size) == 0 ? 3 : 0;
+    return http_is_word(range, size, type) ? 3 : 0;
 }
 
 void http_accept_find(const char *field, const char *type, struct http_accept *accept)

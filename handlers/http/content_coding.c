@@ -7,22 +7,15 @@
 
 enum { LEAST = 1 };
 
-static const char *skip_space(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\t'))
-        at++;
-    return at;
-}
-
 /* weight: OWS ";" OWS "q=" qvalue; 1000 when there is none, -1 when it is malformed. */
 static int read_weight(const char *at, const char *end)
 {
-    at = skip_space(at, end);
+    at = http_skip_space(at, end);
     if (at == end)
         return 1000;
     if (*at++ != ';')
         return -1;
-    at = skip_space(at, end);
+    at = http_skip_space(at, end);
     if (end - at < 2 || (*at != 'q' && *at != 'Q') || at[1] != '=')
         return -1;
     return http_read_qvalue(at + 2, (size_t)(end - at - 2));
@@ -30,7 +23,7 @@ static int read_weight(const char *at, const char *end)
 
 /* The place of a coding's weight. NULL for a coding that nobody here makes. By size, as this is done for each
    request of a browser. */
-static short *place_of(struct http_accept_list *list, const char *name, size_t size)
+static short *weight_of(struct http_accept_list *list, const char *name, size_t size)
 {
     int coding = -1;
     switch (size) {
@@ -62,14 +55,12 @@ static bool ends_name(char c)
 static void read_element(struct http_accept_list *list, const char *at, const char *end)
 {
     size_t size = 0;
-    short *place;
-    int weight;
     while (at + size < end && !ends_name(at[size]))
         size++;
-    place = place_of(list, at, size);
+    short *place = weight_of(list, at, size);
     if (!place || *place >= 0)
         return;
-    weight = read_weight(at + size, end);
+    int weight = read_weight(at + size, end);
     if (weight >= 0)
         *place = (short)weight;
 }
@@ -84,19 +75,11 @@ void http_accept_begin(struct http_accept_list *list)
 
 void http_accept_line(struct http_accept_list *list, const char *value)
 {
-    const char *at = value;
+    const char *element;
+    size_t size;
     list->present = true;
-    while (*at) {
-        const char *comma = at, *end;
-        while (*comma && *comma != ',')
-            comma++;
-        end = comma;
-        at = skip_space(at, end);
-        while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
-            end--;
-        read_element(list, at, end);
-        at = *comma == ',' ? comma + 1 : comma;
-    }
+    while (http_list_next(&value, &element, &size))
+        read_element(list, element, element + size);
 }
 
 /* A client that says nothing would take anything (RFC 9110 12.5.3), but the simplest ones say nothing, and

@@ -135,7 +135,7 @@ static void look_at_expect(const char *list, struct http_said *said)
     const char *element;
     size_t size;
     while (http_list_next(&list, &element, &size)) {
-        bool known = size == 12 && strncasecmp(element, "100-continue", 12) == 0;
+        bool known = http_is_word(element, size, "100-continue");
         said->expect_continue |= known;
         said->expect_other |= !known;
     }
@@ -213,7 +213,7 @@ static int check_coding(const struct http_said *said, const struct http_head *he
     if (head->request.minor == 0)
         return http_refuse(refusal, 400, "HTTP/1.0 has no Transfer-Encoding");
     while (http_list_next(&list, &coding, &size)) {
-        last = size == 7 && strncasecmp(coding, "chunked", 7) == 0;
+        last = http_is_word(coding, size, "chunked");
         chunked += last;
         others += !last;
     }

@@ -130,6 +130,19 @@ bool http_is_authority(const char *text, size_t size, bool port_needed)
     return n == size && port <= 65535;
 }
 
+size_t http_quoted_span(const char *text)
+{
+    size_t i = 1;
+    if (*text != '"')
+        return 0;
+    for (; text[i] != '"'; i++) {
+        i += text[i] == '\\';
+        if (!(http_chars[(unsigned char)text[i]] & HTTP_VALUE))
+            return 0;
+    }
+    return i + 1;
+}
+
 bool http_list_next(const char **list, const char **element, size_t *size)
 {
     const char *at = *list, *end;
@@ -148,11 +161,34 @@ bool http_list_next(const char **list, const char **element, size_t *size)
 bool http_list_has(const char *list, const char *token)
 {
     const char *element;
-    size_t size, wanted = strlen(token);
+    size_t size;
     while (http_list_next(&list, &element, &size))
-        if (size == wanted && strncasecmp(element, token, size) == 0)
+        if (http_is_word(element, size, token))
             return true;
     return false;
+}
+
+bool http_is_word(const char *text, size_t size, const char *word)
+{
+    return size == strlen(word) && strncasecmp(text, word, size) == 0;
+}
+
+bool http_ends_with(const char *text, size_t size, const char *ending)
+{
+    size_t length = strlen(ending);
+    return size > length && strncasecmp(text + size - length, ending, length) == 0;
+}
+
+unsigned char http_lower(char c)
+{
+    return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+const char *http_skip_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    return at;
 }
 
 int http_read_qvalue(const char *text, size_t size)

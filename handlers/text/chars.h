@@ -21,9 +21,21 @@ bool http_is_token(const char *text, size_t size);
 bool http_is_field_line(const char *line, size_t size);
 /* True for host [":" port], the host never empty, as for http and https (RFC 9110 4.2). */
 bool http_is_authority(const char *text, size_t size, bool port_needed);
+/* The bytes of the quoted string (RFC 9110 5.6.4) that `text`, ended by NUL, begins with; 0: it begins with
+ * none. */
+size_t http_quoted_span(const char *text);
 /* Steps through a comma-separated list: the next element that is not empty, or false. */
 bool http_list_next(const char **list, const char **element, size_t *size);
 bool http_list_has(const char *list, const char *token);
+
+/* True if these bytes are `word`, in any case. */
+bool http_is_word(const char *text, size_t size, const char *word);
+/* True if these bytes end with `ending`, in any case, and do not begin with it. */
+bool http_ends_with(const char *text, size_t size, const char *ending);
+/* An ASCII letter in lower case, and any other byte as it is. */
+unsigned char http_lower(char c);
+/* Behind spaces and tabs, at `end` at the latest. */
+const char *http_skip_space(const char *at, const char *end);
 /* A weight of content negotiation (qvalue, RFC 9110 12.4.2) in thousandths; -1 if it is malformed. */
 int http_read_qvalue(const char *text, size_t size);
 

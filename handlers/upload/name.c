@@ -1,6 +1,7 @@
 /* The names of files that others send. Pure functions. */
 #include "compress/coding.h"
 #include "files/simple_http.h"
+#include "text/chars.h"
 #include "upload/upload.h"
 #include <stdio.h>
 #include <string.h>
@@ -77,18 +78,17 @@ bool http_is_reserved(const char *directory, const char *file)
 {
     static const char known[] = ".well-known";
     size_t size = strcspn(directory, "/"), stem = strlen(file);
-    if (size == sizeof known - 1 && strncasecmp(directory, known, size) == 0)
+    if (http_is_word(directory, size, known))
         return true;
     if (!*directory && strcasecmp(file, known) == 0)
         return true;
     for (int coding = HTTP_GZIP; coding < HTTP_CODINGS; coding++) {
         const char *ending = http_coding_ending((enum http_coding)coding);
-        size_t length = strlen(ending);
-        if (stem > length && strcasecmp(file + stem - length, ending) == 0)
-            stem -= length;
+        if (http_ends_with(file, stem, ending))
+            stem -= strlen(ending);
     }
     for (const char *const *page = http_index_pages; *page; page++)
-        if (strlen(*page) == stem && strncasecmp(file, *page, stem) == 0)
+        if (http_is_word(file, stem, *page))
             return true;
     return false;
 }

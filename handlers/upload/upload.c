@@ -129,7 +129,7 @@ static bool is_coded(const struct ss_handler *h)
         if (!http_is_named(&request->fields[i], name, sizeof name - 1))
             continue;
         while (http_list_next(&list, &element, &size))
-            if (size != strlen("identity") || strncasecmp(element, "identity", size) != 0)
+            if (!http_is_word(element, size, "identity"))
                 return true;
     }
     return false;

@@ -57,12 +57,42 @@ static void test_lists(void **state)
     assert_false(http_list_next(&list, &element, &size));
 }
 
+static void test_words(void **state)
+{
+    (void)state;
+    assert_true(http_is_word("Gzip;", 4, "gZIP") && http_is_word("", 0, ""));
+    assert_false(http_is_word("gzip", 3, "gzip") || http_is_word("gzip", 4, "gzi") ||
+                 http_is_word("gzap", 4, "gzip"));
+    assert_true(http_ends_with("a.TAR.gz", 8, ".tar.GZ"));
+    assert_false(http_ends_with(".gz", 3, ".gz") || http_ends_with("a.gzx", 5, ".gz") ||
+                 http_ends_with("gz", 2, ".gz"));
+    for (int c = 0; c < 256; c++)
+        assert_int_equal(http_lower((char)c), c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    const char *text = " \t x ";
+    assert_ptr_equal(http_skip_space(text, text + 5), text + 3);
+    assert_ptr_equal(http_skip_space(text, text + 2), text + 2);
+    assert_ptr_equal(http_skip_space(text + 3, text + 5), text + 3);
+}
+
+static void test_quoted_strings(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+    } rows[] = {{"\"\"", 2},    {"\"a b\"c", 5}, {"\"a\\\"b\"", 6}, {"\"\\\\\"", 4}, {"\"\xff\"", 3},
+                {"", 0},        {"a", 0},        {"\"", 0},         {"\"a", 0},      {"\"a\\", 0},
+                {"\"a\\\"", 0}, {"\"\n\"", 0},   {"\"\x7f\"", 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(http_quoted_span(rows[i].text), rows[i].size);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_value_span),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_value_span),     cmocka_unit_test(test_names),
+        cmocka_unit_test(test_lists),          cmocka_unit_test(test_words),
+        cmocka_unit_test(test_quoted_strings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
