@@ -10,23 +10,12 @@
 #include "http/content.h"
 #include "http/exchange.h"
 #include "text/url.h"
-#include "text/utf8.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <time.h>
 
 enum { PAUSE = 256 }; /* entries between two pauses for others */
-
-enum http_oddity http_oddity_at(const char *text, size_t *size)
-{
-    size_t length = http_utf8_size(text);
-    *size = length > 0 ? length : 1;
-    if (length == 0)
-        return HTTP_NOT_UTF8;
-    uint32_t c = http_utf8_decode(text, length);
-    return c < ' ' || c == 0x7f || http_is_misleading(c) ? HTTP_MISLEADING : HTTP_ORDINARY;
-}
 
 /* ---------------------------------------------------------------- which form */
 

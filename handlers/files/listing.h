@@ -33,13 +33,4 @@ extern const struct http_listing http_listing_html, http_listing_json;
 /* The inside of a string of RFC 8259. From ss_alloc, or NULL. */
 const char *http_json_text(struct ss_handler *h, const char *text);
 
-/* What is not to be seen as it is: 0 for an ordinary character, else the kind of it. */
-enum http_oddity {
-    HTTP_ORDINARY,
-    HTTP_MISLEADING, /* a control character, or one that turns the direction of text round */
-    HTTP_NOT_UTF8,   /* a byte that is no part of UTF-8 */
-};
-/* The kind of the character at `text`, and its bytes. */
-enum http_oddity http_oddity_at(const char *text, size_t *size);
-
 #endif

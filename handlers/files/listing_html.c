@@ -2,6 +2,8 @@
 #include "files/listing.h"
 #include "http_server.h"
 #include "text/date.h"
+#include "text/url.h"
+#include "text/utf8.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -59,31 +61,34 @@ static const char style[] =
     "td+td{width:auto;font-size:.8rem}.none{padding:1rem 0}"
     "td:nth-child(2){grid-column:2;grid-row:2}td:nth-child(3){grid-column:1;grid-row:2;padding-left:1.6rem}}";
 
-/* A name as it may stand in a page, all of it to be seen: & < > escaped, U+FFFD for what is not UTF-8, other
-   characters that cannot be seen byte by byte in hexadecimal. In a title, which has no marks, those are
+/* The character at `text`, of *size bytes; 0: a byte that is no part of UTF-8. */
+static uint32_t character_at(const char *text, size_t *size)
+{
+    size_t bytes = http_utf8_size(text);
+    *size = bytes > 0 ? bytes : 1;
+    return bytes > 0 ? http_utf8_decode(text, bytes) : 0;
+}
+
+/* A name as it may stand in a page, all of it to be seen: escaped, with U+FFFD for what is not UTF-8, and the
+   bytes of characters that cannot be seen in hexadecimal. A title has no marks for those, so there they are
    U+FFFD too. NULL if out of memory. */
 static const char *displayed(struct ss_handler *h, const char *text, bool marks)
 {
     char *start = ss_alloc(h, 11 * strlen(text) + 1), *out = start;
-    size_t size;
-
-    if (start == NULL)
+    if (!start)
         return NULL;
-    for (; *text != '\0'; text += size) {
-        enum http_oddity oddity = http_oddity_at(text, &size);
-        unsigned char c = (unsigned char)*text;
-
-        if (oddity == HTTP_NOT_UTF8 || (oddity != HTTP_ORDINARY && !marks))
+    for (size_t size; *text; text += size) {
+        uint32_t c = character_at(text, &size);
+        bool odd = c < ' ' || c == 0x7f || http_is_misleading(c);
+        if (c == 0 || (odd && !marks))
             out = stpcpy(out, "\xef\xbf\xbd");
-        else if (oddity != HTTP_ORDINARY)
+        else if (odd)
             for (size_t i = 0; i < size; i++)
                 out += sprintf(out, "<i>%02X</i>", (unsigned char)text[i]);
-        else if (c == '&' || c == '<' || c == '>')
-            out = stpcpy(out, c == '&' ? "&amp;" : c == '<' ? "&lt;" : "&gt;");
         else
-            out = mempcpy(out, text, size);
+            out = size == 1 ? http_append_html(out, *text) : mempcpy(out, text, size);
     }
-    *out = '\0';
+    *out = 0;
     return start;
 }
 

@@ -18,7 +18,7 @@ static atomic_uint *_Atomic asked;
 static atomic_uint done;
 
 /* 0640: a log tells who has asked for what. Not to wait for somebody to read a FIFO, now or later. */
-static int open_file(const char *name)
+static int open_to_append(const char *name)
 {
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     int fd = (int)TEMP_FAILURE_RETRY(open(name, flags, 0640));
@@ -57,7 +57,7 @@ int http_access_log_open(const char *name)
         rc = make_absolute(name, absolute);
     if (rc == 0)
         rc = http_log_own_name(absolute);
-    int fd = rc == 0 ? open_file(absolute) : rc;
+    int fd = rc == 0 ? open_to_append(absolute) : rc;
     if (fd < 0) {
         (void)http_log_own_name(http_log_descriptor() >= 0 ? path : NULL);
         return fd;
@@ -79,7 +79,7 @@ void http_access_log_close(void)
 static int renew(void)
 {
     done = *asked;
-    int log = http_log_descriptor(), fd = log >= 0 ? open_file(path) : -EBADF;
+    int log = http_log_descriptor(), fd = log >= 0 ? open_to_append(path) : -EBADF;
     if (fd < 0)
         return fd;
     int rc = TEMP_FAILURE_RETRY(dup3(fd, log, O_CLOEXEC)) < 0 ? -errno : 0;

@@ -192,21 +192,22 @@ SS_API const char *http_quote(struct ss_handler *h, const char *text)
     return out;
 }
 
-static const char *entity(char c)
+char *http_append_html(char *to, char c)
 {
     switch (c) {
     case '&':
-        return "&amp;";
+        return stpcpy(to, "&amp;");
     case '<':
-        return "&lt;";
+        return stpcpy(to, "&lt;");
     case '>':
-        return "&gt;";
+        return stpcpy(to, "&gt;");
     case '"':
-        return "&quot;";
+        return stpcpy(to, "&quot;");
     case '\'':
-        return "&#x27;";
+        return stpcpy(to, "&#x27;");
     default:
-        return NULL;
+        *to = c;
+        return to + 1;
     }
 }
 
@@ -215,13 +216,8 @@ SS_API const char *http_escape(struct ss_handler *h, const char *text)
     char *start = ss_alloc(h, 6 * strlen(text) + 1), *out = start;
     if (!start)
         return NULL;
-    for (; *text; text++) {
-        const char *escape = entity(*text);
-        if (escape)
-            out = stpcpy(out, escape);
-        else
-            *out++ = *text;
-    }
+    for (; *text; text++)
+        out = http_append_html(out, *text);
     *out = 0;
     return start;
 }

@@ -1,4 +1,5 @@
-/* Paths: what a request asks for, made into the name of a file. Pure functions. */
+/* Paths: what a request asks for, made into the name of a file; and text as it may stand in URLs and pages.
+   Pure functions. */
 #ifndef HTTP_URL_H
 #define HTTP_URL_H
 
@@ -32,7 +33,10 @@ size_t http_requote(const char *path, size_t size, char *out);
 /* Writes a byte percent-encoded, "%2F"; returns its end, without NUL. */
 char *http_append_escape(char *to, char c);
 
-/* True if `origin`, an Origin field, is where a request with this `host` goes (RFC 6454 4 and 5; origin.c). A
+/* Writes a character as HTML has it, & < > " ' escaped: up to 6 bytes. Returns its end, without NUL. */
+char *http_append_html(char *to, char c);
+
+/* True if `origin`, an Origin field, is where a request with this `host` goes (RFC 6454 4 and 5). A
    port that is the default of the origin's scheme equals none, on both sides: whether there is TLS in front
    of the server only the origin tells. Case does not matter, nor how an IPv6 address is written. False for
    "null", several origins, other schemes, and what is malformed. */

@@ -264,6 +264,21 @@ static void test_requote(void **state)
     }
 }
 
+static void test_one_character(void **state)
+{
+    static const char marks[] = "&<>\"'", *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#x27;"};
+    (void)state;
+    for (int c = 1; c < 256; c++) {
+        char text[8], expected[8];
+        *http_append_escape(text, (char)c) = 0;
+        snprintf(expected, sizeof expected, "%%%02X", c);
+        assert_string_equal(text, expected);
+        const char *mark = strchr(marks, c);
+        *http_append_html(text, (char)c) = 0;
+        assert_string_equal(text, mark ? entities[mark - marks] : ((char[2]){(char)c, 0}));
+    }
+}
+
 /* RFC 6454 4, 5 and 7; RFC 3986 6.2.3 for the ports. */
 static void test_same_origin(void **state)
 {
@@ -331,7 +346,7 @@ int main(void)
         cmocka_unit_test(test_normalize_holds),   cmocka_unit_test(test_unquote),
         cmocka_unit_test(test_requote),           cmocka_unit_test(test_well_escaped),
         cmocka_unit_test(test_dotfiles),          cmocka_unit_test(test_skip_slashes),
-        cmocka_unit_test(test_same_origin),
+        cmocka_unit_test(test_same_origin),       cmocka_unit_test(test_one_character),
     };
 
     return cmocka_run_group_tests_name("url", tests, NULL, NULL);
