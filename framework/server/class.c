@@ -3,6 +3,7 @@
 #include "server/core.h"
 #include "server/request.h"
 #include <errno.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,24 +30,42 @@ static void inherit(struct ss_class *into, const struct ss_class *from)
     }
 }
 
-_Noreturn void give_up(const char *function, const char *name, const char *mistake)
+_Noreturn void give_up(const char *format, ...)
 {
-    fprintf(stderr, "socketserver: %s: %s %s\n", function, name ? name : "a class without a name", mistake);
+    char mistake[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(mistake, sizeof mistake, format, args);
+    va_end(args);
+    fprintf(stderr, "socketserver: %s\n", mistake);
     abort();
 }
 
-/* A class that several bases are based on comes after the last of them, as in Python. The last `depth` of
-   those that are there are derived from this one. */
-static int append(struct ss_core *core, const struct ss_class *cls, int depth)
+const char *class_name(const struct ss_class *cls)
 {
-    for (int i = 0; i < core->count; i++) {
-        if (core->mro[i] != cls)
-            continue;
-        if (i >= core->count - depth)
-            give_up("ss_server_init", cls->name, "is based on itself");
+    return !cls ? "NULL" : cls->name ? cls->name : "a class without a name";
+}
+
+static void refuse_circle(const struct ss_class *first)
+{
+    int depth = 0;
+    for (const struct ss_class *cls = first; cls; cls = cls->base, depth++) {
+        const struct ss_class *derived = first;
+        for (int i = 0; i < depth; i++, derived = derived->base)
+            if (derived == cls)
+                give_up("ss_server_init: %s is based on itself", class_name(cls));
+    }
+}
+
+/* A class that several bases are based on comes after the last of them, as in Python. */
+static int append(struct ss_core *core, const struct ss_class *cls)
+{
+    int i = 0;
+    while (i < core->count && core->mro[i] != cls)
+        i++;
+    if (i < core->count) {
         memmove(&core->mro[i], &core->mro[i + 1], (size_t)(core->count - i - 1) * sizeof core->mro[0]);
         core->count--;
-        break;
     }
     if (core->count == SS_MAX_MRO)
         return -EINVAL;
@@ -77,9 +96,9 @@ static bool is_complete(const struct ss_class *cls)
 static int linearize(struct ss_core *core, const struct ss_class *const *bases)
 {
     for (; *bases; bases++) {
-        int depth = 0;
+        refuse_circle(*bases);
         for (const struct ss_class *cls = *bases; cls; cls = cls->base)
-            if (append(core, cls, depth++) < 0)
+            if (append(core, cls) < 0)
                 return -EINVAL;
     }
     bool ends = core->count > 0 && is_complete(core->mro[core->count - 1]);
@@ -133,7 +152,7 @@ const struct ss_class *ss_super(const struct ss_server *self, const struct ss_cl
 {
     int i = position(self, cls) + 1;
     if (i == 0)
-        give_up("ss_super", cls ? cls->name : "NULL", "is not among the bases of this server");
+        give_up("ss_super: %s is not among the bases of this server", class_name(cls));
     return &self->core->methods[i < self->core->count ? i : self->core->count - 1];
 }
 

@@ -46,8 +46,10 @@ struct ss_core {
 int core_resolve(struct ss_core *core, const struct ss_class *const *bases);
 /* Calls the `init` of each class. */
 void core_init_variables(struct ss_server *self);
-/* A mistake in the program that would have no end, as an assertion that names the class: abort(3). */
-_Noreturn void give_up(const char *function, const char *name, const char *mistake);
+/* Names a mistake in the program on stderr, as an assertion would, and ends it by abort(3). */
+_Noreturn void give_up(const char *format, ...) SS_PRINTF(1, 2);
+/* For such a message; the class may be NULL. */
+const char *class_name(const struct ss_class *cls);
 
 /* server.c */
 /* After fork, in the child: nothing of the parent's requests is ours. */

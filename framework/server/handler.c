@@ -132,14 +132,16 @@ int handler_finish_request(struct ss_server *self, struct ss_request *request)
 
 /* ---------------------------------------------------------------- classes */
 
-static void refuse_circle(const struct ss_handler_class *cls)
+/* (Handler classes have no names.) */
+static void refuse_circular_handler(const struct ss_server *self, const struct ss_handler_class *cls)
 {
     const struct ss_handler_class *half_as_fast = cls;
     while (cls && cls->base) {
         half_as_fast = half_as_fast->base;
         cls = cls->base->base;
         if (cls && cls == half_as_fast)
-            give_up("ss_server_init", "a handler class", "is based on itself");
+            give_up("ss_server_init: the handler class given to %s is based on itself",
+                    class_name(self->core->mro[0]));
     }
 }
 
@@ -149,7 +151,7 @@ void handler_resolve(struct ss_server *self, const struct ss_handler_class *cls)
         self->socket_type == SOCK_DGRAM ? &DatagramRequestHandler : &StreamRequestHandler;
     struct ss_core *core = self->core;
     struct ss_handler_class *all = &core->handler;
-    refuse_circle(cls);
+    refuse_circular_handler(self, cls);
     *all = *cls;
     core->streams = false;
     while (cls) {

@@ -1,4 +1,5 @@
 /* A whole server in one call, for main(): with signal handlers and without the soft limit of open files. */
+#include "server/core.h"
 #include "server/signal_handlers.h"
 #include "socketserver.h"
 #include <errno.h>
@@ -70,9 +71,16 @@ static const char *advice(const char *address, int error)
     }
 }
 
+static bool is_server(const struct ss_class *cls)
+{
+    while (cls && cls != &BaseServer)
+        cls = cls->base;
+    return cls;
+}
+
 /* What is wrong with what a server was to be made of. */
 static const char *mistake(const struct ss_class *const *bases, const char *address,
-                           const struct ss_handler_class *handler)
+                           const struct ss_handler_class *handler, char text[200])
 {
     if (!bases)
         return "; there are no bases: ss_bases knows names like ThreadingTCPServer";
@@ -80,13 +88,19 @@ static const char *mistake(const struct ss_class *const *bases, const char *addr
         return "; there is no address: name one, as localhost:8000";
     if (!handler)
         return "; there is no handler class";
-    return "; name the mix-ins first, PreforkingMixIn before others, then one server class";
+    while (*bases && bases[1])
+        bases++;
+    if (*bases && !is_server(*bases))
+        snprintf(text, 200, "; %.100s is the last of the bases, and no server class", class_name(*bases));
+    else
+        strcpy(text, "; name the mix-ins first, PreforkingMixIn before others, then one server class");
+    return text;
 }
 
 static const char *init_advice(const struct ss_class *const *bases, const char *address,
-                               const struct ss_handler_class *handler, int error)
+                               const struct ss_handler_class *handler, int error, char text[200])
 {
-    return error == -EINVAL                       ? mistake(bases, address, handler)
+    return error == -EINVAL                       ? mistake(bases, address, handler, text)
            : error == -EMFILE || error == -ENFILE ? no_descriptors
                                                   : "";
 }
@@ -94,11 +108,11 @@ static const char *init_advice(const struct ss_class *const *bases, const char *
 int ss_run(const struct ss_class *const *bases, const char *address, const struct ss_handler_class *handler)
 {
     struct ss_server server;
-    char text[128];
+    char text[128], advised[200];
     int rc = ss_server_init(&server, bases, address, handler);
     if (rc < 0) {
         fprintf(stderr, "socketserver: cannot make the server: %s%s\n", strerror_r(-rc, text, sizeof text),
-                init_advice(bases, address, handler, rc));
+                init_advice(bases, address, handler, rc, advised));
         return 1;
     }
     rc = ss_server_bind(&server);

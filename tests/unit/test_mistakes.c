@@ -129,16 +129,21 @@ static const struct ss_class Stranger = {
 static const struct ss_class Copied = {
     .name = "Copied", .base = &TCPServer, .server_activate = stranger_activate};
 
-static void bind_with(const struct ss_class *cls, const struct ss_handler_class *handler)
+struct made_of {
+    const struct ss_class *const *bases;
+    const struct ss_handler_class *handler;
+};
+
+static void bind_with(const void *argument)
 {
+    const struct made_of *made_of = argument;
     struct ss_server server;
-    if (ss_server_init(&server, SS_BASES(cls), "127.0.0.1:0", handler) == 0)
+    if (ss_server_init(&server, made_of->bases, "127.0.0.1:0", made_of->handler) == 0)
         (void)ss_server_bind(&server);
 }
 
-/* abort(3) ends a process that makes this server, after a line that names the mistake. */
-static void check_named(const struct ss_class *cls, const struct ss_handler_class *handler,
-                        const char *mistake)
+/* abort(3) ends a process that does this, after a line that names the mistake. */
+static void check_aborts(void (*function)(const void *), const void *argument, const char *mistake)
 {
     char text[1000] = "";
     int told[2], status;
@@ -150,7 +155,7 @@ static void check_named(const struct ss_class *cls, const struct ss_handler_clas
         sigaction(SIGABRT, &act, NULL);
         sigaction(SIGSEGV, &act, NULL);
         alarm(PATIENCE / 1000);
-        bind_with(cls, handler);
+        function(argument);
         _exit(1);
     }
     close(told[1]);
@@ -159,6 +164,12 @@ static void check_named(const struct ss_class *cls, const struct ss_handler_clas
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     assert_non_null(strstr(text, mistake));
     close(told[0]);
+}
+
+static void check_named(const struct ss_class *cls, const struct ss_handler_class *handler,
+                        const char *mistake)
+{
+    check_aborts(bind_with, &(struct made_of){SS_BASES(cls), handler}, mistake);
 }
 
 static void test_super_of_a_stranger(void **state)
@@ -178,7 +189,28 @@ static void test_circle_of_classes(void **state)
     (void)state;
     check_named(&Egg, &EchoHandler, "Egg is based on itself");
     check_named(&Chick, &EchoHandler, "Egg is based on itself");
-    check_named(&Narcissus, &EchoHandler, "Narcissus is based on itself");
+    check_named(&Narcissus, &EchoHandler, "ss_server_init: Narcissus is based on itself");
+    const struct made_of among_others = {SS_BASES(&ThreadingMixIn, &TCPServer, &Chick, &UDPServer),
+                                         &EchoHandler};
+    check_aborts(bind_with, &among_others, "Egg is based on itself");
+    const struct made_of twice = {SS_BASES(&Hen, &Egg), &EchoHandler};
+    check_aborts(bind_with, &twice, "Hen is based on itself");
+}
+
+/* Larger than what a server can be made of. */
+static void test_large_circle(void **state)
+{
+    static struct ss_class ring[3 * SS_MAX_BASES];
+    static char names[COUNT(ring)][10];
+    (void)state;
+    for (size_t i = 0; i < COUNT(ring); i++) {
+        struct ss_class cls = {.name = names[i], .base = &ring[(i + 1) % COUNT(ring)]};
+        snprintf(names[i], sizeof names[i], "Link%zu", i);
+        memcpy(&ring[i], &cls, sizeof cls);
+    }
+    check_named(&ring[5], &EchoHandler, "ss_server_init: Link5 is based on itself");
+    static const struct ss_class Nameless = {.base = &Nameless};
+    check_named(&Nameless, &EchoHandler, "ss_server_init: a class without a name is based on itself");
 }
 
 static const struct ss_handler_class One,
@@ -191,7 +223,64 @@ static void test_circle_of_handler_classes(void **state)
                                                              &Three, &Four, &Five};
     (void)state;
     for (size_t i = 0; i < COUNT(circles); i++)
-        check_named(&TCPServer, circles[i], "a handler class is based on itself");
+        check_named(&TCPServer, circles[i],
+                    "ss_server_init: the handler class given to TCPServer is based on itself");
+}
+
+/* ---- streams that are over each other ---- */
+
+static void put_over_itself(const void *argument)
+{
+    static const struct ss_stream_class plain = {.name = "plain"};
+    static struct ss_stream a, b;
+    (void)argument;
+    ss_stream_init(&a, &plain, NULL, NULL, 0, NULL, 0);
+    ss_stream_init(&b, &plain, NULL, NULL, 0, NULL, 0);
+    ss_stream_over(&b, &a);
+    ss_stream_over(&a, &b);
+}
+
+static void test_circle_of_streams(void **state)
+{
+    (void)state;
+    check_aborts(put_over_itself, NULL, "ss_stream_over: the stream \"plain\" would be over itself");
+}
+
+/* ---- bases that make no server ---- */
+
+static void run_with(const void *bases)
+{
+    _exit(ss_run(bases, "127.0.0.1:0", &EchoHandler) + 100);
+}
+
+/* What ss_run says of such bases. */
+static void check_told(const struct ss_class *const *bases, const char *mistake)
+{
+    char text[1000] = "";
+    int told[2], status;
+    assert_int_equal(pipe(told), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(told[1], STDERR_FILENO);
+        run_with(bases);
+    }
+    close(told[1]);
+    assert_true(read(told[0], text, sizeof text - 1) > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 101);
+    if (!strstr(text, mistake))
+        fail_msg("%s instead of %s", text, mistake);
+    close(told[0]);
+}
+
+static void test_no_server(void **state)
+{
+    static const struct ss_class OnMixIn = {.name = "OnMixIn", .base = &ThreadingMixIn};
+    (void)state;
+    check_told(SS_BASES(&ThreadingMixIn), "ThreadingMixIn is the last of the bases, and no server class");
+    check_told(SS_BASES(&TCPServer, &OnMixIn), "OnMixIn is the last of the bases, and no server class");
+    check_told(SS_BASES(&EventLoopMixIn, &PreforkingMixIn, &TCPServer), "PreforkingMixIn before others");
+    check_told((const struct ss_class *const[]){NULL}, "one server class");
 }
 
 /* Mix-ins that are named twice, or by two names, are one; what is based on them comes first. */
@@ -306,7 +395,10 @@ int main(void)
         cmocka_unit_test(test_empty_handler),
         cmocka_unit_test(test_super_of_a_stranger),
         cmocka_unit_test(test_circle_of_classes),
+        cmocka_unit_test(test_large_circle),
         cmocka_unit_test(test_circle_of_handler_classes),
+        cmocka_unit_test(test_circle_of_streams),
+        cmocka_unit_test(test_no_server),
         cmocka_unit_test(test_order_of_mixins),
         cmocka_unit_test(test_after_close),
         cmocka_unit_test(test_not_bound),
