@@ -100,12 +100,18 @@ static void test_cannot_be_made(void **state)
     check_said("cannot make the server", "", -EINVAL, "; there is no address");
     assert_int_equal(run_and_listen(SS_BASES(&TCPServer), "localhost:0", NULL), 1);
     check_said("cannot make the server", "", -EINVAL, "; there is no handler");
-    const struct ss_class *const *bad[] = {none, SS_BASES(&ThreadingMixIn),
-                                           SS_BASES(&TCPServer, &ThreadingMixIn),
-                                           SS_BASES(&EventLoopMixIn, &PreforkingMixIn, &TCPServer)};
+    static const char in_order[] = "; name the mix-ins first, PreforkingMixIn",
+                      not_last[] = "; ThreadingMixIn is the last of the bases, and no server class";
+    const struct {
+        const struct ss_class *const *bases;
+        const char *advice;
+    } bad[] = {{none, in_order},
+               {SS_BASES(&ThreadingMixIn), not_last},
+               {SS_BASES(&TCPServer, &ThreadingMixIn), not_last},
+               {SS_BASES(&EventLoopMixIn, &PreforkingMixIn, &TCPServer), in_order}};
     for (size_t i = 0; i < COUNT(bad); i++) {
-        assert_int_equal(run_and_listen(bad[i], "localhost:0", &EchoHandler), 1);
-        check_said("cannot make the server", "", -EINVAL, "; name the mix-ins first, PreforkingMixIn");
+        assert_int_equal(run_and_listen(bad[i].bases, "localhost:0", &EchoHandler), 1);
+        check_said("cannot make the server", "", -EINVAL, bad[i].advice);
     }
 }
 
