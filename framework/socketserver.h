@@ -43,8 +43,8 @@
               getaddrinfo) are fine under threads and processes; under EventLoopMixIn they stop all
               connections of the loop: use ss_poll, ss_sleep and ss_offload, which are right
               everywhere.
-   C++.       A handler may wait while it handles an exception or while its stack is unwound. None
-              may leave it: what is above it is C. */
+   C++.       A handler may wait inside of a catch block and while its stack is unwound. No exception
+              may leave a handler: its caller is C. */
 #ifndef SOCKETSERVER_H
 #define SOCKETSERVER_H
 
@@ -88,13 +88,13 @@ struct ss_stream;
      fd:3           an open socket that was inherited (systemd's socket activation begins at 3)
    Port 0 lets the kernel choose.
 
-   A server listens on one address: of those that a name has, the first that this machine has, in
-   the resolver's order (hosts, gai.conf). So localhost is ::1 here and 127.0.0.1 there, and
-   self->server_address tells: who wants one of them writes [::1] or 127.0.0.1, or sets
-   self->address_family. ss_connect tries all that a name has. Look-ups fail with -ENOENT: nobody
-   has this name; -EHOSTUNREACH: no name server answers for now; -EAFNOSUPPORT: it has no address of
-   the family; -ENOMEM, or what the system says (-EMFILE). Names of services (http) are not looked
-   up. */
+   A server listens on one address. Where a name has several, it takes the first, in the resolver's order
+   (hosts, gai.conf), that this machine can bind. So localhost may be ::1 on one machine and 127.0.0.1 on
+   another; self->server_address tells which. To choose, write [::1] or 127.0.0.1, or set
+   self->address_family. ss_connect tries all addresses of a name. A look-up fails with -ENOENT when nobody
+   has this name, -EHOSTUNREACH when no name server answers for now, -EAFNOSUPPORT when the name has no
+   address of the family, -ENOMEM, or what the system says (-EMFILE). Ports are numbers: names of services
+   (http) are not looked up. */
 
 struct ss_address {
     socklen_t length; /* of the part in use; 0: no address (an unnamed Unix socket) */
@@ -118,11 +118,12 @@ SS_API unsigned ss_address_port(const struct ss_address *address);
 
 /* ---------------------------------------------------------------- classes
 
-   A server class or a mix-in is a table of functions. NULL means inherited: a method is searched
-   in the bases from left to right, each with what it is based on, as Python does; the last is
-   always BaseServer. So every slot of a server's own table (ss_class_of) can be called.
+   A server class or a mix-in is a table of functions. A slot that is NULL is inherited: the method is looked
+   for in the bases from left to right, each followed by its own bases, as Python does. The last base is
+   always BaseServer, which has them all, so every slot of a server's complete table (ss_class_of) can be
+   called.
 
-   Override a method by putting it into a table of your own, call the next one with ss_super:
+   To override a method, put a function into a table of your own; it calls the next one with ss_super:
 
      static bool local_only(struct ss_server *self, struct ss_request *request)
      {
@@ -131,23 +132,26 @@ SS_API unsigned ss_address_port(const struct ss_address *address);
      static const struct ss_class LocalOnly = {
          .name = "LocalOnly", .base = &TCPServer, .verify_request = local_only};
 
-   The comments give the method of socketserver.BaseServer that a slot stands for. */
+   A comment that begins with a name and a colon gives the method of Python's socketserver that the slot
+   stands for, or the slot's own name where Python has none. */
 
 struct ss_class {
-    const char *name;
+    const char *name;            /* for messages */
     const struct ss_class *base; /* NULL for a mix-in */
     size_t state_size;           /* bytes of zeroed memory that ss_state gives */
     size_t request_state_size;   /* bytes of zeroed memory that ss_request_state gives for each request */
 
-    /* Of mix-ins that have a rank, the lower ranks stand on the left, or ss_server_init returns -EINVAL. 0:
-       it may stand anywhere. PreforkingMixIn has 1, the other mix-ins of this header have 2. */
+    /* A mix-in with a lower rank must stand on the left of those with higher ones, or ss_server_init returns
+       -EINVAL. 0: the mix-in may stand anywhere. PreforkingMixIn has 1, the other mix-ins of this header
+       have 2. */
     unsigned rank;
 
-    /* Both set class variables (the fields of struct ss_server), and the more special class has the last
-       word: first `defaults` is called for all classes, bases first and from right to left, then in the same
-       order `init`. The classes of this header have `defaults` only. So max_requests as set by the `init` of
-       your server class holds under every mix-in, and a mix-in of your own, on its left, may still change it.
-       What is set between ss_server_init and ss_server_bind comes after all of them. */
+    /* Both set class variables (fields of struct ss_server). ss_server_init calls first the `defaults` of all
+       classes, each class after those that it is based on and that stand on its right, and then, in the same
+       order, their `init`. So a later call overrides an earlier one. The classes of this header have
+       `defaults` only: what the `init` of your server class sets, max_requests say, holds under every mix-in,
+       and a mix-in of your own on its left can still change it. What is set between ss_server_init and
+       ss_server_bind overrides them all. */
     void (*defaults)(struct ss_server *self);
     void (*init)(struct ss_server *self);
 
@@ -155,16 +159,16 @@ struct ss_class {
 
     /* serve_forever: accepts and processes requests until ss_shutdown, then drains. */
     int (*serve_forever)(struct ss_server *self);
-    /* server_bind: makes self->socket and binds it to self->address. */
+    /* server_bind: makes self->socket and binds it to self->address. 0 or -errno. */
     int (*server_bind)(struct ss_server *self);
-    /* server_activate: listens. */
+    /* server_activate: listens, so that clients can connect. 0 or -errno. */
     int (*server_activate)(struct ss_server *self);
-    /* server_close: closes the socket and waits for what still runs. Also called in each child of
-       ForkingMixIn and PreforkingMixIn, for the classes behind those. */
+    /* server_close: closes the socket and waits for the requests that are still in progress. In each child of
+       ForkingMixIn and PreforkingMixIn it is called, too, for the classes on the right of that mix-in. */
     void (*server_close)(struct ss_server *self);
-    /* close_socket: closes self->socket and sets it to -1; clients cannot connect any more. Nothing when it
-       is -1. serve_forever calls it, where the drain says so, server_close, and ss_server_bind when
-       server_bind or server_activate has failed. */
+    /* close_socket: closes self->socket and sets it to -1: clients cannot connect any more. Does nothing when
+       it is -1 already. serve_forever calls it during the drain, server_close before it waits, and
+       ss_server_bind after server_bind or server_activate has failed. */
     void (*close_socket)(struct ss_server *self);
 
     /* --- the life of a request, in order --- */
@@ -173,11 +177,11 @@ struct ss_class {
        -EAGAIN when there is none. request->fd is at first the socket to take it from: self->socket, or that
        of the calling thread in an event loop with several workers. */
     int (*get_request)(struct ss_server *self, struct ss_request *request);
-    /* verify_request: false turns the client away. */
+    /* verify_request: false turns the client away: shutdown_request follows at once. */
     bool (*verify_request)(struct ss_server *self, struct ss_request *request);
-    /* process_request: decides who calls finish_request; mix-ins override this one. It takes the
-       request over and sees to it that shutdown_request is called once; when it returns < 0 it
-       has not taken it. */
+    /* process_request: runs the request: has finish_request called, here or in another thread, process or
+       coroutine. Mix-ins override this one. When it returns 0 it is responsible for the request, and calls
+       shutdown_request once, now or later; when it returns -errno the caller still is. */
     int (*process_request)(struct ss_server *self, struct ss_request *request);
     /* finish_request: makes an instance of the handler class and runs it. Returns what `handle`
        returned: 0, SS_PARK or -errno. */
@@ -202,30 +206,32 @@ struct ss_class {
              return 0;
          } */
     int (*open_stream)(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream);
-    /* shutdown_request: says good-bye to the client (waits for it when request->linger), then calls
-       close_request. The client reads the end now, also when a process that a handler has forked still has
-       the connection open: shutdown(2), as Python does. */
+    /* shutdown_request: ends the connection, so that the client reads the end, and calls close_request. With
+       request->linger it waits for the client first. It calls shutdown(2) where a process that a handler has
+       forked may still have the connection open: closing would not end it. */
     void (*shutdown_request)(struct ss_server *self, struct ss_request *request);
     /* close_request: closes this process's descriptor and frees the request. */
     void (*close_request)(struct ss_server *self, struct ss_request *request);
 
     /* --- on occasion --- */
 
-    /* handle_timeout: ss_handle_request waited self->timeout in vain. */
+    /* handle_timeout: ss_handle_request has waited for self->timeout, and no request has come. */
     void (*handle_timeout)(struct ss_server *self);
-    /* handle_error: a request failed with `error` (-errno). The default writes one line to stderr,
-       except for -EPIPE, -ECONNRESET and -ECANCELED, which are no news, and for what request->told says. */
+    /* handle_error: a request failed with `error` (-errno). The default writes one line to stderr, but not
+       for -EPIPE, -ECONNRESET and -ECANCELED, which say only that the client or the server has ended, and not
+       when request->told is set. */
     void (*handle_error)(struct ss_server *self, struct ss_request *request, int error);
-    /* child_ended: ForkingMixIn's process was killed by a signal, or one of PreforkingMixIn's has ended
-       before the server, which replaces it; after a second when it has failed or has not lived that long.
-       `status` is waitpid(2)'s; `error` (-errno) is why it could not go on serving, 0 if that was not the
-       reason. The default writes one line to stderr. Called in the parent. */
+    /* child_ended: a process of ForkingMixIn was killed by a signal, or one of PreforkingMixIn has ended
+       before the server has. (The latter is replaced: at once, or a second later when it had failed or had
+       lived for less than a second.) `status` is waitpid(2)'s; `error` (-errno) is why the process could not
+       go on serving, 0 if it ended for another reason. The default writes one line to stderr. Called in the
+       parent. */
     void (*child_ended)(struct ss_server *self, pid_t pid, int status, int error);
     /* service_actions: called each time serve_forever has been woken. */
     void (*service_actions)(struct ss_server *self);
 
-    /* close_idle: a place or a descriptor is wanted: closes the connection that has been parked for longest,
-       now or in a moment. False: there is none. */
+    /* close_idle: somebody else needs a place (max_requests) or a descriptor: closes the connection that has
+       been parked for the longest time, now or in a moment. False: no connection is parked. */
     bool (*close_idle)(struct ss_server *self);
 
     /* --- ours: the seam through which everything waits, and what an event loop must know besides --- */
@@ -260,15 +266,15 @@ extern SS_API const struct ss_class ss_BaseServer, ss_TCPServer, ss_UDPServer, s
 #define UnixStreamServer ss_UnixStreamServer
 #define UnixDatagramServer ss_UnixDatagramServer
 
-/* mix-ins; the leftmost decides who runs a request, so PreforkingMixIn, which leaves that to the next,
-   stands before another one:
+/* Mix-ins. The leftmost one decides who runs a request. PreforkingMixIn leaves that to the next one, so it
+   stands on its left:
      ThreadingMixIn   a thread for each request (socketserver.ThreadingMixIn)
-     ThreadPoolMixIn  self->workers threads that run at once; idle connections that were parked hold
-                      none, and one whose handler waits for its client is replaced meanwhile
+     ThreadPoolMixIn  self->workers threads at work at once. A parked connection holds no thread, and a
+                      thread whose handler waits for its client is replaced by another one meanwhile
      ForkingMixIn     a process for each request (socketserver.ForkingMixIn)
-     PreforkingMixIn  self->workers processes, each a server by itself; one that ends is replaced (see
-                      child_ended), but ss_serve_forever returns -errno when all of the first ones fail
-                      within a second, or the server's socket is broken
+     PreforkingMixIn  self->workers processes, each a server by itself. One that ends is replaced (see
+                      child_ended). ss_serve_forever returns -errno when all of the first ones fail within
+                      a second, or when the server's socket is broken
      EventLoopMixIn   coroutines on self->workers threads, one loop each: all of them call the methods of
                       the class. One loop where a class on the left overrides process_request */
 extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_ForkingMixIn,
@@ -301,30 +307,33 @@ SS_API const struct ss_class *ss_mixin(const char *name);
 /* The complete table of a server, no slot NULL: Python's type(self). Any thread. */
 SS_API const struct ss_class *ss_class_of(const struct ss_server *self);
 
-/* The complete table as seen from behind `cls`, one of self's bases: Python's super(cls, self). A
-   class that is not among them is a mistake in the program: it is named on stderr, and abort(3) ends
-   the process, as assert(3) would. Any thread. */
+/* The complete table as it is seen from `cls` on to the right, without `cls` itself: Python's super(cls,
+   self). `cls` is one of self's bases. Another class is a mistake in the program: it is named on stderr, and
+   abort(3) ends the process, as assert(3) would. Any thread. */
 SS_API const struct ss_class *ss_super(const struct ss_server *self, const struct ss_class *cls);
 
-/* The cls->state_size bytes that self keeps for `cls`, zeroed at the start; they live as long as
-   the server. Any thread; the memory itself is for `cls` to guard. Each process has its own. */
+/* The cls->state_size bytes that self keeps for `cls`, zeroed by ss_server_init; they live until
+   ss_server_close. NULL when `cls` is not among the bases, or its state_size is 0. Any thread; when several
+   threads use the memory itself, `cls` has to lock it. After a fork each process has its own. */
 SS_API void *ss_state(const struct ss_server *self, const struct ss_class *cls);
 
 /* The cls->request_state_size bytes that a request of self's keeps for `cls`, aligned for anything and zeroed
    before get_request. They outlive parking: a layer that encrypts has its session there. What they own is
    freed by the class's close_request. NULL for a class that is not among the bases, or wants none. Any
-   thread; the memory itself belongs to who has the request. */
+   thread; the memory itself is for the thread that has the request. */
 SS_API void *ss_request_state(const struct ss_server *self, struct ss_request *request,
                               const struct ss_class *cls);
 
 /* ---------------------------------------------------------------- server */
 
 struct ss_server {
-    /* Class variables: set by ss_server_init, to be changed before ss_server_bind, or by `init`. */
+    /* Class variables: ss_server_init sets them. They are changed by a class's `init`, or by you before
+       ss_server_bind. A name with a colon is Python's. */
     int address_family;       /* address_family: AF_INET, AF_INET6, AF_UNIX, or AF_UNSPEC: either IP */
     int socket_type;          /* socket_type: SOCK_STREAM or SOCK_DGRAM */
     int request_queue_size;   /* request_queue_size: backlog of listen(2); 4096 */
-    bool allow_reuse_address; /* allow_reuse_address: a restart need not wait; true (TCP only) */
+    bool allow_reuse_address; /* allow_reuse_address: the server can be started again at once, while the
+                                 kernel still remembers its connections; true (TCP only) */
     bool allow_reuse_port;    /* allow_reuse_port: other processes may bind the port too; false */
     bool dual_stack;          /* an IPv6 wildcard address takes IPv4 clients too; true */
     int socket_mode;          /* permissions of a Unix socket's file (0600), -1 (default): the umask's */
@@ -335,35 +344,37 @@ struct ss_server {
     int request_timeout;      /* ms: what struct ss_handler.timeout begins with; 60,000 */
     int write_timeout;        /* ms: what struct ss_handler.write_timeout begins with; 0 */
     unsigned min_rate;        /* bytes a second: what struct ss_handler.min_rate begins with; 240 */
-    int rate_window;          /* ms of waiting in which a client must keep to it; 60,000 */
+    int rate_window;          /* ms of waiting over which that rate is measured; 60,000 */
     int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000 */
     size_t max_packet_size;   /* max_packet_size: a longer datagram is cut; 65,535 */
-    unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children);
-                                 more wait in the kernel's queue, and parked connections give way to
-                                 them. Threading 1,024, forking 160 (40 a client, see below), event loop
-                                 and thread pool 16,384, each process or loop by itself */
-    /* Of these, connections of one address (of IPv6 one /64); clients of Unix sockets are not told apart.
-       More of them are accepted and put aside until an earlier one has ended, so that they hold up nobody
-       else. 0 (default): where each takes a thread or a process (threading, forking) a quarter of
-       max_requests, but 8 at least; elsewhere no limit. UINT_MAX: none. */
+    unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children), in each
+                                 process and each loop. Further clients wait in the kernel's queue; a parked
+                                 connection is closed to make room for one of them. 1,024 under
+                                 ThreadingMixIn and without a mix-in, 160 under ForkingMixIn, 16,384 under
+                                 EventLoopMixIn and ThreadPoolMixIn */
+    /* How many of these connections one client may have: an IPv4 address, or a /64 of IPv6. (Clients of Unix
+       sockets are not told apart.) Further connections of a client are accepted and put aside until one of
+       its earlier ones ends, so that they keep nobody else waiting. 0 (default): a quarter of max_requests,
+       but at least 8, where each connection takes a thread or a process (ThreadingMixIn, ForkingMixIn);
+       elsewhere no limit. UINT_MAX: no limit. */
     unsigned max_requests_per_client;
-    /* Connections that are put aside, for that reason or because no thread or process can be made for now,
-       each for request_timeout at most; more are closed. 4,096. */
+    /* How many connections may be put aside, for that reason or because no thread or process can be made for
+       now. Each waits for request_timeout at most; further ones are closed. 4,096. */
     unsigned max_waiting;
-    unsigned workers;     /* what the leftmost of ThreadPool (threads), Preforking (processes) and
-                             EventLoop (threads with a loop) starts; 0 (default): 4 threads a CPU,
-                             a process a CPU, 1 loop */
-    unsigned max_threads; /* ThreadPool's threads in all: beside `workers` that run, those whose handlers
-                                 wait for their clients; 2,048 */
-    size_t stack_size;    /* bytes of stack for a handler in an event loop; 262,144. It takes memory only
-                             for what is used, and an idle connection that was parked has none. To
-                             overflow it is a SIGSEGV, as with any stack, if the program is compiled with
-                             -fstack-clash-protection, or no array is larger than the MiB of address
-                             space that lies below for that (ulimit -v counts it). */
-    size_t buffer_size;   /* bytes of a stream's buffer, each way; 16,384 */
+    unsigned workers; /* how many threads ThreadPoolMixIn starts, processes PreforkingMixIn, or loops (each
+                         in a thread) EventLoopMixIn: the leftmost of these. 0 (default): 4 threads for each
+                         CPU, a process for each CPU, 1 loop */
+    unsigned max_threads; /* ThreadPoolMixIn's threads in all: `workers` at work, and those whose handlers
+                             wait for their clients; 2,048 */
+    size_t stack_size;    /* bytes of stack for a handler in an event loop; 262,144. Only what is used takes
+                             memory, and a parked connection has no stack. A handler that overflows its stack
+                             gets SIGSEGV, as with any stack, if the program is compiled with
+                             -fstack-clash-protection or has no array of more than a MiB: so much address space
+                             is kept free below each stack (ulimit -v counts it). */
+    size_t buffer_size;   /* bytes of a stream's buffer, each way; 16,384. A stream has at least one */
 
     /* Instance variables */
-    void *context;                                      /* yours */
+    void *context;                                      /* yours: the framework does not use it */
     const struct ss_handler_class *RequestHandlerClass; /* as given to ss_server_init */
     const char *address;              /* as given to ss_server_init; must live as long as the server */
     struct ss_address server_address; /* server_address: the one bound, port 0 resolved */
@@ -373,91 +384,100 @@ struct ss_server {
     struct ss_core *core; /* private */
 };
 
-/* Prepares a server: the class given by `bases` (see SS_BASES; at least one server class), to be
-   bound to `address` (kept, not copied), with `handler` for its requests. No socket is opened yet.
-   Returns 0, -EINVAL for an argument that is NULL and for bases that make no server, are too many, or
-   have PreforkingMixIn behind another of the mix-ins above, -EMFILE, -ENOMEM. */
+/* Prepares a server of the class that `bases` make (see SS_BASES; the last one is a server class), to be
+   bound to `address` (kept, not copied), with `handler` as the class of its handlers. No socket is opened
+   yet. Returns 0; -EINVAL for an argument that is NULL and for bases that make no server, that are too many
+   or in the wrong order (see rank); -EMFILE, -ENOMEM. A class or handler class that is based on itself,
+   perhaps by way of others, is a mistake in the program: it is named on stderr, and abort(3) ends the
+   process. */
 SS_API int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, const char *address,
                           const struct ss_handler_class *handler);
 
-/* Python's server_bind and server_activate. Clients can connect from now on. A Unix socket's file
-   that nobody listens on is replaced; one that is in use is not. It is removed when the socket is closed; an
-   inherited socket (fd:) is blocking again then if it was. Returns 0 or -errno: -EADDRINUSE,
-   -EACCES, -EADDRNOTAVAIL, -EINVAL for an address that cannot be read, -ENOENT for an unknown
-   host name, -EAFNOSUPPORT for an address of another family than the class's, -EBADF for a descriptor that
-   was not passed to this program, -ENOTSOCK or -EPROTOTYPE for one that is no such socket; -EINVAL when it
-   is bound already, -EBADF when it is closed. May wait for a name server, or up to 2 s for another server
-   that starts in the same directory. */
+/* Python's server_bind and server_activate. Clients can connect from now on. The file of a Unix socket is
+   replaced if nobody listens on it, and not if somebody does; it is removed when the socket is closed. A
+   socket that was inherited (fd:) and was blocking becomes so again when it is closed. Returns 0 or -errno:
+   -EADDRINUSE; -EACCES; -EADDRNOTAVAIL; -EINVAL for an address that cannot be read; -ENOENT for an unknown
+   host name; -EAFNOSUPPORT for an address of another family than the class's; -EBADF for a descriptor that
+   was not passed to this program; -ENOTSOCK or -EPROTOTYPE for a descriptor that is no socket of the server's
+   type; -EINVAL when the server is bound already; -EBADF when it is closed. Waits for a name server, and up
+   to 2 s for another server that is starting in the same directory. */
 SS_API int ss_server_bind(struct ss_server *self);
 
 /* serve_forever: serves until ss_shutdown, then drains (see there). Returns 0, or -errno when the
-   server could not go on; -EBADF when it is not bound. Waits. The socket is closed afterwards: a server
-   that was shut down is closed and initialised anew. Until then each further call returns 0 at once,
-   under every mix-in. SIGPIPE, SIGXFSZ and SIGXCPU, which a client that goes away, a file that has reached
-   its limit and processor time that is used up raise, are blocked meanwhile in the thread that calls this and
-   in those that it makes, unless they are ignored or ss_run has a handler for them: the call that raised one
-   of the first two fails with EPIPE or EFBIG. (SIGXCPU is for the process: other threads of the program may
-   still get it.) Timers of the program's own, SIGALRM and its kin, are its own affair. A process that a
-   handler forks has them unblocked again, for programs that it execs; posix_spawn and its kin (system, popen)
-   call nothing of ours: they are for servers under ss_run, or take POSIX_SPAWN_SETSIGMASK. */
+   server could not go on; -EBADF when it is not bound. Waits. The socket is closed afterwards: to serve
+   again, close the server and initialise it anew. Until then each further call returns 0 at once, under every
+   mix-in.
+
+   Signals: SIGPIPE (a client has gone), SIGXFSZ (a file has reached its limit) and SIGXCPU (processor time is
+   used up) do not end the server. While it serves they are blocked in the calling thread and in those that it
+   makes, unless they are ignored or ss_run has a handler for them. A call that would raise one of the first
+   two fails with EPIPE or EFBIG. SIGXCPU is sent to the process: other threads of the program may still get
+   it. The program's own timers (SIGALRM) are not touched. In a process that a handler forks the signals are
+   unblocked again, for programs that it execs. posix_spawn, system and popen do not do that: use them in
+   servers under ss_run, or with POSIX_SPAWN_SETSIGMASK. */
 SS_API int ss_serve_forever(struct ss_server *self);
 
-/* handle_request: waits up to self->timeout for one request and processes it. Returns 0 (also for
-   a time-out, after handle_timeout), or -errno; -EBADF when it is not bound, or no more. Waits. */
+/* handle_request: waits up to self->timeout for one request and processes it. Returns 0, also after a
+   time-out (handle_timeout was called), or -errno; -EBADF when the server is not bound, or not any more.
+   Waits. */
 SS_API int ss_handle_request(struct ss_server *self);
 
 /* shutdown: tells serve_forever to stop, and returns at once (Python's waits, and deadlocks when
    called by the thread that serves). The drain is the same under every mix-in:
-     - no new requests: those who have connected by then, and datagrams that have arrived, are taken once
-       more and served, in the time that the drain has; then the socket is closed. Who connects in the
-       moment between is reset: TCP has no way to refuse him without that;
-     - idle connections are closed at once: parked ones, and those whose handler waits for input
-       with nothing read or to be written (their wait ends with -ECANCELED) unless request->busy; one
-       that waits in ss_poll or ss_sleep is taken to be busy;
-     - handlers with a request in progress go on; self->shutdown_timeout after the call, or when ss_cancel is
-       called, each of their waits ends with -ECANCELED too.
-   Then ss_serve_forever returns. Calling it again changes nothing, nor does calling it after
-   ss_server_close. Any thread, any process forked by the server, and signal handlers: it is
-   async-signal-safe. */
+     - Clients that have connected by then, and datagrams that have arrived, are taken and served, in the time
+       that the drain has. Then the socket is closed. (A client that connects just before that is reset: TCP
+       has no other way to refuse it.)
+     - Idle connections are closed at once: parked ones, and those whose handler waits for input and has read
+       nothing of it, unless request->busy is set. Their wait ends with -ECANCELED. A handler that waits in
+       ss_poll or ss_sleep is taken to be busy.
+     - Handlers with a request in progress go on. self->shutdown_timeout after the call, or when ss_cancel is
+       called, each of their waits ends with -ECANCELED, too.
+   Then ss_serve_forever returns. Calling it again, or after ss_server_close, changes nothing. Any thread, any
+   process forked by the server, and signal handlers: it is async-signal-safe. */
 SS_API void ss_shutdown(struct ss_server *self);
 
-/* Ends the drain early: ss_shutdown, and every wait ends with -ECANCELED now. From the same places. */
+/* As ss_shutdown, but every wait of a handler ends with -ECANCELED now: the drain's time is over. May be
+   called from the same places. */
 SS_API void ss_cancel(struct ss_server *self);
 
 /* True once ss_shutdown was called, in every process of the server; and after ss_server_close. Any
    thread. */
 SS_API bool ss_draining(const struct ss_server *self);
 
-/* server_close: closes what is open and frees what ss_server_init made. Harmless when called twice,
-   or after a failed ss_server_bind. Waits for requests still in progress as a drain does. */
+/* server_close: closes what is open and frees what ss_server_init made. Harmless when called twice, after
+   a failed ss_server_init, and after a failed ss_server_bind. Waits for requests in progress as a drain does.
+ */
 SS_API void ss_server_close(struct ss_server *self);
 
-/* All of it: init, bind, serve until SIGINT or SIGTERM, close. The first such signal drains, the
-   second ends the waits of what is left. Processes that the server has forked leave both signals to
-   it; SIGKILL ends a single one. This is the only function here that sets signal handlers: also one for
-   SIGSEGV that names the cause when a handler overflows a coroutine's stack, and one for SIGPIPE, SIGXFSZ and
-   SIGXCPU that does nothing. SIGINT stays ignored if it was (a shell's background job); somebody's own
-   handlers for the other four stay. In a process that a handler forks for itself all of them act as before
-   ss_run, and what it execs finds them so. Nor is the soft limit of open files as it was: it is raised to the
-   hard one while the server runs. A handler that execs a program that uses select(2) sets it back in the
-   child (RLIMIT_NOFILE). Returns an exit status for main: 0, 1 after a line on stderr that says what failed,
-   130 when it took the second signal. The main thread, once at a time. */
+/* A whole server in one call: init, bind, serve until SIGINT or SIGTERM, close. The first such signal begins
+   a drain (ss_shutdown), the second one ends it early (ss_cancel). Processes that the server has forked leave
+   both signals to it; SIGKILL ends a single one. Returns an exit status for main: 0; 1 after a line on stderr
+   that says what failed; 130 when the second signal came. The main thread, one server at a time.
+
+   This is the only function here that sets signal handlers. Besides those two there is one for SIGSEGV, which
+   says so when a handler has overflowed a coroutine's stack, and one for SIGPIPE, SIGXFSZ and SIGXCPU, which
+   does nothing. SIGINT stays ignored if it was (a shell's background job), and handlers that the program has
+   set for one of the other four stay. In a process that a handler forks for itself all signals act as before
+   ss_run, also for programs that it execs.
+
+   While the server runs, the soft limit of open files is raised to the hard one. A handler that execs a
+   program which uses select(2) lowers it again in the child (RLIMIT_NOFILE). */
 SS_API int ss_run(const struct ss_class *const *bases, const char *address,
                   const struct ss_handler_class *handler);
 
-/* The second half of ss_run, for a server that you have initialised and bound: serves until a
-   signal as above. Returns 0, 130, or -errno. Does not close. The main thread, once at a time. The way
-   to set fields of the server; a class of your own with `init` is the other. */
+/* The second half of ss_run, for a server that you have initialised and bound, and whose fields you may have
+   set: serves until a signal comes as above. Returns 0, 130, or -errno. Does not close the server. The main
+   thread, one server at a time. */
 SS_API int ss_run_server(struct ss_server *self);
 
-/* What the library is made of, a line each, for a program's --version: "coroutines: x86-64 assembly\n". Any
- * thread. */
+/* How the library was built, for a program's --version, in lines like "coroutines: x86-64 assembly\n". The
+   string is constant and lives as long as the program. Any thread. */
 SS_API const char *ss_features(void);
 
-/* For those who write a mix-in: a request goes on elsewhere after process_request has returned.
-   The drain waits, and max_requests counts, between the two. Call ss_request_started in the thread
-   that serves; ss_request_ended from any thread of the same process, which the mix-in's server_close
-   must join. */
+/* For those who write a mix-in whose requests go on elsewhere after process_request has returned. Between the
+   two calls max_requests counts the request, and a drain waits for it. Call ss_request_started in the thread
+   that serves, and ss_request_ended in any thread of the same process; the mix-in's server_close joins that
+   thread. */
 SS_API void ss_request_started(struct ss_server *self);
 SS_API void ss_request_ended(struct ss_server *self);
 
