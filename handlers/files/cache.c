@@ -1,7 +1,7 @@
-/* The cache of files: which ones are kept, and when they are looked at; see file_cache.h. */
+/* The cache of files: which ones are kept, and when they are looked at; see cache.h. */
 #include "files/cache.h"
-
 #include "files/load.h"
+#include "files/tag.h"
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -39,7 +39,6 @@ static void prepare_for_fork(void)
 static uint64_t nanoseconds(void)
 {
     struct timespec now;
-
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
@@ -66,8 +65,7 @@ static uint64_t turn_began(const struct ss_server *server)
 static unsigned hash_of(const char *name)
 {
     uint32_t hash = 2166136261u;
-
-    for (; *name != '\0'; name++)
+    for (; *name; name++)
         hash = (hash ^ (unsigned char)*name) * 16777619u;
     return hash;
 }
@@ -84,24 +82,23 @@ static bool matches(const struct http_file *file, const struct http_file_key *ke
 
 static void list_remove(struct http_file *file)
 {
-    *(file->newer != NULL ? &file->newer->older : &cache.newest) = file->older;
-    *(file->older != NULL ? &file->older->newer : &cache.oldest) = file->newer;
+    *(file->newer ? &file->newer->older : &cache.newest) = file->older;
+    *(file->older ? &file->older->newer : &cache.oldest) = file->newer;
 }
 
 static void list_add(struct http_file *file)
 {
     file->newer = NULL;
     file->older = cache.newest;
-    *(cache.newest != NULL ? &cache.newest->newer : &cache.oldest) = file;
+    *(cache.newest ? &cache.newest->newer : &cache.oldest) = file;
     cache.newest = file;
 }
 
 /* The pointer that points to the entry, or would. */
-static struct http_file **place_of(const struct http_file_key *key)
+static struct http_file **place_of_key(const struct http_file_key *key)
 {
     struct http_file **place = &cache.bucket[key->hash % BUCKETS];
-
-    while (*place != NULL && !matches(*place, key))
+    while (*place && !matches(*place, key))
         place = &(*place)->next;
     return place;
 }
@@ -109,8 +106,7 @@ static struct http_file **place_of(const struct http_file_key *key)
 static struct http_file **place_of_file(const struct http_file *file)
 {
     struct http_file **place = &cache.bucket[file->hash % BUCKETS];
-
-    while (*place != NULL && *place != file)
+    while (*place && *place != file)
         place = &(*place)->next;
     return place;
 }
@@ -119,14 +115,13 @@ static struct http_file **place_of_file(const struct http_file *file)
 static void evict(struct http_file **place, struct http_file **victims)
 {
     struct http_file *file = *place;
-
-    assert(file != NULL);
+    assert(file);
     *place = file->next;
     list_remove(file);
     cache.entries--;
     file->cached = false;
     cache.bytes -= file->coded_bytes;
-    if (file->content != NULL)
+    if (file->content)
         cache.bytes -= file->size;
     else
         cache.descriptors--;
@@ -138,19 +133,18 @@ static bool too_full(uint64_t now)
 {
     return cache.entries > HTTP_FILE_CACHE_ENTRIES || cache.descriptors > HTTP_FILE_CACHE_DESCRIPTORS ||
            cache.bytes > HTTP_FILE_CACHE_BYTES ||
-           (cache.oldest != NULL && cache.oldest->used + HTTP_FILE_CACHE_IDLE * 1000000000ull < now);
+           (cache.oldest && cache.oldest->used + HTTP_FILE_CACHE_IDLE * 1000000000ull < now);
 }
 
-static void add(struct http_file *file)
+static void put_in(struct http_file *file)
 {
     struct http_file **bucket = &cache.bucket[file->hash % BUCKETS];
-
     file->next = *bucket;
     *bucket = file;
     list_add(file);
     cache.entries++;
     file->cached = true;
-    if (file->content != NULL)
+    if (file->content)
         cache.bytes += file->size;
     else
         cache.descriptors++;
@@ -159,10 +153,23 @@ static void add(struct http_file *file)
 
 /* ---------------------------------------------------------------- without it */
 
+/* The last one has let go. A form that is compressed while it is sent reads its source's descriptor. */
+static void destroy(struct http_file *file)
+{
+    for (int coding = 0; coding < HTTP_CODINGS; coding++)
+        if (file->coded[coding])
+            http_file_release(file->coded[coding]);
+    if (file->source) {
+        http_file_release(file->source);
+        file->fd = -1;
+    }
+    http_file_free(file);
+}
+
 void http_file_release(struct http_file *file)
 {
     if (atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) == 1)
-        http_file_free(file);
+        destroy(file);
 }
 
 struct http_file *http_file_hold(struct http_file *file)
@@ -173,22 +180,19 @@ struct http_file *http_file_hold(struct http_file *file)
 
 static void release_all(struct http_file *victims)
 {
-    while (victims != NULL) {
+    while (victims) {
         struct http_file *next = victims->next;
-
         http_file_release(victims);
         victims = next;
     }
 }
 
 /* Finds an entry and holds it. */
-static struct http_file *find(const struct http_file_key *key, uint64_t now)
+static struct http_file *find_and_hold(const struct http_file_key *key, uint64_t now)
 {
-    struct http_file *file;
-
     lock();
-    file = *place_of(key);
-    if (file != NULL) {
+    struct http_file *file = *place_of_key(key);
+    if (file) {
         http_file_hold(file);
         file->used = now;
         if (file != cache.newest) {
@@ -203,14 +207,13 @@ static struct http_file *find(const struct http_file_key *key, uint64_t now)
 static void insert(struct http_file *file, const struct http_file_key *key)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct http_file *victims = NULL, **place;
-
+    struct http_file *victims = NULL;
     pthread_once(&once, prepare_for_fork);
     lock();
-    place = place_of(key);
-    if (*place != NULL)
+    struct http_file **place = place_of_key(key);
+    if (*place)
         evict(place, &victims);
-    add(file);
+    put_in(file);
     while (too_full(file->used))
         evict(place_of_file(cache.oldest), &victims);
     unlock();
@@ -220,7 +223,6 @@ static void insert(struct http_file *file, const struct http_file_key *key)
 void http_file_keep(struct http_file *file, struct http_file *coded)
 {
     struct http_file *victims = NULL, *none = NULL;
-
     lock();
     if (atomic_compare_exchange_strong(&file->coded[coded->coding], &none, coded)) {
         http_file_hold(coded);
@@ -238,30 +240,35 @@ void http_file_keep(struct http_file *file, struct http_file *coded)
 /* Takes this very entry out, if it is still in, and no longer holds it. */
 static void forget(struct http_file *file)
 {
-    struct http_file *victims = NULL, **place;
-
+    struct http_file *victims = NULL;
     lock();
-    place = place_of_file(file);
-    if (*place != NULL)
+    struct http_file **place = place_of_file(file);
+    if (*place)
         evict(place, &victims);
     unlock();
     release_all(victims);
     http_file_release(file);
 }
 
+static struct http_file_key key_of(const char *directory, enum http_symlinks symlinks, const char *name,
+                                   http_guess_function *guess, enum http_coding coding)
+{
+    return (struct http_file_key){.directory = directory,
+                                  .name = name,
+                                  .directory_size = strlen(directory),
+                                  .symlinks = symlinks,
+                                  .guess = guess,
+                                  .hash = hash_of(name),
+                                  .coding = coding};
+}
+
 void http_file_forget(const char *directory, enum http_symlinks symlinks, const char *name,
                       http_guess_function *guess)
 {
-    const struct http_file_key key = {.directory = directory,
-                                      .name = name,
-                                      .directory_size = strlen(directory),
-                                      .symlinks = symlinks,
-                                      .guess = guess,
-                                      .hash = hash_of(name),
-                                      .coding = HTTP_IDENTITY};
+    const struct http_file_key key = key_of(directory, symlinks, name, guess, HTTP_IDENTITY);
     struct http_file *victims = NULL;
     lock();
-    struct http_file **place = place_of(&key);
+    struct http_file **place = place_of_key(&key);
     if (*place)
         evict(place, &victims);
     unlock();
@@ -271,24 +278,16 @@ void http_file_forget(const char *directory, enum http_symlinks symlinks, const 
 void http_file_cache_clear(void)
 {
     struct http_file *victims = NULL;
-
     lock();
-    while (cache.oldest != NULL)
+    while (cache.oldest)
         evict(place_of_file(cache.oldest), &victims);
     unlock();
     release_all(victims);
 }
 
-static bool same(const struct stat *a, const struct stat *b)
-{
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 /* What a path stands for now. A directory, or no permission to look: 0, as only opening, which is confined,
    tells whether that may be told. */
-static int look(const char *path, struct stat *status)
+static int look_at_path(const char *path, struct stat *status)
 {
     status->st_mode = S_IFREG;
     if (stat(path, status) < 0 && errno != EACCES)
@@ -296,13 +295,12 @@ static int look(const char *path, struct stat *status)
     return S_ISREG(status->st_mode) || S_ISDIR(status->st_mode) ? 0 : -ENOENT;
 }
 
-static int look_anew(const struct http_file_key *key, struct stat *status)
+static int look_at_key(const struct http_file_key *key, struct stat *status)
 {
     char path[PATH_MAX];
-
     if (snprintf(path, sizeof path, "%s/%s", key->directory, key->name) >= (int)sizeof path)
         return -ENAMETOOLONG;
-    return look(path, status);
+    return look_at_path(path, status);
 }
 
 static int open_anew(struct ss_handler *h, const struct http_file_key *key, uint64_t now,
@@ -310,7 +308,6 @@ static int open_anew(struct ss_handler *h, const struct http_file_key *key, uint
 {
     struct http_file *file;
     int rc = http_file_load(h, key, &file);
-
     if (rc == -EMFILE || rc == -ENFILE) {
         http_file_cache_clear();
         rc = http_file_load(h, key, &file);
@@ -328,7 +325,7 @@ static int open_anew(struct ss_handler *h, const struct http_file_key *key, uint
 static bool is_current(const struct http_file *file, const struct stat *status, uint64_t now)
 {
     return file->settled && now - file->opened < HTTP_FILE_CACHE_TRUST * 1000000000ull &&
-           same(&file->status, status);
+           http_file_is_same(&file->status, status);
 }
 
 int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
@@ -341,30 +338,22 @@ int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_
                          const char *name, http_guess_function *guess, enum http_coding coding,
                          struct http_file **result)
 {
-    struct http_file_key key = {.directory = directory,
-                                .name = name,
-                                .directory_size = strlen(directory),
-                                .symlinks = symlinks,
-                                .guess = guess,
-                                .hash = hash_of(name),
-                                .coding = coding};
-    uint64_t began = turn_began(h->server), now;
-    struct http_file *file = find(&key, began);
-    struct stat status;
-    int rc;
-
-    if (file != NULL && atomic_load_explicit(&file->checked, memory_order_relaxed) >= began) {
+    const struct http_file_key key = key_of(directory, symlinks, name, guess, coding);
+    uint64_t began = turn_began(h->server);
+    struct http_file *file = find_and_hold(&key, began);
+    if (file && atomic_load_explicit(&file->checked, memory_order_relaxed) >= began) {
         *result = file;
         return 0;
     }
-    now = nanoseconds();
-    rc = file != NULL ? look(file->path, &status) : look_anew(&key, &status);
-    if (rc == 0 && file != NULL && is_current(file, &status, now)) {
+    struct stat status;
+    uint64_t now = nanoseconds();
+    int rc = file ? look_at_path(file->path, &status) : look_at_key(&key, &status);
+    if (rc == 0 && file && is_current(file, &status, now)) {
         atomic_store_explicit(&file->checked, now, memory_order_relaxed);
         *result = file;
         return 0;
     }
-    if (file != NULL)
+    if (file)
         forget(file);
     return rc < 0 ? rc : open_anew(h, &key, now, result);
 }

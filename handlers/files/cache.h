@@ -9,7 +9,7 @@
 
    An entry can have other forms: its content compressed, made when first wanted and kept as long as the
    entry. A file that somebody has compressed (name.gz) is an entry of its own, described as the one it stands
-   for; see file_coding.h.
+   for; see coding.h.
 
    A file that is opened in the moment after it was changed is looked at with suspicion: the clock of file
    systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn.
@@ -18,7 +18,7 @@
    what was read is what is sent, and where that does not fit into memory the file is sent to its end, without
    a length, a tag, a date or parts. What it is tells only reading it again.
 
-   Its entity tag is file_tag.h's subject. */
+   Its entity tag is the subject of tag.h. */
 #ifndef HTTP_FILE_CACHE_H
 #define HTTP_FILE_CACHE_H
 
@@ -46,7 +46,6 @@ struct http_file {
     int fd;              /* -1 when there is content */
     const char *fields;  /* Content-Type, Accept-Ranges, Last-Modified, ETag: each line with its end */
     size_t fields_size;
-    size_t whole_size;   /* with Content-Length behind them, which has no place in each response */
     size_t type_size;    /* of the first line */
     size_t content_size; /* of the first lines that are no part of a 304 */
     char etag[HTTP_FILE_ETAG];
@@ -73,7 +72,7 @@ struct http_file {
     unsigned hash;
     bool cached;
 
-    /* file_coding.c's. */
+    /* coding.c's. */
     struct http_file *_Atomic coded[HTTP_CODINGS]; /* compressed forms, each held once */
     size_t coded_bytes;                            /* of them together, guarded by the cache's lock */
     bool compressible;                             /* the type is one that is worth it */

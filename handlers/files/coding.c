@@ -6,12 +6,10 @@
    by way of the cache, and so is looked at in each turn, as every file: it is never older than the original,
    nor one that is gone. */
 #include "files/coding.h"
-
 #include "compress/compress.h"
 #include "files/load.h"
 #include "http/error.h"
 #include "http/exchange.h"
-#include "text/chars.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -24,42 +22,6 @@ struct choice {
     unsigned siblings, made; /* codings */
     size_t room;             /* bytes that a compressed form may have */
 };
-
-/* ---------------------------------------------------------------- what is worth it */
-
-bool http_is_compressible(const char *type)
-{
-    static const char *const types[] = {
-        "text/",
-        "application/javascript",
-        "application/json",
-        "application/postscript",
-        "application/rtf",
-        "application/sql",
-        "application/toml",
-        "application/vnd.ms-fontobject",
-        "application/wasm",
-        "application/x-ndjson",
-        "application/xml",
-        "application/yaml",
-        "font/collection",
-        "font/otf",
-        "font/ttf",
-        "image/bmp",
-    };
-    size_t size = strcspn(type, "; \t");
-
-    if (http_ends_with(type, size, "+json") || http_ends_with(type, size, "+xml"))
-        return true;
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        size_t length = strlen(types[i]);
-
-        if (strncasecmp(type, types[i], length) == 0 && (types[i][length - 1] == '/' || size == length))
-            return true;
-    }
-    return false;
-}
-
 /* ---------------------------------------------------------------- files beside it */
 
 static unsigned look_for_siblings(const struct http_file *file)
@@ -67,7 +29,6 @@ static unsigned look_for_siblings(const struct http_file *file)
     unsigned found = 0;
     char path[PATH_MAX];
     struct stat status;
-
     for (int coding = HTTP_GZIP; coding < HTTP_CODINGS; coding++)
         if (snprintf(path, sizeof path, "%s%s", file->path, http_coding_ending((enum http_coding)coding)) <
                 (int)sizeof path &&
@@ -81,7 +42,6 @@ static unsigned siblings_of(struct http_file *file, bool may_look)
 {
     uint64_t probed = atomic_load_explicit(&file->probed, memory_order_relaxed);
     uint64_t now = atomic_load_explicit(&file->checked, memory_order_relaxed);
-
     if (probed == 0 || (may_look && probed + HTTP_FILE_PROBE_INTERVAL * 1000000ull < now)) {
         atomic_store_explicit(&file->siblings, look_for_siblings(file), memory_order_relaxed);
         atomic_store_explicit(&file->probed, now, memory_order_relaxed);
@@ -101,12 +61,10 @@ static int open_sibling(struct ss_handler *h, const char *directory, const char 
 {
     char *other = ss_alloc(h, strlen(name) + 8);
     struct http_file *found;
-    int rc;
-
-    if (other == NULL)
+    if (!other)
         return -ENOMEM;
     stpcpy(stpcpy(other, name), http_coding_ending(coding));
-    rc = http_file_open_coded(h, directory, file->symlinks, other, file->guess, coding, &found);
+    int rc = http_file_open_coded(h, directory, file->symlinks, other, file->guess, coding, &found);
     if (rc < 0 && http_errno_status(rc) == 503)
         return rc;
     if (rc < 0) {
@@ -134,7 +92,6 @@ static int compress_whole(void *argument)
     char *content;
     int rc = http_compress_whole(w->form->coding, w->file->content, w->file->size, w->room, &content,
                                  &w->form->size);
-
     if (rc == 0)
         w->form->content = content;
     return rc;
@@ -144,15 +101,13 @@ static int make_form(struct ss_handler *h, struct http_file *file, enum http_cod
                      struct http_file **result)
 {
     struct work w = {.file = file, .form = http_file_form(file, coding), .room = room};
-    int rc = w.form != NULL ? ss_offload(h->server, compress_whole, &w) : -ENOMEM;
-
+    int rc = w.form ? ss_offload(h->server, compress_whole, &w) : -ENOMEM;
     if (rc == -ENOSPC || (rc == 0 && w.form->size >= file->size))
         atomic_fetch_or_explicit(&file->hopeless, HTTP_CODING_BIT(coding), memory_order_relaxed);
     if (rc == 0) {
-        http_file_add_length(w.form);
         http_file_keep(file, w.form);
         *result = w.form;
-    } else if (w.form != NULL) {
+    } else if (w.form) {
         http_file_release(w.form);
     }
     return rc;
@@ -165,7 +120,6 @@ static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_c
 {
     unsigned bit = HTTP_CODING_BIT(coding);
     int rc;
-
     if ((atomic_fetch_or(&file->making, bit) & bit) != 0 && !must)
         return -EAGAIN;
     rc = -EAGAIN;
@@ -181,12 +135,11 @@ static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_c
 static int stream_form(struct http_file *file, enum http_coding coding, struct http_file **result)
 {
     struct http_file *form;
-
     if (!http_coder_enter()) /* for now: sending takes one */
         return -EAGAIN;
     http_coder_leave();
     form = http_file_form(file, coding);
-    if (form == NULL)
+    if (!form)
         return -ENOMEM;
     form->source = http_file_hold(file);
     form->fd = file->fd;
@@ -200,10 +153,9 @@ static int compress(struct ss_handler *h, struct http_file *file, enum http_codi
 {
     bool must = c->accepted.weight[HTTP_IDENTITY] == 0;
     struct http_file *form = atomic_load(&file->coded[coding]);
-
-    if (file->content == NULL)
+    if (!file->content)
         return stream_form(file, coding, result);
-    if (form == NULL)
+    if (!form)
         return try_to_make(h, file, coding, must, c->room, result);
     *result = http_file_hold(form);
     return 0;
@@ -212,7 +164,7 @@ static int compress(struct ss_handler *h, struct http_file *file, enum http_codi
 /* What can be made of it. */
 static unsigned makeable(const struct http_file *file, int mode)
 {
-    if (mode < HTTP_COMPRESS_SMALL || (file->content == NULL && mode < HTTP_COMPRESS_ALL))
+    if (mode < HTTP_COMPRESS_SMALL || (!file->content && mode < HTTP_COMPRESS_ALL))
         return 0;
     return http_codings() & ~HTTP_CODING_BIT(HTTP_IDENTITY);
 }
@@ -225,11 +177,10 @@ static unsigned worthwhile(const struct http_file *file, unsigned makeable)
 /* ---------------------------------------------------------------- the choice */
 
 /* Among those that the client likes best, first what is there. */
-static int choose(const struct http_accepted *accepted, unsigned siblings, unsigned made)
+static int choose_form(const struct http_accepted *accepted, unsigned siblings, unsigned made)
 {
     int any = http_choose_coding(accepted, HTTP_CODING_BIT(HTTP_IDENTITY) | siblings | made);
     int there = http_choose_coding(accepted, siblings);
-
     return any > HTTP_IDENTITY && there >= 0 && accepted->weight[there] >= accepted->weight[any] ? there
                                                                                                  : any;
 }
@@ -237,7 +188,7 @@ static int choose(const struct http_accepted *accepted, unsigned siblings, unsig
 /* Parts are those of the file as it is: what a client has of it can always be completed. */
 static bool wants_identity(struct ss_handler *h, const struct http_accepted *accepted)
 {
-    return accepted->weight[HTTP_IDENTITY] > 0 && http_header(h, "Range") != NULL;
+    return accepted->weight[HTTP_IDENTITY] > 0 && http_header(h, "Range");
 }
 
 static void offer(struct http_file *file, unsigned can, struct choice *c)
@@ -253,15 +204,13 @@ static void offer(struct http_file *file, unsigned can, struct choice *c)
 
 /* Tries the forms in the client's order until one can be had; its reference is the caller's. NULL: as it is,
    or nothing: -ENOTSUP, or why what could be had cannot be made now. */
-static int take(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
-                struct choice *c, struct http_file **form)
+static int take_form(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
+                     struct choice *c, struct http_file **form)
 {
     int coding, rc, failed = -ENOTSUP;
-
     *form = NULL;
-    while ((coding = choose(&c->accepted, c->siblings, c->made)) > HTTP_IDENTITY) {
+    while ((coding = choose_form(&c->accepted, c->siblings, c->made)) > HTTP_IDENTITY) {
         unsigned bit = HTTP_CODING_BIT(coding);
-
         if ((c->siblings & bit) != 0)
             rc = open_sibling(h, directory, name, file, (enum http_coding)coding, form);
         else
@@ -283,7 +232,6 @@ int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cl
     unsigned can;
     bool asked;
     int rc;
-
     if (cls->compress < HTTP_COMPRESS_PRECOMPRESSED || file->coding != HTTP_IDENTITY || file->unsized)
         return 0;
     asked = http_has_initial(http_exchange_of(h), HTTP_INITIAL('A')) &&
@@ -299,8 +247,8 @@ int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cl
         wants_identity(h, &c.accepted))
         return 0;
     offer(file, can, &c);
-    rc = take(h, cls->directory, name, file, &c, &form);
-    if (form != NULL) {
+    rc = take_form(h, cls->directory, name, file, &c, &form);
+    if (form) {
         http_file_release(file);
         *result = form;
     }

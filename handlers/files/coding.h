@@ -7,7 +7,7 @@
 
 #define HTTP_FILE_COMPRESS_MINIMUM \
     1024 /* bytes; a shorter file is not worth it: it is one packet all the same */
-#define HTTP_FILE_PROBE_INTERVAL 100 /* ms for which "nothing beside it" is believed; see file_coding.c */
+#define HTTP_FILE_PROBE_INTERVAL 100 /* ms for which "nothing beside it" is believed; see coding.c */
 
 /* Exchanges *file, the identity form of the file `name`, which is held, for the form that the client likes
    best. To be called before http_send_response: whatever is answered then has its Vary. 0; -ENOTSUP when
@@ -15,8 +15,5 @@
    for now (503). *file is held in any case. May wait. */
 int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
                         struct http_file **file);
-
-/* Text and the like, by media type; not what is compressed by its nature. */
-bool http_is_compressible(const char *type);
 
 #endif

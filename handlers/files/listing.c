@@ -24,10 +24,9 @@ static bool has_parameter(const char *path, const char *name)
 {
     const char *at = path + strcspn(path, "?#");
     size_t size = strlen(name);
-
     while (*at == '?' || *at == '&') {
         at++;
-        if (strncmp(at, name, size) == 0 && strchr("=&#", at[size]) != NULL)
+        if (strncmp(at, name, size) == 0 && strchr("=&#", at[size]))
             return true;
         at += strcspn(at, "&#");
     }
@@ -35,17 +34,17 @@ static bool has_parameter(const char *path, const char *name)
 }
 
 /* JSON is for who asks for it: by the query, or by an Accept field that has it before HTML. */
-static const struct http_listing *choose(struct ss_handler *h)
+static const struct http_listing *choose_listing(struct ss_handler *h)
 {
     static const char *const types[] = {"text/html", "application/json"};
-
     if (has_parameter(http_request(h)->path, "json") || http_accept_best(h, types, 2) == 1)
         return &http_listing_json;
     return &http_listing_html;
 }
 
 /* The fields of a listing, also of the news that it has not changed. */
-static int send_fields(struct ss_handler *h, const struct http_listing *form, int status, const char *etag)
+static int send_listing_head(struct ss_handler *h, const struct http_listing *form, int status,
+                             const char *etag)
 {
     int rc = http_send_response(h, status, NULL);
     if (status != 304)
@@ -55,7 +54,7 @@ static int send_fields(struct ss_handler *h, const struct http_listing *form, in
     if (*etag)
         http_send_header(h, "ETag", etag);
     http_send_header(h, "X-Content-Type-Options", "nosniff"); /* others have chosen the names */
-    if (form->send_headers != NULL)
+    if (form->send_headers)
         form->send_headers(h);
     if (rc == 0 && http_simple_class_of(h)->compress >= HTTP_COMPRESS_SMALL)
         rc = http_compress(h);
@@ -63,14 +62,14 @@ static int send_fields(struct ss_handler *h, const struct http_listing *form, in
 }
 
 /* All of it. */
-static int send_whole(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
+static int send_kept(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
 {
     struct http_decision decision;
     http_listing_text_tag(text);
     http_evaluate_for(h, &(struct http_validators){.etag = text->etag}, -1, &decision);
     if (decision.status == 412)
         return http_send_error(h, 412, NULL, NULL);
-    int rc = send_fields(h, form, decision.status, text->etag);
+    int rc = send_listing_head(h, form, decision.status, text->etag);
     if (rc == 0 && decision.status == 200)
         rc = http_send_headerf(h, "Content-Length", "%zu", text->size);
     if (rc == 0)
@@ -82,7 +81,7 @@ static int send_whole(struct ss_handler *h, const struct http_listing *form, str
 static int send_begun(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
 {
     http_listing_text_end(text);
-    int rc = send_fields(h, form, 200, "");
+    int rc = send_listing_head(h, form, 200, "");
     if (rc == 0)
         rc = http_end_headers(h);
     if (rc == 0)
@@ -93,22 +92,21 @@ static int send_begun(struct ss_handler *h, const struct http_listing *form, str
 
 /* ---------------------------------------------------------------- the entries */
 
-static int write_entry(struct ss_handler *h, const struct http_listing *form, int directory, const char *name,
-                       bool *empty)
+static int write_one(struct ss_handler *h, const struct http_listing *form, int directory, const char *name,
+                     bool *empty)
 {
     struct stat status;
     struct http_entry entry = {name, &status};
     struct ss_mark mark = ss_mark(h);
     int rc;
-
     if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno == ENOENT) /* it is gone */
             return 0;
         entry.status = NULL;
     }
-    if (entry.status != NULL && http_is_withheld_at(directory, name, &status))
+    if (entry.status && http_is_withheld_at(directory, name, &status))
         return 0;
-    rc = form->entry(h, &entry, *empty);
+    rc = form->write_entry(h, &entry, *empty);
     *empty = false;
     ss_release(h, mark);
     return rc;
@@ -119,7 +117,6 @@ static int write_entry(struct ss_handler *h, const struct http_listing *form, in
 static bool is_enough(const struct ss_handler *h)
 {
     const struct http_response *response = &http_exchange_of(h)->response;
-
     return response->headless && response->committed;
 }
 
@@ -135,9 +132,8 @@ struct making {
 static int write_batch(struct ss_handler *h, struct making *m)
 {
     int directory = dirfd(m->names.directory), rc = 0;
-
     for (size_t i = 0; i < m->names.count && rc >= 0 && !is_enough(h); i++) {
-        rc = write_entry(h, m->form, directory, http_names_at(&m->names, i), &m->empty);
+        rc = write_one(h, m->form, directory, http_names_at(&m->names, i), &m->empty);
         if (rc >= 0 && m->text.full && !m->begun) {
             m->begun = true;
             rc = send_begun(h, m->form, &m->text);
@@ -151,7 +147,6 @@ static int write_batch(struct ss_handler *h, struct making *m)
 static int write_listing(struct ss_handler *h, struct making *m, const char *name)
 {
     int rc = m->form->begin(h, name);
-
     while (rc >= 0 && m->names.count > 0 && !is_enough(h)) {
         rc = write_batch(h, m);
         if (rc >= 0 && !is_enough(h))
@@ -162,9 +157,8 @@ static int write_listing(struct ss_handler *h, struct making *m, const char *nam
 
 int http_list_directory(struct ss_handler *h, int fd, const char *name)
 {
-    struct making m = {.form = choose(h), .empty = true};
+    struct making m = {.form = choose_listing(h), .empty = true};
     int rc = http_names_open(&m.names, fd);
-
     m.names.no_dotfiles = http_simple_class_of(h)->dotfiles != HTTP_DOTFILES_SERVED;
     if (rc == 0)
         rc = http_names_read(&m.names, h->server);
@@ -174,7 +168,7 @@ int http_list_directory(struct ss_handler *h, int fd, const char *name)
     http_listing_text_end(&m.text);
     http_names_close(&m.names);
     if (rc == 0 && !m.begun)
-        rc = send_whole(h, m.form, &m.text);
+        rc = send_kept(h, m.form, &m.text);
     http_listing_text_free(&m.text);
     return rc;
 }

@@ -24,7 +24,7 @@ struct http_listing {
     const char *type;
     int (*send_headers)(struct ss_handler *h); /* NULL: no more than all forms have */
     int (*begin)(struct ss_handler *h, const char *name);
-    int (*entry)(struct ss_handler *h, const struct http_entry *entry, bool first);
+    int (*write_entry)(struct ss_handler *h, const struct http_entry *entry, bool first);
     int (*end)(struct ss_handler *h, bool empty);
 };
 

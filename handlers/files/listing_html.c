@@ -97,7 +97,6 @@ static void format_size(off_t bytes, char text[16])
     static const char units[] = "KMGTPE";
     double size = (double)bytes;
     int unit = -1;
-
     for (; size >= 1023.5 && unit < 5; unit++)
         size /= 1024;
     if (unit < 0)
@@ -116,7 +115,6 @@ static int send_headers(struct ss_handler *h)
 static int write_up(struct ss_stream *s, size_t levels)
 {
     int rc = 0;
-
     if (levels == 0)
         return ss_printf(s, "./");
     while (levels-- > 0)
@@ -128,8 +126,7 @@ static int write_up(struct ss_stream *s, size_t levels)
 static int write_trail(struct ss_handler *h, const char *name)
 {
     size_t depth = 0;
-
-    for (const char *p = name; *p != '\0'; p++)
+    for (const char *p = name; *p; p++)
         depth += *p == '/';
     ss_printf(h->wfile, "<nav aria-label=\"Directories above\"><a href=\"");
     write_up(h->wfile, depth);
@@ -137,9 +134,8 @@ static int write_trail(struct ss_handler *h, const char *name)
     while (depth-- > 0) {
         size_t size = strcspn(name, "/");
         char *segment = ss_format(h, "%.*s", (int)size, name);
-        const char *text = segment != NULL ? displayed(h, segment, true) : NULL;
-
-        if (text == NULL)
+        const char *text = segment ? displayed(h, segment, true) : NULL;
+        if (!text)
             return -ENOMEM;
         ss_printf(h->wfile, " / <a href=\"");
         write_up(h->wfile, depth);
@@ -158,7 +154,7 @@ static int write_table_head(struct ss_handler *h, const char *name)
         return rc;
     ss_printf(h->wfile, "<table>\n<thead><tr><th scope=col>Name<th scope=col>Size<th scope=col>"
                         "Modified (UTC)\n<tbody>\n");
-    if (*name == '\0')
+    if (!*name)
         return 0;
     return ss_printf(h->wfile, "<tr><td><a class=u href=\"../\">Parent directory</a><td><td>\n");
 }
@@ -167,8 +163,7 @@ static int begin(struct ss_handler *h, const char *name)
 {
     const char *title = displayed(h, name, false), *heading = displayed(h, name, true);
     int rc;
-
-    if (title == NULL || heading == NULL)
+    if (!title || !heading)
         return -ENOMEM;
     ss_printf(h->wfile,
               "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -187,8 +182,7 @@ static int begin(struct ss_handler *h, const char *name)
 static int write_row(struct ss_handler *h, const char *name, const char *class, const char *mark)
 {
     const char *href = http_quote(h, name), *text = displayed(h, name, true);
-
-    if (href == NULL || text == NULL)
+    if (!href || !text)
         return -ENOMEM;
     return ss_printf(h->wfile, "<tr><td><a%s href=\"%s%s\">%s%s</a>", class, href, *mark == '/' ? "/" : "",
                      text, mark);
@@ -198,7 +192,7 @@ static int write_row(struct ss_handler *h, const char *name, const char *class, 
 static int write_entry(struct ss_handler *h, const struct http_entry *entry, bool first)
 {
     const struct stat *status = entry->status;
-    mode_t mode = status != NULL ? status->st_mode : 0;
+    mode_t mode = status ? status->st_mode : 0;
     bool directory = S_ISDIR(mode), link = S_ISLNK(mode);
     char size[16] = "", when[HTTP_RFC3339_SIZE] = "";
     int rc = write_row(h, entry->name,
@@ -208,7 +202,6 @@ static int write_entry(struct ss_handler *h, const struct http_entry *entry, boo
                        directory ? "/"
                        : link    ? "@"
                                  : "");
-
     (void)first;
     if (rc < 0)
         return rc;
@@ -218,9 +211,9 @@ static int write_entry(struct ss_handler *h, const struct http_entry *entry, boo
     } else {
         ss_printf(h->wfile, "<td>");
     }
-    if (status != NULL)
+    if (status)
         http_format_rfc3339(status->st_mtim.tv_sec, when);
-    if (*when == '\0')
+    if (!*when)
         return ss_printf(h->wfile, "<td>\n");
     return ss_printf(h->wfile, "<td><time datetime=\"%s\">%.10s %.5s</time>\n", when, when, when + 11);
 }
@@ -236,6 +229,6 @@ const struct http_listing http_listing_html = {
     .type = "text/html; charset=utf-8",
     .send_headers = send_headers,
     .begin = begin,
-    .entry = write_entry,
+    .write_entry = write_entry,
     .end = end,
 };

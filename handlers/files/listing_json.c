@@ -30,13 +30,12 @@ const char *http_json_text(struct ss_handler *h, const char *text)
 static int begin(struct ss_handler *h, const char *name)
 {
     const char *path = http_json_text(h, name);
-
-    return path != NULL ? ss_printf(h->wfile, "{\"path\": \"/%s\", \"entries\": [", path) : -ENOMEM;
+    return path ? ss_printf(h->wfile, "{\"path\": \"/%s\", \"entries\": [", path) : -ENOMEM;
 }
 
 static const char *type_of(const struct stat *status)
 {
-    if (status == NULL)
+    if (!status)
         return "other";
     if (S_ISREG(status->st_mode))
         return "file";
@@ -51,17 +50,16 @@ static int write_entry(struct ss_handler *h, const struct http_entry *entry, boo
     const char *name = http_json_text(h, entry->name), *href = http_quote(h, entry->name),
                *type = type_of(status);
     char size[24] = "null", when[HTTP_RFC3339_SIZE] = "";
-
-    if (name == NULL || href == NULL)
+    if (!name || !href)
         return -ENOMEM;
-    if (status != NULL && S_ISREG(status->st_mode))
+    if (status && S_ISREG(status->st_mode))
         snprintf(size, sizeof size, "%jd", (intmax_t)status->st_size);
-    if (status != NULL)
+    if (status)
         http_format_rfc3339(status->st_mtim.tv_sec, when);
     ss_printf(h->wfile, "%s\n{\"name\": \"%s\", \"href\": \"%s%s\", \"type\": \"%s\", \"size\": %s, ",
               first ? "" : ",", name, href, strcmp(type, "directory") == 0 ? "/" : "", type, size);
-    return *when != '\0' ? ss_printf(h->wfile, "\"modified\": \"%s\"}", when)
-                         : ss_printf(h->wfile, "\"modified\": null}");
+    return *when ? ss_printf(h->wfile, "\"modified\": \"%s\"}", when)
+                 : ss_printf(h->wfile, "\"modified\": null}");
 }
 
 static int end(struct ss_handler *h, bool empty)
@@ -73,6 +71,6 @@ const struct http_listing http_listing_json = {
     .type = "application/json",
     .send_headers = NULL,
     .begin = begin,
-    .entry = write_entry,
+    .write_entry = write_entry,
     .end = end,
 };

@@ -31,10 +31,9 @@ static bool is_listed(const struct http_names *names, const char *name)
 int http_names_compare(const char *a, const char *b)
 {
     size_t i = 0;
-
-    while (a[i] != '\0' && http_lower(a[i]) == http_lower(b[i]))
+    while (a[i] && http_lower(a[i]) == http_lower(b[i]))
         i++;
-    if (a[i] == '\0' && b[i] == '\0')
+    if (!a[i] && !b[i])
         return strcmp(a, b);
     return http_lower(a[i]) - http_lower(b[i]);
 }
@@ -47,7 +46,6 @@ static int compare_names(const void *a, const void *b, void *text)
 static int compare_offsets(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
     return (x > y) - (x < y);
 }
 
@@ -55,7 +53,6 @@ static int compare_offsets(const void *a, const void *b)
 static void sort(struct http_names *names)
 {
     size_t kept = 0;
-
     if (names->count > 1)
         qsort_r(names->offset, names->count, sizeof names->offset[0], compare_names, names->text);
     for (size_t i = 0; i < names->count; i++)
@@ -95,25 +92,23 @@ static bool extend(struct http_names *names)
 static void *grow(void *array, size_t *room, size_t need, size_t limit, size_t size)
 {
     size_t more = *room * 2 + 1024 < limit ? *room * 2 + 1024 : limit;
-
     if (need <= *room)
         return array;
     array = reallocarray(array, more, size);
-    if (array != NULL)
+    if (array)
         *room = more;
     return array;
 }
 
-static int make_room(struct http_names *names, size_t size)
+static int make_name_room(struct http_names *names, size_t size)
 {
     char *text = grow(names->text, &names->room, names->used + size, text_limit(names), 1);
     uint32_t *offset;
-
-    if (text == NULL)
+    if (!text)
         return -ENOMEM;
     names->text = text;
     offset = grow(names->offset, &names->slots, names->count + 1, slot_limit(names), sizeof *offset);
-    if (offset == NULL)
+    if (!offset)
         return -ENOMEM;
     names->offset = offset;
     return 0;
@@ -123,7 +118,6 @@ static int make_room(struct http_names *names, size_t size)
 static void halve(struct http_names *names)
 {
     char *end = names->text;
-
     assert(names->count > 1); /* the limits hold several names of any size */
     sort(names);
     names->count /= 2;
@@ -133,7 +127,6 @@ static void halve(struct http_names *names)
     for (size_t i = 0; i < names->count; i++) {
         const char *name = http_names_at(names, i);
         size_t size = strlen(name) + 1;
-
         names->offset[i] = (uint32_t)(end - names->text);
         memmove(end, name, size);
         end += size;
@@ -141,11 +134,10 @@ static void halve(struct http_names *names)
     names->used = (size_t)(end - names->text);
 }
 
-static int add(struct http_names *names, const char *name)
+static int add_name(struct http_names *names, const char *name)
 {
     size_t size = strlen(name) + 1;
     int rc;
-
     if (size > HTTP_NAME_SIZE)
         return -ENAMETOOLONG;
     if ((names->used + size > text_limit(names) || names->count == slot_limit(names)) && !extend(names)) {
@@ -153,7 +145,7 @@ static int add(struct http_names *names, const char *name)
         if (http_names_compare(name, names->bound) > 0)
             return 0;
     }
-    rc = make_room(names, size);
+    rc = make_name_room(names, size);
     if (rc < 0)
         return rc;
     memcpy(names->text + names->used, name, size);
@@ -168,11 +160,10 @@ static int add(struct http_names *names, const char *name)
 static const struct dirent *next_entry(DIR *directory)
 {
     const struct dirent *entry;
-
     do {
         errno = 0;
         entry = readdir(directory);
-    } while (entry == NULL && errno == EINTR);
+    } while (!entry && errno == EINTR);
     return entry;
 }
 
@@ -181,16 +172,15 @@ static int read_entries(struct http_names *names, int most)
 {
     const struct dirent *entry;
     int rc;
-
-    assert(names->directory != NULL); /* http_names_open went well */
+    assert(names->directory); /* http_names_open went well */
     while (most-- > 0) {
         entry = next_entry(names->directory);
-        if (entry == NULL)
+        if (!entry)
             return -errno;
         if (!is_listed(names, entry->d_name) || http_names_compare(entry->d_name, names->last) <= 0 ||
             (names->cut && http_names_compare(entry->d_name, names->bound) > 0))
             continue;
-        rc = add(names, entry->d_name);
+        rc = add_name(names, entry->d_name);
         if (rc < 0)
             return rc;
     }
@@ -200,7 +190,6 @@ static int read_entries(struct http_names *names, int most)
 static int read_step(void *names)
 {
     int rc = read_entries(names, STEP);
-
     if (rc == 0)
         sort(names);
     return rc;
@@ -214,9 +203,8 @@ static void remember_last(struct http_names *names)
 
 int http_names_read(struct http_names *names, struct ss_server *server)
 {
-    bool first = names->last[0] == '\0';
+    bool first = !names->last[0];
     int rc;
-
     if (!first && !names->cut) {
         names->count = 0;
         return 0;
@@ -252,8 +240,8 @@ int http_names_open(struct http_names *names, int fd)
         return -errno;
     do
         names->directory = fdopendir(own); /* calls fcntl */
-    while (names->directory == NULL && errno == EINTR);
-    if (names->directory == NULL) {
+    while (!names->directory && errno == EINTR);
+    if (!names->directory) {
         rc = -errno;
         close(own);
     }
@@ -264,7 +252,7 @@ void http_names_close(struct http_names *names)
 {
     free(names->text);
     free(names->offset);
-    if (names->directory != NULL)
+    if (names->directory)
         closedir(names->directory);
     if (names->shares)
         atomic_fetch_sub(&shared, HTTP_NAMES_LARGE);

@@ -1,7 +1,6 @@
 /* Opens a file, reads it if it is small, and writes the header fields that go with it. */
 #include "files/load.h"
-
-#include "files/coding.h"
+#include "files/media_type.h"
 #include "files/open_beneath.h"
 #include "files/read.h"
 #include "files/tag.h"
@@ -28,17 +27,15 @@
 static int open_root(const char *directory)
 {
     int root = (int)TEMP_FAILURE_RETRY(open(directory, O_ROOT));
-
     return root >= 0 ? root : -errno;
 }
 
 int http_open_directory(const char *directory, enum http_symlinks symlinks, const char *name)
 {
-    int root = open_root(directory), fd;
-
+    int root = open_root(directory);
     if (root < 0)
         return root;
-    fd = http_open_beneath(root, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK, symlinks);
+    int fd = http_open_beneath(root, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK, symlinks);
     close(root);
     return fd;
 }
@@ -48,13 +45,12 @@ int http_open_directory(const char *directory, enum http_symlinks symlinks, cons
    first the name is found, and it is opened only if it is a regular file. -ENOSYS: no /proc. */
 static int open_if_regular(int root, const struct http_file_key *key)
 {
-    int handle = http_open_beneath(root, key->name, O_PATH, key->symlinks), rc;
+    int handle = http_open_beneath(root, key->name, O_PATH, key->symlinks);
     char path[32];
     struct stat status;
-
     if (handle < 0)
         return handle;
-    rc = http_file_check(handle, &status);
+    int rc = http_file_check(handle, &status);
     if (rc == 0) {
         snprintf(path, sizeof path, "/proc/self/fd/%d", handle);
         rc = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
@@ -73,13 +69,12 @@ static int open_if_regular(int root, const struct http_file_key *key)
 }
 #endif
 
-static int open_file(const struct http_file_key *key)
+static int open_regular(const struct http_file_key *key)
 {
-    int root = open_root(key->directory), fd;
-
+    int root = open_root(key->directory);
     if (root < 0)
         return root;
-    fd = open_if_regular(root, key);
+    int fd = open_if_regular(root, key);
     if (fd == -ENOSYS)
         fd = http_open_beneath(root, key->name, O_RDONLY | O_NONBLOCK | O_NOCTTY, key->symlinks);
     close(root);
@@ -88,15 +83,10 @@ static int open_file(const struct http_file_key *key)
 
 void http_file_free(struct http_file *file)
 {
-    for (int coding = 0; coding < HTTP_CODINGS; coding++)
-        if (file->coded[coding] != NULL)
-            http_file_release(file->coded[coding]);
-    if (file->source != NULL)
-        http_file_release(file->source);
-    else if (file->fd >= 0)
+    if (file->fd >= 0)
         close(file->fd);
-    free((char *)file->content);
-    free((char *)file->fields);
+    free((char *)(uintptr_t)file->content);
+    free((char *)(uintptr_t)file->fields);
     free(file);
 }
 
@@ -104,8 +94,7 @@ static struct http_file *file_new(const struct http_file_key *key)
 {
     size_t name_size = strlen(key->name) + 1;
     struct http_file *file = calloc(1, sizeof *file + key->directory_size + 1 + name_size);
-
-    if (file == NULL)
+    if (!file)
         return NULL;
     atomic_init(&file->references, 1);
     file->fd = -1;
@@ -126,13 +115,11 @@ static struct http_file *file_new(const struct http_file_key *key)
 static size_t beginning(const struct http_file *file, char data[HTTP_CODING_MAGIC])
 {
     size_t size = file->size < HTTP_CODING_MAGIC ? file->size : HTTP_CODING_MAGIC;
-    ssize_t n;
-
-    if (file->content != NULL) {
+    if (file->content) {
         memcpy(data, file->content, size);
         return size;
     }
-    n = TEMP_FAILURE_RETRY(pread(file->fd, data, HTTP_CODING_MAGIC, 0));
+    ssize_t n = TEMP_FAILURE_RETRY(pread(file->fd, data, HTTP_CODING_MAGIC, 0));
     return n > 0 ? (size_t)n : 0;
 }
 
@@ -142,7 +129,6 @@ static bool is_svgz(const struct http_file *file, const char *name)
 {
     size_t size = strlen(name);
     char data[HTTP_CODING_MAGIC];
-
     return file->coding == HTTP_IDENTITY && http_ends_with(name, size, ".svgz") &&
            strncasecmp(file->type, "image/svg+xml", 13) == 0 &&
            http_is_coded(HTTP_GZIP, data, beginning(file, data));
@@ -153,8 +139,7 @@ static int find_type(struct ss_handler *h, struct http_file *file, const char *n
 {
     char *plain = strndup(name, strlen(name) - strlen(http_coding_ending(file->coding)));
     char data[HTTP_CODING_MAGIC];
-
-    if (plain == NULL)
+    if (!plain)
         return -ENOMEM;
     file->type = file->guess(h, plain);
     free(plain);
@@ -163,11 +148,8 @@ static int find_type(struct ss_handler *h, struct http_file *file, const char *n
     if (is_svgz(file, name))
         file->coding = HTTP_GZIP;
     file->compressible = file->coding == HTTP_IDENTITY && http_is_compressible(file->type);
-    return strpbrk(file->type, "\r\n") != NULL ? -EINVAL : 0;
+    return strpbrk(file->type, "\r\n") ? -EINVAL : 0;
 }
-
-/* Behind the other fields, for http_file_add_length. */
-enum { LENGTH_ROOM = sizeof "Content-Length: 18446744073709551615\r\n" };
 
 /* A file whose size is not known has none of what needs it. Times that stat(2) makes up are none: nothing is
    unmodified by them. */
@@ -177,19 +159,17 @@ static int describe(struct http_file *file)
     const char *accept = file->unsized ? "" : "Accept-Ranges: bytes\r\n";
     time_t now = time(NULL);
     char date[HTTP_DATE_SIZE], *fields;
-    int size;
-
     /* RFC 9110 8.8.2.1: never later than Date */
     file->modified = file->status.st_mtim.tv_sec < now ? file->status.st_mtim.tv_sec : now;
-    size = asprintf(&fields, "Content-Type: %s\r\n%s%s%s%s%s%s%s%s%s%s%*s", file->type,
-                    coded ? "Content-Encoding: " : "", coded ? http_coding_name(file->coding) : "",
-                    coded ? "\r\n" : "", accept, file->undated ? "" : "Last-Modified: ",
-                    file->undated ? "" : http_format_date(file->modified, date), file->undated ? "" : "\r\n",
-                    file->unsized ? "" : "ETag: ", file->etag, file->unsized ? "" : "\r\n", LENGTH_ROOM, "");
+    int size = asprintf(
+        &fields, "Content-Type: %s\r\n%s%s%s%s%s%s%s%s%s%s", file->type, coded ? "Content-Encoding: " : "",
+        coded ? http_coding_name(file->coding) : "", coded ? "\r\n" : "", accept,
+        file->undated ? "" : "Last-Modified: ", file->undated ? "" : http_format_date(file->modified, date),
+        file->undated ? "" : "\r\n", file->unsized ? "" : "ETag: ", file->etag, file->unsized ? "" : "\r\n");
     if (size < 0)
         return -ENOMEM;
     file->fields = fields;
-    file->fields_size = (size_t)size - LENGTH_ROOM;
+    file->fields_size = (size_t)size;
     file->type_size = strlen("Content-Type: \r\n") + strlen(file->type);
     file->content_size = file->type_size + strlen(accept);
     if (coded)
@@ -197,19 +177,11 @@ static int describe(struct http_file *file)
     return 0;
 }
 
-void http_file_add_length(struct http_file *file)
-{
-    char *end = (char *)(uintptr_t)file->fields + file->fields_size;
-
-    file->whole_size = file->fields_size + (size_t)sprintf(end, "Content-Length: %zu\r\n", file->size);
-}
-
 /* RFC 9110 8.8.3.3: another one for each coding; a weak one, as another version of the library may give other
  * bytes. */
 static void derive_etag(const struct http_file *file, struct http_file *form)
 {
     const char *tag = file->etag + (file->etag[0] == 'W' ? 2 : 0);
-
     snprintf(form->etag, sizeof form->etag, "W/%.*s-%s\"", (int)strlen(tag) - 1, tag,
              http_coding_name(form->coding));
 }
@@ -217,8 +189,7 @@ static void derive_etag(const struct http_file *file, struct http_file *form)
 struct http_file *http_file_form(const struct http_file *file, enum http_coding coding)
 {
     struct http_file *form = calloc(1, sizeof *form);
-
-    if (form == NULL)
+    if (!form)
         return NULL;
     atomic_init(&form->references, 1);
     form->fd = -1;
@@ -236,12 +207,10 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
 {
     struct http_file *file = file_new(key);
     struct timespec now;
-    int rc;
-
-    if (file == NULL)
+    if (!file)
         return -ENOMEM;
     clock_gettime(CLOCK_REALTIME, &now);
-    rc = file->fd = open_file(key);
+    int rc = file->fd = open_regular(key);
     if (rc < 0)
         goto out;
     rc = http_is_withheld(file->fd) ? -ENOENT : http_file_take_in(file);
@@ -255,8 +224,6 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     rc = describe(file);
     if (rc < 0)
         goto out;
-    if (!file->unsized)
-        http_file_add_length(file);
     *result = file;
     return 0;
 out:

@@ -21,7 +21,4 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
 struct http_file *http_file_form(const struct http_file *file, enum http_coding coding);
 void http_file_free(struct http_file *file);
 
-/* Adds Content-Length to the ready-made fields, when the size is final. */
-void http_file_add_length(struct http_file *file);
-
 #endif

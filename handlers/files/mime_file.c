@@ -1,5 +1,6 @@
 /* The system's list of media types, in the form of /etc/mime.types: lines of a type and its endings. It is
    read once, kept for ever, and then only looked into. */
+#include "files/media_type.h"
 #include "files/mimetypes.h"
 
 #include "http_server.h"
@@ -33,7 +34,6 @@ static int compare_pairs(const void *a, const void *b)
 {
     const struct pair *x = a, *y = b;
     int rc = http_compare_endings(x->ending, y->ending);
-
     return rc != 0 ? rc : (x->ending > y->ending) - (x->ending < y->ending);
 }
 
@@ -42,13 +42,12 @@ static int compare_ending(const void *ending, const void *pair)
     return http_compare_endings(ending, ((const struct pair *)pair)->ending);
 }
 
-static int add(const char *ending, const char *type)
+static int add_pair(const char *ending, const char *type)
 {
     if (list.count == list.room) {
         size_t room = list.room * 2 + 256;
         struct pair *pairs = reallocarray(list.pairs, room, sizeof *pairs);
-
-        if (pairs == NULL)
+        if (!pairs)
             return -ENOMEM;
         list.pairs = pairs;
         list.room = room;
@@ -58,12 +57,11 @@ static int add(const char *ending, const char *type)
 }
 
 /* Text is UTF-8 here, as in the built-in table; XML says its own encoding. */
-static const char *complete(const char *type)
+static const char *with_charset(const char *type)
 {
     size_t size = strlen(type);
     char *text;
-
-    if (strncasecmp(type, "text/", 5) != 0 || strchr(type, ';') != NULL || http_ends_with(type, size, "xml"))
+    if (strncasecmp(type, "text/", 5) != 0 || strchr(type, ';') || http_ends_with(type, size, "xml"))
         return type;
     return asprintf(&text, "%s; charset=utf-8", type) >= 0 ? text : NULL;
 }
@@ -74,28 +72,26 @@ static int parse_line(char *line)
     const char *word = strsep(&line, space), *type = NULL;
     char *ending, copy[HTTP_ENDING_SIZE];
     int rc = 0;
-
     if (!http_is_media_type(word))
         return 0;
     while (rc == 0 && (ending = strsep(&line, space)) != NULL && *ending != '#') {
         if (!http_copy_ending(ending, strlen(ending), copy))
             continue;
-        if (type == NULL)
-            type = complete(word);
-        rc = type != NULL ? add(strcpy(ending, copy), type) : -ENOMEM;
+        if (!type)
+            type = with_charset(word);
+        rc = type ? add_pair(strcpy(ending, copy), type) : -ENOMEM;
     }
     return rc;
 }
 
 /* Takes text[0..size), with room for a NUL behind it, apart: the list points into it. 0 or -errno. */
-static int parse(char *text, size_t size)
+static int parse_list(char *text, size_t size)
 {
     size_t kept = 0;
     char *line;
     int rc = 0;
-
     for (size_t i = 0; i < size; i++)
-        if (text[i] == '\0')
+        if (!text[i])
             text[i] = '?';
     text[size] = '\0';
     while (rc == 0 && (line = strsep(&text, "\n")) != NULL)
@@ -115,7 +111,6 @@ static char *read_file(int fd, size_t *size)
     struct stat status;
     char *text;
     ssize_t n;
-
     if (fstat(fd, &status) < 0)
         return NULL;
     if (!S_ISREG(status.st_mode) || status.st_size > HTTP_MIME_FILE_SIZE) {
@@ -123,7 +118,7 @@ static char *read_file(int fd, size_t *size)
         return NULL;
     }
     text = malloc((size_t)status.st_size + 1);
-    n = text != NULL ? read(fd, text, (size_t)status.st_size) : -1;
+    n = text ? read(fd, text, (size_t)status.st_size) : -1;
     if (n < 0) {
         free(text);
         return NULL;
@@ -136,9 +131,8 @@ static void load(void)
 {
     int fd = (int)TEMP_FAILURE_RETRY(open(loading.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     size_t size = 0;
-
     list.text = fd >= 0 ? read_file(fd, &size) : NULL;
-    loading.rc = list.text != NULL ? parse(list.text, size) : -errno;
+    loading.rc = list.text ? parse_list(list.text, size) : -errno;
     if (fd >= 0)
         close(fd);
 }
@@ -147,9 +141,8 @@ SS_API int http_init_types(const char *path)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     int rc;
-
     pthread_mutex_lock(&lock);
-    if (path != NULL)
+    if (path)
         loading.path = path;
     pthread_once(&loading.once, load);
     rc = loading.rc;
@@ -160,10 +153,9 @@ SS_API int http_init_types(const char *path)
 const char *http_mime_file_find(const char *ending)
 {
     const struct pair *found;
-
     pthread_once(&loading.once, load);
     if (list.count == 0)
         return NULL;
     found = bsearch(ending, list.pairs, list.count, sizeof list.pairs[0], compare_ending);
-    return found != NULL ? found->type : NULL;
+    return found ? found->type : NULL;
 }

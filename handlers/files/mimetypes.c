@@ -1,9 +1,8 @@
 /* Media types by the ending of a file's name: first those that were added, then the table of what a browser
    or its user may want to know exactly, then the system's list. */
 #include "files/mimetypes.h"
-
+#include "files/media_type.h"
 #include "http_server.h"
-#include "text/chars.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -171,69 +170,14 @@ struct added_type {
 
 static _Atomic(struct added_type *) added;
 
-int http_compare_endings(const char *a, const char *b)
-{
-    while (*a != '\0' && http_lower(*a) == http_lower(*b))
-        a++, b++;
-    return http_lower(*a) - http_lower(*b);
-}
-
-bool http_copy_ending(const char *text, size_t size, char ending[HTTP_ENDING_SIZE])
-{
-    size_t dot = size > 0 && text[0] == '.';
-
-    text += dot;
-    size -= dot;
-    if (size == 0 || size >= HTTP_ENDING_SIZE)
-        return false;
-    for (size_t i = 0; i < size; i++) {
-        if ((unsigned char)text[i] <= ' ' || text[i] == 0x7f || text[i] == '/')
-            return false;
-        ending[i] = (char)http_lower(text[i]);
-    }
-    ending[size] = '\0';
-    return true;
-}
-
-/* ---------------------------------------------------------------- the grammar */
-
-/* A token or a quoted string; its length, 0: neither. */
-static size_t value_size(const char *text)
-{
-    return *text == '"' ? http_quoted_span(text) : http_span(text, strlen(text), HTTP_TOKEN);
-}
-
-bool http_is_media_type(const char *text)
-{
-    size_t size = strlen(text), type = http_span(text, size, HTTP_TOKEN), n;
-
-    if (size >= HTTP_TYPE_SIZE || type == 0 || text[type] != '/')
-        return false;
-    text += type + 1;
-    n = http_span(text, strlen(text), HTTP_TOKEN);
-    while (n > 0 && *(text += n) != '\0') {
-        text += strspn(text, " \t");
-        if (*text++ != ';')
-            return false;
-        text += strspn(text, " \t");
-        n = http_span(text, strlen(text), HTTP_TOKEN);
-        if (n == 0 || text[n] != '=')
-            return false;
-        text += n + 1;
-        n = value_size(text);
-    }
-    return n > 0;
-}
-
 /* ---------------------------------------------------------------- looking up and adding */
 
 static const char *find_added(const char *ending)
 {
     const struct added_type *type = atomic_load_explicit(&added, memory_order_acquire);
-
-    while (type != NULL && http_compare_endings(ending, type->ending) != 0)
+    while (type && http_compare_endings(ending, type->ending) != 0)
         type = type->next;
-    return type != NULL ? type->type : NULL;
+    return type ? type->type : NULL;
 }
 
 static int compare(const void *ending, const void *element)
@@ -244,16 +188,14 @@ static int compare(const void *ending, const void *element)
 static const char *find_built_in(const char *ending)
 {
     const struct media_type *found =
-        bsearch(ending, table, sizeof table / sizeof table[0], sizeof table[0], compare);
-
-    return found != NULL ? found->type : NULL;
+        bsearch(ending, table, sizeof table / sizeof *table, sizeof *table, compare);
+    return found ? found->type : NULL;
 }
 
 static const char *name_in(const char *path)
 {
     const char *slash = strrchr(path, '/');
-
-    return slash != NULL ? slash + 1 : path;
+    return slash ? slash + 1 : path;
 }
 
 /* The whole name is the longest of its endings. Its first dot counts as little as that of ".log", the ending.
@@ -261,18 +203,16 @@ static const char *name_in(const char *path)
 static const char *find_whole(const char *path)
 {
     const char *name = name_in(path);
-
     return find_added(name + (*name == '.'));
 }
 
 /* The longest ending counts: "tar.gz" before "gz". Dots in front of a name begin none, as with
    os.path.splitext. */
-static const char *find(const char *path, const char *(*look_up)(const char *))
+static const char *find_by_ending(const char *path, const char *(*look_up)(const char *))
 {
     const char *at = name_in(path), *type = NULL;
-
     at += strspn(at, ".");
-    while (type == NULL && (at = strchr(at, '.')) != NULL)
+    while (!type && (at = strchr(at, '.')))
         type = look_up(++at);
     return type;
 }
@@ -280,25 +220,22 @@ static const char *find(const char *path, const char *(*look_up)(const char *))
 SS_API const char *http_guess_type(const char *name)
 {
     const char *type = find_whole(name);
-
-    if (type == NULL)
-        type = find(name, find_added);
-    if (type == NULL)
-        type = find(name, find_built_in);
-    if (type == NULL)
-        type = find(name, http_mime_file_find);
-    return type != NULL ? type : "application/octet-stream";
+    if (!type)
+        type = find_by_ending(name, find_added);
+    if (!type)
+        type = find_by_ending(name, find_built_in);
+    if (!type)
+        type = find_by_ending(name, http_mime_file_find);
+    return type ? type : "application/octet-stream";
 }
 
 SS_API int http_add_type(const char *type, const char *ext)
 {
     char ending[HTTP_ENDING_SIZE];
-    struct added_type *item;
-
     if (!http_is_media_type(type) || !http_copy_ending(ext, strlen(ext), ending))
         return -EINVAL;
-    item = malloc(sizeof *item + strlen(type) + 1);
-    if (item == NULL)
+    struct added_type *item = malloc(sizeof *item + strlen(type) + 1);
+    if (!item)
         return -ENOMEM;
     strcpy(item->ending, ending);
     strcpy(item->type, type);

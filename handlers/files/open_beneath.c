@@ -22,7 +22,6 @@ static int open_resolved(int root, const char *name, int flags, unsigned long lo
     /* EAGAIN: somebody renames at this moment, and the kernel cannot be sure that nothing got out. */
     for (int i = 0; i < ATTEMPTS && !atomic_load_explicit(&missing, memory_order_relaxed); i++) {
         long fd = TEMP_FAILURE_RETRY(syscall(SYS_openat2, root, name, &how, sizeof how));
-
         if (fd >= 0)
             return (int)fd;
         if (errno == ENOSYS)
@@ -41,9 +40,8 @@ static bool needs_walk(int rc, enum http_symlinks symlinks)
 
 static int open_confined(int root, const char *name, int flags, enum http_symlinks symlinks)
 {
-    int rc = open_resolved(root, *name != '\0' ? name : ".", flags,
+    int rc = open_resolved(root, *name ? name : ".", flags,
                            symlinks == HTTP_SYMLINKS_NEVER ? RESOLVE_NO_SYMLINKS : 0);
-
     return needs_walk(rc, symlinks) ? http_open_walk(root, name, flags, symlinks) : rc;
 }
 #else
@@ -53,9 +51,8 @@ static int open_confined(int root, const char *name, int flags, enum http_symlin
 int http_open_beneath(int root, const char *name, int flags, enum http_symlinks symlinks)
 {
     int fd;
-
     if (symlinks != HTTP_SYMLINKS_FOLLOW)
         return open_confined(root, name, flags, symlinks);
-    fd = (int)TEMP_FAILURE_RETRY(openat(root, *name != '\0' ? name : ".", flags | O_CLOEXEC));
+    fd = (int)TEMP_FAILURE_RETRY(openat(root, *name ? name : ".", flags | O_CLOEXEC));
     return fd >= 0 ? fd : -errno;
 }

@@ -33,7 +33,6 @@ struct walk {
     char path[PATH_MAX]; /* from the root to fd: directories, a slash behind each */
     char rest[PATH_MAX]; /* what is to come */
 };
-
 static void close_directory(struct walk *w)
 {
     if (w->fd != w->root)
@@ -45,7 +44,6 @@ static void close_directory(struct walk *w)
 static int restart(struct walk *w, const char *front, size_t size, const char *behind)
 {
     size_t more = strlen(behind) + 1;
-
     if (size + more > sizeof w->rest)
         return -ENAMETOOLONG;
     memmove(w->rest + size, behind, more);
@@ -66,7 +64,6 @@ static bool is_root(const struct walk *w, const char *text, char *end)
     struct stat root, there;
     char saved = *end;
     bool found;
-
     *end = '\0';
     found = fstatat(w->root, text, &there, AT_NO_AUTOMOUNT) == 0 && fstat(w->root, &root) == 0 &&
             there.st_dev == root.st_dev && there.st_ino == root.st_ino;
@@ -80,20 +77,18 @@ static bool is_root(const struct walk *w, const char *text, char *end)
 static int come_back(struct walk *w, char *text)
 {
     char *at = text, *back = NULL;
-
-    while (*at != '\0') {
+    while (*at) {
         at += *at == '/' ? strspn(at, "/") : strcspn(at, "/");
         if (strlen(at) >= w->behind && is_root(w, text, at))
             back = at;
     }
-    return back != NULL ? restart_at_root(w, 0, back) : -EXDEV;
+    return back ? restart_at_root(w, 0, back) : -EXDEV;
 }
 
 /* ".." is not asked of the kernel, as the directory may have been moved: the path is walked again. */
 static int go_up(struct walk *w, char *text)
 {
     size_t size = w->size - 1;
-
     if (w->size == 0)
         return come_back(w, text);
     while (size > 0 && w->path[size - 1] != '/')
@@ -104,7 +99,6 @@ static int go_up(struct walk *w, char *text)
 static int enter(struct walk *w, const char *name, size_t size, const char *behind)
 {
     int fd;
-
     if (w->size + size + 1 > sizeof w->path)
         return -ENAMETOOLONG;
     fd = (int)TEMP_FAILURE_RETRY(openat(w->fd, name, O_WALK));
@@ -131,7 +125,6 @@ static int follow(struct walk *w, const char *target, size_t size, const char *b
 static int open_last(const struct walk *w, const char *name, int flags)
 {
     int fd = (int)TEMP_FAILURE_RETRY(openat(w->fd, name, flags | O_NOFOLLOW | O_CLOEXEC));
-
     return fd >= 0 ? fd : -errno;
 }
 
@@ -143,7 +136,6 @@ static int step(struct walk *w, int flags)
     const char *behind = name + size;
     char component[NAME_MAX + 1], target[PATH_MAX];
     ssize_t n;
-
     if (size == 0)
         return open_last(w, ".", flags);
     if (size > NAME_MAX)
@@ -159,7 +151,7 @@ static int step(struct walk *w, int flags)
         return follow(w, target, (size_t)n, behind);
     if (errno != EINVAL)
         return -errno;
-    if (behind[strspn(behind, "/")] == '\0')
+    if (!behind[strspn(behind, "/")])
         return open_last(w, component, *behind == '/' ? flags | O_DIRECTORY : flags);
     return enter(w, component, size, behind);
 }
@@ -168,7 +160,6 @@ int http_open_walk(int root, const char *name, int flags, enum http_symlinks sym
 {
     struct walk w;
     int rc;
-
     w.root = w.fd = root;
     w.links = 0;
     w.symlinks = symlinks;

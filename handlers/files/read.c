@@ -65,7 +65,7 @@ static void adopt(struct http_file *file, char *content, size_t size)
 
 /* What can be told of the file in one attempt. 1: all; 0: it changes just now; -errno. `last`: there is no
    further attempt, and what was read of a file that never stands still is as good as anything else. */
-static int look_at(struct http_file *file, bool last)
+static int read_once(struct http_file *file, bool last)
 {
     const struct stat *status = &file->status;
     bool large = status->st_size > HTTP_FILE_CACHE_SMALL;
@@ -100,7 +100,7 @@ int http_file_take_in(struct http_file *file)
     for (int i = 0; rc == 0 && i < ATTEMPTS; i++) {
         rc = http_file_check(file->fd, &file->status);
         if (rc == 0)
-            rc = look_at(file, i == ATTEMPTS - 1);
+            rc = read_once(file, i == ATTEMPTS - 1);
     }
     return rc < 0 ? rc : 0;
 }

@@ -1,13 +1,15 @@
 /* SimpleHTTPRequestHandler: GET and HEAD for the files below a directory. */
 #include "files/simple_http.h"
 #include "files/cache.h"
+#include "files/class.h"
 #include "files/coding.h"
 #include "files/listing.h"
-#include "files/response.h"
 #include "files/tag.h"
 #include "files/withheld.h"
 #include "http/body.h"
+#include "http/content.h"
 #include "http/error.h"
+#include "text/number.h"
 #include "text/url.h"
 #include <errno.h>
 #include <string.h>
@@ -19,8 +21,7 @@ const char *const http_index_pages[] = {"index.html", "index.htm", NULL};
 static const char *translate_path(struct ss_handler *h, const char *path)
 {
     char *name = ss_alloc(h, strlen(path) + 2);
-
-    return name != NULL && http_normalize_path(path, name) >= 0 ? name : NULL;
+    return name && http_normalize_path(path, name) >= 0 ? name : NULL;
 }
 
 static const char *guess_type(struct ss_handler *h, const char *name)
@@ -29,14 +30,15 @@ static const char *guess_type(struct ss_handler *h, const char *name)
     return http_guess_type(name);
 }
 
+/* ---------------------------------------------------------------- where a directory is */
+
 /* "http://host" of an absolute-form target, as long as Host says the same, which is then what everybody on
    the way has understood; else "": the client knows where it is (RFC 9112 3.2.2). */
 static const char *origin(struct ss_handler *h)
 {
     const char *target = strchr(http_request(h)->requestline, ' ') + 1;
     const char *host = http_request(h)->host, *field = http_header(h, "Host");
-
-    if (*target == '/' || field == NULL || strcmp(host, field) != 0)
+    if (*target == '/' || !field || strcmp(host, field) != 0)
         return "";
     return ss_format(h, "%s://%s", strncasecmp(target, "https:", 6) == 0 ? "https" : "http", host);
 }
@@ -47,11 +49,10 @@ char *http_directory_url(struct ss_handler *h, const char *behind)
 {
     const char *path = http_skip_slashes(http_request(h)->path), *front = origin(h);
     size_t size = strcspn(path, "?#"), behind_size = strlen(behind);
-    char *url = front != NULL ? ss_alloc(h, strlen(front) + 3 * (size + behind_size) + 5) : NULL, *end;
-
-    if (url == NULL)
+    char *url = front ? ss_alloc(h, strlen(front) + 3 * (size + behind_size) + 5) : NULL;
+    if (!url)
         return NULL;
-    end = stpcpy(url, front);
+    char *end = stpcpy(url, front);
     end = stpcpy(end, *path == '\\' || strncasecmp(path, "%5c", 3) == 0 ? "/./" : "/");
     end += http_requote(path, size, end);
     if (size > 0 && path[size - 1] != '/')
@@ -65,9 +66,8 @@ static int redirect(struct ss_handler *h)
 {
     const char *path = http_request(h)->path, *query = path + strcspn(path, "?#");
     char *behind = ss_format(h, "%.*s", (int)strcspn(query, "#"), query);
-    char *location = behind != NULL ? http_directory_url(h, behind) : NULL;
-
-    if (location == NULL)
+    char *location = behind ? http_directory_url(h, behind) : NULL;
+    if (!location)
         return -ENOMEM;
     http_send_response(h, 301, NULL);
     http_send_header(h, "Location", location);
@@ -75,53 +75,115 @@ static int redirect(struct ss_handler *h)
     return http_end_headers(h);
 }
 
+/* ---------------------------------------------------------------- sending a file */
+
+/* RFC 9110 8.8.2.2: who saw the file in the second in which it was changed may have seen another one. */
+static bool is_date_strong(const struct http_file *file)
+{
+    time_t now = time(NULL);
+    return file->modified + 1 < now && file->status.st_ctim.tv_sec + 1 < now;
+}
+
+struct http_validators http_file_validators(const struct http_file *file)
+{
+    return (struct http_validators){
+        .etag = file->unsized ? NULL : file->etag,
+        .last_modified = file->undated ? NULL : &file->modified,
+        .strong_date = is_date_strong(file),
+    };
+}
+
+/* The fields of all files of a class: how long they may be kept, and file_fields. -ENOMEM. */
+static int class_fields(struct ss_handler *h, const struct simple_http_class *cls, struct http_source *source)
+{
+    static const char no_cache[] = "Cache-Control: no-cache\r\n", max_age[] = "Cache-Control: max-age=";
+    size_t more = strlen(cls->file_fields);
+    bool ask = cls->cache_seconds <= 0;
+    source->more = no_cache;
+    source->more_size = sizeof no_cache - 1;
+    if (ask && more == 0)
+        return 0;
+    char *text = ss_alloc(h, sizeof max_age + sizeof "2147483647\r\n" + more), *end = text;
+    if (!text)
+        return -ENOMEM;
+    if (ask)
+        end = mempcpy(end, no_cache, sizeof no_cache - 1);
+    else
+        end = mempcpy(http_append_number(mempcpy(end, max_age, sizeof max_age - 1), cls->cache_seconds),
+                      "\r\n", 2);
+    source->more = text;
+    source->more_size = (size_t)((char *)mempcpy(end, cls->file_fields, more) - text);
+    return 0;
+}
+
+/* In this order: the representation, its validators, what the request makes of them, the answer. */
+static int send_file(struct ss_handler *h, const struct simple_http_class *cls, const struct http_file *file)
+{
+    struct http_source source = {
+        .fields = file->fields,
+        .fields_size = file->fields_size,
+        .type_size = file->type_size,
+        .content_size = file->content_size,
+        .coding = file->source ? file->coding : HTTP_IDENTITY,
+        .data = file->content,
+        .fd = file->fd,
+        .size = file->unsized ? -1 : (int64_t)file->size,
+    };
+    struct http_validators current = http_file_validators(file);
+    struct http_decision decision;
+    int rc = class_fields(h, cls, &source);
+    if (rc < 0)
+        return rc;
+    http_evaluate_for(h, &current, source.size, &decision);
+    if (file->source && decision.status == 206) /* how long it will be is not known */
+        decision.status = 200;
+    return http_send_source(h, &source, &decision);
+}
+
 /* Answers with the file of that name. Returns what http_file_open returns when there is none. */
 static int try_file(struct ss_handler *h, const struct simple_http_class *cls, const char *name, int *rc)
 {
     struct http_file *file;
     int opened = http_file_open(h, cls->directory, cls->symlinks, name, cls->guess_type, &file);
-
     if (opened < 0)
         return opened;
     *rc = http_file_negotiate(h, cls, name, &file);
     if (*rc == -ENOTSUP)
         *rc = http_send_error(h, 406, NULL, NULL);
     else
-        *rc = *rc < 0 ? http_send_errno(h, *rc, NULL) : http_send_file(h, file);
+        *rc = *rc < 0 ? http_send_errno(h, *rc, NULL) : send_file(h, cls, file);
     http_file_release(file);
     return 0;
 }
 
 static int send_directory(struct ss_handler *h, const struct simple_http_class *cls, const char *name)
 {
-    int opened, rc, fd;
-
-    for (const char *const *file = http_index_pages; *file != NULL; file++) {
+    for (const char *const *file = http_index_pages; *file; file++) {
         const char *page = ss_format(h, "%s%s", name, *file);
-
-        if (page == NULL)
+        if (!page)
             return -ENOMEM;
-        opened = try_file(h, cls, page, &rc);
+        int rc, opened = try_file(h, cls, page, &rc);
         if (opened == 0)
             return rc;
         if (http_errno_status(opened) != 404)
             return http_send_errno(h, opened, NULL);
     }
-    fd = http_open_directory(cls->directory, cls->symlinks, name);
+    int fd = http_open_directory(cls->directory, cls->symlinks, name);
     if (fd < 0)
         return http_send_errno(h, fd, NULL);
-    rc = cls->list_directory(h, fd, name);
+    int rc = cls->list_directory(h, fd, name);
     close(fd);
     return rc;
 }
+
+/* ---------------------------------------------------------------- GET */
 
 const char *http_name_of(struct ss_handler *h)
 {
     const struct simple_http_class *cls = http_simple_class_of(h);
     const char *name = cls->translate_path(h, http_request(h)->path);
-
-    if (name == NULL || cls->dotfiles != HTTP_DOTFILES_SERVED)
-        return name != NULL && http_has_dotfile(name) ? NULL : name;
+    if (!name || cls->dotfiles != HTTP_DOTFILES_SERVED)
+        return name && http_has_dotfile(name) ? NULL : name;
     return http_is_part(strrchr(name, '/') ? strrchr(name, '/') + 1 : name) ? NULL : name;
 }
 
@@ -135,17 +197,15 @@ int http_refuse_path(struct ss_handler *h)
 SS_API int http_do_GET(struct ss_handler *h)
 {
     const struct simple_http_class *cls = http_simple_class_of(h);
-    const char *name;
-    int opened, rc;
-
-    if ((rc = http_body_inspect(h)) < 0)
+    int rc = http_body_inspect(h);
+    if (rc < 0)
         return rc;
-    name = http_name_of(h);
-    if (name == NULL)
+    const char *name = http_name_of(h);
+    if (!name)
         return http_refuse_path(h);
-    if (*name == '\0' || name[strlen(name) - 1] == '/')
+    if (!*name || name[strlen(name) - 1] == '/')
         return send_directory(h, cls, name);
-    opened = try_file(h, cls, name, &rc);
+    int opened = try_file(h, cls, name, &rc);
     if (opened == -EISDIR)
         return redirect(h);
     return opened < 0 ? http_send_errno(h, opened, NULL) : rc;
@@ -166,28 +226,6 @@ static void server_close(struct ss_server *self, const struct http_handler_class
     http_file_cache_clear();
 }
 
-static void inherit(struct http_handler_class *table, const struct http_handler_class *base)
-{
-    struct simple_http_class *to = (void *)table;
-    const struct simple_http_class *from = (const void *)base;
-    HTTP_INHERIT(to, from, directory);
-    HTTP_INHERIT(to, from, symlinks);
-    HTTP_INHERIT(to, from, dotfiles);
-    HTTP_INHERIT(to, from, cache_seconds);
-    HTTP_INHERIT(to, from, compress);
-    HTTP_INHERIT(to, from, siblings);
-    HTTP_INHERIT(to, from, file_fields);
-    HTTP_INHERIT(to, from, translate_path);
-    HTTP_INHERIT(to, from, guess_type);
-    HTTP_INHERIT(to, from, list_directory);
-    HTTP_INHERIT(to, from, listing_extra);
-}
-
-SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h)
-{
-    return (const void *)http_class_as(h, &SimpleHTTPRequestHandler.http);
-}
-
 const struct simple_http_class http_SimpleHTTPRequestHandler = {
     .http = {.handler = {.base = &BaseHTTPRequestHandler.handler},
              .table_size = sizeof(struct simple_http_class),
@@ -195,7 +233,7 @@ const struct simple_http_class http_SimpleHTTPRequestHandler = {
              .methods = HTTP_METHODS({"GET", http_do_GET}),
              .server_activate = server_activate,
              .server_close = server_close,
-             .inherit = inherit},
+             .inherit = http_simple_inherit},
     .directory = ".",
     .symlinks = HTTP_SYMLINKS_INSIDE,
     .dotfiles = HTTP_DOTFILES_HIDDEN,

@@ -2,7 +2,7 @@
 #ifndef HTTP_SIMPLE_HTTP_H
 #define HTTP_SIMPLE_HTTP_H
 
-struct ss_handler;
+#include "files/cache.h"
 
 /* The files that are sent for a directory, the first that is there; ended by NULL. */
 extern const char *const http_index_pages[];
@@ -17,5 +17,8 @@ int http_refuse_path(struct ss_handler *h);
    for a Location field. `behind` (a file's name from http_quote, a query, or "") is put behind it. NULL if
    out of memory. */
 char *http_directory_url(struct ss_handler *h, const char *behind);
+
+/* What the conditions of a request are compared with; points into `file`. */
+struct http_validators http_file_validators(const struct http_file *file);
 
 #endif

@@ -1,4 +1,4 @@
-/* What an entity tag is made of; see file_tag.h. */
+/* What an entity tag is made of; see tag.h. */
 #include "files/tag.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +27,13 @@ static int64_t age_of(const struct stat *status, const struct timespec *now)
 bool http_file_is_settled(const struct stat *status, const struct timespec *now)
 {
     return age_of(status, now) > (status->st_ctim.tv_nsec != 0 ? MARGIN : COARSE);
+}
+
+bool http_file_is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 bool http_file_is_unchanged(int fd, const struct stat *before)
@@ -151,13 +158,6 @@ void http_file_digests_share(void)
         (void)make_digests();
 }
 
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 /* The place of a file's digest, which is this thread's until it lets go; NULL: there is none for now. Nobody
    waits: a process may have died while it had it. */
 static struct digest *take_place(const struct stat *status)
@@ -177,7 +177,7 @@ static bool recall(const struct stat *status, uint64_t *digest)
     struct digest *place = take_place(status);
     if (!place)
         return false;
-    bool found = is_same(&place->status, status);
+    bool found = http_file_is_same(&place->status, status);
     if (found)
         *digest = place->digest;
     let_go(place);

@@ -185,7 +185,7 @@ static void free_class(struct http_class *cls)
 }
 
 /* Takes over the table. */
-static struct http_class *resolve(const struct resolving *now, struct http_handler_class *table)
+static struct http_class *make_class(const struct resolving *now, struct http_handler_class *table)
 {
     struct http_class *cls = calloc(1, sizeof *cls + count_methods(now->key) * sizeof *cls->methods);
     if (!cls) {
@@ -208,7 +208,7 @@ __attribute__((cold, noinline)) static const struct http_class *add(const struct
 {
     const struct resolving now = {(const struct http_handler_class *)(const void *)key, outer};
     struct http_handler_class *table = http_class_complete(now.key);
-    struct http_class *cls = table ? resolve(&now, table) : NULL;
+    struct http_class *cls = table ? make_class(&now, table) : NULL;
     if (!cls)
         return NULL;
     cls->next = atomic_load_explicit(&classes, memory_order_relaxed);
@@ -241,12 +241,15 @@ int (*http_class_find(const struct http_class *cls, const char *name))(struct ss
     return found ? found->method.run : NULL;
 }
 
-const struct http_handler_class *http_class_as(const struct ss_handler *h,
-                                               const struct http_handler_class *base)
+const struct http_handler_class *http_class_with(const struct ss_handler *h, http_inherit_function *inherit,
+                                                 const char *name)
 {
     const struct http_class *cls = http_exchange_of(h)->cls;
-    if (!http_class_is_based_on(cls->key, &base->handler))
-        http_class_give_up(cls->table, "is not based on %s", base->name);
+    const struct http_handler_class *from = http_class_key(cls);
+    while (from && from->inherit != inherit)
+        from = http_class_base(from);
+    if (!from)
+        http_class_give_up(cls->table, "is not based on %s", name);
     return cls->table;
 }
 

@@ -5,6 +5,8 @@
 
 #include "http_server.h"
 
+typedef void http_inherit_function(struct http_handler_class *to, const struct http_handler_class *from);
+
 struct http_class_method {
     size_t size;
     struct http_method method;
@@ -35,9 +37,10 @@ int (*http_class_find(const struct http_class *cls, const char *name))(struct ss
 /* One of its delegates, resolved. NULL: it is none. */
 const struct http_class *http_class_delegate(const struct http_class *cls,
                                              const struct ss_handler_class *key);
-/* http_class_of; the class is to be based on `base`: if it is not, that is said on stderr, and abort(3). */
-const struct http_handler_class *http_class_as(const struct ss_handler *h,
-                                               const struct http_handler_class *base);
+/* http_class_of, for who needs the options that this `inherit` sees to. A class that has none of them is not
+   based on the one that is called `name`: that is said on stderr, and abort(3). */
+const struct http_handler_class *http_class_with(const struct ss_handler *h, http_inherit_function *inherit,
+                                                 const char *name);
 
 /* A new table with everything inherited filled in; NULL if out of memory. A mistake in a table, which could
    be read past its end, is said on stderr, and abort(3). */
@@ -46,7 +49,7 @@ struct http_handler_class *http_class_complete(const struct http_handler_class *
 const struct http_handler_class *http_class_base(const struct http_handler_class *cls);
 bool http_class_is_based_on(const struct ss_handler_class *cls, const struct ss_handler_class *base);
 /* BaseHTTPRequestHandler's inherit. */
-void http_base_inherit(struct http_handler_class *to, const struct http_handler_class *from);
+http_inherit_function http_base_inherit;
 /* Says on stderr which class has which mistake, and abort(3). NULL: one whose name cannot be read. */
 _Noreturn void http_class_give_up(const struct http_handler_class *cls, const char *format, ...)
     SS_PRINTF(2, 3);

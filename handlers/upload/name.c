@@ -20,7 +20,7 @@ static bool is_windows_path(const char *text)
         return false;
     if (*text == '\\' || (is_letter(text[0]) && text[1] == ':' && text[2] == '\\'))
         return true;
-    for (size_t size; *text; text += size + (text[size] != '\0')) {
+    for (size_t size; *text; text += size + (text[size] != 0)) {
         size = strcspn(text, "/\\");
         if (size > 0 && size <= 2 && memcmp(text, "..", size) == 0)
             return true;
@@ -48,8 +48,7 @@ void http_number_name(const char *name, unsigned number, char numbered[NAME_MAX 
     size_t size = strlen(name), stem = size, end_size;
     const char *dot = strrchr(name, '.');
     char end[16 + MAX_EXTENSION];
-
-    if (dot != NULL && dot > name && strlen(dot) <= MAX_EXTENSION)
+    if (dot && dot > name && strlen(dot) <= MAX_EXTENSION)
         stem = (size_t)(dot - name);
     end_size = (size_t)snprintf(end, sizeof end, " (%u)%s", number, name + stem);
     if (stem + end_size > NAME_MAX) {

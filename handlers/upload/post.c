@@ -20,18 +20,16 @@ static int send_json(struct ss_handler *h, const struct stored *files)
 {
     const char *first = http_quote(h, files->name), *location = first ? http_directory_url(h, first) : NULL;
     int rc = 0;
-
-    if (location == NULL)
+    if (!location)
         return -ENOMEM;
     http_send_response(h, 201, NULL);
     http_send_header(h, "Location", location);
     http_send_header(h, "Content-Type", "application/json");
     http_end_headers(h);
     ss_printf(h->wfile, "{\"files\": [");
-    for (const struct stored *f = files; f != NULL && rc == 0; f = f->next) {
+    for (const struct stored *f = files; f && rc == 0; f = f->next) {
         const char *name = http_json_text(h, f->name), *href = http_quote(h, f->name);
-
-        if (name == NULL || href == NULL)
+        if (!name || !href)
             return -ENOMEM;
         rc = ss_printf(h->wfile, "%s\n{\"name\": \"%s\", \"href\": \"%s\", \"size\": %jd}",
                        f != files ? "," : "", name, href, (intmax_t)f->size);
@@ -40,17 +38,16 @@ static int send_json(struct ss_handler *h, const struct stored *files)
 }
 
 /* A browser goes back to the directory, so that reloading sends nothing again. */
-static int send_stored(struct ss_handler *h, const struct stored *files)
+static int send_stored_files(struct ss_handler *h, const struct stored *files)
 {
     static const char *const types[] = {"text/html", "application/json"};
     char *location;
-
-    if (files == NULL)
+    if (!files)
         return http_send_error(h, 400, NULL, "The form has no file");
     if (http_accept_best(h, types, 2) == 1)
         return send_json(h, files);
     location = http_directory_url(h, "");
-    if (location == NULL)
+    if (!location)
         return -ENOMEM;
     http_send_response(h, 303, NULL);
     http_send_header(h, "Location", location);
@@ -111,7 +108,7 @@ static int take_file(struct ss_handler *h, struct http_storing *s, const char *f
         return rc < 0 ? rc : 1;
     }
     stored->name = ss_format(h, "%s", s->p.name);
-    return stored->name != NULL ? 0 : -ENOMEM;
+    return stored->name ? 0 : -ENOMEM;
 }
 
 static int take_files(struct ss_handler *h, struct http_storing *s)
@@ -120,13 +117,12 @@ static int take_files(struct ss_handler *h, struct http_storing *s)
     struct http_form *form;
     struct http_part part;
     int rc = http_form_open(h, &form);
-
     while (rc == 0 && (rc = http_form_next(form, &part)) > 0) {
         rc = 0;
-        if (part.filename == NULL || *part.filename == '\0')
+        if (!part.filename || !*part.filename)
             continue;
         *last = ss_alloc(h, sizeof **last);
-        if (*last == NULL)
+        if (!*last)
             return -ENOMEM;
         **last = (struct stored){0};
         s->from = part.stream;
@@ -135,7 +131,7 @@ static int take_files(struct ss_handler *h, struct http_storing *s)
             return rc < 0 ? rc : 0;
         last = &(*last)->next;
     }
-    return rc < 0 ? rc : send_stored(h, files);
+    return rc < 0 ? rc : send_stored_files(h, files);
 }
 
 static int post_to(struct ss_handler *h, const char *name, int directory)
@@ -155,10 +151,9 @@ SS_API int http_do_POST(struct ss_handler *h)
 {
     const char *name = http_name_of(h);
     int rc = http_upload_check(h), directory;
-
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    if (name == NULL)
+    if (!name)
         return http_refuse_path(h);
     directory = http_upload_directory(h, name);
     if (directory == -ENOTDIR && name[strlen(name) - 1] != '/')

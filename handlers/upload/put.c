@@ -1,6 +1,5 @@
 /* PUT of a file. */
 #include "files/cache.h"
-#include "files/response.h"
 #include "files/simple_http.h"
 #include "http/error.h"
 #include "upload/upload.h"
@@ -12,12 +11,12 @@ enum { ATTEMPTS = 16 }; /* at storing a file that others store, too */
 
 static bool is_conditional(struct ss_handler *h)
 {
-    return http_header(h, "If-Match") != NULL || http_header(h, "If-None-Match") != NULL ||
-           http_header(h, "If-Unmodified-Since") != NULL;
+    return http_header(h, "If-Match") || http_header(h, "If-None-Match") ||
+           http_header(h, "If-Unmodified-Since");
 }
 
 /* RFC 9110 13: against the file that GET would send, which is noted. 0: go on, 1: answered, -errno. */
-static int check_conditions(struct ss_handler *h, const char *name, struct http_seen *seen)
+static int check_against_file(struct ss_handler *h, const char *name, struct http_seen *seen)
 {
     const struct simple_http_class *cls = http_simple_class_of(h);
     struct http_file *file;
@@ -64,7 +63,7 @@ static void send_etag(struct ss_handler *h, const struct http_storing *s)
     http_file_release(file);
 }
 
-static int send_stored(struct ss_handler *h, const struct http_storing *s, const char *wanted)
+static int send_stored_file(struct ss_handler *h, const struct http_storing *s, const char *wanted)
 {
     http_send_response(h, s->p.replaced ? 204 : 201, NULL);
     if (strcmp(s->p.name, wanted) != 0) {
@@ -83,7 +82,7 @@ static int store(struct ss_handler *h, struct http_storing *s, struct http_uploa
     struct http_seen seen;
     int rc = -ESTALE;
     for (int i = 0; rc == -ESTALE && i < ATTEMPTS; i++) {
-        if (is_conditional(h) && (rc = check_conditions(h, name, &seen)) != 0)
+        if (is_conditional(h) && (rc = check_against_file(h, name, &seen)) != 0)
             return rc;
         s->p.seen = is_conditional(h) ? &seen : NULL;
         rc = http_upload_store(h, s, upload);
@@ -94,7 +93,7 @@ static int store(struct ss_handler *h, struct http_storing *s, struct http_uploa
 static bool is_only_new(struct ss_handler *h)
 {
     const char *none = http_header(h, "If-None-Match");
-    return none != NULL && strcmp(none, "*") == 0;
+    return none && strcmp(none, "*") == 0;
 }
 
 static void choose_how(struct ss_handler *h, struct http_storing *s)
@@ -112,7 +111,7 @@ static int receive(struct ss_handler *h, struct http_storing *s, const char *nam
     if (rc == 0)
         rc = store(h, s, &upload, name);
     if (rc == 0)
-        rc = send_stored(h, s, file);
+        rc = send_stored_file(h, s, file);
     else if (rc == -EEXIST && is_only_new(h)) /* meanwhile, or a link that GET does not follow */
         rc = http_send_error(h, 412, NULL, NULL);
     else if (rc < 0)
@@ -128,14 +127,14 @@ static bool is_directory(int directory, const char *file)
 }
 
 /* What can be said before the body is there is said before. 0: go on; 1: answered; -errno. */
-static int admit(struct ss_handler *h, int directory, struct http_storing *s, const char *name,
-                 struct http_share *share)
+static int admit_put(struct ss_handler *h, int directory, struct http_storing *s, const char *name,
+                     struct http_share *share)
 {
     struct http_seen seen;
     int rc = is_directory(directory, s->p.name) ? http_upload_refuse_method(h, "PUT") : 1;
     if (rc <= 0)
         return rc < 0 ? rc : 1;
-    rc = is_conditional(h) ? check_conditions(h, name, &seen) : 0;
+    rc = is_conditional(h) ? check_against_file(h, name, &seen) : 0;
     if (rc == 0)
         rc = http_upload_look(directory, &s->p);
     if (rc == -EEXIST && is_only_new(h))
@@ -163,7 +162,7 @@ static int put_below(struct ss_handler *h, const char *name, const char *file)
     strcpy(s.p.name, file);
     s.p.siblings = http_upload_pairs(h);
     choose_how(h, &s);
-    int rc = admit(h, directory, &s, name, &share);
+    int rc = admit_put(h, directory, &s, name, &share);
     close(directory);
     if (rc != 0)
         return rc < 0 ? rc : 0;
@@ -176,17 +175,16 @@ static int put_below(struct ss_handler *h, const char *name, const char *file)
    first (409). */
 SS_API int http_do_PUT(struct ss_handler *h)
 {
-    const char *name = http_name_of(h), *slash = name != NULL ? strrchr(name, '/') : NULL;
-    const char *file = slash != NULL ? slash + 1 : name;
+    const char *name = http_name_of(h), *slash = name ? strrchr(name, '/') : NULL;
+    const char *file = slash ? slash + 1 : name;
     int rc = http_upload_check(h);
-
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    if (http_header(h, "Content-Range") != NULL) /* RFC 9110 14.5 */
+    if (http_header(h, "Content-Range")) /* RFC 9110 14.5 */
         return http_send_error(h, 400, NULL, "A part of a file cannot be stored");
-    if (name == NULL)
+    if (!name)
         return http_refuse_path(h);
-    if (*file == '\0')
+    if (!*file)
         return http_upload_refuse_method(h, "PUT");
     if (http_upload_storable(h, file) != file ||
         http_upload_forbids(h, ss_format(h, "%.*s", (int)(file - name), name), file))

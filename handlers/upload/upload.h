@@ -1,13 +1,16 @@
 /* UploadHTTPRequestHandler; see http_server.h. Its parts:
 
-     upload_post.c    POST of a form with files
-     upload_put.c     PUT of a file
-     upload.c         what both have in common
-     upload_limits.c  how much is received at once, by all threads and processes
-     upload_file.c    a file that appears whole or not at all
-     upload_link.c    how it gets its name
-     upload_parts.c   the hidden names that it has before, where it must have one
-     upload_name.c    the names that it may have */
+     upload.c    the class; its options are in class.c
+     post.c      POST of a form with files
+     put.c       PUT of a file
+     admit.c     what is refused, and how much is taken at once
+     limits.c    which all threads and processes count together
+     receive.c   from the connection to the disk
+     file.c      a file that nobody sees until it is complete
+     publish.c   how it gets its name
+     link.c      in one step, whatever the file system can do
+     parts.c     the hidden names that it has before, where it must have one
+     name.c      the names that it may have */
 #ifndef HTTP_UPLOAD_H
 #define HTTP_UPLOAD_H
 
@@ -130,7 +133,7 @@ struct http_publishing {
 int http_upload_publish(struct http_upload *upload, int directory, struct http_publishing *p);
 /* Whether it could be published if that were now: 0 or -errno as above. */
 int http_upload_look(int directory, const struct http_publishing *p);
-/* The steps of it that upload_link.c takes: to a name that is free, or in place of what has it. */
+/* The steps of it that link.c takes: to a name that is free, or in place of what has it. */
 int http_upload_link(struct http_upload *upload, int directory, const char *name);
 int http_upload_replace(struct http_upload *upload, int directory, const char *name);
 /* fsync(2), where the file system has it. 0 or -errno. */
@@ -155,6 +158,9 @@ int http_upload_directory(struct ss_handler *h, const char *name);
 /* Counts the request's upload, and looks for room for what the client has announced, on the file system of
    the open directory. 0: go on, and call http_limits_leave in the end; 1: it was answered; -errno. */
 int http_upload_enter(struct ss_handler *h, int directory, struct http_share *share);
+
+/* What all uploads of the class may come to at once. */
+struct http_limits http_upload_limits(const struct ss_handler *h);
 
 /* A file to be received. */
 struct http_storing {

@@ -1,6 +1,6 @@
 /* Accept fields and media types: whatever is sent, what is made of it is in range, and the order of lines has
    no meaning. */
-#include "files/mimetypes.h"
+#include "files/media_type.h"
 #include "http/accept.h"
 
 #include <assert.h>

@@ -2,6 +2,7 @@
 #include "files/cache.h"
 #include "files/coding.h"
 #include "files/load.h"
+#include "files/media_type.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

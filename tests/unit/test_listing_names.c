@@ -180,9 +180,9 @@ static void test_twice(void **state)
     struct http_names names = {.limit = HTTP_NAMES_SMALL};
 
     (void)state;
-    assert_int_equal(add(&names, "b"), 0);
-    assert_int_equal(add(&names, "a"), 0);
-    assert_int_equal(add(&names, "b"), 0);
+    assert_int_equal(add_name(&names, "b"), 0);
+    assert_int_equal(add_name(&names, "a"), 0);
+    assert_int_equal(add_name(&names, "b"), 0);
     sort(&names);
     assert_int_equal(names.count, 2);
     assert_string_equal(http_names_at(&names, 0), "a");

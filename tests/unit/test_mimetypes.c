@@ -179,7 +179,7 @@ static void test_file(void **state)
     list.text = malloc(sizeof text);
     assert_non_null(list.text);
     memcpy(list.text, text, sizeof text);
-    assert_int_equal(parse(list.text, sizeof text - 1), 0);
+    assert_int_equal(parse_list(list.text, sizeof text - 1), 0);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (strcmp(http_guess_type(rows[i].name), rows[i].type) != 0)
             print_error("%s\n", rows[i].name);
