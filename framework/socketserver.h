@@ -614,9 +614,7 @@ SS_API int ss_sleep(struct ss_server *self, int ms);
 SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *argument);
 
 /* A number that stays the same as long as nobody has waited: what was checked in this turn of the
-   loop need not be checked again in it. In a thread of ThreadPoolMixIn the requests that have arrived
-   together share one, for a millisecond; under other threads and processes every call returns another.
-   Any thread. */
+   loop need not be checked again in it. Outside of event loops every call returns another. Any thread. */
 SS_API uint64_t ss_turn(const struct ss_server *self);
 
 /* ---------------------------------------------------------------- streams

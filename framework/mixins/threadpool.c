@@ -94,7 +94,6 @@ static struct request *next(struct threadpool *p)
         ;
     p->running += request != NULL;
     p->count -= request == NULL;
-    turn_share(p->arrived);
     pool_unlock(p);
     return request;
 }
@@ -207,7 +206,6 @@ static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t co
 {
     struct threadpool *p = threadpool_of(self);
     const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
-    turn_end();
     if (working_for == p && has_threads(self, p) && ms != 0)
         return wait_as_one_more(self, p, fds, count, ms);
     if (!has_threads(self, p) || !pthread_equal(p->server_thread, pthread_self()))

@@ -29,7 +29,6 @@ struct threadpool {
     struct wheel wheel;          /* when parked connections expire */
     struct idle idle_ones;       /* parked */
     struct entry *first, **last; /* requests to be begun, or closed */
-    uint64_t arrived;            /* counts what came into the queue */
     unsigned idle;               /* threads that wait for the poller */
     bool woken;                  /* one of them was, and none has come back since */
     int wake[2];                 /* tells the one that serves of an earlier time to wake up */

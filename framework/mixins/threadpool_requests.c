@@ -19,7 +19,6 @@ void pool_enqueue(struct threadpool *p, struct request *request)
     request->entry.next = NULL;
     *p->last = &request->entry;
     p->last = &request->entry.next;
-    p->arrived++;
 }
 
 /* Whoever has waited in his handler goes on all the same: nobody else may have what he has locked. */

@@ -33,3 +33,10 @@ void serving_ended(struct serving *serving)
     if (atomic_load(&serving->waiting))
         (void)wakeup_send(serving->wake);
 }
+
+uint64_t ss_turn(const struct ss_server *self)
+{
+    static atomic_ullong turns = 1ULL << 63; /* never one of a loop's */
+    (void)self;
+    return current ? current->turn : atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+}

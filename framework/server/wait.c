@@ -26,50 +26,6 @@ uint64_t ss_now(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-enum { SHARED_TURN = 1 }; /* ms; a handler may also take its time without waiting through us */
-
-static _Thread_local struct {
-    uint64_t batch, turn, since;
-} shared;
-
-static uint64_t new_turn(void)
-{
-    static atomic_ullong turns = 1ULL << 63; /* never one of a loop's */
-    return atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
-}
-
-static void begin_turn(void)
-{
-    shared.turn = new_turn();
-    shared.since = ss_now();
-}
-
-void turn_share(uint64_t batch)
-{
-    if (shared.batch == batch)
-        return;
-    shared.batch = batch;
-    begin_turn();
-}
-
-void turn_end(void)
-{
-    shared.batch = 0;
-}
-
-uint64_t ss_turn(const struct ss_server *self)
-{
-    const struct serving *serving = serving_current();
-    (void)self;
-    if (serving)
-        return serving->turn;
-    if (!shared.batch)
-        return new_turn();
-    if (ss_now() - shared.since > SHARED_TURN)
-        begin_turn();
-    return shared.turn;
-}
-
 int open_pipe(int pipe[2])
 {
     return pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;

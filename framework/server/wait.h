@@ -5,10 +5,6 @@
 #include "server/stop.h"
 #include "socketserver.h"
 
-/* What this thread does next shares a turn with what it did in this batch before, 1 and up; for a moment,
-   or until the thread waits. */
-void turn_share(uint64_t batch);
-void turn_end(void);
 /* How often this thread has learnt from ss_poll that something is ready: what a stream found drained
    before that need not be so any more, and its readiness is told once. */
 unsigned polls_made(void);
