@@ -170,11 +170,11 @@ ifneq ($(SSE42),)
 LLHTTP_OBJECTS  += $(BUILD)/llhttp/sse42/llhttp.o
 $(BUILD)/llhttp/sse42/%.o: private LTO :=
 $(BUILD)/llhttp/sse42/%.o: private INCLUDES := $(LLHTTP_CPPFLAGS) -msse4.2 -Dllhttp__internal_execute=$(SSE42)
-$(BUILD)/handlers/http/request.o: private INCLUDES += -DHTTP_LLHTTP_SSE42=$(SSE42)
+$(BUILD)/handlers/http/fields.o: private INCLUDES += -DHTTP_LLHTTP_SSE42=$(SSE42)
 endif
 endif
 # Nobody else sees llhttp.
-$(BUILD)/handlers/http/request.o: private INCLUDES += $(LLHTTP_CPPFLAGS)
+$(BUILD)/handlers/http/fields.o: private INCLUDES += $(LLHTTP_CPPFLAGS)
 $(BUILD)/llhttp/%.o: private INCLUDES := $(LLHTTP_CPPFLAGS)
 $(BUILD)/llhttp/%.o: private WARNINGS := -w
 # Nor the libraries that may be missing: one file for each.

@@ -66,7 +66,7 @@ static int send_kept(struct ss_handler *h, const struct http_listing *form, stru
 {
     struct http_decision decision;
     http_listing_text_tag(text);
-    http_evaluate_for(h, &(struct http_validators){.etag = text->etag}, -1, &decision);
+    http_evaluate(http_request(h), &(struct http_validators){.etag = text->etag}, -1, &decision);
     if (decision.status == 412)
         return http_send_error(h, 412, NULL, NULL);
     int rc = send_listing_head(h, form, decision.status, text->etag);

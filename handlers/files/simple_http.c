@@ -9,6 +9,7 @@
 #include "http/body.h"
 #include "http/content.h"
 #include "http/error.h"
+#include "http/exchange.h"
 #include "text/number.h"
 #include "text/url.h"
 #include <errno.h>
@@ -129,12 +130,16 @@ static int send_file(struct ss_handler *h, const struct simple_http_class *cls, 
         .fd = file->fd,
         .size = file->unsized ? -1 : (int64_t)file->size,
     };
-    struct http_validators current = http_file_validators(file);
     struct http_decision decision;
     int rc = class_fields(h, cls, &source);
     if (rc < 0)
         return rc;
-    http_evaluate_for(h, &current, source.size, &decision);
+    decision.status = 200;
+    decision.range_count = 0;
+    if (http_is_conditional(h)) {
+        struct http_validators current = http_file_validators(file);
+        http_evaluate(http_request(h), &current, source.size, &decision);
+    }
     if (file->source && decision.status == 206) /* how long it will be is not known */
         decision.status = 200;
     return http_send_source(h, &source, &decision);

@@ -29,7 +29,8 @@ int http_compress(struct ss_handler *h)
     if (!r->status || r->ended)
         return -EINVAL;
     x->negotiated = true;
-    http_accepted(&x->head.request, &accepted);
+    if (!http_accepted(&x->head.request, &accepted))
+        return 0;
     int coding = http_choose_coding(&accepted, http_codings());
     if (coding > HTTP_IDENTITY && r->status != 206) {
         r->coding = (enum http_coding)coding;

@@ -5,6 +5,7 @@
 #include "http/body.h"
 #include "http/coded_output.h"
 #include "http/header.h"
+#include "http/response.h"
 #include "text/chars.h"
 #include <errno.h>
 #include <stdio.h>
@@ -57,11 +58,12 @@ static int send_error(struct ss_handler *h, int status, const struct http_source
 
 /* ---------------------------------------------------------------- bodies */
 
-static int send_data(struct ss_handler *h, const struct http_source *source, const struct http_range *range)
+static int send_data(struct http_exchange *x, const struct http_source *source,
+                     const struct http_range *range)
 {
     if (source->data || range->size == 0)
-        return ss_write(h->wfile, source->data + (source->data ? range->first : 0), (size_t)range->size);
-    return ss_sendfile(h->wfile, source->fd, (off_t)range->first, (size_t)range->size);
+        return http_write_body(x, source->data + (source->data ? range->first : 0), (size_t)range->size);
+    return ss_sendfile(x->h->wfile, source->fd, (off_t)range->first, (size_t)range->size);
 }
 
 /* What is written ends the chunk, or the connection, when the end comes. */
@@ -92,7 +94,7 @@ static int send_whole(struct http_exchange *x, const struct http_source *source)
         return rc;
     if (source->size < 0)
         return send_to_the_end(x->h, source->fd);
-    return send_data(x->h, source, &(struct http_range){0, source->size});
+    return send_data(x, source, &(struct http_range){0, source->size});
 }
 
 static int send_part(struct http_exchange *x, const struct http_source *source,
@@ -104,7 +106,7 @@ static int send_part(struct http_exchange *x, const struct http_source *source,
         rc = http_send_headerf(x->h, "Content-Range", "bytes %lld-%lld/%lld", first, last, size);
     if (rc == 0)
         rc = http_end_headers(x->h);
-    return rc < 0 ? rc : send_data(x->h, source, range);
+    return rc < 0 ? rc : send_data(x, source, range);
 }
 
 /* ---------------------------------------------------------------- several parts */
@@ -156,22 +158,12 @@ static int send_parts(struct http_exchange *x, const struct http_source *source,
     for (size_t i = 0; rc == 0 && i < d->range_count; i++) {
         rc = ss_write(x->h->wfile, parts.heads[i].iov_base, parts.heads[i].iov_len);
         if (rc == 0)
-            rc = send_data(x->h, source, &d->ranges[i]);
+            rc = send_data(x, source, &d->ranges[i]);
     }
     return rc < 0 ? rc : ss_write(x->h->wfile, parts.end, strlen(parts.end));
 }
 
 /* ---------------------------------------------------------------- together */
-
-/* The names of all conditions and of Range begin with these. */
-void http_evaluate_for(const struct ss_handler *h, const struct http_validators *current, int64_t size,
-                       struct http_decision *decision)
-{
-    decision->status = 200;
-    decision->range_count = 0;
-    if (http_has_initial(http_exchange_of(h), HTTP_INITIAL('I') | HTTP_INITIAL('R')))
-        http_evaluate(http_request(h), current, size, decision);
-}
 
 int http_send_source(struct ss_handler *h, const struct http_source *source, const struct http_decision *d)
 {
@@ -235,6 +227,6 @@ int http_send_content(struct ss_handler *h, const struct http_content *content)
     rc = make_source(h, content, &source);
     if (rc < 0)
         return rc;
-    http_evaluate_for(h, &content->validators, content->size, &decision);
+    http_evaluate(http_request(h), &content->validators, content->size, &decision);
     return http_send_source(h, &source, &decision);
 }

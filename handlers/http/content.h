@@ -21,10 +21,6 @@ struct http_source {
     int64_t size; /* -1: fd is sent to its end, wherever that is */
 };
 
-/* http_evaluate for the request in h; most ask for nothing that it would have to look at. */
-void http_evaluate_for(const struct ss_handler *h, const struct http_validators *current, int64_t size,
-                       struct http_decision *decision);
-
 /* Answers as decided. 0 or -errno. */
 int http_send_source(struct ss_handler *h, const struct http_source *source,
                      const struct http_decision *decision);

@@ -95,19 +95,21 @@ void http_accept_end(const struct http_accept_list *list, struct http_accepted *
     }
 }
 
-static bool is_accept_encoding(const struct http_field *field)
+/* The next line of the field, or `end`. */
+static const struct http_field *next_line(const struct http_field *field, const struct http_field *end)
 {
-    return http_is_named(field, "Accept-Encoding", 15);
+    while (field < end && !http_is_named(field, "Accept-Encoding", 15))
+        field++;
+    return field;
 }
 
-static void read_all(const struct http_field *field, const struct http_field *end,
-                     struct http_accepted *accepted)
+static void read_lines(const struct http_field *field, const struct http_field *end,
+                       struct http_accepted *accepted)
 {
     struct http_accept_list list;
     http_accept_begin(&list);
-    for (; field < end; field++)
-        if (is_accept_encoding(field))
-            http_accept_line(&list, field->value);
+    for (; field < end; field = next_line(field + 1, end))
+        http_accept_line(&list, field->value);
     http_accept_end(&list, accepted);
 }
 
@@ -119,23 +121,21 @@ bool http_accepted(const struct http_request *request, struct http_accepted *acc
         char value[64];
         struct http_accepted accepted;
     } last;
-    const struct http_field *field = request->fields, *end = field + request->field_count, *other;
-    while (field < end && !is_accept_encoding(field))
-        field++;
-    for (other = field + 1; other < end && !is_accept_encoding(other);)
-        other++;
-    bool known =
-        field < end && other >= end && field->value_size < sizeof last.value && field->value_size > 0;
-    if (known && strcmp(field->value, last.value) == 0) {
+    const struct http_field *end = request->fields + request->field_count,
+                            *field = next_line(request->fields, end);
+    if (field == end)
+        return false;
+    bool single = next_line(field + 1, end) == end && field->value_size > 0;
+    if (single && strcmp(field->value, last.value) == 0) {
         *accepted = last.accepted;
         return true;
     }
-    read_all(field, end, accepted);
-    if (known) {
+    read_lines(field, end, accepted);
+    if (single && field->value_size < sizeof last.value) {
         strcpy(last.value, field->value);
         last.accepted = *accepted;
     }
-    return field < end;
+    return true;
 }
 
 int http_choose_coding(const struct http_accepted *accepted, unsigned available)

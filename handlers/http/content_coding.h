@@ -24,7 +24,7 @@ void http_accept_begin(struct http_accept_list *list);
 void http_accept_line(struct http_accept_list *list, const char *value);
 void http_accept_end(const struct http_accept_list *list, struct http_accepted *accepted);
 
-/* What the client of a request accepts. False: it does not say. */
+/* What the client of a request accepts. False: it does not say, and gets no coding. */
 bool http_accepted(const struct http_request *request, struct http_accepted *accepted);
 
 /* The coding to use among `available`, bits of HTTP_CODING_BIT, or -1 when none of them is acceptable. */

@@ -13,8 +13,7 @@ static uint64_t now_ns(void)
 
 void http_log_begun(struct http_exchange *x)
 {
-    if (x->cls->table->log_request != http_log_nothing)
-        x->begun = now_ns();
+    x->begun = now_ns();
 }
 
 int64_t http_duration(const struct ss_handler *h)

@@ -23,17 +23,14 @@ static const struct http_field *find_field(const struct http_request *request, s
     return NULL;
 }
 
-bool http_has_initial(const struct http_exchange *x, uint32_t initials)
+bool http_is_conditional(const struct ss_handler *h)
 {
-    return (x->head.initials & initials) != 0;
+    return http_exchange_of(h)->head.conditional;
 }
 
 const char *http_header(const struct ss_handler *h, const char *name)
 {
-    const struct http_exchange *x = http_exchange_of(h);
-    if (!http_has_initial(x, HTTP_INITIAL(*name)))
-        return NULL;
-    const struct http_field *field = find_field(&x->head.request, 0, name, strlen(name));
+    const struct http_field *field = find_field(http_request(h), 0, name, strlen(name));
     return field ? field->value : NULL;
 }
 

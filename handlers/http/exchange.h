@@ -3,7 +3,7 @@
      handler.c       the loop over a connection's requests; calls the others in this order
      exchange.c      what a handler asks about its request
      head.c          waits for a request head
-     request.c       parses it, with request_line.c; memo.c knows it already
+     request.c       parses it, with raw_target.c and fields.c; memo.c knows the fields already
      class.c         finds do_X
      body.c          the request's body as a stream
      header.c        the fields of the response
@@ -57,12 +57,12 @@ struct http_response {
     bool promised;           /* in any case: the field for it is there */
     bool needed;             /* the client takes the body in no other form */
     enum http_framing framing;
-    int64_t length;  /* Content-Length, -1: none */
-    int64_t written; /* bytes of the body */
-    uint64_t start;  /* of the body: how much had been given to the connection before it */
-    const char *phrase;
-    char *text; /* the fields so far */
-    size_t phrase_size, size, room;
+    int64_t length;          /* Content-Length, -1: none */
+    int64_t written;         /* bytes of the body */
+    uint64_t start;          /* of the body: how much had been given to the connection before it */
+    const char *status_text; /* "200 OK" */
+    char *text;              /* the fields so far */
+    size_t status_size, size, room;
     int error; /* the first one while the head was made */
 };
 
@@ -99,7 +99,7 @@ struct http_exchange {
 
 struct http_exchange *http_exchange_of(const struct ss_handler *h);
 
-/* False: no field's name begins with one of these. */
-bool http_has_initial(const struct http_exchange *x, uint32_t initials);
+/* False: the request has neither conditions nor a Range, and http_evaluate would say 200. */
+bool http_is_conditional(const struct ss_handler *h);
 
 #endif

@@ -137,7 +137,8 @@ static int conclude(struct http_exchange *x, int rc)
     x->in->tied = NULL;
     if (x->coded)
         http_coded_free(x);
-    http_log_ended(x->h, rc);
+    if (x->cls->table->log_request != http_log_nothing)
+        http_log_ended(x->h, rc);
     if (rc == 0 && !x->close && http_body_skip(x)) {
         x->h->request->busy = false;
         return NEXT_REQUEST;

@@ -10,11 +10,12 @@ enum { LONGEST_METHOD = 64 }; /* bytes; those that are registered have up to 17 
 enum { EMPTY_LINES = 16 };    /* before a request line, where RFC 9112 2.2 wants at least one ignored */
 
 struct scan {
-    size_t from;  /* looked at up to here */
-    size_t start; /* of the line that is not complete yet */
-    size_t lines; /* complete ones */
-    size_t first; /* size of the request line, its end left out */
-    bool checked; /* the request line is a good one */
+    size_t from;             /* looked at up to here */
+    size_t start;            /* of the line that is not complete yet */
+    size_t lines;            /* complete ones */
+    size_t first;            /* size of the request line, its end left out */
+    bool checked;            /* the request line is a good one */
+    struct http_memo *known; /* the fields are those of the connection's last head */
 };
 
 enum { INCOMPLETE, COMPLETE };
@@ -57,27 +58,31 @@ static int check_incomplete(struct scan *scan, const char *data, size_t size,
 }
 
 /* Behind the request line: lines that are known need not be looked for. */
-static int match_known(struct scan *scan, const char *data, size_t size,
-                       const struct http_handler_class *limit)
+static int match_known(struct http_exchange *x, struct scan *scan, const char *data, size_t size)
 {
-    size_t lines, known = http_memo_match(data + scan->start, size - scan->start, &lines);
-    if (known == 0 || lines - 1 > limit->max_headers)
+    struct http_memo *known = http_memo_find(x->h->request, data + scan->start, size - scan->start);
+    if (!known || http_memo_said(known)->count > x->cls->table->max_headers) {
+        http_memo_release(known);
         return INCOMPLETE;
-    scan->from = scan->start += known;
-    scan->lines += lines;
+    }
+    scan->known = known;
+    scan->from = scan->start += http_memo_size(known);
+    scan->lines += http_memo_said(known)->count + 1;
     return COMPLETE;
 }
 
 /* INCOMPLETE; COMPLETE: the head is data[0..scan->start); -EBADMSG with the reason. */
-static int scan_lines(struct scan *scan, const char *data, size_t size, size_t max_head,
-                      const struct http_handler_class *limit, struct http_refusal *refusal)
+static int scan_lines(struct http_exchange *x, struct scan *scan, const char *data, size_t size)
 {
+    const struct http_handler_class *limit = x->cls->table;
+    struct http_refusal *refusal = &x->head.refusal;
+    size_t max_head = limit->max_head < x->in->rsize ? limit->max_head : x->in->rsize;
     const char *newline;
     int rc = INCOMPLETE;
     while (rc == INCOMPLETE && (newline = memchr(data + scan->from, '\n', size - scan->from))) {
         rc = end_line(scan, data, (size_t)(newline - data), limit, refusal);
         if (rc == INCOMPLETE && scan->lines == 1)
-            rc = match_known(scan, data, size, limit);
+            rc = match_known(x, scan, data, size);
     }
     if (rc == INCOMPLETE) {
         scan->from = size;
@@ -147,7 +152,13 @@ static int parse_copy(struct http_exchange *x, const struct scan *scan, const ch
         memcpy(text + first, data + scan->first, size - first);
     }
     x->head.request.requestline = line;
-    return http_parse_head(text, size, fields, room, &x->head) < 0 ? HTTP_REFUSED : HTTP_ARRIVED;
+    struct http_said said;
+    if (http_parse_head(text, first + 2, size, fields, room, scan->known, &said, &x->head) < 0)
+        return HTTP_REFUSED;
+    if (!scan->known && !x->head.close)
+        http_memo_keep(x->h->request, data + scan->first + 2, text + first + 2, size - first - 2, fields,
+                       &said);
+    return HTTP_ARRIVED;
 }
 
 /* Takes the head out of the stream's buffer. Few have something to be encoded, and those are refused first.
@@ -184,23 +195,20 @@ static ssize_t wait_for_more(struct http_exchange *x, const char **data, size_t 
 
 static int read_head(struct http_exchange *x, struct scan *scan, const char **data)
 {
-    const struct http_handler_class *limit = x->cls->table;
-    struct http_refusal *refusal = &x->head.refusal;
-    size_t max_head = limit->max_head < x->in->rsize ? limit->max_head : x->in->rsize;
     int skipped = 0;
     ssize_t n = ss_peek_now(x->in, data);
     while (n > 0) {
         size_t size = (size_t)n;
-        if (!x->h->request->busy)
+        if (!x->h->request->busy && x->cls->table->log_request != http_log_nothing)
             http_log_begun(x);
         x->h->request->busy = true;
         if (skip_empty_lines(x->in, data, &size, &skipped) < 0)
-            return http_refuse(refusal, 400, "There are too many empty lines");
+            return http_refuse(&x->head.refusal, 400, "There are too many empty lines");
         if (size == 0) {
             n = ss_peek_now(x->in, data);
             continue;
         }
-        int rc = scan_lines(scan, *data, size, max_head, limit, refusal);
+        int rc = scan_lines(x, scan, *data, size);
         if (rc != INCOMPLETE)
             return rc == COMPLETE ? HTTP_ARRIVED : rc;
         n = wait_for_more(x, data, size);
@@ -216,8 +224,9 @@ int http_read_head(struct http_exchange *x)
     if (x->in->deadline)
         ss_set_deadline(x->in, -1);
     if (rc == HTTP_ARRIVED)
-        return parse(x, &scan, data);
-    if (rc < 0)
+        rc = parse(x, &scan, data);
+    else if (rc < 0)
         keep_line(x, &scan);
+    http_memo_release(scan.known);
     return rc == -EBADMSG ? HTTP_REFUSED : rc;
 }

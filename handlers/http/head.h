@@ -1,4 +1,4 @@
-/* A request's head: waiting for it (head.c), parsing it (request.c, request_line.c). */
+/* A request's head: waiting for it (head.c), parsing it (request.c, fields.c, raw_target.c). */
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H
 
@@ -6,10 +6,6 @@
 
 /* True if the field has this name, in any case. */
 bool http_is_named(const struct http_field *field, const char *name, size_t size);
-
-/* A bit for the first letter of a field's name, in any case: what no name begins with need not be looked for.
- */
-#define HTTP_INITIAL(letter) (1u << ((letter)&31))
 
 /* Why a request is refused. */
 struct http_refusal {
@@ -22,8 +18,19 @@ struct http_head {
     bool close;           /* the client wants it so: this was the last request */
     bool expect_continue; /* Expect: 100-continue */
     bool connects;        /* the method is CONNECT */
-    uint32_t initials;    /* HTTP_INITIAL of the names of all fields */
+    bool conditional;     /* some field is a condition, or a Range */
     struct http_refusal refusal;
+};
+
+/* What the field lines say, whatever the request line is. */
+struct http_said {
+    size_t count;                /* of fields */
+    int hosts, lengths, codings; /* how many there are of Host, Content-Length, Transfer-Encoding */
+    size_t host, length, coding; /* which field is the first one */
+    bool good_host;              /* the value is one that may be */
+    bool close, keep_alive, expect_continue, expect_other, conditional;
+    bool chunked;            /* so says the parser, */
+    uint64_t content_length; /* and so */
 };
 
 /* Sets the reason; -EBADMSG. */
@@ -36,14 +43,24 @@ int http_check_line(const char *line, size_t size, struct http_refusal *refusal)
    itself. */
 size_t http_encoded_line_size(const char *line, size_t size);
 void http_encode_line(const char *line, size_t size, char *to);
-/* Parses it, encoded, the strings made in place: command, path, request_version, host of an absolute target.
- */
-int http_parse_line(char *text, size_t size, struct http_head *head);
+/* How much of the target is one, with those bytes, the first at `n`. */
+size_t http_raw_target_span(const char *target, size_t size, size_t n);
+bool http_is_raw(char c);
+/* True for "http://..." and "https://...". */
+bool http_is_absolute(const char *target, size_t *scheme_size);
+/* Parses field lines, up to and with the empty one. The strings are made in place; `fields` has room for
+   `room` of them. 0, or -EBADMSG with the reason. */
+int http_parse_fields(char *text, size_t size, struct http_field *fields, size_t room, struct http_said *said,
+                      struct http_refusal *refusal);
 
-/* Parses a complete head: text[0..size) up to and with the empty line. The strings of `head`, which
-   is zeroed before, are made in place; `fields` has room for `room` fields. requestline is not set.
-   0, or -EBADMSG with head->refusal; the parts that were understood by then are set. */
-int http_parse_head(char *text, size_t size, struct http_field *fields, size_t room, struct http_head *head);
+struct http_memo;
+/* Parses a complete head: text[0..size) up to and with the empty line, the first `line` bytes of it the
+   request line, which is encoded. The strings of `head`, which is zeroed before, are made in place; `fields`
+   has room for `room` fields. `known`: what its field lines are known to mean; NULL: they are parsed, and
+   `said` is what they say. requestline is not set. 0, or -EBADMSG with head->refusal; the parts that were
+   understood by then are set. */
+int http_parse_head(char *text, size_t line, size_t size, struct http_field *fields, size_t room,
+                    const struct http_memo *known, struct http_said *said, struct http_head *head);
 
 /* A line for http_features. */
 const char *http_parser_feature(void);

@@ -1,85 +1,136 @@
-/* Field lines that came before. A client repeats itself: from one request to the next only the request line
-   differs, or a field or two. What the same bytes meant last time they mean again: comparing them takes far
-   less than parsing them, and nothing has to be believed. */
+/* Field lines that came before. A client repeats itself: from one request to the next often just the request
+   line differs. Lines that are the same as those of the connection's last head mean the same, and comparing
+   them takes far less than parsing them.
+
+   The table is one for all threads, as a connection may move from one to another; a slot that two of them
+   want at the same time serves one, and the other one parses. A connection's slot is found by its descriptor,
+   and its client's address tells that it is still the same connection. No comparison ends early: behind a
+   proxy that sends several clients' requests on one connection, the time that it takes must not tell one of
+   them how much of another's cookie it has guessed. (Clients of Unix sockets have no address, so there this
+   holds for two connections, too.) */
 #include "http/memo.h"
+#include <stdatomic.h>
 #include <string.h>
 
-enum { SLOTS = 4, SIZE = 1024, FIELDS = 24 };
+/* Of longer heads, or with more fields, nothing is kept; nor of heads shorter than PIECE, the bytes that are
+   compared at once. */
+enum { SLOTS = 128, SIZE = 1024, FIELDS = 24, PIECE = 16 };
 
-/* All pointers are into `parsed`. */
-struct memo {
-    size_t size; /* 0: none */
-    struct http_said said;
-    struct http_field fields[FIELDS];
-    char text[SIZE], parsed[SIZE]; /* as it came; with the strings ended */
+struct place {
+    unsigned short name, value, name_size, value_size; /* where they begin in the lines */
 };
 
-static _Thread_local struct {
-    struct memo slots[SLOTS];
-    struct memo *last;
-} memos;
+/* What is rarely touched stands in arrays of its own: a connection that has sent one head takes no page of
+   those. */
+struct http_memo {
+    atomic_flag lent;
+    int fd;
+    struct sockaddr_in6 client;
+    size_t size; /* of the lines; 0: the connection has sent one head, which was not kept */
+    struct http_said said;
+};
 
-static struct memo *slot_of(size_t size)
+static struct http_memo memos[SLOTS];
+static char texts[SLOTS][SIZE];
+static struct place places[SLOTS][FIELDS];
+
+/* Its slot, which is the caller's until http_memo_release; NULL: it is another's at the moment. */
+static struct http_memo *borrow(const struct ss_request *connection)
 {
-    return &memos.slots[size % SLOTS];
+    struct http_memo *memo = &memos[(unsigned)connection->fd % SLOTS];
+    return atomic_flag_test_and_set_explicit(&memo->lent, memory_order_acquire) ? NULL : memo;
 }
 
-static const char *moved(const char *pointer, const char *from, const char *to)
+void http_memo_release(struct http_memo *memo)
 {
-    return pointer ? to + (pointer - from) : NULL;
+    if (memo)
+        atomic_flag_clear_explicit(&memo->lent, memory_order_release);
 }
 
-/* Pointers into `from` become pointers into `to`. */
-static void copy(const struct http_said *said, const struct http_field *fields, const char *from,
-                 struct http_said *new_said, struct http_field *new_fields, const char *to)
+static bool is_of(const struct http_memo *memo, const struct ss_request *connection)
 {
-    *new_said = *said;
-    new_said->host = moved(said->host, from, to);
-    new_said->length = moved(said->length, from, to);
-    new_said->coding = moved(said->coding, from, to);
-    for (size_t i = 0; i < said->count; i++) {
-        new_fields[i] = fields[i];
-        new_fields[i].name = to + (fields[i].name - from);
-        new_fields[i].value = to + (fields[i].value - from);
-    }
+    return memo->fd == connection->fd && memcmp(&memo->client, &connection->client, sizeof memo->client) == 0;
 }
 
-size_t http_memo_match(const char *text, size_t size, size_t *lines)
+typedef uint64_t piece __attribute__((vector_size(PIECE)));
+
+static piece difference(const char *a, const char *b)
 {
-    const struct memo *memo = memos.last;
-    if (!memo || memo->size == 0 || memo->size > size || memcmp(text, memo->text, memo->size) != 0)
-        return 0;
-    *lines = memo->said.count + 1;
+    piece one, other;
+    memcpy(&one, a, PIECE);
+    memcpy(&other, b, PIECE);
+    return one ^ other;
+}
+
+/* In a time that depends on the size alone, which is PIECE or more. */
+static bool are_same(const char *a, const char *b, size_t size)
+{
+    piece differ = difference(a + size - PIECE, b + size - PIECE);
+    for (size_t at = 0; at + PIECE < size; at += PIECE)
+        differ |= difference(a + at, b + at);
+    return !(differ[0] | differ[1]);
+}
+
+struct http_memo *http_memo_find(const struct ss_request *connection, const char *text, size_t size)
+{
+    struct http_memo *memo = borrow(connection);
+    if (memo && memo->size > 0 && memo->size <= size && is_of(memo, connection) &&
+        are_same(text, texts[memo - memos], memo->size))
+        return memo;
+    http_memo_release(memo);
+    return NULL;
+}
+
+size_t http_memo_size(const struct http_memo *memo)
+{
     return memo->size;
 }
 
-bool http_memo_recall(char *text, size_t size, struct http_field *fields, size_t room, struct http_said *said)
+const struct http_said *http_memo_said(const struct http_memo *memo)
 {
-    struct memo *memo = slot_of(size);
-    if (memo->size != size || memo->said.count > room || memcmp(text, memo->text, size) != 0)
-        return false;
-    memcpy(text, memo->parsed, size);
-    copy(&memo->said, memo->fields, memo->parsed, said, fields, text);
-    memos.last = memo;
-    return true;
+    return &memo->said;
 }
 
-void http_memo_begin(const char *text, size_t size)
+void http_memo_recall(const struct http_memo *memo, char *text, struct http_field *fields)
 {
-    struct memo *memo = slot_of(size);
-    memo->size = 0;
-    if (size <= SIZE)
-        memcpy(memo->text, text, size);
+    const struct place *place = places[memo - memos];
+    for (size_t i = 0; i < memo->said.count; i++, place++) {
+        char *name = text + place->name, *value = text + place->value;
+        name[place->name_size] = 0;
+        value[place->value_size] = 0;
+        fields[i] = (struct http_field){name, value, place->name_size, place->value_size};
+    }
 }
 
-void http_memo_end(const char *text, size_t size, const struct http_field *fields,
-                   const struct http_said *said)
+static void keep(struct http_memo *memo, const char *lines, const char *text, size_t size,
+                 const struct http_field *fields, const struct http_said *said)
 {
-    struct memo *memo = slot_of(size);
-    if (size > SIZE || said->count > FIELDS)
-        return;
-    memcpy(memo->parsed, text, size);
-    copy(said, fields, text, &memo->said, memo->fields, memo->parsed);
+    struct place *place = places[memo - memos];
+    memcpy(texts[memo - memos], lines, size);
+    for (size_t i = 0; i < said->count; i++, place++)
+        *place = (struct place){
+            .name = (unsigned short)(fields[i].name - text),
+            .value = (unsigned short)(fields[i].value - text),
+            .name_size = (unsigned short)fields[i].name_size,
+            .value_size = (unsigned short)fields[i].value_size,
+        };
+    memo->said = *said;
     memo->size = size;
-    memos.last = memo;
+}
+
+/* Not the first one of a connection: many send no other. */
+void http_memo_keep(const struct ss_request *connection, const char *lines, const char *text, size_t size,
+                    const struct http_field *fields, const struct http_said *said)
+{
+    struct http_memo *memo = borrow(connection);
+    if (!memo)
+        return;
+    if (!is_of(memo, connection)) {
+        memo->fd = connection->fd;
+        memcpy(&memo->client, &connection->client, sizeof memo->client);
+        memo->size = 0;
+    } else if (size >= PIECE && size <= SIZE && said->count <= FIELDS) {
+        keep(memo, lines, text, size, fields, said);
+    }
+    http_memo_release(memo);
 }

@@ -2,29 +2,23 @@
 #ifndef HTTP_MEMO_H
 #define HTTP_MEMO_H
 
-#include "http_server.h"
+#include "http/head.h"
 
-/* What the field lines say, whatever the request line is. */
-struct http_said {
-    size_t count;                       /* of fields */
-    uint32_t initials;                  /* as in struct http_head */
-    int hosts, lengths, codings;        /* how many there are of Host, Content-Length, Transfer-Encoding */
-    const char *host, *length, *coding; /* the first ones, NULL: none */
-    bool good_host;                     /* it is one that may be */
-    bool close, keep_alive, expect_continue, expect_other;
-    bool chunked;            /* so says the parser, */
-    uint64_t content_length; /* and so */
-};
+struct http_memo; /* the field lines of a connection's last head, and what they mean */
 
-/* Do the bytes begin with field lines, up to and with the empty one, that this thread has parsed a moment
-   ago? Their size, and the number of lines; 0: no. */
-size_t http_memo_match(const char *text, size_t size, size_t *lines);
-/* If it has parsed just these, does so again: 'text', 'fields' and 'said' are as after parsing. */
-bool http_memo_recall(char *text, size_t size, struct http_field *fields, size_t room,
-                      struct http_said *said);
-/* Keeps what is about to be parsed, and then what came of it. */
-void http_memo_begin(const char *text, size_t size);
-void http_memo_end(const char *text, size_t size, const struct http_field *fields,
-                   const struct http_said *said);
+/* Do these bytes begin with the field lines, up to and with the empty one, that the last head of this
+   connection had? Then they are lent to the caller until http_memo_release. NULL: no, or they are not known
+   any more. */
+struct http_memo *http_memo_find(const struct ss_request *connection, const char *text, size_t size);
+/* NULL does no harm. */
+void http_memo_release(struct http_memo *memo);
+/* Bytes of the lines, and what they mean. */
+size_t http_memo_size(const struct http_memo *memo);
+const struct http_said *http_memo_said(const struct http_memo *memo);
+/* Does with the lines, which `text` begins with, what http_parse_fields did; there is room for the fields. */
+void http_memo_recall(const struct http_memo *memo, char *text, struct http_field *fields);
+/* Keeps lines as they came, whose fields were parsed in `text`, a copy of the same size. */
+void http_memo_keep(const struct ss_request *connection, const char *lines, const char *text, size_t size,
+                    const struct http_field *fields, const struct http_said *said);
 
 #endif

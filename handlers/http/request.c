@@ -1,211 +1,124 @@
-/* Parses a request head (RFC 9112), the only file that knows llhttp.
-
-   llhttp gets the header fields behind a request line of our own, because it knows only some
-   methods and treats some of those (CONNECT, PRI) specially. Version 8 is laxer than the RFC here
-   and there: bare CR, the white space around things, what a list of transfer codings may hold. So
-   every line is checked before, and what came out, framing above all, is compared afterwards. */
+/* Parses a request head (RFC 9112): the request line with the target in its four forms, and what the fields
+   mean that HTTP itself needs. */
 #include "http/head.h"
 #include "http/memo.h"
 #include "text/chars.h"
 #include "text/number.h"
 #include <errno.h>
-#include <llhttp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-/* Most fields have another name: their first letters tell. */
-bool http_is_named(const struct http_field *field, const char *name, size_t size)
-{
-    return field->name_size == size && ((field->name[0] ^ name[0]) & ~0x20) == 0 &&
-           strncasecmp(field->name, name, size) == 0;
-}
+/* ---------------------------------------------------------------- the request line */
 
-struct parse {
-    struct http_field *fields;
-    size_t count, room;
+struct line {
+    size_t method_size, target_size;
+    const char *target, *version;
 };
 
-/* ---------------------------------------------------------------- fields */
-
-static int on_field(llhttp_t *parser, const char *at, size_t size)
+/* `encoded`: http_encode_line was there before. */
+static size_t target_span(const char *target, size_t size, bool encoded)
 {
-    struct parse *p = parser->data;
-    if (p->count == p->room)
-        return -1;
-    p->fields[p->count++] = (struct http_field){at, at + size, size, 0};
-    return 0;
+    size_t n = http_span(target, size, HTTP_TARGET);
+    return encoded || n == size || !http_is_raw(target[n]) ? n : http_raw_target_span(target, size, n);
 }
 
-/* An empty value is told where the next line begins: it stays where on_field has put it. */
-static int on_value(llhttp_t *parser, const char *at, size_t size)
-{
-    struct parse *p = parser->data;
-    if (p->count == 0)
-        return -1;
-    if (size == 0)
-        return 0;
-    while (size > 0 && (at[size - 1] == ' ' || at[size - 1] == '\t'))
-        size--;
-    p->fields[p->count - 1].value = at;
-    p->fields[p->count - 1].value_size = size;
-    return 0;
-}
-
-/* The body is not for llhttp. */
-static int on_headers_complete(llhttp_t *parser)
-{
-    (void)parser;
-    return HPE_PAUSED;
-}
-
-/* Here llhttp is stricter than the RFC: it takes tabs behind some values for a part of them, and no empty
-   element behind "chunked" (RFC 9110 5.6.1, 5.6.3). */
-static void blank_end(char *line, size_t size)
-{
-    char *at = line + size - 1; /* the colon is behind all that this skips */
-    while (*at == ' ' || *at == '\t' ||
-           (*at == ',' && size > 18 && strncasecmp(line, "Transfer-Encoding:", 18) == 0))
-        *at-- = ' ';
-}
-
-static int refuse_field(const char *at, struct http_refusal *refusal)
-{
-    return http_refuse(refusal, 400,
-                       *at == '\n' ? "A line does not end with CR and LF" : "A header field is malformed");
-}
-
-/* Checks each line (RFC 9112 5: no white space around the name); llhttp would let some things through. */
-static int check_lines(char *text, size_t size, struct http_refusal *refusal)
-{
-    char *end = text + size - 2; /* the empty line */
-    while (text < end) {
-        char *at = text;
-        while (http_chars[(unsigned char)*at] & HTTP_TOKEN) /* the empty line ends it */
-            at++;
-        if (at == text || *at != ':')
-            return refuse_field(at, refusal);
-        at += http_value_span(at, (size_t)(end - at));
-        if (at[0] != '\r' || at[1] != '\n')
-            return refuse_field(at, refusal);
-        blank_end(text, (size_t)(at - text));
-        text = at + 2;
-    }
-    return 0;
-}
-
-/* Of two builds of llhttp the one that this processor is good for. */
-static llhttp_errno_t execute(llhttp_t *parser, const char *text, size_t size)
-{
-#ifdef HTTP_LLHTTP_SSE42
-    int HTTP_LLHTTP_SSE42(llhttp_t *, const char *, const char *);
-    if (__builtin_cpu_supports("sse4.2"))
-        return (llhttp_errno_t)HTTP_LLHTTP_SSE42(parser, text, text + size);
-#endif
-    return llhttp_execute(parser, text, size);
-}
-
-static int run_llhttp(const char *text, size_t size, struct parse *parse, llhttp_t *parser,
+static int split_line(const char *text, size_t size, bool encoded, struct line *line,
                       struct http_refusal *refusal)
 {
-    static const llhttp_settings_t settings = {
-        .on_header_field = on_field, .on_header_value = on_value, .on_headers_complete = on_headers_complete};
-    static const char line[] = "POST / HTTP/1.1\r\n";
-    static _Thread_local llhttp_t behind_line; /* always the same: one for all requests */
-    if (!behind_line.settings) {
-        llhttp_init(&behind_line, HTTP_REQUEST, &settings);
-        if (llhttp_execute(&behind_line, line, sizeof line - 1) != HPE_OK) {
-            behind_line.settings = NULL;
-            return http_refuse(refusal, 500, NULL);
-        }
-    }
-    *parser = behind_line;
-    parser->data = parse;
-    llhttp_errno_t error = execute(parser, text, size);
-    if (error == HPE_OK || (error == HPE_PAUSED && llhttp_get_error_pos(parser) < text + size - 1))
-        return http_refuse(refusal, 400, "The end of the header fields is in doubt");
-    if (error != HPE_PAUSED)
-        return http_refuse(refusal, 400, llhttp_get_error_reason(parser));
+    const char *end = text + size;
+    line->method_size = http_span(text, size, HTTP_TOKEN);
+    if (line->method_size == 0 || line->method_size == size || text[line->method_size] != ' ')
+        return http_refuse(refusal, 400, "The request does not begin with a method and a space");
+    line->target = text + line->method_size + 1;
+    line->target_size = target_span(line->target, (size_t)(end - line->target), encoded);
+    const char *at = line->target + line->target_size;
+    if (line->target_size == 0 || (at < end && *at != ' '))
+        return http_refuse(refusal, 400, "The request target has a character that is not allowed");
+    if (end - at != 9 || memcmp(at, " HTTP/", 6) != 0 || at[6] < '0' || at[6] > '9' || at[7] != '.' ||
+        at[8] < '0' || at[8] > '9')
+        return http_refuse(refusal, 400, "The request line does not end with a version of HTTP");
+    if (at[6] != '1')
+        return http_refuse(refusal, 505, NULL);
+    line->version = at + 1;
     return 0;
 }
 
-/* A list, and there may be several (RFC 9110 10.1.1). */
-static void look_at_expect(const char *list, struct http_said *said)
+/* "http://host/path": host and path, each ended by NUL, in the place of the target. */
+static bool split_absolute(char *target, size_t scheme_size, struct http_request *request)
 {
-    const char *element;
-    size_t size;
-    while (http_list_next(&list, &element, &size)) {
-        bool known = http_is_word(element, size, "100-continue");
-        said->expect_continue |= known;
-        said->expect_other |= !known;
+    char *authority = target + scheme_size;
+    size_t size = strcspn(authority, "/?");
+    char *path = authority + size;
+    if (!http_is_authority(authority, size, false))
+        return false;
+    memmove(target, authority, size);
+    target[size] = 0;
+    if (*path != '/') {
+        bool whole_server = *path == 0 && strcmp(request->command, "OPTIONS") == 0;
+        *--path = whole_server ? '*' : '/'; /* that byte is free now */
     }
+    request->host = target;
+    request->path = path;
+    return true;
 }
 
-/* Notes the fields that matter here; their names all differ in length. */
-static void look_at(const struct http_field *field, struct http_said *said)
+/* The four forms of RFC 9112 3.2. */
+static bool split_target(char *target, size_t size, struct http_head *head)
 {
-    switch (field->name_size) {
-    case 4:
-        if (http_is_named(field, "Host", 4) && said->hosts++ == 0)
-            said->host = field->value;
-        break;
-    case 6:
-        if (http_is_named(field, "Expect", 6))
-            look_at_expect(field->value, said);
-        break;
-    case 10:
-        if (http_is_named(field, "Connection", 10)) {
-            said->close |= http_list_has(field->value, "close");
-            said->keep_alive |= http_list_has(field->value, "keep-alive");
-        }
-        break;
-    case 14:
-        if (http_is_named(field, "Content-Length", 14) && said->lengths++ == 0)
-            said->length = field->value;
-        break;
-    case 17:
-        if (http_is_named(field, "Transfer-Encoding", 17) && said->codings++ == 0)
-            said->coding = field->value;
-        break;
-    default:
-        break;
+    struct http_request *request = &head->request;
+    size_t scheme_size;
+    request->path = target;
+    head->connects = *request->command == 'C' && strcmp(request->command, "CONNECT") == 0;
+    if (head->connects) {
+        request->host = target;
+        return http_is_authority(target, size, true);
     }
+    if (target[0] == '*')
+        return size == 1 && strcmp(request->command, "OPTIONS") == 0;
+    if (target[0] != '/' &&
+        !(http_is_absolute(target, &scheme_size) && split_absolute(target, scheme_size, request)))
+        return false;
+    /* as Python: "//host/" would be another server in a Location */
+    while (request->path[0] == '/' && request->path[1] == '/')
+        request->path++;
+    return true;
 }
 
-/* Ends every name and value with NUL, which overwrites what llhttp is done with. */
-static void end_strings(const struct http_field *fields, struct http_said *said)
+int http_check_line(const char *line, size_t size, struct http_refusal *refusal)
 {
-    for (size_t i = 0; i < said->count; i++) {
-        const struct http_field *field = &fields[i];
-        ((char *)(uintptr_t)field->name)[field->name_size] = 0;
-        ((char *)(uintptr_t)field->value)[field->value_size] = 0;
-        look_at(field, said);
-        said->initials |= HTTP_INITIAL(*field->name);
-    }
+    struct line parts;
+    return split_line(line, size, false, &parts, refusal);
 }
 
-static int parse_fields(char *text, size_t size, struct http_field *fields, size_t room,
-                        struct http_said *said, struct http_refusal *refusal)
+/* Parses it, encoded, the strings made in place: command, path, request_version, host of an absolute target.
+ */
+static int parse_line(char *text, size_t size, struct http_head *head)
 {
-    struct parse parse = {.fields = fields, .room = room};
-    llhttp_t parser;
-    if (check_lines(text, size, refusal) < 0 || run_llhttp(text, size, &parse, &parser, refusal) < 0)
+    struct line line;
+    struct http_request *request = &head->request;
+    if (split_line(text, size, true, &line, &head->refusal) < 0)
         return -EBADMSG;
-    *said = (struct http_said){.count = parse.count,
-                               .chunked = (parser.flags & F_CHUNKED) != 0,
-                               .content_length = parser.content_length};
-    end_strings(fields, said);
-    said->good_host = said->host && http_is_authority(said->host, strlen(said->host), false);
+    text[line.method_size] = 0;
+    text[line.target - text + (ptrdiff_t)line.target_size] = 0;
+    text[size] = 0;
+    request->command = text;
+    request->request_version = line.version;
+    request->minor = line.version[7] != '0';
+    if (!split_target(text + line.method_size + 1, line.target_size, head)) {
+        request->path = "";
+        return http_refuse(&head->refusal, 400, "The request target has none of the forms that there are");
+    }
+    request->path_size = (size_t)(line.target + line.target_size - request->path);
     return 0;
 }
 
-/* ---------------------------------------------------------------- what they mean */
+/* ---------------------------------------------------------------- what the fields mean */
 
 /* RFC 9112 6.1: chunked alone is understood; unknown codings are 501 as long as the end can be told. */
 static int check_coding(const struct http_said *said, const struct http_head *head,
                         struct http_refusal *refusal)
 {
-    const char *list = said->coding, *coding;
+    const char *list = head->request.fields[said->coding].value, *coding;
     size_t size, chunked = 0, others = 0;
     bool last = false;
     if (said->lengths > 0)
@@ -224,7 +137,7 @@ static int check_coding(const struct http_said *said, const struct http_head *he
 
 static int check_length(const struct http_said *said, struct http_head *head, struct http_refusal *refusal)
 {
-    const char *at = said->length;
+    const char *at = head->request.fields[said->length].value;
     if (said->lengths != 1 || !http_read_number(&at, &head->request.content_length) || *at)
         return http_refuse(refusal, 400, "The Content-Length is no number");
     if (said->content_length > INT64_MAX)
@@ -254,10 +167,10 @@ static int check_host(const struct http_said *said, struct http_head *head)
     struct http_request *request = &head->request;
     if (said->hosts > 1 || (said->hosts == 0 && request->minor > 0))
         return http_refuse(&head->refusal, 400, "There must be one Host field");
-    if (said->host && !said->good_host)
+    if (said->hosts > 0 && !said->good_host)
         return http_refuse(&head->refusal, 400, "The Host field is malformed");
     if (!request->host) /* RFC 9112 3.2.2: an absolute target's own host counts */
-        request->host = said->host ? said->host : "";
+        request->host = said->hosts > 0 ? request->fields[said->host].value : "";
     return 0;
 }
 
@@ -271,7 +184,7 @@ static int check_expect(const struct http_said *said, struct http_head *head)
 
 static int understand(const struct http_said *said, struct http_head *head)
 {
-    head->initials = said->initials;
+    head->conditional = said->conditional;
     head->request.field_count = said->count;
     head->close = said->close || (head->request.minor == 0 && !said->keep_alive);
     if (check_framing(said, head) < 0 || check_host(said, head) < 0 || check_expect(said, head) < 0)
@@ -279,33 +192,18 @@ static int understand(const struct http_said *said, struct http_head *head)
     return 0;
 }
 
-int http_parse_head(char *text, size_t size, struct http_field *fields, size_t room, struct http_head *head)
+int http_parse_head(char *text, size_t line, size_t size, struct http_field *fields, size_t room,
+                    const struct http_memo *known, struct http_said *said, struct http_head *head)
 {
-    const char *end = memchr(text, '\n', size);
-    if (!end || end == text || end[-1] != '\r' || size < 4 || memcmp(text + size - 4, "\r\n\r\n", 4) != 0)
+    if (line < 2 || memcmp(text + line - 2, "\r\n", 2) != 0 || size < 4 ||
+        memcmp(text + size - 4, "\r\n\r\n", 4) != 0)
         return http_refuse(&head->refusal, 400, "A line does not end with CR and LF");
-    size_t line = (size_t)(end - text) + 1;
-    if (http_parse_line(text, line - 2, head) < 0)
+    if (parse_line(text, line - 2, head) < 0)
         return -EBADMSG;
-    text += line;
-    size -= line;
-    struct http_said said;
-    if (!http_memo_recall(text, size, fields, room, &said)) {
-        http_memo_begin(text, size);
-        if (parse_fields(text, size, fields, room, &said, &head->refusal) < 0)
-            return -EBADMSG;
-        http_memo_end(text, size, fields, &said);
-    }
+    if (known)
+        http_memo_recall(known, text + line, fields);
+    else if (http_parse_fields(text + line, size - line, fields, room, said, &head->refusal) < 0)
+        return -EBADMSG;
     head->request.fields = fields;
-    return understand(&said, head);
-}
-
-#define TEXT(number) TEXT_OF(number)
-#define TEXT_OF(number) #number
-#define LLHTTP_VERSION \
-    TEXT(LLHTTP_VERSION_MAJOR) "." TEXT(LLHTTP_VERSION_MINOR) "." TEXT(LLHTTP_VERSION_PATCH)
-
-const char *http_parser_feature(void)
-{
-    return "parser: llhttp " LLHTTP_VERSION "\n";
+    return understand(known ? http_memo_said(known) : said, head);
 }

@@ -5,6 +5,7 @@
 #include "http/body.h"
 #include "http/coded_output.h"
 #include "http/header.h"
+#include "http/status.h"
 #include "text/chars.h"
 #include "text/date.h"
 #include "text/number.h"
@@ -12,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUFFER_SIZE = 8192, SIZE_LINE = 24, TAIL_SIZE = 128, STATUS_SIZE = 13 };
+enum { BUFFER_SIZE = 8192, SIZE_LINE = 24, TAIL_SIZE = 128 };
 
 /* How much of the body there is when the head leaves. */
 enum progress {
@@ -92,17 +93,6 @@ static int add_tail(struct http_exchange *x)
     return 0;
 }
 
-/* The status line as far as its phrase. */
-static void write_status(const struct http_exchange *x, char line[STATUS_SIZE])
-{
-    int status = x->response.status;
-    memcpy(line, x->cls->persistent ? "HTTP/1.1 " : "HTTP/1.0 ", 9);
-    line[9] = (char)('0' + status / 100);
-    line[10] = (char)('0' + status / 10 % 10);
-    line[11] = (char)('0' + status % 10);
-    line[12] = ' ';
-}
-
 static struct iovec piece(const char *text, size_t size)
 {
     return (struct iovec){(char *)(uintptr_t)text, size};
@@ -112,15 +102,13 @@ static struct iovec piece(const char *text, size_t size)
 static int commit(struct http_exchange *x, enum progress progress, size_t size)
 {
     struct http_response *r = &x->response;
-    char status[STATUS_SIZE];
     decide_framing(x, progress == FINAL);
     x->close = x->close || must_close(x, progress, size);
     if (add_tail(x) < 0)
         return r->error;
-    write_status(x, status);
     struct iovec pieces[] = {
-        {status, STATUS_SIZE},
-        piece(r->phrase, r->phrase_size),
+        piece(x->cls->persistent ? "HTTP/1.1 " : "HTTP/1.0 ", 9),
+        piece(r->status_text, r->status_size),
         piece(x->cls->server_field, r->has_server ? 2 : x->cls->server_field_size), /* 2: the line's end */
         piece(http_date_field(), r->has_date ? 0 : HTTP_DATE_FIELD_SIZE),
         {r->text, r->size},
@@ -238,6 +226,15 @@ static int begin_body(struct http_exchange *x)
     return x->response.coding != HTTP_IDENTITY ? http_coded_begin(x) : 0;
 }
 
+/* A body without buffer and coding goes to the connection in one step. */
+int http_write_body(struct http_exchange *x, const void *body, size_t size)
+{
+    if (size == 0 || x->coded || x->wfile.wsize || x->wfile.error)
+        return ss_write(x->h->wfile, body, size);
+    int rc = admit(x, size);
+    return rc <= 0 ? rc : ss_write(x->out, body, size);
+}
+
 /* What is still in the buffer, and the last chunk. (Apart, as most have nothing left: see stream.c.) */
 __attribute__((noinline)) static int write_buffer(struct http_exchange *x, bool chunked)
 {
@@ -282,21 +279,28 @@ void http_response_reset(struct http_exchange *x)
     x->h->wfile = &x->wfile;
 }
 
+static bool is_value(const char *text)
+{
+    size_t size = strlen(text);
+    return http_value_span(text, size) == size;
+}
+
 int http_send_response(struct ss_handler *h, int status, const char *message)
 {
     struct http_exchange *x = http_exchange_of(h);
     struct http_response *r = &x->response;
-    size_t size = message ? strlen(message) : 0;
-    if (status < 100 || status > 999 || http_value_span(message, size) != size)
+    if (status < 100 || status > 999 || (message && !is_value(message)))
         return -EINVAL;
     if (r->committed)
         return -EALREADY;
     if (r->status || r->error)
         http_response_reset(x);
-    r->phrase = message ? ss_format(h, "%s", message) : http_status_phrase(status);
-    if (!r->phrase)
+    r->status_text = message ? NULL : http_status_text(status);
+    if (!r->status_text)
+        r->status_text = ss_format(h, "%d %s", status, message ? message : "");
+    if (!r->status_text)
         return r->error = -ENOMEM;
-    r->phrase_size = strlen(r->phrase);
+    r->status_size = strlen(r->status_text);
     r->status = status;
     return 0;
 }
@@ -307,11 +311,9 @@ static int send_interim(struct http_exchange *x)
     struct http_response *r = &x->response;
     int rc = 0;
     if (x->head.request.minor > 0) {
-        char status[STATUS_SIZE];
         x->body.expecting &= r->status != 100;
-        write_status(x, status);
-        struct iovec pieces[] = {{status, STATUS_SIZE},
-                                 piece(r->phrase, r->phrase_size),
+        struct iovec pieces[] = {piece(x->cls->persistent ? "HTTP/1.1 " : "HTTP/1.0 ", 9),
+                                 piece(r->status_text, r->status_size),
                                  piece("\r\n", 2),
                                  {r->text, r->size},
                                  piece("\r\n", 2)};
@@ -360,5 +362,5 @@ int http_reply(struct ss_handler *h, int status, const char *type, const void *b
     x->response.length = (int64_t)size;
     if (rc == 0)
         rc = http_end_headers(h);
-    return rc < 0 ? rc : ss_write(h->wfile, body, size);
+    return rc < 0 ? rc : http_write_body(x, body, size);
 }

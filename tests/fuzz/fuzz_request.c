@@ -2,6 +2,7 @@
    another server could take otherwise (RFC 9112 2.2, 3, 5, 6; RFC 9110 5.5, 7.2). */
 #include "fuzz.h"
 #include "http/head.h"
+#include "http/memo.h"
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -171,13 +172,22 @@ static void check_expect(const struct http_head *head)
     REQUIRE(head->expect_continue == (known > 0));
 }
 
-/* What it meant the first time it means again, when it is known. */
-static void try_again(const char *before, size_t size, const struct http_head *first)
+/* What the fields meant the first time they mean again, when they are known. */
+static void try_again(const char *before, size_t size, const struct http_head *first, const char *parsed,
+                      const struct http_said *said)
 {
+    static const struct ss_request connection = {.fd = 3};
     struct http_field fields[FIELDS];
     struct http_head head = {0};
+    struct http_said again;
     char *text = fuzz_copy((const uint8_t *)before, size, "", 0);
-    int rc = http_parse_head(text, size, fields, FIELDS, &head);
+    size_t line = (size_t)((const char *)memchr(before, '\n', size) + 1 - before);
+    for (int i = 0; i < 2; i++)
+        http_memo_keep(&connection, before + line, parsed + line, size - line, first->request.fields, said);
+    struct http_memo *known = http_memo_find(&connection, before + line, size - line);
+    REQUIRE(known || size > 1024 || said->count > 24);
+    int rc = http_parse_head(text, line, size, fields, FIELDS, known, &again, &head);
+    http_memo_release(known);
     REQUIRE(head.refusal.status == first->refusal.status && head.close == first->close);
     REQUIRE(rc < 0 || head.request.content_length == first->request.content_length);
     REQUIRE(rc < 0 || head.request.field_count == first->request.field_count);
@@ -192,6 +202,7 @@ static void try_head(const uint8_t *data, size_t size, const char *tail)
 {
     struct http_field fields[FIELDS];
     struct http_head head = {0};
+    struct http_said said;
     struct http_refusal refusal = {0};
     char *before = fuzz_copy(data, size, tail, strlen(tail)),
          *text = fuzz_copy(data, size, tail, strlen(tail));
@@ -200,7 +211,8 @@ static void try_head(const uint8_t *data, size_t size, const char *tail)
     int line = newline && newline > before && newline[-1] == '\r'
                    ? http_check_line(before, (size_t)(newline - 1 - before), &refusal)
                    : -EBADMSG;
-    int rc = http_parse_head(text, size, fields, FIELDS, &head);
+    int rc = http_parse_head(text, newline ? (size_t)(newline + 1 - before) : size, size, fields, FIELDS,
+                             NULL, &said, &head);
     REQUIRE(rc == 0 || (rc == -EBADMSG && head.refusal.status >= 400 && head.refusal.status != 500));
     if (rc == 0) {
         REQUIRE(line == 0 && head.refusal.status == 0);
@@ -208,8 +220,8 @@ static void try_head(const uint8_t *data, size_t size, const char *tail)
         check_framing(&head.request);
         check_host(&head.request);
         check_expect(&head);
+        try_again(before, size, &head, text, &said);
     }
-    try_again(before, size, &head);
     free(before);
     free(text);
 }
