@@ -93,65 +93,6 @@ SS_API const char *http_allow(const struct ss_handler *h);
    http_header_has(h, "Connection", "upgrade"). */
 SS_API bool http_header_has(const struct ss_handler *h, const char *name, const char *token);
 
-/* ---------------------------------------------------------------- forms and bodies
-
-   A form is read field by field while it arrives, so that its size does not matter:
-
-     struct http_form *form;
-     struct http_part part;
-     int rc = http_form_open(h, &form);
-     while (rc >= 0 && (rc = http_form_next(form, &part)) > 0)
-         if (strcmp(part.name, "message") == 0)
-             rc = http_form_value(form, 1000, &message, NULL);
-     if (rc < 0)
-         return rc;
-
-   What goes wrong is answered when do_X returns it: -EPROTO for what is malformed (400), -EMSGSIZE for
-   what is beyond a limit (413), -EINVAL for a body of another type (415). A do_X that answers by itself
-   is free to. The body in all is limited by max_body. */
-
-#define HTTP_FORM_MAX_FIELDS 1000  /* fields of a form */
-#define HTTP_FORM_MAX_NAME 1024    /* bytes of a field's name */
-#define HTTP_FORM_MAX_HEAD 4096    /* bytes of what stands in front of a value in multipart/form-data */
-#define HTTP_FORM_MAX_PADDING 1024 /* bytes of white space behind a boundary, which transports may add */
-
-struct http_form;
-
-/* A field. The strings live until the next http_form_next, and may hold any bytes but NUL: the names of
-   fields and files are as the client gives them. */
-struct http_part {
-    const char *name;
-    const char *filename;     /* of a file that is sent; "" when none was chosen; NULL: no file. filename*
-                                 counts where it is UTF-8 as RFC 8187 has it, else it is as if it were not there.
-                                 Nothing that may be used as a path: see UploadHTTPRequestHandler */
-    const char *type;         /* its Content-Type; NULL when none was sent */
-    struct ss_stream *stream; /* the value, decoded; belongs to the form; what is not read is skipped. Its end
-                                 is read only when what ends it has come as a whole: in multipart/form-data
-                                 the line of a delimiter (RFC 2046 5.1.1; what only begins like one is data).
-                                 So who has read the end has the value as it was sent */
-};
-
-/* Begins to read the body as a form: application/x-www-form-urlencoded (as the WHATWG's URL standard
-   parses it) or multipart/form-data (RFC 7578), by Content-Type. Stores a form that lives as long as the
-   request. 0; -EINVAL for another type or none, -EPROTO for a boundary that is none, -ENOMEM. */
-SS_API int http_form_open(struct ss_handler *h, struct http_form **form);
-
-/* The next field: 1, with `part` filled in; 0: there was the last one, and the body has been read to its end;
-   -errno as above, or what reading the body gives. An error stays. Waits. */
-SS_API int http_form_next(struct http_form *form, struct http_part *part);
-
-/* Reads the rest of the field's value, at most `limit` bytes, into memory as from ss_alloc, with a NUL behind
-   it; `size` may be NULL. 0 or -errno; -EMSGSIZE when there is more. Waits. */
-SS_API int http_form_value(struct http_form *form, size_t limit, char **value, size_t *size);
-
-/* Reads the body, at most `limit` bytes, into memory as from ss_alloc, with a NUL behind it; `size` may
-   be NULL. 0 or -errno; -EMSGSIZE when there is more, at once if the client says so. Waits.
-   (rfile.read()) */
-SS_API int http_read_body(struct ss_handler *h, size_t limit, char **data, size_t *size);
-
-/* True if the body's Content-Type is `type`, "application/json", whatever its parameters. */
-SS_API bool http_content_type_is(const struct ss_handler *h, const char *type);
-
 /* ---------------------------------------------------------------- response */
 
 /* Begins a response: status line, Server and Date. `message` NULL: the usual phrase. A response that
@@ -200,6 +141,66 @@ SS_API void http_close_connection(struct ss_handler *h);
 
 /* Status of the response that was begun, 0: none yet. */
 SS_API int http_status(const struct ss_handler *h);
+
+/* ---------------------------------------------------------------- body and forms
+
+   A form is read field by field while it arrives, so its size does not matter:
+
+     struct http_form *form;
+     struct http_part part;
+     int rc = http_form_open(h, &form);
+     while (rc >= 0 && (rc = http_form_next(form, &part)) > 0)
+         if (strcmp(part.name, "message") == 0)
+             rc = http_form_value(form, 1000, &message, NULL);
+     if (rc < 0)
+         return rc;
+
+   When do_X returns the error, as here, the client gets the answer that fits it: 400 for -EPROTO (the form is
+   malformed), 413 for -EMSGSIZE (something is beyond a limit), 415 for -EINVAL (the body has another type).
+   do_X may answer by itself instead. The whole body is limited by max_body. */
+
+#define HTTP_FORM_MAX_FIELDS 1000  /* fields of a form */
+#define HTTP_FORM_MAX_NAME 1024    /* bytes of a field's name */
+#define HTTP_FORM_MAX_HEAD 4096    /* bytes of what stands in front of a value in multipart/form-data */
+#define HTTP_FORM_MAX_PADDING 1024 /* bytes of white space behind a boundary, which transports may add */
+
+struct http_form;
+
+/* A field of a form. The strings are what the client has sent, and may hold any bytes but NUL. They live
+   until the next call of http_form_next. */
+struct http_part {
+    const char *name;
+    const char *filename; /* the name of a file; "" when the user has chosen none; NULL when the field is no
+                             file. It comes from filename*, if that is UTF-8 coded as RFC 8187 says, else
+                             from filename. Never use it as a path: see UploadHTTPRequestHandler */
+    const char *type;     /* the field's Content-Type; NULL when none was sent */
+    struct ss_stream *stream; /* the decoded value. It belongs to the form, which skips what is not read of
+                                 it. The stream ends only when all of what ends the value has arrived, in
+                                 multipart/form-data a delimiter's whole line (RFC 2046 5.1.1). So a value
+                                 that was read to its end is the one that was sent */
+};
+
+/* Begins to read the body as a form, in the coding that its Content-Type names:
+   application/x-www-form-urlencoded, as the WHATWG's URL standard parses it, or multipart/form-data (RFC
+   7578). Stores a form, which lives as long as the request. 0; -EINVAL when there is another Content-Type or
+   none, -EPROTO when the boundary is malformed, -ENOMEM. */
+SS_API int http_form_open(struct ss_handler *h, struct http_form **form);
+
+/* Steps to the next field. 1: `part` is filled in. 0: there are no more fields, and the body has been read to
+   its end. -errno: as above, or an error of reading the body; all further calls return it again. Waits. */
+SS_API int http_form_next(struct http_form *form, struct http_part *part);
+
+/* Reads the rest of the field's value, at most `limit` bytes, into memory as from ss_alloc, and puts a NUL
+   behind it. Stores its address, and its size unless `size` is NULL. 0 or -errno; -EMSGSIZE for a longer
+   value. Waits. */
+SS_API int http_form_value(struct http_form *form, size_t limit, char **value, size_t *size);
+
+/* The same for the request's body. -EMSGSIZE comes without waiting when Content-Length is too large.
+   (rfile.read()) */
+SS_API int http_read_body(struct ss_handler *h, size_t limit, char **data, size_t *size);
+
+/* True if the body's Content-Type is `type`, as "application/json", with whatever parameters. */
+SS_API bool http_content_type_is(const struct ss_handler *h, const char *type);
 
 /* ---------------------------------------------------------------- preconditions and ranges */
 
@@ -515,103 +516,108 @@ SS_API int http_do_PUT(struct ss_handler *h);
 
 /* ---------------------------------------------------------------- access log
 
-   Functions for log_request: .log_request = http_log_combined. The time is when the response ended.
+   Functions for log_request: .log_request = http_log_combined. The time in a line is when the response ended.
      http_log_python    as http.server's, but with the size:
                         127.0.0.1 - - [21/Nov/2026 13:25:17] "GET / HTTP/1.1" 200 1024
      http_log_common    the Common Log Format of NCSA and Apache:
                         127.0.0.1 - - [21/Nov/2026:13:25:17 +0100] "GET / HTTP/1.1" 200 1024
      http_log_combined  Apache's "combined": the same, and "Referer" "User-Agent"
-     http_log_json      an object a line, in UTF-8: time (RFC 3339, UTC), client, method, path,
-                        version, status, bytes, duration_ms (three decimals), referer, user_agent;
-                        null: there is none. A request that was not understood has its first line as
-                        `request`, one that has gone wrong what log_error was told, and why, as `error`.
-     http_log_nothing   none
-   With these (not with BaseHTTPRequestHandler's own log_request, which is Python's) each request has just one
-   line, whatever becomes of it: what log_error is told during the request, and the -errno that ends it, stand
-   at its end: behind the size, in JSON as `error`, in Apache's forms, which have no place for it, as one more
-   quoted text, and only when the server has failed. Neither log_message nor handle_error's default says it
-   again. A request whose client goes away before its head is complete has a line, too.
-   In the first three a dash stands for what there is none of, a size of 0 too. Control characters,
-   what is no UTF-8, and what cannot be seen or turns the direction of text round (U+202E) are
-   escaped, by Apache's forms quotes, backslashes and all that is not ASCII as well (\xHH), so that a
-   client can neither forge a line nor speak to a terminal; the same holds for log_message and
-   log_error. In JSON what is no UTF-8 becomes U+FFFD. A text of more than 8 KiB is cut and ends with "...".
+     http_log_json      a JSON object a line, in UTF-8: time (RFC 3339, UTC), client, method, path, version,
+                        status, bytes, duration_ms (with three decimals), referer, user_agent; null for what
+                        there is none of. A request that was not understood has its first line as `request`,
+                        one that has gone wrong has the reason as `error`.
+     http_log_nothing   no line
+   BaseHTTPRequestHandler's own log_request writes Python's line, by log_message where that is overridden; errors
+   get lines of their own before it.
 
-   The lines go to stderr, or to one file for the whole process. They are gathered: a file gets them
-   in large pieces, 0.9 s after the first at the latest, a terminal or pipe after 20 ms; the first few of
-   each process at once. A thread that the library makes when it is needed sees to that; it takes no
-   signals. Only whole lines are written, appended, so several processes can share a file; to a pipe
-   that holds for lines of up to PIPE_BUF. A forked child has none of its parent's lines and writes its own.
-   HTTPServer's server_close, which ForkingMixIn and PreforkingMixIn call in each child, and exit()
-   write what is left; other server classes call http_access_log_flush there. What a signal kills takes up
-   to 0.9 s of lines with it. A reader that takes nothing, or a disk that is full, does not stop the
-   server: at most 128 KiB of lines wait, more are lost and counted, and log_error is told, once. */
+   With the functions above each request has exactly one line, whatever becomes of it, also one whose client
+   goes away before its head is complete. The reason of a failure stands in that line: what log_error was told
+   during the request, and the -errno that ended it. http_log_python puts it behind the size, http_log_json
+   into `error`. Apache's forms have no place for it: they get one more quoted text at the end, and only when
+   the server has failed. Neither log_message nor handle_error's default says the same again.
+
+   In the first three forms a dash stands for what there is none of, also for a size of 0. A client can
+   neither forge a line nor speak to a terminal, because these are escaped: control characters, what is no
+   UTF-8, what cannot be seen, and what turns the direction of text round (U+202E); in Apache's forms also
+   quotes, backslashes and all that is not ASCII (\xHH). The same holds for log_message and log_error. In
+   JSON, what is no UTF-8 becomes U+FFFD. A text of more than 8 KiB is cut and ends with "...".
+
+   The lines go to stderr, or to one file for the whole process. They are gathered and written in large
+   pieces: to a file 0.9 s after the first line at the latest, to a terminal or a pipe after 20 ms. The first
+   few lines of each process are written at once. The library makes a thread for this while lines wait; it
+   takes no signals. Only whole lines are written, at the file's end, so several processes can share a file; a
+   pipe takes lines of up to PIPE_BUF whole. A forked child has none of its parent's lines, and writes its
+   own. What waits is written by HTTPServer's server_close, which ForkingMixIn and PreforkingMixIn call in
+   each child, and by exit(3); other server classes call http_access_log_flush there. A process that a signal
+   kills loses up to 0.9 s of lines. Neither a reader that takes nothing nor a full disk stops the server: at
+   most 128 KiB of lines wait; more are lost and counted, and log_error is told so once. */
 SS_API void http_log_python(struct ss_handler *h, int status, int64_t size);
 SS_API void http_log_common(struct ss_handler *h, int status, int64_t size);
 SS_API void http_log_combined(struct ss_handler *h, int status, int64_t size);
 SS_API void http_log_json(struct ss_handler *h, int status, int64_t size);
 SS_API void http_log_nothing(struct ss_handler *h, int status, int64_t size);
 
-/* Microseconds from the first byte of the request until now; 0 where log_request is http_log_nothing,
-   which needs no clock. For handlers and log_request. */
+/* Microseconds from the first byte of the request until now. 0 where log_request is http_log_nothing: that
+   needs no clock, so none is read. For handlers and log_request. */
 SS_API int64_t http_duration(const struct ss_handler *h);
 
-/* From now on the lines of the functions above go to this file; it is made (0640) if it is not there, else
-   appended to: who copies and truncates it (logrotate's copytruncate) loses no more than what is
-   written in between. log_message stays with stderr. The path is copied. 0 or -errno. For the program,
-   while no server runs in this process; children have the same file. Waits for a file that was open.
-   A file that is or was the log, or stderr's, is not served, listed or replaced by an upload, whatever its
-   name and wherever it lies; copies of it are files like any other. */
+/* Makes the functions above write to this file from now on; log_message stays with stderr. The file is made
+   (0640) if it is not there, else appended to, so one that is copied and truncated (logrotate's copytruncate)
+   loses only what is written in between. The path is copied. 0 or -errno. For the program, while no server
+   runs in this process; its children have the same file. Waits until the lines for a file that was open are
+   written. Any file that is or was the log, or stderr, is not served, listed or replaced by an upload,
+   whatever its name and wherever it lies; copies of it are files like any other. */
 SS_API int http_access_log_open(const char *path);
 /* Opens a file of that name anew, after somebody (logrotate) has moved the old one away: in this process at
-   once, in the others that were forked since http_access_log_open, parents and children, before their next
-   line. What a process has gathered may still go to the old one. 0, also when there is none; -errno, and the
-   old one stays. Any thread, and async-signal-safe: for a handler of SIGHUP, which the library does not make.
- */
+   once, and before their next line in all other processes, parents and children, that were forked since
+   http_access_log_open. Lines that a process has gathered before may go to either file. 0, also when no file
+   is open; -errno, and lines go on to the old file. Any thread, and async-signal-safe: for a handler of
+   SIGHUP, which the library does not install. */
 SS_API int http_access_log_reopen(void);
-/* Writes what waits, closes the file; lines go to stderr again. Harmless when none is open. Waits. */
+/* Writes what waits and closes the file; lines go to stderr again. Harmless when none is open. Waits. */
 SS_API void http_access_log_close(void);
-/* Writes what waits; for a pipe or terminal that takes nothing up to 0.5 s. Any thread. Waits. */
+/* Writes what waits. Gives up after 0.5 s when a pipe or a terminal takes nothing. Any thread. Waits. */
 SS_API void http_access_log_flush(void);
-/* Lines that this process could not write since the file was opened. Any thread. */
+/* The number of lines that this process could not write since the file was opened. Any thread. */
 SS_API uint64_t http_access_log_lost(void);
 
 /* ---------------------------------------------------------------- helpers, any thread */
 
-/* The phrase and the explanation of a status, "" for an unknown one. (http.HTTPStatus) */
+/* The phrase and the explanation of a status; "" for an unknown one. (http.HTTPStatus) */
 SS_API const char *http_status_phrase(int status);
 SS_API const char *http_status_description(int status);
 
 #define HTTP_DATE_SIZE 30
-/* Writes an IMF-fixdate (RFC 9110 5.6.7), "Sun, 06 Nov 1994 08:49:37 GMT". Returns text.
-   (date_time_string) */
+/* Writes a time as HTTP's headers have it (IMF-fixdate, RFC 9110 5.6.7), "Sun, 06 Nov 1994 08:49:37 GMT".
+   Returns text. (date_time_string) */
 SS_API char *http_format_date(time_t t, char text[HTTP_DATE_SIZE]);
-/* Reads any of the three date forms of RFC 9110 5.6.7. 0 or -EINVAL. */
+/* Reads a date in any of the three forms of RFC 9110 5.6.7. 0 or -EINVAL. */
 SS_API int http_parse_date(const char *text, time_t *t);
 
-/* Undoes percent-encoding, once, in place; returns the new length; -EINVAL for an escape that is
-   none or an encoded NUL. (urllib.parse.unquote) */
+/* Undoes percent-encoding, once and in place. Returns the new length, or -EINVAL for a malformed escape and
+   for an encoded NUL. (urllib.parse.unquote) */
 SS_API ssize_t http_unquote(char *text);
-/* Percent-encodes what may not stand in a path segment; '/' stays. From ss_alloc, or NULL.
+/* Percent-encodes what may not stand in a segment of a path; '/' stays. From ss_alloc, or NULL.
    (urllib.parse.quote) */
 SS_API const char *http_quote(struct ss_handler *h, const char *text);
 /* Escapes & < > " ' for HTML. From ss_alloc, or NULL. (html.escape) */
 SS_API const char *http_escape(struct ss_handler *h, const char *text);
-/* The media type by a file name's ending, the longest that is known ("tar.gz" before "gz"), in any case:
-   first those that were added, then a built-in table of what is in use on the web, then http_init_types'
-   file. "application/octet-stream" for an unknown one. Lives as long as the program. (mimetypes.guess_type)
- */
+
+/* The media type for the longest ending of a file's name that is known ("tar.gz" before "gz"), in any case;
+   "application/octet-stream" for an unknown one. Types that were added are looked up first, then a built-in
+   table of what is in use on the web, then the file of http_init_types. Lives as long as the program.
+   (mimetypes.guess_type) */
 SS_API const char *http_guess_type(const char *name);
 /* Adds a type, with the parameters that it is to have ("text/plain; charset=utf-8"), for names that end in
-   `ext`, ".log" or "log" or "tar.gz", and for the name that is `ext` as a whole, "README", which goes before
-   endings; the latest counts. Both are copied. To be done before serving: a file
-   that was served already may keep its type. 0, -ENOMEM, or -EINVAL for what is no media type (RFC
-   9110 8.3.1) or no ending. (mimetypes.add_type) */
+   `ext` (".log", "log" or "tar.gz"), and for the name that is `ext` as a whole ("README"), which counts
+   before endings. What was added last counts. Both strings are copied. To be called before serving: a file
+   that was served already may keep its type. 0, -ENOMEM, or -EINVAL when `type` is no media type (RFC
+   9110 8.3.1) or `ext` no ending. (mimetypes.add_type) */
 SS_API int http_add_type(const char *type, const char *ext);
-/* Reads the system's list of types; NULL: /etc/mime.types. Done by itself when an ending is first met that is
-   not in the table; to be called before serving when there are processes that should not each do it, or
-   another file (at most 1 MiB) is meant. Read once: later calls return what the first did. text/... types get
-   charset=utf-8. 0 or -errno; without a file there is the table. (mimetypes.init) */
+/* Reads a list of types, at most 1 MiB; NULL: the system's, /etc/mime.types. The library does this by itself
+   when it first meets an ending that is not in its table. Call it before serving to name another file, or to
+   read the list once for all processes. Only the first call reads; later ones return what it did. text/...
+   types get charset=utf-8. 0 or -errno; without a list there is still the table. (mimetypes.init) */
 SS_API int http_init_types(const char *path);
 
 /* The version of this library, "0.1.0", and what was built into it, a line for each part (those of the
