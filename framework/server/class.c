@@ -165,7 +165,6 @@ void *ss_state(const struct ss_server *self, const struct ss_class *cls)
 void *ss_request_state(const struct ss_server *self, struct ss_request *request, const struct ss_class *cls)
 {
     int i = position(self, cls);
-    char *behind =
-        (char *)container_of(request, struct request, request) + arena_round(sizeof(struct request));
-    return i < 0 || cls->request_state_size == 0 ? NULL : behind + self->core->request_state[i];
+    char *state = (char *)container_of(request, struct request, request) + REQUEST_SIZE;
+    return i < 0 || cls->request_state_size == 0 ? NULL : state + self->core->request_state[i];
 }

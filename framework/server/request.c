@@ -6,18 +6,15 @@
 #include <errno.h>
 #include <string.h>
 
-/* With the state that the server's classes keep for it. */
-static size_t size_of(const struct ss_server *self)
-{
-    return arena_round(sizeof(struct request)) + self->core->request_state_size;
-}
-
 struct request *request_new(const struct ss_server *self)
 {
-    struct request *request = spare_alloc(size_of(self));
+    size_t state_size = self->core->request_state_size;
+    struct request *request = spare_alloc(REQUEST_SIZE + state_size);
     if (!request)
         return NULL;
-    memset(request, 0, size_of(self));
+    memset(request, 0, sizeof *request);
+    if (state_size)
+        memset((char *)request + REQUEST_SIZE, 0, state_size);
     request->request.fd = request->number = -1;
     request->forks = forks_made(); /* too early, if anything: a fork that has its connection comes later */
     timer_init(&request->entry.timer);
@@ -26,7 +23,7 @@ struct request *request_new(const struct ss_server *self)
 
 void request_free(const struct ss_server *self, struct request *request)
 {
-    spare_free(request, size_of(self));
+    spare_free(request, REQUEST_SIZE + self->core->request_state_size);
 }
 
 /* ---------------------------------------------------------------- how many are in progress */

@@ -4,6 +4,7 @@
 
 #include "server/timer.h"
 #include "socketserver.h"
+#include <stddef.h>
 
 /* What can stand in a queue of things to run, and have a time limit. */
 struct task;
@@ -26,6 +27,9 @@ struct request {
     bool late;                     /* taken in the drain: it may not have had the time to say something */
     bool expired;                  /* parked too long, or the server drains: close it */
 };
+
+/* Its bytes. What classes keep for it (ss_request_state) is behind them, aligned for anything. */
+enum { REQUEST_SIZE = (sizeof(struct request) + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1) };
 
 /* Parked connections, in the order in which they became idle. */
 struct idle {

@@ -269,25 +269,35 @@ static int write_below(struct ss_stream *s, struct iovec *vector, int count, boo
     return rc < 0 ? failed(s, rc) : 0;
 }
 
-static int flush(struct ss_stream *s, bool more)
+/* (Apart: each vector costs the function that it is in the stack protector's check, and most have nothing to
+   flush.) */
+__attribute__((noinline)) static int write_buffer(struct ss_stream *s, bool more)
 {
-    if (s->error || !s->wend || !s->methods->write)
-        return s->error;
     struct iovec all = {s->wbuf, s->wend};
     s->wend = 0;
     return write_below(s, &all, 1, more);
 }
 
-int ss_flush(struct ss_stream *s)
+static int flush(struct ss_stream *s, bool more)
 {
-    if (!s)
-        return -EBADF;
+    return s->error || !s->wend || !s->methods->write ? s->error : write_buffer(s, more);
+}
+
+static int flush_through(struct ss_stream *s)
+{
     int rc = flush(s, false);
     if (rc == 0 && s->methods->flush)
         rc = s->methods->flush(s);
     if (rc == 0 && s->below)
         rc = ss_flush(s->below);
     return rc < 0 ? failed(s, rc) : 0;
+}
+
+int ss_flush(struct ss_stream *s)
+{
+    if (!s)
+        return -EBADF;
+    return s->methods->flush || s->below ? flush_through(s) : flush(s, false);
 }
 
 static void copy_out(struct ss_stream *s, const struct iovec *vector, int count)
@@ -305,8 +315,8 @@ static bool worth_copying(const struct ss_stream *s, size_t size)
     return size < s->wsize / 2 || !s->methods->direct;
 }
 
-/* What does not fit goes out together with what is there, without being copied. (Apart: each vector costs the
-   function that it is in the stack protector's check, and most of what is written fits.) */
+/* What does not fit goes out together with what is there, without being copied. (Apart, as write_buffer is:
+   most of what is written fits.) */
 __attribute__((noinline)) static int write_through(struct ss_stream *s, const struct iovec *vector, int count)
 {
     struct iovec all[8];
@@ -426,12 +436,14 @@ int ss_write_eof(struct ss_stream *s)
 
 int ss_close(struct ss_stream *s)
 {
-    if (!s)
-        return 0;
-    struct ss_stream *below = s->below;
-    int rc = ss_flush(s), closed = s->methods->close ? s->methods->close(s) : 0; /* s may be gone by now */
-    int closed_below = ss_close(below);
-    return rc < 0 ? rc : closed < 0 ? closed : closed_below;
+    int rc = 0;
+    for (struct ss_stream *below; s; s = below) {
+        below = s->below; /* before s is freed */
+        int flushed = ss_flush(s), closed = s->methods->close ? s->methods->close(s) : 0;
+        if (rc == 0)
+            rc = flushed < 0 ? flushed : closed;
+    }
+    return rc;
 }
 
 /* ---------------------------------------------------------------- time limits: the lowest stream waits */
