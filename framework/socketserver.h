@@ -32,7 +32,7 @@
               2. Class tables are const and live as long as the program.
               3. A successful get_request is paired with exactly one shutdown_request.
               4. The framework makes the handler instance, zeroed, and frees it after `finish`.
-              5. What ss_alloc returns lives until `handle` returns.
+              5. What ss_alloc returns in a handler lives until `finish` has returned.
               6. A pointer argument is borrowed for the call unless its comment says otherwise.
    Threads.   A handler uses its own handler, request and streams only. "Any thread" below means
               that the function may be called from everywhere; otherwise it belongs to the thread
@@ -494,41 +494,42 @@ struct ss_datagram {
 
 /* A connection or a datagram: Python's `request`. */
 struct ss_request {
-    int fd;       /* the connection; for a datagram the server's socket. A handler that closes it by itself,
-                     or passes it on to somebody else, sets it to -1. */
-    bool busy;    /* a request is in progress even when the handler waits for input: a drain lets
-                     it go on. For handlers to set and clear; cleared before each `handle`. */
-    bool linger;  /* shutdown_request waits (up to 2 s, 1 MiB) for the client to take the last
-                     answer before it closes; set it when closing with input unread */
-    bool unnamed; /* client_address of a Unix socket is known to be none */
-    bool told;    /* whoever handles the request has logged by what it fails: handle_error's default does not
-                     log it again. For handlers to set */
-    union {       /* get_request's, compact; see ss_client_address */
+    int fd;    /* the connection; for a datagram the server's socket. A handler that closes it by itself,
+                  or passes it on to somebody else, sets it to -1. */
+    bool busy; /* set while a request is in progress, so that a drain lets the handler go on although it waits
+                  for input. For handlers to set and clear; cleared before each `handle`. */
+    bool linger;  /* shutdown_request goes on reading (for up to 2 s, up to 1 MiB) until the client has ended:
+                     closing a socket with input unread resets the connection, and the client may lose the end
+                     of the last answer. Set for a stream with input unread; a handler may set it, too */
+    bool unnamed; /* the client of a Unix socket has no address */
+    bool told;    /* the handler has logged the error that it returns: handle_error's default does not log it
+                     again. For handlers to set */
+    union {       /* what get_request has stored; see ss_client_address */
         struct sockaddr any;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
     } client;
     struct ss_datagram *datagram; /* NULL for a connection */
-    void *data;                   /* yours: outlives parking */
-    void (*free_data)(void *);    /* called with data, if set, when the request is closed */
+    void *data;                   /* the handler's own: outlives parking */
+    void (*free_data)(void *);    /* called with `data`, if set, by the thread that closes the request */
 };
 
-/* Fills in the client's address; an IPv4 client of a dual-stack socket has an IPv4 address. Returns 0 or
-   -errno. */
+/* Stores the client's address. An IPv4 client of a dual-stack socket gets an IPv4 address; one without an
+   address, or whose address cannot be had, gets length 0. Returns 0 or -errno. Any thread that has the
+   request. */
 SS_API int ss_client_address(const struct ss_request *request, struct ss_address *address);
 
 /* ---------------------------------------------------------------- handlers */
 
-/* A handler ends by returning. pthread_exit, and longjmp or an exception out of it, leave its
-   connection open and counted for ever, and take the thread along that others are served by; so a
-   drain may never end. In a process of its own (ForkingMixIn, PreforkingMixIn) exit(3) ends that
-   process, with what the program's atexit functions do to memory and files that it shares with the
-   parent: return, or _exit(2).
+/* A handler ends by returning. After pthread_exit, or after longjmp or an exception out of the handler, its
+   connection would stay open and counted for ever, and the thread that serves others would be gone: a drain
+   may never end. In a process of its own (ForkingMixIn, PreforkingMixIn) exit(3) runs the program's atexit
+   functions, on memory and files that it shares with the parent: return, or call _exit(2).
 
-   stdio in such a process: stdout and stderr are flushed before it is forked and when it ends.
-   Other FILEs are yours. What is in their buffers at the fork is in the child's copy too, so it
-   comes twice when both flush: flush before serving. And what a handler has written into one is
-   lost unless it calls fflush or fclose before it returns, because the process ends by _exit. */
+   stdio in such a process: stdout and stderr are flushed before the fork and when the process ends. Other
+   FILEs are yours. What is in their buffers at the fork is in the child's copy, too, and comes twice when
+   both are flushed: flush them before serving. The process ends by _exit, so what a handler has written into
+   one is lost unless it calls fflush or fclose. */
 
 #define SS_PARK 1 /* see `handle` */
 
@@ -537,12 +538,13 @@ struct ss_handler_class {
                                             as suits the server */
     size_t size;                         /* of an instance, which begins with struct ss_handler;
                                             0: the base's */
-    /* setup, handle, finish: NULL means inherited. `finish` runs whenever `setup` returned 0.
-       handle returns 0: done, the connection is closed; -errno: it failed, handle_error is told;
-       SS_PARK: "nothing of mine is in progress, call me again when there is input"; any other
-       positive number counts as a failure, -EDOM. A parked connection costs about 100 bytes; its
-       instance is finished, and the next input gets a new one, with the same request. h->timeout
-       at that moment limits the wait for it. */
+    /* setup, handle, finish: NULL means inherited. `finish` runs whenever `setup` returned 0; after another
+       result of `setup` nothing is written.
+       handle returns 0: it is done, and the connection is closed; -errno: it failed, and handle_error is
+       called; SS_PARK: it has nothing in progress, and is to be called again when there is input. Any other
+       positive number counts as the failure -EDOM. A parked connection takes about 100 bytes: its instance is
+       finished and freed, and the next input gets a new one, with the same request. The value of h->timeout
+       when `handle` returns limits the wait for that input. */
     int (*setup)(struct ss_handler *h);
     int (*handle)(struct ss_handler *h);
     void (*finish)(struct ss_handler *h);
@@ -553,42 +555,43 @@ struct ss_handler {
                                  forked, that process's */
     struct ss_request *request;
     struct ss_address client_address;
-    struct ss_stream *rfile, *wfile; /* the same for TCP, Unix and datagrams: what the client sends,
-                                        what it gets. A datagram's reply leaves as one datagram when
-                                        the handler is done, an empty one not at all. */
-    int timeout;                     /* ms for each wait of rfile, -1: none */
-    int write_timeout;               /* ms for a client to take something of what wfile has for it, counted
-                                        from the last byte that it took, -1: none; 0: five times `timeout`,
-                                        so 5 minutes unless something else was said. A reader may pause */
-    unsigned min_rate;               /* bytes a second that a client must bring while it is in the middle of
-                                        something (a line, a head, a body: see ss_set_owed), and take of what
-                                        wfile has for it; else the wait ends with -ETIMEDOUT. Only time that
-                                        the handler waits counts, rate_window of it at once, for output as
-                                        much as write_timeout if that is longer: a pause is no matter.
-                                        0: none */
+    struct ss_stream *rfile, *wfile; /* what the client sends, and what it gets: of connections and datagrams
+                                        alike. What is written for a datagram leaves as one datagram when the
+                                        handler is done; if that is nothing, none is sent. */
+    int timeout;                     /* ms for each wait of rfile; -1: no limit */
+    int write_timeout;               /* ms in which a client must take some of the output that waits for it,
+                                        counted from the last byte that it took: a reader may pause. -1: no
+                                        limit; 0: five times `timeout`, so 5 minutes by default */
+    unsigned min_rate;               /* bytes a second, 0: no limit. So fast a client must send while it owes
+                                        the rest of something (a line, a head, a body: see ss_set_owed), and so
+                                        fast it must take output. A slower one ends the wait with -ETIMEDOUT.
+                                        The rate is measured over rate_window of waiting, or for output over
+                                        write_timeout if that is longer; time that the handler does not wait is
+                                        not counted. So a short pause does not matter. */
     struct ss_arena *arena;          /* private */
 };
 
 /* BaseRequestHandler: no streams; work with request->fd (non-blocking) and ss_poll.
    StreamRequestHandler: rfile and wfile of a connection.
    DatagramRequestHandler: rfile is the datagram, wfile the reply.
-   The streams are there before `setup`, and output leaves after `finish`, so that neither needs to call
-   its base's. */
+   The streams are made before `setup`, and flushed after `finish`, so a class that overrides these two need
+   not call its base's. */
 extern SS_API const struct ss_handler_class ss_BaseRequestHandler, ss_StreamRequestHandler,
     ss_DatagramRequestHandler;
 #define BaseRequestHandler ss_BaseRequestHandler
 #define StreamRequestHandler ss_StreamRequestHandler
 #define DatagramRequestHandler ss_DatagramRequestHandler
 
-/* `size` bytes that live until `handle` returns, aligned for anything, not zeroed; NULL if out of
-   memory. */
+/* `size` bytes that live until the instance is finished, aligned for anything, not zeroed; NULL if there is
+   no memory. */
 SS_API void *ss_alloc(struct ss_handler *h, size_t size);
 
 /* A formatted string in memory as from ss_alloc; NULL if out of memory. */
 SS_API char *ss_format(struct ss_handler *h, const char *format, ...) SS_PRINTF(2, 3);
 
-/* Frees early: ss_release gives back everything allocated since ss_mark returned `mark`. For
-   handlers that serve many requests in one `handle`. */
+/* Frees early, in a handler that serves many requests in one `handle`: ss_release frees everything that was
+   allocated since ss_mark returned `mark`. Marks are released in the reverse order; one may be released
+   again. */
 struct ss_mark {
     void *block, *at;
 };
@@ -599,183 +602,199 @@ SS_API void ss_release(struct ss_handler *h, struct ss_mark mark);
 
    For handlers, and for everything else that runs in a server. */
 
-/* poll(2) that lets others run; returns the number of ready descriptors, 0 after `ms` milliseconds
-   (-1: no limit), -ECANCELED, or -errno. Waits. Input that a stream has in its buffer is not seen: ask
-   ss_peek(s, &data, 0) before. A drain takes who waits here to be busy: one that waits for long does so
-   in steps, and looks at ss_draining. */
+/* As poll(2), but others run meanwhile. Returns the number of ready descriptors, 0 after `ms` milliseconds
+   (-1: no limit), -ECANCELED, or -errno. Waits. It does not see input that a stream has in its buffer: call
+   ss_peek(s, &data, 0) before. A drain takes a handler that waits here to be busy: to wait for long, wait in
+   steps, and look at ss_draining in between. */
 SS_API int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
 
-/* Waits `ms` milliseconds; 0 lets others run. Returns 0 or -ECANCELED. */
+/* Waits for `ms` milliseconds; with 0 it only lets others run. Returns 0, -ECANCELED, or -errno. */
 SS_API int ss_sleep(struct ss_server *self, int ms);
 
-/* Runs a function that blocks (a disk, a name server) and returns its result. Under EventLoopMixIn
-   a helper thread calls it and others run meanwhile; elsewhere it is a plain call. Not cut short by
-   a drain. -EAGAIN if no thread could be made for ten seconds, -ECANCELED while it tries. Waits. */
+/* Calls a function that blocks (on a disk, on a name server), and returns its result. Under EventLoopMixIn a
+   helper thread calls it, and others run meanwhile; elsewhere it is a plain call. A drain does not cut it
+   short. -EAGAIN when no thread could be made for ten seconds; -ECANCELED when a drain ended that attempt.
+   Waits. */
 SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *argument);
 
-/* A number that stays the same as long as nobody has waited: what was checked in this turn of the
-   loop need not be checked again in it. Outside of event loops every call returns another. Any thread. */
+/* The number of this turn of the event loop: it stays the same until the loop waits. What was checked in a
+   turn need not be checked again in it. Outside of event loops every call returns another number. Any thread.
+ */
 SS_API uint64_t ss_turn(const struct ss_server *self);
 
 /* ---------------------------------------------------------------- streams
 
-   A buffer each way over something that reads and writes. Output leaves when the buffer is full,
-   when the stream is about to wait for input, at ss_flush and at the end of the handler. The first
-   error sticks: every later call returns it, so write a whole reply and look once. The end of the
-   input is not an error, and neither is a read that has waited in vain: it returns -ETIMEDOUT, but output
-   can still be written, and a later read may be tried, which finds all of what had come by then. (Only when
-   that is more than the buffer holds, or there is none, are later reads -ETIMEDOUT, too.) The stream's
-   deadline stays where it is: ss_set_deadline again for what comes next. Output that nobody takes in time
-   is an error: the other side has part of it.
-   A stream that only reads, or only writes, or is NULL (those of BaseRequestHandler), returns -EBADF for the
-   other direction, which does not stick.
+   A stream has a buffer for input and one for output, over something that reads and writes. Output leaves
+   when the buffer is full, when the stream is about to wait for input, at ss_flush, and at the end of the
+   handler.
 
-   A stream may stand over another one, as one that encrypts stands over a socket's: ss_stream_over. Its
-   methods call ss_read, ss_peek_now, ss_write and their like for the stream below, s->below. */
+   The first error sticks to the stream: every later call returns it, so write a whole reply and look at the
+   result once. The end of the input is no error. A read that has waited too long is none, either: it returns
+   -ETIMEDOUT, but output can still be written, and a later read finds all that had come by then. (Unless
+   ss_readexactly or ss_readline had read more than the input buffer holds: then later reads return
+   -ETIMEDOUT, too.) The stream's deadline has passed, though: call ss_set_deadline again for what comes next.
+   Output that the other side does not take in time is an error that sticks: it has got part of it.
+
+   A stream that only reads returns -EBADF when it is written to, one that only writes when it is read, and
+   NULL (the streams of a BaseRequestHandler) for everything. This does not stick.
+
+   A stream may stand over another one, as one that encrypts stands over a socket's: see ss_stream_over. Its
+   methods call ss_read, ss_peek_now, ss_write and so on for the stream below, s->below. */
 
 struct ss_stream_class {
-    const char *name;
+    const char *name; /* for messages */
     bool direct; /* ss_write passes a piece that would fill half of the buffer to `write` at once, instead of
                     copying it into the buffer first: for streams whose `write` costs one system call */
-    /* Reads 1 to `size` bytes, waiting for the first; 0 at the end; -errno: -ETIMEDOUT does not stick, all
-       others do. NULL: there is no input but what is in rbuf (with `eof` set), or none: -EBADF. */
+    /* Waits for input and reads 1 to `size` bytes of it into `data`. Returns their number, 0 at the end, or
+       -errno: -ETIMEDOUT does not stick, all others do. NULL: all input is in rbuf from the start (set
+       `eof`), or the stream only writes. */
     ssize_t (*read)(struct ss_stream *s, void *data, size_t size);
-    /* The same without waiting: -EAGAIN when there is nothing yet. NULL: ss_peek_now flushes and waits,
-       with `read`; so a connection with such a stream is not parked: SS_PARK waits. */
+    /* As `read`, but it never waits: -EAGAIN when there is nothing yet. NULL: ss_peek_now flushes the stream
+       and calls `read`, which waits. Then a connection with this stream is never parked: with SS_PARK its
+       thread or coroutine waits for the next input. */
     ssize_t (*read_now)(struct ss_stream *s, void *data, size_t size);
-    /* Writes all of it, waiting as needed; 0 or -errno. The vector may be changed. `more`: more
-       will follow at once. NULL: the output stays in the buffer; -EMSGSIZE when it is full, -EBADF when
-       there is no buffer. */
+    /* Writes all pieces, and waits as needed; 0 or -errno. It may change the vector, not the pieces. `more`:
+       more output will follow at once. NULL: the output stays in the buffer, and more than fits is -EMSGSIZE;
+       without a buffer the stream only reads. */
     int (*write)(struct ss_stream *s, struct iovec *vector, int count, bool more);
-    /* Writes `size` bytes of file `fd` from `offset`; 0 or -errno; -EIO if the file ends early.
-       NULL: it is read and written. */
+    /* Writes `size` bytes of the file `fd`, from `offset` on; 0 or -errno; -EIO if the file ends early. NULL:
+       ss_sendfile reads the file and calls `write`. */
     int (*sendfile)(struct ss_stream *s, int fd, off_t offset, size_t size);
-    /* Sends on what `write` keeps back. ss_flush calls it after `write`, and flushes the stream below after
-       it. 0 or -errno. NULL: nothing is kept back. */
+    /* Sends what `write` has kept back. ss_flush calls it after `write`, and then flushes the stream below. 0
+       or -errno. NULL: `write` keeps nothing back. */
     int (*flush)(struct ss_stream *s);
-    /* No more output: the other side reads an end. ss_write_eof calls it after ss_flush, and then does the
-       same to the stream below. 0 or -errno. NULL: nothing to do. */
+    /* Ends the output, so that the other side reads the end. ss_write_eof calls it after ss_flush, and then
+       ends the output of the stream below. 0 or -errno. NULL: nothing to do. */
     int (*write_eof)(struct ss_stream *s);
-    /* The stream's last act: says good-bye, and frees what the stream owns, itself too. ss_close calls it
-       after ss_flush, and then does the same to the stream below. Of the streams of a handler, one that is
-       parked is not closed. Where an idle connection ends because the server stops, the -ECANCELED has stuck
-       to `s` only, and the stream below still takes the good-bye. 0 or -errno. NULL: nothing to do. */
+    /* Ends the stream: writes a good-bye to the stream below, if the protocol has one, and frees what the
+       stream owns (the stream itself, too, if that was allocated). ss_close calls it after ss_flush, and then
+       closes the stream below. It is not called when the connection is parked. When an idle connection ends
+       because the server stops, `s` has the error -ECANCELED, and the stream below has none: it takes the
+       good-bye. 0 or -errno. NULL: nothing to do. */
     int (*close)(struct ss_stream *s);
 };
 
 struct ss_stream {
     const struct ss_stream_class *methods;
-    void *context;              /* the implementation's */
-    struct ss_server *server;   /* whose poll waits; NULL: a client outside of servers */
+    void *context;            /* for the methods */
+    struct ss_server *server; /* waits are made through its poll method; NULL: a client outside of servers */
     struct ss_request *request; /* NULL: a client's stream */
     int fd;                     /* -1: none */
     int error;                  /* the first one, -errno; 0: none */
     bool eof;                   /* the end of the input was read */
-    int *timeout;               /* ms for each wait, -1: none; NULL: none */
+    int *timeout;               /* ms for each wait; -1, or NULL: no limit */
     int *write_timeout;         /* as struct ss_handler's; NULL: `timeout` is for output, too */
-    uint64_t deadline;          /* ms, absolute (ss_now); 0: none */
-    char *rbuf, *wbuf;          /* input not yet read: rbuf[rpos..rend), output: wbuf[0..wend) */
+    uint64_t deadline;          /* when all waits end: ms, as ss_now counts; 0: none */
+    char *rbuf, *wbuf;          /* input not yet taken: rbuf[rpos..rend), output: wbuf[0..wend) */
     size_t rpos, rend, rsize;
     size_t wend, wsize;
-    uint64_t sent;      /* bytes that `write` and `sendfile` have passed on, also before they failed;
-                           theirs to count */
-    uint64_t received;  /* bytes that `read` has brought; its to count */
+    uint64_t sent;      /* bytes that have left, also before an error; `write` and `sendfile` count them */
+    uint64_t received;  /* bytes that have come; `read` and `read_now` count them */
     unsigned *min_rate; /* as struct ss_handler's; NULL: none */
     bool owed;          /* see ss_set_owed */
     struct ss_pace {
         uint64_t waited, moved;
-    } in, out; /* private: ms of waiting in this window, bytes that had moved when it began */
-    struct ss_stream
-        *tied; /* flushed, besides this one, when this one is about to wait for input; NULL: none */
+    } in, out;               /* private: ms of waiting in this window, bytes that had moved when it began */
+    struct ss_stream *tied;  /* flushed, too, before this stream waits for input; NULL: none */
     struct ss_stream *below; /* the stream that this one is over, NULL: none; see ss_stream_over */
-    struct ss_stream *above; /* the other way round */
-    bool torn;               /* private: part of what has not come in time is lost to later reads */
-    bool partial;            /* private: some of what is being read together has been taken out of rbuf */
+    struct ss_stream *above; /* the stream that is over this one */
+    bool has_lost_input;     /* private: a read that came too late had taken more than rbuf can take back */
+    bool amid_read; /* private: ss_readline or ss_readexactly has some of its input, and waits for the
+                       rest */
 };
 
-/* Makes a stream of your own over `methods`; buffers of the given sizes, which the caller owns, or
-   NULL and 0 for unbuffered. `context` is for the methods. There is no server, no request, no descriptor
-   (-1), no time limit and no stream below: set those fields afterwards, or call ss_stream_over. */
+/* Makes a stream of your own with these methods. The caller owns `s` and the two buffers, which have the
+   given sizes; NULL and 0: no buffer. The stream has no server, no request, no descriptor (-1), no time
+   limits and no stream below: set the fields afterwards where they are needed, or call ss_stream_over. */
 SS_API void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, void *context,
                            char *rbuf, size_t rsize, char *wbuf, size_t wsize);
 
-/* Puts `s`, which ss_stream_init has made, over the stream `below`: s->below. `s` gets the server, request,
-   descriptor and time limits of `below`, whose input and output are from now on for the methods of `s` only.
-   Before `below` waits for input it flushes `s`, so `write` may be called while `read` of the same stream has
-   not returned. Both live until ss_close(s), which ends both. */
+/* Puts `s`, which ss_stream_init has made, over the stream `below`, and stores that as s->below. `s` gets the
+   server, request, descriptor and time limits of `below`. From now on only the methods of `s` read and write
+   `below`. Before `below` waits for input it flushes `s`: so the `write` of `s` may be called while its
+   `read` has not returned. Both streams live until ss_close(s), which ends both. To put a stream over itself
+   is a mistake in the program: it is named on stderr, and abort(3) ends the process. */
 SS_API void ss_stream_over(struct ss_stream *s, struct ss_stream *below);
 
-/* Reads 1 to `size` bytes into `data`; returns their number, 0 at the end, -errno. Waits for the
-   first byte only. (io.BufferedReader.read1) */
+/* Reads 1 to `size` bytes into `data`. Returns their number, 0 at the end (and when `size` is 0), or -errno.
+   Waits for the first byte only. (io.BufferedReader.read1) */
 SS_API ssize_t ss_read(struct ss_stream *s, void *data, size_t size);
 
 /* Reads `size` bytes; returns their number, fewer only at the end, or -errno. Waits.
    (rfile.read(size)) */
 SS_API ssize_t ss_readexactly(struct ss_stream *s, void *data, size_t size);
 
-/* Reads up to and with the next newline, at most size - 1 bytes, and ends `line` with NUL. Returns
-   the number of bytes, 0 at the end, -errno. No newline at its end: the line is longer, or the
-   input has ended. Waits. (rfile.readline(limit)) */
+/* Reads until after the next newline, but at most size - 1 bytes, and puts a NUL behind them. Returns the
+   number of bytes without the NUL, 0 at the end, or -errno. When the last byte is no newline, the line is
+   longer, and the next call reads on, or the input has ended. With `size` 1 it only writes the NUL, with 0
+   nothing at all (`line` may be NULL), and both return 0 without reading. Waits. (rfile.readline(limit)) */
 SS_API ssize_t ss_readline(struct ss_stream *s, char *line, size_t size);
 
-/* Shows input without taking it: waits until at least `want` bytes (at most the buffer's size, or
-   -ENOBUFS) are there; stores where they begin, valid until the next call that reads. Returns
-   the number of bytes there, fewer than `want` only at the end, or -errno. ss_skip takes `size`
-   bytes of them. `want` 0 never waits. (io.BufferedReader.peek) */
+/* Shows input without taking it. Waits until at least `want` bytes are in the buffer, and stores in *data
+   where they begin: they stay there until the next call that reads. Returns the number of bytes there, which
+   is less than `want` only at the end; -ENOBUFS when `want` is more than the buffer's size; or -errno. With
+   `want` 0 it never waits. (io.BufferedReader.peek) */
 SS_API ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want);
+
+/* Takes `size` bytes out of the buffer, as ss_peek has shown them. When fewer are there it takes those: it
+   never reads, and never skips what has not come yet. */
 SS_API void ss_skip(struct ss_stream *s, size_t size);
 
-/* As ss_peek, but it never waits: tries once to read when nothing is there. Returns the number of
-   bytes there, 0 at the end, -EAGAIN for "nothing yet", -ENOBUFS without a buffer, or -errno. */
+/* As ss_peek, but it never waits: when the buffer is empty it tries once to read. Returns the number of bytes
+   there, 0 at the end, -EAGAIN when nothing has come yet, -ENOBUFS when the stream has no buffer, or -errno.
+ */
 SS_API ssize_t ss_peek_now(struct ss_stream *s, const char **data);
 
-/* Writes all of `data`: into the buffer when it is small and there is room, else at once, together with
-   what is there. Returns 0 or -errno. May wait. */
+/* Writes all of `data`: into the buffer when there is room, else at once, together with what is in the
+   buffer. Returns 0 or -errno. May wait. */
 SS_API int ss_write(struct ss_stream *s, const void *data, size_t size);
 
-/* Several pieces as one; the pieces themselves are not changed. 0 or -errno. May wait. */
+/* Writes several pieces as one; neither they nor the vector are changed. Returns 0 or -errno. May wait. */
 SS_API int ss_writev(struct ss_stream *s, const struct iovec *vector, int count);
 
-/* Writes formatted text; 0 or -errno. May wait. */
+/* Writes formatted text, as printf(3) and vprintf(3). Returns 0 or -errno. May wait. */
 SS_API int ss_printf(struct ss_stream *s, const char *format, ...) SS_PRINTF(2, 3);
 SS_API int ss_vprintf(struct ss_stream *s, const char *format, va_list args);
 
-/* Writes `size` bytes of the file `fd`, from `offset`, without copying them where the kernel can,
-   and lets others run now and then. Returns 0 or -errno; -EIO if the file is shorter. Waits. */
+/* Writes `size` bytes of the file `fd`, from `offset` on, without copying them where the kernel can do that,
+   and lets others run now and then. The file's own offset does not move. Returns 0 or -errno; -EIO if the
+   file is shorter. Waits. */
 SS_API int ss_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size);
 
-/* Sends what is in the buffer; 0 or -errno. Waits. */
+/* Sends what is in the buffer. Returns 0 or -errno. Waits. */
 SS_API int ss_flush(struct ss_stream *s);
 
-/* Flushes and ends the output, input goes on: 0 or -errno. (asyncio's write_eof) Datagrams have no end:
-   they are flushed. */
+/* Flushes and ends the output: the other side reads an end, and input goes on. Returns 0 or -errno. Does
+   nothing to a datagram, which has no end. Waits. (asyncio's write_eof) */
 SS_API int ss_write_eof(struct ss_stream *s);
 
-/* From now on the stream's waits end `ms` milliseconds from now in all, whatever moves; -1: no such
-   limit. s->timeout, for each single wait, holds besides. */
+/* Sets the time at which all waits of the stream end, however much has come until then: `ms` milliseconds
+   from now; -1: no such limit. s->timeout, the limit of each single wait, holds besides. */
 SS_API void ss_set_deadline(struct ss_stream *s, int ms);
 
-/* The other side has begun something of which it owes the rest, a request, say: min_rate holds for its input.
-   Inside of ss_readline and ss_readexactly it does anyway. false: nothing, or nothing that is urgent. */
+/* Says whether the other side owes input: the rest of a request that it has begun, say. While it does, it
+   must keep to s->min_rate. (Inside of ss_readline and ss_readexactly it must do so anyway, once a part has
+   come.) */
 SS_API void ss_set_owed(struct ss_stream *s, bool owed);
 
-/* Flushes a stream and ends it, and the streams that it is over: for those that ss_connect and ss_stream_init
-   have made. (A handler's own are the framework's to close.) One of ss_connect is freed. Returns 0 or the
+/* Flushes and closes a stream, and those below it. It is for streams that ss_connect and ss_stream_init have
+   made; the framework closes a handler's rfile and wfile. A stream from ss_connect is freed. Returns 0 or the
    first error. NULL is harmless. May wait. */
 SS_API int ss_close(struct ss_stream *s);
 
-/* Milliseconds of the monotonic clock. Any thread. */
+/* The time in milliseconds by the monotonic clock. Any thread. */
 SS_API uint64_t ss_now(void);
 
 /* ---------------------------------------------------------------- client */
 
-/* Connects to `address` (see above; not fd:) as SOCK_STREAM or SOCK_DGRAM: every address that a
-   name has is tried, in `ms` milliseconds all together (-1: no limit), not counting the look-up of the
-   name, which has limits of its own (resolv.conf). `self`: the server in whose
-   handler this is called, or NULL outside of servers. Stores a stream that the caller closes with
-   ss_close; each of its waits is limited to `ms` too (ss_set_timeout changes that). Returns 0 or
-   -errno: that of the last address tried, -ETIMEDOUT, -ENOENT for an unknown name, -EINVAL. Waits.
-   (socket.create_connection) */
+/* Connects to `address` (see above; not fd:). `type` is SOCK_STREAM or SOCK_DGRAM, `self` the server in whose
+   handler this is called, or NULL outside of servers. Tries every address that a name has, for `ms`
+   milliseconds all together (-1: no limit); the look-up of the name comes on top, and has limits of its own
+   (resolv.conf). Stores a stream that the caller closes with ss_close, or NULL after an error. Each wait of
+   the stream is limited to `ms` milliseconds, too (see ss_set_timeout). With SOCK_DGRAM each flush sends one
+   datagram and each read receives one; what does not fit is lost. Returns 0 or -errno: that of the last
+   address that was tried, -ETIMEDOUT, -ENOENT for an unknown name, -EINVAL for an address that cannot be
+   read. Waits. (socket.create_connection) */
 SS_API int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s);
 
 /* Limits each wait of a stream from ss_connect to `ms` milliseconds, -1: no limit. */

@@ -93,9 +93,9 @@ static int flush_all(struct ss_stream *s)
 /* Is part of what somebody reads together there already, here or in a stream that is over this one? */
 static bool is_partial(const struct ss_stream *s)
 {
-    bool partial = s->partial;
+    bool partial = s->amid_read;
     while (!partial && (s = s->above))
-        partial = s->partial || s->rpos < s->rend;
+        partial = s->amid_read || s->rpos < s->rend;
     return partial;
 }
 

@@ -84,7 +84,7 @@ static ssize_t read_below(struct ss_stream *s, void *data, size_t size)
         return 0;
     if (!s->methods->read)
         return -EBADF;
-    return s->torn ? -ETIMEDOUT : remember(s, s->methods->read(s, data, size));
+    return s->has_lost_input ? -ETIMEDOUT : remember(s, s->methods->read(s, data, size));
 }
 
 /* More input behind what is there; room is made by moving it to the front. */
@@ -133,7 +133,7 @@ ssize_t ss_read(struct ss_stream *s, void *data, size_t size)
 static void put_back(struct ss_stream *s, const void *data, size_t size)
 {
     if (size > s->rsize) {
-        s->torn = true;
+        s->has_lost_input = true;
         return;
     }
     memcpy(s->rbuf, data, size);
@@ -146,7 +146,7 @@ static ssize_t pieces_read(struct ss_stream *s, const void *data, size_t done, s
 {
     if (!s)
         return n;
-    s->partial = false;
+    s->amid_read = false;
     if (n == -ETIMEDOUT && done && !s->error)
         put_back(s, data, done);
     return n < 0 ? n : (ssize_t)done;
@@ -157,7 +157,7 @@ ssize_t ss_readexactly(struct ss_stream *s, void *data, size_t size)
     size_t done = 0;
     ssize_t n = can_read(s) ? 1 : -EBADF;
     while (done < size && n > 0) {
-        s->partial = done > 0;
+        s->amid_read = done > 0;
         n = ss_read(s, (char *)data + done, size - done);
         done += n > 0 ? (size_t)n : 0;
     }
@@ -188,7 +188,7 @@ ssize_t ss_readline(struct ss_stream *s, char *line, size_t size)
     ssize_t n = can_read(s) ? 1 : -EBADF;
     bool complete = size == 0;
     while (!complete && done + 1 < size && n > 0) {
-        s->partial = done > 0;
+        s->amid_read = done > 0;
         if (!s->rsize)
             complete = read_line(s, line + done, &n, &done);
         else if (s->rpos < s->rend || (n = fill(s)) > 0)
@@ -234,7 +234,7 @@ ssize_t ss_peek_now(struct ss_stream *s, const char **data)
         return -ENOBUFS;
     if (!s->methods->read_now)
         return ss_flush(s) < 0 ? s->error : ss_peek(s, data, 1);
-    if (s->torn)
+    if (s->has_lost_input)
         return -ETIMEDOUT;
     ssize_t n = s->methods->read_now(s, s->rbuf, s->rsize);
     if (n == -EAGAIN)

@@ -434,6 +434,31 @@ static void test_copied_file(void **state)
     close(fd);
 }
 
+/* What there is no room for is not read, and what is not there is not skipped. */
+static void test_edges(void **state)
+{
+    char line[8] = "unused", data[8];
+    const char *more;
+    (void)state;
+    begin(PIECES("ab\ncd", "ef"));
+    assert_int_equal(ss_read(&s, data, 0), 0);
+    assert_int_equal(ss_readexactly(&s, data, 0), 0);
+    assert_int_equal(ss_readline(&s, NULL, 0), 0);
+    assert_int_equal(ss_readline(&s, line, 0), 0);
+    assert_string_equal(line, "unused");
+    assert_int_equal(ss_readline(&s, line, 1), 0);
+    assert_string_equal(line, "");
+    ss_skip(&s, 1);
+    assert_int_equal(pieces.reads, 0);
+    assert_int_equal(ss_peek(&s, &more, 1), 5);
+    ss_skip(&s, 4);
+    ss_skip(&s, 100); /* of the next piece nothing */
+    assert_int_equal(pieces.reads, 1);
+    assert_int_equal(ss_readline(&s, line, sizeof line), 2);
+    assert_string_equal(line, "ef");
+    ss_skip(NULL, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +480,7 @@ int main(void)
         cmocka_unit_test(test_printf),
         cmocka_unit_test(test_no_write),
         cmocka_unit_test(test_copied_file),
+        cmocka_unit_test(test_edges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
