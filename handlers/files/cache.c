@@ -1,7 +1,6 @@
 /* The cache of files: which ones are kept, and when they are looked at; see cache.h. */
 #include "files/cache.h"
 #include "files/load.h"
-#include "files/tag.h"
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -283,6 +282,13 @@ void http_file_cache_clear(void)
         evict(place_of_file(cache.oldest), &victims);
     unlock();
     release_all(victims);
+}
+
+bool http_file_is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 /* What a path stands for now. A directory, or no permission to look: 0, as only opening, which is confined,

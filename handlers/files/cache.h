@@ -104,6 +104,9 @@ struct http_file *http_file_hold(struct http_file *file);
 void http_file_keep(struct http_file *file, struct http_file *coded);
 void http_file_release(struct http_file *file);
 
+/* True if both are of the same file, with the same content as far as size and times tell. */
+bool http_file_is_same(const struct stat *a, const struct stat *b);
+
 /* Opens the directory `name` below `directory` for reading. Returns a descriptor or -errno. */
 int http_open_directory(const char *directory, enum http_symlinks symlinks, const char *name);
 

@@ -162,7 +162,7 @@ static int compress(struct ss_handler *h, struct http_file *file, enum http_codi
 }
 
 /* What can be made of it. */
-static unsigned makeable(const struct http_file *file, int mode)
+static unsigned makeable(const struct http_file *file, enum http_compression mode)
 {
     if (mode < HTTP_COMPRESS_SMALL || (!file->content && mode < HTTP_COMPRESS_ALL))
         return 0;

@@ -30,7 +30,7 @@ static int make_room(struct http_listing_text *text, size_t size)
     return 0;
 }
 
-static int keep(struct ss_stream *s, struct iovec *vector, int count, bool more)
+static int keep_text(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     struct http_listing_text *text = s->context;
     (void)more;
@@ -45,7 +45,7 @@ static int keep(struct ss_stream *s, struct iovec *vector, int count, bool more)
     return 0;
 }
 
-static const struct ss_stream_class keeping_stream = {.name = "http listing in memory", .write = keep};
+static const struct ss_stream_class keeping_stream = {.name = "http listing in memory", .write = keep_text};
 
 void http_listing_text_begin(struct ss_handler *h, struct http_listing_text *text)
 {

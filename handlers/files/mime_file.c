@@ -66,7 +66,7 @@ static const char *with_charset(const char *type)
     return asprintf(&text, "%s; charset=utf-8", type) >= 0 ? text : NULL;
 }
 
-static int parse_line(char *line)
+static int take_line(char *line)
 {
     static const char space[] = " \t\r\f\v";
     const char *word = strsep(&line, space), *type = NULL;
@@ -95,7 +95,7 @@ static int parse_list(char *text, size_t size)
             text[i] = '?';
     text[size] = '\0';
     while (rc == 0 && (line = strsep(&text, "\n")) != NULL)
-        rc = parse_line(line + strspn(line, " \t\r"));
+        rc = take_line(line + strspn(line, " \t\r"));
     if (list.count > 0)
         qsort(list.pairs, list.count, sizeof list.pairs[0], compare_pairs);
     for (size_t i = 0; i < list.count; i++)

@@ -1,12 +1,10 @@
-/* SimpleHTTPRequestHandler: GET and HEAD for the files below a directory. */
+/* GET and HEAD for the files below a directory; the class is in handler.c. */
 #include "files/simple_http.h"
 #include "files/cache.h"
-#include "files/class.h"
 #include "files/coding.h"
-#include "files/listing.h"
-#include "files/tag.h"
 #include "files/withheld.h"
 #include "http/body.h"
+#include "http/class.h"
 #include "http/content.h"
 #include "http/error.h"
 #include "http/exchange.h"
@@ -19,16 +17,34 @@
 
 const char *const http_index_pages[] = {"index.html", "index.htm", NULL};
 
-static const char *translate_path(struct ss_handler *h, const char *path)
+/* ---------------------------------------------------------------- options */
+
+void http_simple_inherit(struct http_handler_class *table, const struct http_handler_class *base)
+{
+    struct simple_http_class *to = (void *)table;
+    const struct simple_http_class *from = (const void *)base;
+    HTTP_INHERIT(to, from, directory);
+    HTTP_INHERIT(to, from, symlinks);
+    HTTP_INHERIT(to, from, dotfiles);
+    HTTP_INHERIT(to, from, cache_seconds);
+    HTTP_INHERIT(to, from, compress);
+    HTTP_INHERIT(to, from, siblings);
+    HTTP_INHERIT(to, from, file_fields);
+    HTTP_INHERIT(to, from, translate_path);
+    HTTP_INHERIT(to, from, guess_type);
+    HTTP_INHERIT(to, from, list_directory);
+    HTTP_INHERIT(to, from, listing_extra);
+}
+
+SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h)
+{
+    return (const void *)http_class_with(h, http_simple_inherit, "SimpleHTTPRequestHandler");
+}
+
+const char *http_translate_path(struct ss_handler *h, const char *path)
 {
     char *name = ss_alloc(h, strlen(path) + 2);
     return name && http_normalize_path(path, name) >= 0 ? name : NULL;
-}
-
-static const char *guess_type(struct ss_handler *h, const char *name)
-{
-    (void)h;
-    return http_guess_type(name);
 }
 
 /* ---------------------------------------------------------------- where a directory is */
@@ -215,38 +231,3 @@ SS_API int http_do_GET(struct ss_handler *h)
         return redirect(h);
     return opened < 0 ? http_send_errno(h, opened, NULL) : rc;
 }
-
-/* What the processes of a server share is made before they are forked. */
-static int server_activate(struct ss_server *self, const struct http_handler_class *cls)
-{
-    (void)self, (void)cls;
-    http_file_digests_share();
-    return 0;
-}
-
-/* The files that were served stay open no longer than the server. */
-static void server_close(struct ss_server *self, const struct http_handler_class *cls)
-{
-    (void)self, (void)cls;
-    http_file_cache_clear();
-}
-
-const struct simple_http_class http_SimpleHTTPRequestHandler = {
-    .http = {.handler = {.base = &BaseHTTPRequestHandler.handler},
-             .table_size = sizeof(struct simple_http_class),
-             .name = "SimpleHTTPRequestHandler",
-             .methods = HTTP_METHODS({"GET", http_do_GET}),
-             .server_activate = server_activate,
-             .server_close = server_close,
-             .inherit = http_simple_inherit},
-    .directory = ".",
-    .symlinks = HTTP_SYMLINKS_INSIDE,
-    .dotfiles = HTTP_DOTFILES_HIDDEN,
-    .cache_seconds = -1,
-    .compress = HTTP_COMPRESS_SMALL,
-    .siblings = HTTP_SIBLINGS_SENT,
-    .file_fields = "",
-    .translate_path = translate_path,
-    .guess_type = guess_type,
-    .list_directory = http_list_directory,
-};

@@ -4,6 +4,10 @@
 
 #include "files/cache.h"
 
+/* Its slots. */
+const char *http_translate_path(struct ss_handler *h, const char *path);
+void http_simple_inherit(struct http_handler_class *table, const struct http_handler_class *base);
+
 /* The files that are sent for a directory, the first that is there; ended by NULL. */
 extern const char *const http_index_pages[];
 

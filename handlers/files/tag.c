@@ -29,13 +29,6 @@ bool http_file_is_settled(const struct stat *status, const struct timespec *now)
     return age_of(status, now) > (status->st_ctim.tv_nsec != 0 ? MARGIN : COARSE);
 }
 
-bool http_file_is_same(const struct stat *a, const struct stat *b)
-{
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 bool http_file_is_unchanged(int fd, const struct stat *before)
 {
     struct stat now;
@@ -131,9 +124,16 @@ static int read_digest(void *argument)
 
 /* ---------------------------------------------------------------- what is remembered of them */
 
+/* What a file is known again by; without gaps, so that it can be compared as a whole. */
+struct version {
+    uint64_t device, inode;
+    int64_t size;
+    struct timespec modified, changed;
+};
+
 struct digest {
     atomic_flag busy; /* somebody reads it or writes it; whoever finds it so goes without */
-    struct stat status;
+    struct version version;
     uint64_t digest;
 };
 
@@ -158,6 +158,12 @@ void http_file_digests_share(void)
         (void)make_digests();
 }
 
+static struct version version_of(const struct stat *status)
+{
+    return (struct version){status->st_dev, status->st_ino, status->st_size, status->st_mtim,
+                            status->st_ctim};
+}
+
 /* The place of a file's digest, which is this thread's until it lets go; NULL: there is none for now. Nobody
    waits: a process may have died while it had it. */
 static struct digest *take_place(const struct stat *status)
@@ -177,7 +183,8 @@ static bool recall(const struct stat *status, uint64_t *digest)
     struct digest *place = take_place(status);
     if (!place)
         return false;
-    bool found = http_file_is_same(&place->status, status);
+    const struct version version = version_of(status);
+    bool found = memcmp(&place->version, &version, sizeof version) == 0;
     if (found)
         *digest = place->digest;
     let_go(place);
@@ -189,7 +196,7 @@ static void remember(const struct stat *status, uint64_t digest)
     struct digest *place = take_place(status);
     if (!place)
         return;
-    place->status = *status;
+    place->version = version_of(status);
     place->digest = digest;
     let_go(place);
 }

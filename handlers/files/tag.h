@@ -34,8 +34,6 @@ uint64_t http_digest(const char *data, size_t size);
 
 /* A change from now on is bound to show in the file's times. */
 bool http_file_is_settled(const struct stat *status, const struct timespec *now);
-/* True if both are the same version of the same file, as far as inode, size and times tell. */
-bool http_file_is_same(const struct stat *a, const struct stat *b);
 /* True if the file of the descriptor has still the times and the size. */
 bool http_file_is_unchanged(int fd, const struct stat *before);
 

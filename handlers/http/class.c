@@ -246,10 +246,9 @@ const struct http_handler_class *http_class_with(const struct ss_handler *h, htt
 {
     const struct http_class *cls = http_exchange_of(h)->cls;
     const struct http_handler_class *from = http_class_key(cls);
-    while (from && from->inherit != inherit)
-        from = http_class_base(from);
-    if (!from)
-        http_class_give_up(cls->table, "is not based on %s", name);
+    for (; from->inherit != inherit; from = (const void *)from->handler.base)
+        if (from->inherit == http_base_inherit)
+            http_class_give_up(cls->table, "is not based on %s", name);
     return cls->table;
 }
 

@@ -18,11 +18,9 @@ static struct upload_class Handler; /* the class of the files, with what the opt
 static void print_mixin(const struct ss_class *mixin)
 {
     size_t size = strlen(mixin->name) - strlen("MixIn");
-
     for (size_t i = 0; i < size; i++) {
         char c = mixin->name[i];
         bool upper = c >= 'A' && c <= 'Z';
-
         printf("%s%c", upper && i > 0 ? " " : "", upper ? c | 0x20 : c);
     }
 }
@@ -33,7 +31,6 @@ static void print_url(const struct ss_address *address)
     bool any4 = address->u.any.sa_family == AF_INET && address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
     bool any6 = address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
     char text[SS_ADDRESS_TEXT];
-
     if (any4 || any6)
         printf("http://%s:%u/ (every interface; ", any4 ? "127.0.0.1" : "localhost",
                ss_address_port(address));
@@ -50,15 +47,14 @@ static const struct ss_class BannerMixIn = {.name = "BannerMixIn", .serve_foreve
 static int serve_forever(struct ss_server *self)
 {
     char *path = realpath(options.directory, NULL);
-
-    printf("Serving %s on ", path != NULL ? path : options.directory);
+    printf("Serving %s on ", path ? path : options.directory);
     free(path);
     print_url(&self->server_address);
-    for (size_t i = 0; options.mixins[i] != NULL; i++) {
+    for (size_t i = 0; options.mixins[i]; i++) {
         printf("%s", i > 0 ? " + " : "");
         print_mixin(options.mixins[i]);
     }
-    printf("%s; Ctrl-C stops)\n", options.mixins[0] == NULL ? "sequential" : "");
+    printf("%s; Ctrl-C stops)\n", !options.mixins[0] ? "sequential" : "");
     fflush(stdout);
     return ss_super(self, &BannerMixIn)->serve_forever(self);
 }
@@ -72,40 +68,64 @@ static void no_message(struct ss_handler *h, const char *text)
 /* -q is for stderr: a file that was asked for by name is written all the same. */
 static void choose_log(struct http_handler_class *handler)
 {
-    handler->log_request = options.log_request;
-    if (options.quiet && options.access_log == NULL)
+    static void (*const formats[])(struct ss_handler *, int,
+                                   int64_t) = {[FORMAT_PYTHON] = http_log_python,
+                                               [FORMAT_COMMON] = http_log_common,
+                                               [FORMAT_COMBINED] = http_log_combined,
+                                               [FORMAT_JSON] = http_log_json};
+    handler->log_request = formats[options.log_format];
+    if (options.quiet && !options.access_log)
         handler->log_request = http_log_nothing;
     if (options.quiet)
         handler->log_message = no_message;
 }
 
-/* A table of UploadHTTPRequestHandler's, or as much of it as SimpleHTTPRequestHandler has. */
-static void make_handler(void)
+/* Precompressed files are all there is to --compress precompressed, also with --upload. */
+static enum http_siblings choose_siblings(void)
 {
-    Handler.simple = (struct simple_http_class){
+    return options.compress == HTTP_COMPRESS_PRECOMPRESSED ? HTTP_SIBLINGS_SENT
+                                                           : (enum http_siblings)options.siblings;
+}
+
+/* NULL: the library's own. */
+static const char *choose_server_version(void)
+{
+    static const char *const versions[] = {
+        [TOKENS_ON] = NULL, [TOKENS_NAME] = "httpserver", [TOKENS_OFF] = ""};
+    return versions[options.server_tokens];
+}
+
+static void make_simple(struct simple_http_class *simple)
+{
+    *simple = (struct simple_http_class){
+        .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+                 .table_size = sizeof *simple,
+                 .max_body = options.max_upload,
+                 .protocol_version = options.protocol == PROTOCOL_1_0 ? "HTTP/1.0" : "HTTP/1.1",
+                 .server_version = choose_server_version()},
         .directory = options.directory,
-        .symlinks = options.symlinks,
-        .dotfiles = options.hidden ? HTTP_DOTFILES_SERVED : 0,
+        .symlinks = (enum http_symlinks)options.symlinks,
+        .dotfiles = (enum http_dotfiles)options.dotfiles,
         .cache_seconds = (int)options.cache,
-        .compress = options.compress,
-        .siblings = options.siblings,
+        .compress = (enum http_compression)options.compress,
+        .siblings = choose_siblings(),
     };
-    Handler.on_duplicate = options.on_duplicate;
-    Handler.reserved = options.reserved;
-    Handler.max_uploads = options.max_uploads;
+    choose_log(&simple->http);
+}
+
+static const struct ss_handler_class *make_handler(void)
+{
+    make_simple(&Handler.simple);
+    if (!options.upload)
+        return &Handler.simple.http.handler;
+    Handler.simple.http.handler.base = &UploadHTTPRequestHandler.simple.http.handler;
+    Handler.simple.http.table_size = sizeof Handler;
+    Handler.on_duplicate = (enum http_on_duplicate)options.on_duplicate;
+    Handler.reserved = (enum http_reserved)options.reserved;
+    Handler.max_uploads = (unsigned)options.max_uploads;
     Handler.max_receiving = options.max_receiving;
-    Handler.min_free = options.min_free;
-    struct http_handler_class *http = &Handler.simple.http;
-    http->handler.base = &SimpleHTTPRequestHandler.http.handler;
-    http->table_size = sizeof Handler.simple;
-    if (options.upload) {
-        http->handler.base = &UploadHTTPRequestHandler.simple.http.handler;
-        http->table_size = sizeof Handler;
-    }
-    http->max_body = options.max_upload;
-    http->protocol_version = options.protocol;
-    http->server_version = options.server_version;
-    choose_log(http);
+    Handler.min_free = options.min_free == NOT_SAID ? 0 : options.min_free == 0 ? -1 : options.min_free;
+    return &Handler.simple.http.handler;
 }
 
 /* Whoever moves the log away, as logrotate does, says so with SIGHUP. */
@@ -115,7 +135,6 @@ static void reopen_log(int signal)
         "httpserver: SIGHUP: the access log cannot be opened anew, and goes on in the old file; look at the "
         "permissions of its directory\n";
     int saved = errno;
-
     (void)signal;
     if (http_access_log_reopen() < 0)
         (void)!write(STDERR_FILENO, text, sizeof text - 1);
@@ -126,13 +145,12 @@ static void reopen_log(int signal)
 static int open_log(const char *path)
 {
     struct sigaction action = {.sa_handler = reopen_log, .sa_flags = SA_RESTART};
-    int rc = path != NULL ? http_access_log_open(path) : 0;
-
+    int rc = path ? http_access_log_open(path) : 0;
     if (rc < 0)
         fprintf(stderr,
                 "httpserver: cannot write the access log %s: %s; name a file with --access-log FILE\n", path,
                 strerror(-rc));
-    else if (path != NULL)
+    else if (path)
         sigaction(SIGHUP, &action, NULL);
     return rc;
 }
@@ -140,7 +158,6 @@ static int open_log(const char *path)
 static int check_directory(const char *directory)
 {
     int fd = (int)TEMP_FAILURE_RETRY(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-
     if (fd >= 0)
         return close(fd);
     fprintf(stderr, "httpserver: cannot serve %s: %s; name a directory with -d DIR\n", directory,
@@ -153,7 +170,6 @@ static void report_bind(int error)
 {
     const char *reason = strerror(-error), *advice = "";
     bool is_path = strncmp(options.address, "unix:", 5) == 0;
-
     if (error == -EADDRINUSE)
         advice = is_path ? "; another program listens there"
                          : "; choose another port with -p PORT, -p 0 takes any free one";
@@ -172,21 +188,28 @@ static void report_bind(int error)
     fprintf(stderr, "httpserver: cannot listen on %s: %s%s\n", options.address, reason, advice);
 }
 
+/* 0 stands for none on the command line; in struct ss_server it is the default. */
+static void set_limits(struct ss_server *server)
+{
+    server->workers = (unsigned)options.workers;
+    if (options.write_timeout != NOT_SAID)
+        server->write_timeout = options.write_timeout == 0 ? -1 : (int)options.write_timeout * 1000;
+    if (options.per_client != NOT_SAID)
+        server->max_requests_per_client = options.per_client == 0 ? UINT_MAX : (unsigned)options.per_client;
+    if (options.min_rate != NOT_SAID)
+        server->min_rate = (unsigned)options.min_rate;
+}
+
 static int serve(const struct ss_class *const *bases, const struct ss_handler_class *handler)
 {
     struct ss_server server;
     int rc = ss_server_init(&server, bases, options.address, handler);
-
     if (rc < 0) {
         fprintf(stderr, "httpserver: cannot make the server: %s%s\n", strerror(-rc),
                 rc == -EINVAL ? "; of several mix-ins preforking comes first" : "");
         return 2;
     }
-    server.workers = options.workers;
-    server.write_timeout = options.write_timeout;
-    server.max_requests_per_client = options.per_client;
-    if (options.min_rate >= 0)
-        server.min_rate = (unsigned)options.min_rate;
+    set_limits(&server);
     rc = ss_server_bind(&server);
     if (rc < 0)
         report_bind(rc);
@@ -200,7 +223,6 @@ static bool is_unix(const char *address)
 {
     int family = AF_UNSPEC;
     socklen_t size = sizeof family;
-
     if (strncmp(address, "fd:", 3) == 0)
         getsockopt((int)strtol(address + 3, NULL, 10), SOL_SOCKET, SO_DOMAIN, &family, &size);
     return strncmp(address, "unix:", 5) == 0 || family == AF_UNIX;
@@ -211,19 +233,17 @@ int main(int argc, char **argv)
     const struct ss_class *bases[SS_MAX_BASES + 1] = {&BannerMixIn};
     size_t count = 1;
     int rc = options_parse(argc, argv, &options);
-
     if (rc >= 0)
         return rc;
     if (check_directory(options.directory) < 0 || open_log(options.access_log) < 0)
         return 1;
     http_init_types(NULL); /* once for all processes; there need be none */
-    for (size_t i = 0; options.mixins[i] != NULL; i++)
+    for (size_t i = 0; options.mixins[i]; i++)
         bases[count++] = options.mixins[i];
     bases[count++] = &HTTPServer;
     if (is_unix(options.address))
         bases[count++] = &UnixStreamServer;
-    make_handler();
-    rc = serve(bases, &Handler.simple.http.handler);
+    rc = serve(bases, make_handler());
     http_access_log_close();
     return rc;
 }

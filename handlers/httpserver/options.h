@@ -1,61 +1,76 @@
-/* The command line of httpserver. */
+/* The command line of httpserver. An option is a line of the table in settings.c, from which the parser and
+   --help come:
+
+     options.c   reads the command line by the table, prints --help
+     settings.c  the table, and the options that have a grammar of their own
+     values.c    numbers, sizes, words: what the arguments of the others are */
 #ifndef HTTPSERVER_OPTIONS_H
 #define HTTPSERVER_OPTIONS_H
 
 #include "http_server.h"
 
+enum { NOT_SAID = -1 };
+enum { PROTOCOL_1_1, PROTOCOL_1_0 };
+enum { TOKENS_ON, TOKENS_NAME, TOKENS_OFF };
+enum { FORMAT_PYTHON, FORMAT_COMMON, FORMAT_COMBINED, FORMAT_JSON };
+
+/* What was said, as it was said. Numbers and words are int64_t all of them, so that one function reads them.
+ */
 struct options {
-    char address[300];                           /* as ss_server_init takes it */
-    const char *directory;                       /* as given */
-    const char *protocol;                        /* "HTTP/1.1" */
-    const char *server_version;                  /* "": no Server field; NULL: not said */
+    char address[300];                           /* of `bind` and `port`, as ss_server_init takes it */
+    const char *bind, *directory, *access_log;   /* access_log NULL: stderr */
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
-    unsigned cache;                              /* seconds, 0: files are asked for each time */
-    unsigned workers;                            /* 0: as many as the mix-in thinks right */
-    enum http_symlinks symlinks;                 /* 0: the default */
-    bool hidden;                                 /* serve dotfiles */
-    enum http_compression compress;
-    bool quiet;
-    bool upload;
-    enum http_on_duplicate on_duplicate; /* 0: not said */
-    const char *upload_option;           /* one that is for uploads only, without its dashes; NULL: none */
-    int64_t max_upload;                  /* bytes; 0: not said */
-    unsigned max_uploads;                /* 0: not said */
-    int64_t max_receiving, min_free;     /* as in struct http_handler_class */
-    enum http_reserved reserved;
-    enum http_siblings siblings;
-    const char *access_log; /* a file's name, NULL: stderr */
-    int write_timeout;      /* as struct ss_server's */
-    int64_t min_rate;       /* as struct ss_server's; -1: not said */
-    unsigned per_client;    /* as max_requests_per_client there */
-    void (*log_request)(struct ss_handler *h, int status, int64_t size);
+    int64_t port, workers;                       /* workers 0: as many as the mix-in thinks right */
+    int64_t protocol, server_tokens, log_format; /* one of the enums above */
+    int64_t quiet, upload;                       /* 1: yes */
+    int64_t cache;                               /* seconds; 0: browsers ask for a file each time */
+    /* As in the tables of the classes; 0: not said. */
+    int64_t symlinks, dotfiles, compress, siblings, on_duplicate, reserved, max_upload, max_uploads,
+        max_receiving;
+    /* NOT_SAID, or 0: none. Seconds, bytes a second, connections, bytes. */
+    int64_t write_timeout, min_rate, per_client, min_free;
+    const char *upload_option; /* the last one that is for uploads only, without its dashes; NULL: none */
 };
 
 /* Reads the command line. Returns -1 if the server is to be started, else the status to exit with; what
    there was to say has been said. */
 int options_parse(int argc, char **argv, struct options *options);
 
-/* What the files of the command line share. The options for uploads, and the largest number of them at once:
+/* ---------------------------------------------------------------- what the files of the command line share
  */
-enum {
-    OPTION_UPLOAD = 512,
-    OPTION_ON_DUPLICATE,
-    OPTION_MAX_UPLOAD,
-    OPTION_MAX_UPLOADS,
-    OPTION_MAX_RECEIVING,
-    OPTION_MIN_FREE,
-    OPTION_UPLOAD_INDEX,
-    OPTION_UPLOAD_SIBLINGS,
-    MAX_UPLOADS = 4096
+
+struct word {
+    const char *word;
+    int64_t value;
 };
-/* Takes one of them, with optarg as its argument. -1, or the status to exit with. */
-int options_upload(int option, struct options *options);
-/* Those that keep slow and greedy clients within limits. */
-enum { OPTION_WRITE_TIMEOUT = 640, OPTION_MIN_RATE, OPTION_PER_CLIENT };
-int options_limits(int option, struct options *options);
+
+/* An option. */
+struct setting {
+    const char *name;
+    char letter;          /* 0: none */
+    const char *argument; /* as --help calls it; NULL: there is none */
+    const char *help;     /* --help breaks it into lines */
+    /* Takes the argument; -1, or the status to exit with when it has complained. */
+    int (*take)(const struct setting *setting, const char *text, struct options *options);
+    size_t offset;            /* in struct options: where a value goes */
+    int64_t least, most;      /* a number or a size; what an option without argument sets is `most` */
+    const struct word *words; /* ended by {NULL} */
+    bool for_uploads;         /* goes with --upload */
+};
+
+extern const struct setting settings[]; /* ended by one without a name */
+
+/* Functions for `take`. */
+int take_text(const struct setting *setting, const char *text, struct options *options);
+int take_number(const struct setting *setting, const char *text, struct options *options);
+/* "20M": bytes, with K, M or G behind them 1024, its square or its cube of them. */
+int take_size(const struct setting *setting, const char *text, struct options *options);
+int take_word(const struct setting *setting, const char *text, struct options *options);
+int take_flag(const struct setting *setting, const char *text, struct options *options);
+
 /* Says what is wrong; the status to exit with. */
 int complain(const char *text, const char *what);
 /* Reads a number from 0 to `limit`; false for anything else. */
-bool number(const char *text, unsigned long limit, unsigned *value);
+bool read_number(const char *text, int64_t limit, int64_t *value);
 
 #endif

@@ -1,5 +1,5 @@
 /* Gives a file that was received its name, or says why it cannot have it. */
-#include "files/tag.h"
+#include "files/cache.h"
 #include "upload/upload.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -198,6 +198,8 @@ def test_log(httpserver):
     "--max-connections-per-client", "--max-connections-per-client x", "--max-connections-per-client 1000001",
     "--min-rate", "--min-rate x", "--min-rate -1", "--min-rate 1000001",
     "--write-timeout", "--write-timeout x", "--write-timeout -1", "--write-timeout 2147484", "--write-timeout 1.5",
+    "--max-uploads 0 --upload", "--max-uploads 4097 --upload", "--max-upload 0 --upload", "--max-upload 1T --upload",
+    "--min-free x --upload", "--on-duplicate all --upload", "--max-uploads 1", "--upload-index", "--symlinks", "--log-format xml",
     "--cache", "--cache x", "--cache -1", "--cache 1h", "--cache 2147483648", "--cache ''",
     "--mixin " + ",".join(["threading"] * 50), "-b " + "x" * 5000,
 ])
@@ -214,6 +216,8 @@ def test_help():
     for option in "-h", "--help":
         result = run(option)
         assert result.returncode == 0 and result.stderr == ""
+        lines = result.stdout.splitlines()
+        assert max(map(len, lines)) < 98 and not any(line != line.rstrip() for line in lines)
         for name in ("usage: httpserver", "--bind", "--port", "--directory", "--protocol", "--mixin", "--workers", "--mime",
                      "--cache", "--compress", "--symlinks", "--hidden", "--access-log", "--log-format", "--write-timeout", "--min-rate",
                      "--max-connections-per-client", "-h",
