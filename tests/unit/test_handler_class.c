@@ -438,7 +438,7 @@ static void test_mistakes_are_named_at_the_start(void **state)
 {
     (void)state;
     check_named(bind_server, &Ping, "http_server: Ping delegates to itself");
-    check_named(bind_server, &Self, "a handler class is based on itself");
+    check_named(bind_server, &Self, "is based on itself");
     check_named(bind_server, &ToSized, "http_server: Sized is a delegate, but has an instance");
 }
 
