@@ -19,7 +19,7 @@ static struct forking *forking_of(struct ss_server *self)
 static void defaults(struct ss_server *self)
 {
     self->max_requests = 160;
-    self->core->is_dear = true;
+    self->core->takes_thread = true;
 }
 
 static void child_ended(struct ss_server *self, struct child *child)

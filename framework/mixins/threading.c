@@ -23,7 +23,7 @@ static void defaults(struct ss_server *self)
     struct threading *state = ss_state(self, &ThreadingMixIn);
     pthread_mutex_init(&state->lock, NULL);
     self->max_requests = 1024;
-    self->core->is_dear = true;
+    self->core->takes_thread = true;
 }
 
 static void *run_request(void *argument)

@@ -12,7 +12,7 @@ static int hand_over(struct ss_server *self, struct request *request)
     int rc = methods->process_request(self, &request->request);
     if (rc >= 0)
         return 0;
-    if (serving_of(self)->is_patient && (rc == -EAGAIN || out_of_resources(rc)) &&
+    if (serving_of(self)->can_put_aside && (rc == -EAGAIN || out_of_resources(rc)) &&
         aside_put_back(self, request))
         return -ENOBUFS;
     request_failed(self, &request->request, rc);
@@ -40,7 +40,7 @@ int accept_request(struct ss_server *self, struct request **accepted)
     if (!request->request.datagram) {
         request->number = request->request.fd;
         struct serving *serving = serving_of(self);
-        serving->is_short = request->number >= serving->plenty;
+        serving->reserve_used = request->number >= serving->reserve_from;
     }
     *accepted = request;
     if (!methods->verify_request(self, &request->request)) {
@@ -56,7 +56,7 @@ static int take_new_request(struct ss_server *self)
     int rc = accept_request(self, &request);
     if (rc < 0 || !request)
         return rc;
-    if (serving_of(self)->is_patient && client_is_limited(self) && !client_admit(self, request)) {
+    if (serving_of(self)->can_put_aside && client_is_limited(self) && !client_admit(self, request)) {
         aside_put(self, request);
         return 0;
     }

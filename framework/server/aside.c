@@ -43,7 +43,7 @@ static struct aside *aside_of(struct ss_server *self)
 static unsigned limit_of(const struct ss_server *self)
 {
     unsigned limit = self->max_requests_per_client;
-    if (limit == 0 && self->core->is_dear)
+    if (limit == 0 && self->core->takes_thread)
         limit = self->max_requests / 4 < FEW ? FEW : self->max_requests / 4;
     return limit == 0 ? UINT_MAX : limit;
 }
@@ -162,7 +162,7 @@ bool aside_has_room(const struct ss_server *self)
 void aside_put(struct ss_server *self, struct request *request)
 {
     struct aside *aside = aside_of(self);
-    if (!aside || serving_of(self)->is_short || !aside_has_room(self)) {
+    if (!aside || serving_of(self)->reserve_used || !aside_has_room(self)) {
         close_aside(self, request);
         return;
     }

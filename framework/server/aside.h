@@ -11,7 +11,7 @@ bool client_admit(struct ss_server *self, struct request *request);
 /* Need it be asked? */
 static inline bool client_is_limited(const struct ss_server *self)
 {
-    return self->max_requests_per_client || self->core->is_dear;
+    return self->max_requests_per_client || self->core->takes_thread;
 }
 /* A request is over, NULL: nobody's. Any thread. */
 void client_release(struct ss_server *self, struct client *client);

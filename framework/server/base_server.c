@@ -76,7 +76,7 @@ static int wait_for_room(struct ss_server *self)
 /* Only few descriptors are left, which files are opened with: somebody who is idle goes, or nobody comes. */
 static void make_room(struct ss_server *self)
 {
-    serving_of(self)->is_short = false;
+    serving_of(self)->reserve_used = false;
     if (!methods_of(self)->close_idle(self))
         pause_accepting(self);
     else
@@ -92,7 +92,7 @@ static int take_burst(struct ss_server *self, unsigned *vain)
     for (int i = 0; i < ACCEPT_BURST; i++) {
         if (ss_draining(self))
             return 1;
-        if (serving->is_short)
+        if (serving->reserve_used)
             make_room(self);
         int rc = wait_for_room(self);
         if (rc == 0)
@@ -119,7 +119,7 @@ static int serve_forever(struct ss_server *self)
     int rc = 1;
     unsigned vain = 0;
     struct block_pool pool, *before = block_pool_enter(&pool);
-    serving_of(self)->is_patient = true;
+    serving_of(self)->can_put_aside = true;
     idle_open(self);
     while (rc >= 0 && !ss_draining(self)) {
         if (rc == 0)

@@ -16,35 +16,37 @@
    pool. */
 enum { RANK_PREFORKS = 1, RANK_RUNS = 2 };
 
-/* Its class resolved, and what goes on. */
+/* What a server keeps for itself: its class, put together, and what all its threads share. */
 struct ss_core {
-    int count;                              /* of mro */
-    unsigned forks;                         /* between this process and the one that made the server */
-    const struct ss_class *mro[SS_MAX_MRO]; /* Python's __mro__ */
-    struct ss_class methods[SS_MAX_MRO];    /* [i]: the table as seen from mro[i] on */
-    void *state[SS_MAX_MRO];                /* [i]: for mro[i] */
-    size_t request_state[SS_MAX_MRO];       /* [i]: where mro[i]'s begins, behind a struct request */
-    size_t request_state_size;              /* of all together */
-    struct ss_handler_class handler;        /* resolved */
-    bool streams;                           /* its instances get them */
-    bool is_tcp;                            /* the socket; SCTP, say, has addresses like it */
-    bool is_dear;           /* a request takes a thread or a process: no client gets them all */
-    bool was_blocking;      /* the socket was inherited so, and becomes so again */
-    bool shared;            /* other threads or processes of ours accept from the same socket */
-    int kept;               /* the socket, until the last of those that share it has ended; -1 */
-    pid_t owner;            /* the process that bound the socket */
+    int count; /* of the classes in mro */
+    const struct ss_class
+        *mro[SS_MAX_MRO];                /* the server's classes in the order of search: Python's __mro__ */
+    struct ss_class methods[SS_MAX_MRO]; /* [i]: the complete table of mro[i] and all that follow */
+    void *state[SS_MAX_MRO];             /* [i]: ss_state of mro[i] */
+    size_t request_state[SS_MAX_MRO];    /* [i]: where ss_request_state of mro[i] begins, behind a request */
+    size_t request_state_size;           /* of all classes together */
+    struct ss_handler_class handler;     /* the handler class, put together */
+    bool has_streams;                    /* its instances have rfile and wfile */
+    bool is_tcp;       /* the socket is TCP's; another stream socket (SCTP) may have such addresses, too */
+    bool takes_thread; /* each request takes a thread or a process, so no client may have them all */
+    bool was_blocking; /* the socket was inherited as a blocking one, and is given back as such */
+    bool shared;       /* further threads or processes of the server accept from the same socket */
+    int kept_socket;   /* closed by the server, but kept open until the last of those has ended; -1: none */
+    pid_t owner;       /* the process that bound the socket; 0: it is nobody's to give back or to remove */
+    unsigned forks;    /* generations of processes between this one and that which made the server */
     struct serving serving; /* of the thread that the server was made for */
-    struct ss_stop *stop;   /* shared memory */
-    pthread_t taker;        /* the thread that takes requests, if it is no loop's */
-    uint64_t canceled_at;   /* when children were first seen to go on all the same */
+    struct ss_stop *stop;   /* in memory that all processes of the server share */
+    pthread_t taker;        /* the thread that takes requests, unless it runs a loop */
+    uint64_t canceled_at;   /* when a drain first found children that go on after ss_cancel; 0: not yet */
 };
 
 /* The complete table of a server. */
 #define methods_of(self) ((const struct ss_class *)(self)->core->methods)
 
 /* class.c */
+/* Puts the class together from its bases. 0, -EINVAL, -ENOMEM. */
 int core_resolve(struct ss_core *core, const struct ss_class *const *bases);
-/* Calls the `init` of each class. */
+/* Calls the `defaults` of all classes, and then their `init`. */
 void core_init_variables(struct ss_server *self);
 /* Names a mistake in the program on stderr, as an assertion would, and ends it by abort(3). */
 _Noreturn void give_up(const char *format, ...) SS_PRINTF(1, 2);
@@ -52,7 +54,7 @@ _Noreturn void give_up(const char *format, ...) SS_PRINTF(1, 2);
 const char *class_name(const struct ss_class *cls);
 
 /* server.c */
-/* After fork, in the child: nothing of the parent's requests is ours. */
+/* In a child after fork(2): the parent's requests are not its own. */
 void server_forked(struct ss_server *self);
 
 #endif

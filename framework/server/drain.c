@@ -71,9 +71,9 @@ static int take_queue(struct ss_server *self, unsigned *left)
         *left -= rc >= 0;
         if (rc < 0 || !request)
             continue;
-        if (serving->is_short) /* the few descriptors that are left are for those who are served */
+        if (serving->reserve_used) /* the few descriptors that are left are for those who are served */
             rc = -EMFILE;
-        serving->is_short = false;
+        serving->reserve_used = false;
         aside_put(self, request);
     }
     return rc;
@@ -83,7 +83,7 @@ static int take_queue(struct ss_server *self, unsigned *left)
 void drain_queue(struct ss_server *self)
 {
     struct serving *serving = serving_of(self);
-    serving->is_patient = false;
+    serving->can_put_aside = false;
     unsigned left = (unsigned)self->request_queue_size + 1, before;
     int rc;
     do {

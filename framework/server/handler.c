@@ -107,7 +107,7 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
     int rc;
     do {
         new_instance(h, self, request, arena);
-        if (!stream && self->core->streams && (rc = methods_of(self)->open_stream(self, h, &stream)) < 0)
+        if (!stream && self->core->has_streams && (rc = methods_of(self)->open_stream(self, h, &stream)) < 0)
             return rc;
         struct ss_mark mark = ss_mark(h);
         request->busy = false;
@@ -153,7 +153,7 @@ void handler_resolve(struct ss_server *self, const struct ss_handler_class *cls)
     struct ss_handler_class *all = &core->handler;
     refuse_circular_handler(self, cls);
     *all = *cls;
-    core->streams = false;
+    core->has_streams = false;
     while (cls) {
         if (!all->setup)
             all->setup = cls->setup;
@@ -163,7 +163,7 @@ void handler_resolve(struct ss_server *self, const struct ss_handler_class *cls)
             all->finish = cls->finish;
         if (all->size < cls->size)
             all->size = cls->size;
-        core->streams |= cls == &StreamRequestHandler || cls == &DatagramRequestHandler;
+        core->has_streams |= cls == &StreamRequestHandler || cls == &DatagramRequestHandler;
         cls = cls->base ? cls->base : cls == &BaseRequestHandler ? NULL : last;
     }
 }

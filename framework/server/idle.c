@@ -22,21 +22,21 @@ void idle_open(struct ss_server *self)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT_MAX) {
         int all = (int)limit.rlim_cur, part = all / RESERVE_PART;
-        serving->plenty = all - (part < MAX_RESERVE ? part : MAX_RESERVE);
+        serving->reserve_from = all - (part < MAX_RESERVE ? part : MAX_RESERVE);
     }
-    if (self->core->is_dear && open_pipe(serving->give_way) < 0)
-        serving->give_way[0] = serving->give_way[1] = -1;
+    if (self->core->takes_thread && open_pipe(serving->end_idle) < 0)
+        serving->end_idle[0] = serving->end_idle[1] = -1;
 }
 
 void idle_shut(struct ss_server *self)
 {
-    close_pipe(serving_of(self)->give_way);
+    close_pipe(serving_of(self)->end_idle);
 }
 
 void idle_enough(const struct ss_server *self)
 {
     char data[64];
-    int fd = serving_of(self)->give_way[0];
+    int fd = serving_of(self)->end_idle[0];
     while (fd >= 0 && read(fd, data, sizeof data) > 0)
         ;
 }
@@ -44,7 +44,7 @@ void idle_enough(const struct ss_server *self)
 /* One at a time: what nobody has taken yet still stands for somebody to come. */
 bool idle_close(struct ss_server *self)
 {
-    int fd = serving_of(self)->give_way[1];
+    int fd = serving_of(self)->end_idle[1];
     idle_enough(self);
     return fd >= 0 && write(fd, "", 1) == 1;
 }
@@ -68,8 +68,8 @@ bool is_readable(int fd)
 static bool is_wanted(struct ss_server *self, const struct request *request)
 {
     char byte;
-    if (serving_of(self)->give_way[0] >= 0)
-        return read(serving_of(self)->give_way[0], &byte, 1) == 1;
+    if (serving_of(self)->end_idle[0] >= 0)
+        return read(serving_of(self)->end_idle[0], &byte, 1) == 1;
     return server_wait(self, request->request.fd, POLLIN, GRACE, 0, DRAINING) != 0 &&
            is_readable(*serving_of(self)->socket);
 }
@@ -77,7 +77,7 @@ static bool is_wanted(struct ss_server *self, const struct request *request)
 int idle_wait(struct ss_server *self, const struct request *request)
 {
     const struct serving *serving = serving_of(self);
-    int place = serving->give_way[0] >= 0 ? serving->give_way[0] : *serving->socket;
+    int place = serving->end_idle[0] >= 0 ? serving->end_idle[0] : *serving->socket;
     for (;;) {
         struct pollfd fds[] = {{.fd = request->request.fd, .events = POLLIN},
                                {.fd = self->core->stop->drain[0], .events = POLLIN},

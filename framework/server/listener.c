@@ -40,8 +40,9 @@ void listener_close(struct ss_server *self)
         return;
     (void)methods_of(self)->forget(self, fd, self);
     self->socket = -1;
-    if (core->was_blocking && listener_is_ours(core) && core->shared && core->kept < 0) {
-        core->kept = fd; /* a thread or process of ours may be about to accept, and would wait for ever */
+    if (core->was_blocking && listener_is_ours(core) && core->shared && core->kept_socket < 0) {
+        core->kept_socket =
+            fd; /* a thread or process of ours may be about to accept, and would wait for ever */
         return;
     }
     if (core->was_blocking && listener_is_ours(core))
@@ -63,10 +64,10 @@ void serving_stop_listening(struct ss_server *self)
 
 void listener_close_kept(struct ss_core *core)
 {
-    if (core->kept < 0)
+    if (core->kept_socket < 0)
         return;
     if (listener_is_ours(core))
-        make_blocking(core->kept);
-    close(core->kept);
-    core->kept = -1;
+        make_blocking(core->kept_socket);
+    close(core->kept_socket);
+    core->kept_socket = -1;
 }

@@ -52,7 +52,8 @@ static void stop_free(struct ss_stop *stop)
 
 int serving_open(struct serving *serving, struct ss_server *self, int *socket)
 {
-    *serving = (struct serving){.server = self, .socket = socket, .plenty = INT_MAX, .give_way = {-1, -1}};
+    *serving =
+        (struct serving){.server = self, .socket = socket, .reserve_from = INT_MAX, .end_idle = {-1, -1}};
     return wakeup_open(serving->wake);
 }
 
@@ -83,7 +84,7 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     struct ss_core *core = calloc(1, sizeof *core);
     if (!core)
         return -ENOMEM;
-    core->kept = -1;
+    core->kept_socket = -1;
     forks_watch();
     int rc = serving_open(&core->serving, self, &self->socket);
     if (rc == 0)

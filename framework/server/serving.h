@@ -1,4 +1,5 @@
-/* What a thread serves with: the one that the server was made in, and each further one of an event loop. */
+/* What a thread serves with. The thread in which serve_forever was called has one, and so has each further
+   thread of an event loop with several workers. */
 #ifndef SS_SERVING_H
 #define SS_SERVING_H
 
@@ -9,42 +10,45 @@ struct loop;
 
 struct serving {
     struct ss_server *server;
-    int *socket;         /* from which it accepts: the server's, or a further thread's own */
-    atomic_uint active;  /* requests that go on elsewhere */
-    atomic_bool waiting; /* the thread waits for `active` to sink */
-    int wake[2];         /* tells it so */
-    bool is_patient;     /* serve_forever runs: a request can wait */
-    bool is_short;       /* the descriptors that are for everybody have all been taken */
-    int plenty;      /* descriptors below this number are for everybody, the rest for files and the like */
-    int give_way[2]; /* a byte in it is for an idle connection to take, and to end: its place is wanted */
-    atomic_bool aside_moves;    /* one of those that wait may go on */
+    int *socket;         /* from which the thread accepts: the server's, or one of its own */
+    atomic_uint active;  /* requests that go on elsewhere: started, and not ended yet */
+    atomic_bool waiting; /* the thread waits until fewer are active, */
+    int wake[2];         /* and this wakes it: see wakeup.h */
+    bool can_put_aside;  /* serve_forever runs, so a request may be kept for later */
+    int reserve_from; /* descriptors from this number on are a reserve: for files, and for what libraries open
+                       */
+    bool reserve_used;          /* the connection that was accepted last has one of them */
+    int end_idle[2];            /* a pipe: each byte in it makes one idle connection read it, and end */
+    struct aside *aside;        /* requests that were accepted and have to wait; NULL: there never was one */
     atomic_uint aside_count;    /* how many there are */
-    struct aside *aside;        /* requests that were accepted and have to wait, NULL: there never was one */
-    struct ss_datagram *packet; /* a datagram is received here first */
+    atomic_bool aside_moves;    /* one of them may be able to go on */
+    struct ss_datagram *packet; /* a datagram is received into this, and then copied; NULL: none yet */
 
     /* Set by the loop that the thread runs, if it runs one. */
     struct loop *loop;
     uint64_t turn;
-    struct idle parked; /* connections in this loop */
-    /* Is the address just past the stack of the coroutine that runs? Async-signal-safe. */
+    struct idle parked; /* this loop's connections */
+    /* Does the address lie just past the stack of the coroutine that runs? Async-signal-safe. */
     bool (*overflowed)(const struct loop *loop, const void *address);
 };
 
 /* What the calling thread serves with when it runs a loop, else NULL. Async-signal-safe. */
 struct serving *serving_current(void);
-/* The calling thread runs a loop with this from now on, NULL: none. Returns what it was before. */
+/* From now on the calling thread runs the loop of `serving`, NULL: none. Returns what it was before. */
 struct serving *serving_enter(struct serving *serving);
-/* What the calling thread serves `self` with: that of its loop, else the server's first. */
+/* What the calling thread serves `self` with: that of its loop, or else the server's own. */
 struct serving *serving_of(const struct ss_server *self);
 
-/* As ss_request_started and ss_request_ended, of the first one, for one that counts its own. */
+/* As ss_request_started and ss_request_ended, but these count in `serving`. */
 void serving_started(struct serving *serving);
 void serving_ended(struct serving *serving);
-/* server.c: 0 or -errno, with nothing to be closed. Both leave the socket to the caller. */
+/* server.c */
+/* Makes what a thread serves `self` with; the socket stays the caller's. 0 or -errno. */
 int serving_open(struct serving *serving, struct ss_server *self, int *socket);
 void serving_close(struct serving *serving);
 
-/* listener.c: nobody can connect any more through the socket that the calling thread accepts from. */
+/* listener.c */
+/* Closes the socket from which the calling thread accepts: nobody can connect to it any more. */
 void serving_stop_listening(struct ss_server *self);
 
 #endif

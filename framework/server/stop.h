@@ -5,8 +5,8 @@
 #include "socketserver.h"
 #include <stdatomic.h>
 
-/* How far a shutdown has come, for all threads and processes of a server. The pairs of sockets make it known
-   to whoever waits for the first of each: once readable, they stay so for everyone. */
+/* How far a shutdown has come, for all threads and processes of a server. Each pair of sockets tells it to
+   those who wait until its first one can be read: once it can, it stays so for all of them. */
 enum { RUNNING, DRAINING, CANCELED, NEVER };
 struct ss_stop {
     atomic_int stage;
@@ -16,18 +16,20 @@ struct ss_stop {
     int drain[2], cancel[2];
 };
 
-/* Returns when nobody of this process is inside of ss_shutdown; a child has none who is. */
+/* Waits until no thread of this process is inside of ss_shutdown. */
 void shutdown_settle(void);
+/* In a child after fork(2): none is. */
 void shutdown_forked(void);
-/* It cannot go on serving. One of several processes leaves the others be, and ends by itself. */
+/* This process cannot go on serving: the server is shut down, unless it has other processes, which go on. */
 void server_failed(struct ss_server *self);
+/* Is this process a child that serves beside others? */
 bool server_is_worker(const struct ss_server *self);
 
-/* drain.c; the time of a drain counts from ss_shutdown. */
-/* Serves those who have connected and were not taken yet, or wait aside, and closes the socket of a stream
-   server. */
+/* drain.c: a drain begins with ss_shutdown, and its time counts from there. */
+/* Serves the clients that have connected and were not taken yet, and those that were put aside; and closes
+   the socket, if it is one of connections. */
 void drain_queue(struct ss_server *self);
-/* Waits until all requests have ended; cuts them short at shutdown_timeout, for no other reason. */
+/* Waits until all requests have ended. At shutdown_timeout, and not before, it calls ss_cancel. */
 void server_drain(struct ss_server *self);
 
 #endif
