@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-/* A thread or a process that cannot be made for now can be made later. */
+/* When no thread or process can be made for a request now, one may be later. */
 static int hand_over(struct ss_server *self, struct request *request)
 {
     const struct ss_class *methods = methods_of(self);
@@ -26,7 +26,8 @@ int accept_request(struct ss_server *self, struct request **accepted)
     struct request *request = request_new(self);
     if (!request)
         return -ENOMEM;
-    if (!serving_current() && !pthread_equal(self->core->taker, pthread_self())) /* others read it */
+    if (!serving_current() &&
+        !pthread_equal(self->core->taker, pthread_self())) /* written only once, as others read it */
         self->core->taker = pthread_self();
     int rc;
     do {

@@ -4,9 +4,10 @@
 
 #include "server/request.h"
 
-/* Takes one request and sees to it that it is processed, put aside or closed. -EAGAIN: there was none. */
+/* Takes one request, which is then processed, put aside or closed. 0, -EAGAIN: there was none, -errno. */
 int take_request(struct ss_server *self);
-/* Takes one that verify_request lets pass; *request NULL: it did not. 0, -EAGAIN: there is none, -errno. */
+/* Takes a new request. *request is NULL if verify_request has turned the client away. 0, -EAGAIN: there is
+   none, -errno. */
 int accept_request(struct ss_server *self, struct request **request);
 
 #endif

@@ -1,5 +1,5 @@
-/* How a server ends: who has connected before is served, what is in progress may end, for as long as a drain
-   may last. */
+/* How a server ends: clients that have connected before are served, and requests in progress may end, as long
+   as the drain's time lasts. */
 #include "server/accept.h"
 #include "server/aside.h"
 #include "server/core.h"
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-enum { ROOM_PAUSE = 100 }; /* ms to wait for what only time brings */
+enum { ROOM_PAUSE = 100 }; /* ms to wait where nothing but time may help */
 
 static uint64_t end_of_drain(const struct ss_server *self)
 {
@@ -16,7 +16,7 @@ static uint64_t end_of_drain(const struct ss_server *self)
     return ms < 0 ? UINT64_MAX : atomic_load(&self->core->stop->since) + (uint64_t)ms;
 }
 
-/* Milliseconds; 0: it must end now. */
+/* Milliseconds until the drain ends; 0: its time is over. */
 static int drain_left(const struct ss_server *self)
 {
     uint64_t end = end_of_drain(self), now = ss_now();
@@ -25,9 +25,9 @@ static int drain_left(const struct ss_server *self)
     return end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
 }
 
-/* ---------------------------------------------------------------- who waits in the kernel's queue */
+/* ---------------------------------------------------------------- clients in the kernel's queue */
 
-/* Until a request ends, or a moment has passed: there may be room for another one. */
+/* Waits until a request ends or a moment has passed: then there may be a descriptor or memory. */
 static void wait_for_resources(struct ss_server *self)
 {
     unsigned active = atomic_load(&serving_of(self)->active);
@@ -35,7 +35,7 @@ static void wait_for_resources(struct ss_server *self)
         (void)server_wait(self, -1, 0, ROOM_PAUSE, 0, CANCELED);
 }
 
-/* 0 or -errno: it has not been taken over. */
+/* Has a request processed that was taken during the drain. -errno: it is still the caller's. */
 static int begin_late(struct ss_server *self, struct request *request)
 {
     int left, rc = -ECANCELED;
@@ -51,6 +51,7 @@ static int begin_late(struct ss_server *self, struct request *request)
     return rc;
 }
 
+/* Serves the requests that were put aside, or closes them when there is no time left. */
 static void serve_aside(struct ss_server *self)
 {
     struct request *request;
@@ -59,8 +60,8 @@ static void serve_aside(struct ss_server *self)
             methods_of(self)->shutdown_request(self, &request->request);
 }
 
-/* When the socket is closed, those in its queue are reset. So all are taken first, up to `left`, and wait as
-   those do that were put aside. Returns why no more are: -EAGAIN: there are none. */
+/* Closing the socket resets the clients in its queue, so all are taken before, up to `left`, and put aside.
+   Returns why no more are taken: -EAGAIN when there are none. */
 static int take_queue(struct ss_server *self, unsigned *left)
 {
     struct serving *serving = serving_of(self);
@@ -71,7 +72,7 @@ static int take_queue(struct ss_server *self, unsigned *left)
         *left -= rc >= 0;
         if (rc < 0 || !request)
             continue;
-        if (serving->reserve_used) /* the few descriptors that are left are for those who are served */
+        if (serving->reserve_used) /* the reserve is for requests in progress */
             rc = -EMFILE;
         serving->reserve_used = false;
         aside_put(self, request);
@@ -79,7 +80,7 @@ static int take_queue(struct ss_server *self, unsigned *left)
     return rc;
 }
 
-/* No more than fit into the queue: those who come meanwhile would keep the server for ever. */
+/* Takes no more clients than the queue holds: with those that come meanwhile it might never end. */
 void drain_queue(struct ss_server *self)
 {
     struct serving *serving = serving_of(self);
@@ -100,7 +101,7 @@ void drain_queue(struct ss_server *self)
     } while (drain_left(self) > 0);
 }
 
-/* ---------------------------------------------------------------- what is in progress */
+/* ---------------------------------------------------------------- requests in progress */
 
 void server_drain(struct ss_server *self)
 {

@@ -1,6 +1,6 @@
-/* Connections that are kept between two requests are the first to go when something runs short: places, or
-   descriptors, of which a reserve is kept for files. Those that mix-ins have parked are in their lists; here
-   are those that wait in a thread or process of their own. */
+/* Idle connections are the first to end when a server has no place or no descriptor left. (A part of the
+   descriptors is reserved for files.) Here are those that wait in a thread or process of their own; mix-ins
+   that park connections have lists of them. */
 #include "server/idle.h"
 #include "server/core.h"
 #include "server/request.h"
@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { RESERVE_PART = 8, MAX_RESERVE = 1024 }; /* of the descriptors: an eighth */
-enum { GRACE = 50 }; /* ms for an idle client to go on, when another one waits for the only place */
+enum { RESERVE_PART = 8, MAX_RESERVE = 1024 }; /* an eighth of the descriptors, but no more than that */
+enum { GRACE = 50 }; /* ms that an idle client may keep the only place, when another client waits for it */
 
 void idle_open(struct ss_server *self)
 {
@@ -41,7 +41,7 @@ void idle_enough(const struct ss_server *self)
         ;
 }
 
-/* One at a time: what nobody has taken yet still stands for somebody to come. */
+/* There is one such byte at most: if the last one was not read yet, nobody has ended for it. */
 bool idle_close(struct ss_server *self)
 {
     int fd = serving_of(self)->end_idle[1];
@@ -49,7 +49,7 @@ bool idle_close(struct ss_server *self)
     return fd >= 0 && write(fd, "", 1) == 1;
 }
 
-/* Milliseconds, -1: no limit. */
+/* Milliseconds until the deadline; -1: no limit. */
 static int ms_until(uint64_t deadline)
 {
     uint64_t now = ss_now();
@@ -64,7 +64,8 @@ bool is_readable(int fd)
     return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
 }
 
-/* The other one may be taken by another process, and this client may have something to say after all. */
+/* Must this connection end? It has won the byte; or it holds the only place, another client waits, and no
+   input comes for a moment. */
 static bool is_wanted(struct ss_server *self, const struct request *request)
 {
     char byte;

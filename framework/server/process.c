@@ -26,8 +26,8 @@ enum process_role process_role(void)
     return !process.parent ? PROCESS_SERVER : getppid() == process.parent ? PROCESS_CHILD : PROCESS_ORPHAN;
 }
 
-/* What ss_run has handlers for does not arrive before the child knows what it is. Not all signals: a blocked
-   SIGCHLD would be queued and interrupt other threads. */
+/* The signals that ss_run handles are blocked until the child knows that it is one. The others are not: a
+   blocked SIGCHLD would be queued, and would interrupt another thread. */
 pid_t process_fork(void)
 {
     static const int known[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ, SIGXCPU};
@@ -48,8 +48,9 @@ pid_t process_fork(void)
     return pid;
 }
 
-/* ---------------------------------------------------------------- how often it has forked: a child has all
- * that was open */
+/* ---------------------------------------------------------------- how often has it forked?
+
+   A connection that was open at a fork stays open in the child. */
 
 static atomic_uint forks;
 
@@ -58,7 +59,8 @@ static void count_fork(void)
     atomic_fetch_add(&forks, 1);
 }
 
-/* Counted before and behind it, so that what is opened by another thread in between makes a difference. */
+/* A fork counts before and after it, so that a connection which another thread takes meanwhile has another
+   number than those after the fork. */
 static void count_forks(void)
 {
     (void)pthread_atfork(count_fork, count_fork, count_fork);

@@ -4,19 +4,23 @@
 
 #include <sys/types.h>
 
-/* Whose process this is: the one that ss_run serves in, one that the server has forked for itself, such a one
-   that has lost its parent, or somebody else's, as a handler that forks makes them. Async-signal-safe. */
+/* PROCESS_SERVER: the process in which ss_run serves. PROCESS_CHILD: one that the server has forked for
+   itself. PROCESS_ORPHAN: such a one whose parent has ended. PROCESS_OTHER: one that a handler has forked,
+   say. */
 enum process_role { PROCESS_SERVER, PROCESS_CHILD, PROCESS_ORPHAN, PROCESS_OTHER };
+/* Which of these the calling process is. Async-signal-safe. */
 enum process_role process_role(void);
+/* ss_run serves in this process. */
 void process_is_server(void);
-/* fork(2) for a process of the server's own. */
+/* As fork(2), for a process of the server's own. */
 pid_t process_fork(void);
 
+/* Begins to count this process's forks. */
 void forks_watch(void);
-/* Counts the forks of this process, a handler's too. Any thread. */
+/* How often this process has forked, also by a handler. Any thread. */
 unsigned forks_made(void);
 
-/* A descriptor that can be read when the process has ended; -1 with errno set. */
+/* A descriptor that can be read when that process has ended; -1 with errno set. */
 int open_pidfd(pid_t pid);
 
 #endif

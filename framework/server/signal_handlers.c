@@ -11,21 +11,21 @@ static atomic_int signals; /* two threads may each get one at the same time */
 
 static void stop_serving(int signal);
 
-/* What we take, and from whom: who starts a program in the background, or for a session that will end, has it
-   ignore signals; and somebody's own handler stays. */
-enum { FROM_ANYBODY, UNLESS_IGNORED, UNLESS_CARED_FOR };
+/* Which signals get a handler, and when. A shell lets programs in the background ignore SIGINT, and that
+   stays so; a handler that the program has set itself stays, too. */
+enum { ALWAYS, UNLESS_IGNORED, UNLESS_HANDLED };
 static const struct {
     void (*handler)(int);
-    int number, taken;
+    int number, when;
 } taken[] = {
-    {stop_serving, SIGTERM, FROM_ANYBODY}, {stop_serving, SIGINT, UNLESS_IGNORED},
-    {overlook, SIGPIPE, UNLESS_CARED_FOR}, {overlook, SIGXFSZ, UNLESS_CARED_FOR},
-    {overlook, SIGXCPU, UNLESS_CARED_FOR},
+    {stop_serving, SIGTERM, ALWAYS},     {stop_serving, SIGINT, UNLESS_IGNORED},
+    {overlook, SIGPIPE, UNLESS_HANDLED}, {overlook, SIGXFSZ, UNLESS_HANDLED},
+    {overlook, SIGXCPU, UNLESS_HANDLED},
 };
 enum { TAKEN = sizeof taken / sizeof *taken };
 static struct sigaction before[TAKEN];
 
-/* In a process that a handler has forked, and that has not called exec: it is none of ours. */
+/* In a process that a handler has forked: there the signal does what it would have done before ss_run. */
 static void act_as_before(int signal)
 {
     for (int i = 0; i < TAKEN; i++)
@@ -34,8 +34,9 @@ static void act_as_before(int signal)
     raise(signal);
 }
 
-/* A signal that reaches a whole group of processes must not cut short what its children have in progress:
-   they hear of the end through the server, and only an orphan decides for itself. */
+/* A terminal sends SIGINT to a whole group of processes. The server's children must not end by it in the
+   middle of a request: they learn of the shutdown from the server, and only one without a parent ends by
+   itself. */
 static void stop_serving(int signal)
 {
     switch (process_role()) {
@@ -68,8 +69,8 @@ void take_signals(struct ss_server *self)
     for (int i = 0; i < TAKEN; i++) {
         struct sigaction act = {.sa_handler = taken[i].handler};
         sigaction(taken[i].number, NULL, &before[i]);
-        bool ignored = before[i].sa_handler == SIG_IGN, cared_for = before[i].sa_handler != SIG_DFL;
-        if (taken[i].taken == FROM_ANYBODY || !(taken[i].taken == UNLESS_IGNORED ? ignored : cared_for))
+        bool ignored = before[i].sa_handler == SIG_IGN, handled = before[i].sa_handler != SIG_DFL;
+        if (taken[i].when == ALWAYS || !(taken[i].when == UNLESS_IGNORED ? ignored : handled))
             sigaction(taken[i].number, &act, NULL);
     }
 }
@@ -95,7 +96,7 @@ static void overflow(int signal, siginfo_t *info, void *context)
         raise(signal); /* somebody has sent it; a fault happens again on return, and ends the process */
 }
 
-/* Somebody's own handler stays; a sanitizer has one, too. */
+/* A handler that the program has set itself stays; a sanitizer's, too. */
 void report_overflows(struct sigaction *previous)
 {
     struct sigaction act = {.sa_sigaction = overflow, .sa_flags = SA_SIGINFO | SA_ONSTACK};

@@ -1,7 +1,7 @@
-/* What a server has to do with signals, besides ss_run's handlers. Three of them a client or a limit can
-   raise where we serve: SIGPIPE, by a write to one that has gone, SIGXFSZ, by a file that has reached its
-   limit, and SIGXCPU, by a limit of processor time that clients use up. They end nobody: the call has failed
-   with EPIPE or EFBIG anyway, and the hard limit of processor time ends a process by SIGKILL. */
+/* Signals that a client or a limit can raise in a thread that serves: SIGPIPE when it writes to a client that
+   has gone, SIGXFSZ when a file has reached its limit, SIGXCPU when clients have used up the processor time.
+   They must not end the server, and nothing is lost without them: the write fails with EPIPE or EFBIG, and at
+   the hard limit of processor time the kernel sends SIGKILL. */
 #include "server/signals.h"
 #include "server/signal_handlers.h"
 #include <pthread.h>
@@ -14,9 +14,10 @@
 static const int raised[] = {SIGPIPE, SIGXFSZ, SIGXCPU};
 enum { RAISED = sizeof raised / sizeof *raised };
 
-static atomic_uint blockers[RAISED]; /* threads that serve with the signal blocked on our account */
+static atomic_uint blockers[RAISED]; /* threads that serve, and have the signal blocked by signals_block */
 
-/* In the child of whoever forks: what it execs would inherit the mask. (process_fork sets it again.) */
+/* In each child after a fork: a program that it execs would inherit the mask. (process_fork sets it again.)
+ */
 static void unblock_in_child(void)
 {
     sigset_t set;
@@ -32,7 +33,7 @@ static void watch_forks(void)
     (void)pthread_atfork(NULL, NULL, unblock_in_child);
 }
 
-/* Where it is ignored, or ss_run's handler sees to it, no mask is needed. */
+/* Is the signal neither ignored nor handled by ss_run, so that it has to be blocked? */
 static bool can_end_us(int signal)
 {
     struct sigaction now;

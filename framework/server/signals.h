@@ -4,9 +4,8 @@
 
 #include <signal.h>
 
-/* From here to signals_unblock, in the same thread, no signal that a client or a limit can raise ends the
-   process. The threads that it makes meanwhile inherit that; programs that a handler forks and execs do not.
- */
+/* From here until signals_unblock in the same thread, no signal that a client or a limit can raise ends the
+   process. Threads that it makes meanwhile inherit that; programs that a handler forks and execs do not. */
 struct signals_before {
     sigset_t mask, blocked;
 };

@@ -1,5 +1,5 @@
-/* How the framework waits: always through the poll method, together with the socket that says when
-   the wait is over for good; and what a shutdown does. */
+/* How the framework waits: through the poll method, for what it needs and for the socket by which a shutdown
+   ends the wait; and what a shutdown does. */
 #include "server/wait.h"
 #include "server/core.h"
 #include "server/serving.h"
@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REST = 10 };          /* ms; see rest() */
-enum { RESTS = 100 };        /* as often a handler's wait rests before it fails */
-enum { NO_WAKE_PAUSE = 10 }; /* ms; for a process forked when no descriptor was left to wake it */
+enum { REST = 10 };          /* ms that rest() takes */
+enum { RESTS = 100 };        /* how often a handler's wait is tried anew when there is no memory */
+enum { NO_WAKE_PAUSE = 10 }; /* ms between two looks, where no descriptor was left for what wakes a process */
 
 uint64_t ss_now(void)
 {
@@ -42,14 +42,15 @@ void close_pipe(int pipe[2])
 
 /* ---------------------------------------------------------------- shutdown */
 
+/* Makes the first end readable for good, in all processes. */
 static void tell_all(const int ends[2])
 {
     if (shutdown(ends[1], SHUT_WR) < 0)
         (void)!send(ends[1], "", 1, MSG_NOSIGNAL);
 }
 
-/* How many of this process are inside: the sockets are still theirs. In no memory that is shared with others:
-   a process may be killed inside. */
+/* Threads of this process that are inside of advance(), and use the sockets. Not in memory that is shared
+   with other processes: one of those may be killed inside. */
 static atomic_int callers;
 
 void shutdown_settle(void)
@@ -72,7 +73,7 @@ static void advance(struct ss_stop *stop, int stage)
         atomic_store(&stop->since, ss_now());
     while (before < stage && !atomic_compare_exchange_weak(&stop->stage, &before, stage))
         ;
-    /* also where it has been said before: who said it may not have come so far */
+    /* also when the stage was reached before: who has reached it may not have come to this line yet */
     tell_all(stop->drain);
     if (stage == CANCELED)
         tell_all(stop->cancel);
@@ -99,7 +100,8 @@ bool ss_draining(const struct ss_server *self)
 
 /* ---------------------------------------------------------------- waiting */
 
-/* Milliseconds until the earlier of both limits; -1: none. */
+/* Milliseconds until the earlier of two limits: `ms` after `start`, and `deadline` (0: none). -1: no limit.
+ */
 static int left_at(uint64_t now, int ms, uint64_t start, uint64_t deadline)
 {
     uint64_t end = ms < 0 ? UINT64_MAX : start + (uint64_t)ms;
@@ -131,8 +133,8 @@ static int server_poll(struct ss_server *self, struct pollfd *fds, nfds_t count,
     return self ? methods_of(self)->poll(self, fds, count, ms) : poll_system(fds, count, ms);
 }
 
-/* Is a wait of `ms` that has ended with `rc` to be begun anew? Where memory was short, there may be some
-   again in a moment, in which others run. */
+/* Is a wait of `ms` that has ended with `rc` to be begun anew? Yes after a signal, and, when there was no
+   memory, after a moment in which others run. */
 static bool goes_on(struct ss_server *self, int rc, int ms)
 {
     if (rc != -ENOMEM || ms == 0)
@@ -143,15 +145,15 @@ static bool goes_on(struct ss_server *self, int rc, int ms)
     return true;
 }
 
-/* A server that does one thing at a time is in its handler while it drains, and nobody else looks at
-   the clock: then the handler's own wait does. */
+/* Must this wait look at the end of the drain? Where a server does one thing at a time, the thread that would
+   is inside of the handler. */
 static bool keeps_time(const struct ss_server *self)
 {
     return self && !serving_current() && pthread_equal(self->core->taker, pthread_self());
 }
 
-/* As server_poll, for a wait that may go on while the server drains, with room for one descriptor more:
-   -EINTR when the drain begins or its time is up. */
+/* As server_poll, for a wait that a drain does not end, but the end of the drain's time. `fds` has room for
+   one descriptor more. -EINTR when the drain begins or its time is over. */
 static int poll_draining(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
     if (!keeps_time(self))
@@ -168,7 +170,7 @@ static int poll_draining(struct ss_server *self, struct pollfd *fds, nfds_t coun
     return rc > 1 ? rc - 1 : -EINTR;
 }
 
-/* One wait, which may end early; see goes_on. */
+/* One wait, which may end early with an error that goes_on knows. */
 static int wait_once(struct ss_server *self, int fd, short events, int ms, int until)
 {
     struct pollfd fds[3] = {{.fd = fd, .events = events}, {.fd = -1, .events = POLLIN}};
@@ -176,7 +178,7 @@ static int wait_once(struct ss_server *self, int fd, short events, int ms, int u
         fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
     nfds_t count = fds[1].fd < 0 ? 1 : 2;
     int rc = (until == CANCELED ? poll_draining : server_poll)(self, fds, count, ms);
-    if (rc > 0) /* a handler may have closed what it did not know: that is no cancellation */
+    if (rc > 0) /* POLLNVAL: a handler has closed a descriptor that was not its own. That cancels nothing */
         return fds[1].revents & POLLNVAL ? -EBADF : fds[1].revents ? -ECANCELED : 0;
     return rc == 0 ? -ETIMEDOUT : rc;
 }
@@ -194,7 +196,7 @@ int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t d
     }
 }
 
-/* Adds the socket that ends all waits to the caller's descriptors; `all` has room for two more. */
+/* Waits for the caller's descriptors and for the socket that ends all waits. `all` has room for two more. */
 static int poll_cancelable(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
                            int ms)
 {
@@ -235,7 +237,7 @@ int poll_also(struct ss_server *self, const struct ss_class *super, struct pollf
     return rc < 0 || ready ? (rc < 0 ? rc : ready) : rc > 0 || ours ? -EINTR : 0;
 }
 
-/* Also the place where a handler that never has to wait hears that it must end. */
+/* A handler that never has to wait learns here that it must end. */
 static int let_others_run(struct ss_server *self)
 {
     int rc = methods_of(self)->poll(self, NULL, 0, 0);
@@ -267,7 +269,7 @@ unsigned polls_made(void)
     return polls;
 }
 
-/* What is ready now. */
+/* How many descriptors are ready now, or -errno. */
 static int poll_now(struct pollfd *fds, nfds_t count)
 {
     int rc = poll_system(fds, count, 0);
@@ -279,7 +281,9 @@ static int poll_now(struct pollfd *fds, nfds_t count)
     return rc;
 }
 
-/* What a loop has been told may have been used up since: it counts when poll(2) says so, too. */
+/* An event loop tells that something has become ready, and it may have been used up since: so poll(2) is
+ * asked, too.
+ */
 static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
                           int ms)
 {
@@ -300,7 +304,7 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
     struct pollfd few[8], *all = few;
     if (count == 0 && ms >= 0)
         return ss_sleep(self, ms);
-    /* The poll method may wait for a change: what is ready already must be seen first. */
+    /* The poll method may wait for a change, so what is ready already must be found before. */
     int rc = poll_now(fds, count);
     if (rc < 0)
         return rc;

@@ -5,23 +5,25 @@
 #include "server/stop.h"
 #include "socketserver.h"
 
-/* How often this thread has learnt from ss_poll that something is ready: what a stream found drained
-   before that need not be so any more, and its readiness is told once. */
+/* How often ss_poll has told this thread that something is ready. A stream that was found empty before the
+   last time may have input by now, and an event loop tells of it only once. */
 unsigned polls_made(void);
-/* Waits until at most `limit` requests are active; 0, -ETIMEDOUT, -ECANCELED. Those that other threads end
-   are seen after a second at the latest, unless `ms` is -1: no limit. `until`, here and below: the stage of a
-   shutdown that ends the wait with -ECANCELED. */
+/* Waits until at most `limit` of the requests that this thread has started are active. 0, -ETIMEDOUT,
+   -ECANCELED. A wake-up may be lost: then it notices a second later, unless `ms` is -1 (no limit). `until`,
+   here and below: the stage of a shutdown that ends the wait with -ECANCELED; NEVER: none does. */
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until);
-/* A pause for one whose wait has failed for want of memory, of descriptors, or by a fault that may pass. */
+/* Sleeps for a moment, in a loop whose wait fails because of something that may pass, as a want of memory. */
 void rest(void);
-/* Waits for one descriptor; 0, -ETIMEDOUT, -ECANCELED, -errno. self NULL: poll(2). deadline:
-   absolute, 0: none. */
+/* Waits for one descriptor through the server's poll method, or by poll(2) when self is NULL; at most `ms`
+   milliseconds (-1: no limit), and until `deadline` (as ss_now counts; 0: none). 0, -ETIMEDOUT, -ECANCELED,
+   -errno. */
 int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t deadline, int until);
-/* A poll method's work with descriptors and a time limit of the mix-in's own besides the caller's:
-   super's poll, and -EINTR when nothing but those has come true. */
+/* For the poll method of a mix-in that waits for descriptors of its own, and for a time of its own, besides
+   what the caller waits for: calls super's. Returns the number of the caller's descriptors that are ready;
+   -EINTR when only the mix-in's own, or its time, has come. */
 int poll_also(struct ss_server *self, const struct ss_class *super, struct pollfd *fds, nfds_t count, int ms,
               struct pollfd *own, nfds_t own_count, int own_ms);
-/* A pipe, non-blocking, not inherited by exec. */
+/* Makes a pipe that never blocks and is closed by exec. 0 or -errno. */
 int open_pipe(int pipe[2]);
 void close_pipe(int pipe[2]);
 

@@ -1,16 +1,16 @@
-/* What wakes a thread that waits for `ends[0]`: an eventfd, which is both ends. It is readable from
-   wakeup_send to wakeup_take. */
+/* Wakes a thread that waits until `ends[0]` can be read: from wakeup_send to wakeup_take. Both ends are one
+   eventfd. */
 #ifndef SS_WAKEUP_H
 #define SS_WAKEUP_H
 
 enum { LOOK_AGAIN = 1000 }; /* ms; see wakeup_send */
 
-/* 0 or -errno, with both ends -1. Non-blocking, not inherited by exec. */
+/* 0, or -errno with both ends -1. The descriptor never blocks, and is closed by exec. */
 int wakeup_open(int ends[2]);
 /* Harmless for ends that are -1. */
 void wakeup_close(int ends[2]);
-/* 0 or -errno: the system may refuse it once in a while. So whoever waits looks after LOOK_AGAIN at what it
-   waits for, as long as somebody else is at work on that. Async-signal-safe. Any thread. */
+/* 0 or -errno. It may fail, and the wake-up is lost: so a thread that waits for others looks again after
+   LOOK_AGAIN. Async-signal-safe. Any thread. */
 int wakeup_send(const int ends[2]);
 void wakeup_take(const int ends[2]);
 

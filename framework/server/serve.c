@@ -1,0 +1,143 @@
+/* How a server serves: it takes requests in bursts, and makes room for them. All waits are made through the
+   poll method, so this is the same under every mix-in. */
+#include "server/serve.h"
+#include "memory/arena.h"
+#include "server/accept.h"
+#include "server/aside.h"
+#include "server/core.h"
+#include "server/idle.h"
+#include "server/stop.h"
+#include "server/wait.h"
+#include "server/wakeup.h"
+#include <errno.h>
+#include <stdatomic.h>
+
+enum { ACCEPT_BURST = 64 }; /* requests that are taken before others run */
+/* After so many wake-ups without a request there is a pause: poll(2) reports something that nobody will take,
+   as an entry in a datagram socket's error queue. */
+enum { VAIN_WAKES = 16, VAIN_PAUSE = 1 /* ms */ };
+enum { ACCEPT_PAUSE = 100 }; /* ms to wait when the process or the machine has no descriptors left */
+
+/* Is the server's socket itself broken? Every other error concerns one client, or passes. */
+static bool fatal(int rc)
+{
+    return rc == -EBADF || rc == -EINVAL || rc == -ENOTSOCK || rc == -EOPNOTSUPP || rc == -EFAULT;
+}
+
+/* Until this thread waits again, clients that connect are for another thread or process of the server. */
+static void let_others_accept(struct ss_server *self)
+{
+    (void)methods_of(self)->forget(self, *serving_of(self)->socket, NULL);
+}
+
+/* Waits until a request ends, which may free a descriptor, or for a moment. */
+static int pause_accepting(struct ss_server *self)
+{
+    unsigned active = atomic_load(&serving_of(self)->active);
+    (void)methods_of(self)->close_idle(self);
+    let_others_accept(self);
+    int rc = active ? server_wait_active(self, active - 1, ACCEPT_PAUSE, DRAINING) : -EAGAIN;
+    return rc == 0 || rc == -ETIMEDOUT || rc == -ECANCELED ? rc : ss_sleep(self, ACCEPT_PAUSE);
+}
+
+/* Is there no idle connection in this loop that could make room for a client? */
+static bool cannot_make_room(void)
+{
+    const struct serving *serving = serving_current();
+    return serving && !serving->parked.oldest;
+}
+
+/* Waits until fewer than max_requests are active; idle connections end when somebody waits. 0; -EAGAIN:
+   nobody does; -ECANCELED. */
+static int wait_for_room(struct ss_server *self)
+{
+    const struct serving *serving = serving_of(self);
+    unsigned limit = self->max_requests - 1; /* max_requests 0: there is none */
+    if (atomic_load(&serving->active) <= limit)
+        return 0;
+    if (!cannot_make_room() && !is_readable(*serving->socket))
+        return -EAGAIN; /* room could be made, but nobody waits for it */
+    let_others_accept(self);
+    int rc;
+    do {
+        if (is_readable(*serving->socket))
+            (void)methods_of(self)->close_idle(self);
+        rc = server_wait_active(self, limit, LOOK_AGAIN, DRAINING);
+    } while (rc == -ETIMEDOUT);
+    idle_enough(self);
+    return rc;
+}
+
+/* A connection has got one of the reserved descriptors: closes an idle connection, or waits before the next
+   one is accepted. */
+static void make_room(struct ss_server *self)
+{
+    serving_of(self)->reserve_used = false;
+    if (!methods_of(self)->close_idle(self))
+        pause_accepting(self);
+    else
+        (void)methods_of(self)->poll(self, NULL, 0, 0);
+}
+
+/* Takes the requests that have come, up to a number. 0: there are no more; 1: there may be more; -errno: the
+   socket is broken. `vain` counts the calls, one after the other, that have found none. */
+static int take_burst(struct ss_server *self, unsigned *vain)
+{
+    const struct serving *serving = serving_of(self);
+    *vain += 1;
+    for (int i = 0; i < ACCEPT_BURST; i++) {
+        if (ss_draining(self))
+            return 1;
+        if (serving->reserve_used)
+            make_room(self);
+        int rc = wait_for_room(self);
+        if (rc == 0)
+            rc = take_request(self);
+        if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(*serving->socket))
+            rc = -EAGAIN; /* nobody has come: accept(2) needs a descriptor before it looks */
+        if (rc >= 0)
+            *vain = 0;
+        if (rc == -EAGAIN && *vain == 0 && self->core->shared && self->socket_type != SOCK_DGRAM)
+            let_others_accept(self);
+        if (rc == -EAGAIN || rc == -ECANCELED)
+            return 0;
+        if (out_of_resources(rc))
+            pause_accepting(self);
+        else if (fatal(rc))
+            return rc;
+    }
+    (void)methods_of(self)->poll(self, NULL, 0, 0);
+    return 1;
+}
+
+int base_serve_forever(struct ss_server *self)
+{
+    int rc = 1;
+    unsigned vain = 0;
+    struct block_pool pool, *before = block_pool_enter(&pool);
+    serving_of(self)->can_put_aside = true;
+    idle_open(self);
+    while (rc >= 0 && !ss_draining(self)) {
+        if (rc == 0)
+            rc = aside_wait(self);
+        methods_of(self)->service_actions(self);
+        if (rc == 0 || rc == 1)
+            rc = take_burst(self, &vain);
+        if (vain >= VAIN_WAKES)
+            (void)ss_sleep(self, VAIN_PAUSE);
+    }
+    if (rc < 0 && rc != -ECANCELED)
+        server_failed(self);
+    if (ss_draining(self))
+        drain_queue(self);
+    if (self->socket_type != SOCK_DGRAM)
+        serving_stop_listening(self);
+    if (ss_draining(self))
+        server_drain(self);
+    else /* the server has failed here, and goes on in other processes: the requests here may end */
+        (void)server_wait_active(self, 0, self->shutdown_timeout, CANCELED);
+    serving_stop_listening(self); /* of datagrams only now: those in progress are answered through it */
+    idle_shut(self);
+    block_pool_leave(&pool, before);
+    return rc == -ECANCELED || rc >= 0 ? 0 : rc;
+}
