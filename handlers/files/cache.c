@@ -42,8 +42,8 @@ static uint64_t nanoseconds(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* When this thread first asked in this turn of its loop. What any thread has checked since need not be
-   checked again; turns themselves cannot be compared between threads. */
+/* The time at which this thread first asked in this turn of its loop. A file that any thread has checked
+   since then is current enough. It is a time because the numbers of turns mean nothing in another thread. */
 static uint64_t turn_began(const struct ss_server *server)
 {
     static _Thread_local struct {
@@ -60,7 +60,7 @@ static uint64_t turn_began(const struct ss_server *server)
     return last.began;
 }
 
-/* FNV-1a */
+/* FNV-1a. */
 static unsigned hash_of(const char *name)
 {
     uint32_t hash = 2166136261u;
@@ -93,7 +93,7 @@ static void list_add(struct http_file *file)
     cache.newest = file;
 }
 
-/* The pointer that points to the entry, or would. */
+/* Returns the pointer that points to the entry, or the one that would if there were such an entry. */
 static struct http_file **place_of_key(const struct http_file_key *key)
 {
     struct http_file **place = &cache.bucket[key->hash % BUCKETS];
@@ -110,7 +110,8 @@ static struct http_file **place_of_file(const struct http_file *file)
     return place;
 }
 
-/* Takes an entry out of the cache and puts it on a list of those to be released. */
+/* Takes an entry out of the cache and puts it on the list of files that the caller releases without the lock.
+ */
 static void evict(struct http_file **place, struct http_file **victims)
 {
     struct http_file *file = *place;
@@ -152,7 +153,8 @@ static void put_in(struct http_file *file)
 
 /* ---------------------------------------------------------------- without it */
 
-/* The last one has let go. A form that is compressed while it is sent reads its source's descriptor. */
+/* Frees a file that nobody holds any more. A form that is compressed while it is sent has borrowed its
+   descriptor from its source. */
 static void destroy(struct http_file *file)
 {
     for (int coding = 0; coding < HTTP_CODINGS; coding++)
@@ -186,7 +188,7 @@ static void release_all(struct http_file *victims)
     }
 }
 
-/* Finds an entry and holds it. */
+/* Returns the entry, held, and makes it the one that was used last. NULL: there is none. */
 static struct http_file *find_and_hold(const struct http_file_key *key, uint64_t now)
 {
     lock();
@@ -236,7 +238,7 @@ void http_file_keep(struct http_file *file, struct http_file *coded)
     release_all(victims);
 }
 
-/* Takes this very entry out, if it is still in, and no longer holds it. */
+/* Takes this entry out of the cache, unless another one has taken its place, and releases it. */
 static void forget(struct http_file *file)
 {
     struct http_file *victims = NULL;
@@ -291,8 +293,8 @@ bool http_file_is_same(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* What a path stands for now. A directory, or no permission to look: 0, as only opening, which is confined,
-   tells whether that may be told. */
+/* Stores the status of what the path stands for now. 0 also for a directory, and without permission to look:
+   only opening the file, which is confined to the directory, says whether the client may know. */
 static int look_at_path(const char *path, struct stat *status)
 {
     status->st_mode = S_IFREG;
@@ -327,7 +329,7 @@ static int open_anew(struct ss_handler *h, const struct http_file_key *key, uint
     return 0;
 }
 
-/* Whether what was opened can still be what an opening would find. */
+/* True if opening the file again would find the same. */
 static bool is_current(const struct http_file *file, const struct stat *status, uint64_t now)
 {
     return file->settled && now - file->opened < HTTP_FILE_CACHE_TRUST * 1000000000ull &&

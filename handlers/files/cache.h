@@ -7,16 +7,16 @@
    outside, with a link in its place that leads to the same file: so a file is opened anew, confined, when
    that was last done HTTP_FILE_CACHE_TRUST ago. What is sent was inside when it was read, in any case.
 
-   An entry can have other forms: its content compressed, made when first wanted and kept as long as the
-   entry. A file that somebody has compressed (name.gz) is an entry of its own, described as the one it stands
-   for; see coding.h.
+   An entry can have other forms: its compressed content, which is made when a client first asks for it, and
+   kept as long as the entry. A file that somebody has compressed (name.gz) is an entry of its own, described
+   as the one it stands for; see coding.h.
 
-   A file that is opened in the moment after it was changed is looked at with suspicion: the clock of file
-   systems is coarse, and the next change may leave the same time. Such an entry lasts for one turn.
+   A file that was changed a moment before it is opened cannot be trusted: the clock of file systems is
+   coarse, so the next change may leave the same time. Such an entry lasts for one turn.
 
-   So does one of which stat(2) does not know the size (in /proc, /sys, and where FUSE makes up what is read):
-   what was read is what is sent, and where that does not fit into memory the file is sent to its end, without
-   a length, a tag, a date or parts. What it is tells only reading it again.
+   So does a file whose size stat(2) does not know (in /proc, /sys, and where FUSE makes up the content): the
+   bytes that were read are sent. If they do not fit into memory, the file is sent to its end, without a
+   length, a tag, a date or parts, and only reading it again tells what is in it.
 
    Its entity tag is the subject of tag.h. */
 #ifndef HTTP_FILE_CACHE_H
@@ -38,7 +38,7 @@
 
 typedef const char *http_guess_function(struct ss_handler *h, const char *name);
 
-/* For readers: what stays the same as long as one holds it. */
+/* These stay the same as long as somebody holds the file. */
 struct http_file {
     size_t size;         /* 0 if `unsized` */
     time_t modified;     /* as in Last-Modified: never later than when it was loaded */
@@ -55,15 +55,14 @@ struct http_file {
     enum http_coding coding;  /* of content or file; HTTP_IDENTITY: none */
     struct http_file *source; /* the file, held, when this form of it is to be compressed while it is sent */
 
-    /* The cache's own. */
+    /* Only cache.c and load.c use these. */
     atomic_uint references;
-    _Atomic uint64_t checked; /* ns: when it was last known to be the file of that name */
+    _Atomic uint64_t checked; /* ns: when the path was last found to lead to this file */
     uint64_t used;            /* ns */
     uint64_t opened;          /* ns */
     bool settled;             /* false: changed so recently that `status` proves nothing */
-    bool fleeting;            /* `status` never does */
-    enum http_coding
-        wanted; /* as which it was asked for: `coding`, but for a file that is coded by its nature */
+    bool fleeting;            /* true: `status` never proves anything */
+    enum http_coding wanted;  /* the coding that was asked for; `coding`, except for an .svgz */
     struct stat status;
     struct http_file *next;          /* in its bucket */
     struct http_file *newer, *older; /* in order of use */
@@ -72,7 +71,7 @@ struct http_file {
     unsigned hash;
     bool cached;
 
-    /* coding.c's. */
+    /* Only coding.c uses these. */
     struct http_file *_Atomic coded[HTTP_CODINGS]; /* compressed forms, each held once */
     size_t coded_bytes;                            /* of them together, guarded by the cache's lock */
     bool compressible;                             /* the type is one that is worth it */
@@ -95,10 +94,11 @@ int http_file_open(struct ss_handler *h, const char *directory, enum http_symlin
 int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_symlinks symlinks,
                          const char *name, http_guess_function *guess, enum http_coding coding,
                          struct http_file **file);
-/* The file was changed here: what was found in this turn does not hold any more. Any thread. */
+/* Takes the file out of the cache, since this process has just changed it: the next look finds the new one.
+   Any thread. */
 void http_file_forget(const char *directory, enum http_symlinks symlinks, const char *name,
                       http_guess_function *guess);
-/* Another user of a file that is held. */
+/* Holds a file once more for another user. Returns it. */
 struct http_file *http_file_hold(struct http_file *file);
 /* Keeps a compressed form with a file, both held, unless it has one for this coding by now. */
 void http_file_keep(struct http_file *file, struct http_file *coded);
@@ -110,7 +110,8 @@ bool http_file_is_same(const struct stat *a, const struct stat *b);
 /* Opens the directory `name` below `directory` for reading. Returns a descriptor or -errno. */
 int http_open_directory(const char *directory, enum http_symlinks symlinks, const char *name);
 
-/* Lets go of everything: a server closes. What somebody holds goes when it is released. Any thread. */
+/* Empties the cache, as a server does that closes. A file that somebody holds is closed when it is released.
+   Any thread. */
 void http_file_cache_clear(void);
 
 #endif

@@ -1,10 +1,10 @@
 /* Which form of a file a client gets.
 
-   What is there already costs nothing and is tried first; then comes what can be made. Looking for files
-   beside each file would be system calls for each request, so what was not found is believed for
-   HTTP_FILE_PROBE_INTERVAL: the client gets the same content meanwhile, only longer. What was found is opened
-   by way of the cache, and so is looked at in each turn, as every file: it is never older than the original,
-   nor one that is gone. */
+   A form that exists already costs nothing and is tried first; then come those that can be made. To look for
+   compressed files beside each file takes system calls, so they are looked for once in
+   HTTP_FILE_PROBE_INTERVAL: until then the client gets the same content, only longer. A file that was found
+   is opened through the cache, which checks it in each turn, like every file: it is never older than the
+   original, nor one that is gone. */
 #include "files/coding.h"
 #include "compress/compress.h"
 #include "files/load.h"
@@ -37,7 +37,8 @@ static unsigned look_for_siblings(const struct http_file *file)
     return found;
 }
 
-/* `may_look`: a client that asks for no coding is not worth a system call, except the first one. */
+/* Returns the codings for which there is a file beside this one. `may_look` false: only the first request for
+   the file looks, since this client does not ask for a coding. */
 static unsigned siblings_of(struct http_file *file, bool may_look)
 {
     uint64_t probed = atomic_load_explicit(&file->probed, memory_order_relaxed);
@@ -49,13 +50,14 @@ static unsigned siblings_of(struct http_file *file, bool may_look)
     return atomic_load_explicit(&file->siblings, memory_order_relaxed);
 }
 
-/* Times that were cut to seconds by the program that has copied them are compared so. */
+/* True if a is earlier than b. A copy's time that has no fraction may have been cut to seconds, and is
+   compared in seconds. */
 static bool is_older(const struct timespec *a, const struct timespec *b)
 {
     return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec && a->tv_nsec != 0);
 }
 
-/* -ENOENT when there is none that will do. */
+/* Opens the compressed file beside `file`. -ENOENT: there is none, or it is older. */
 static int open_sibling(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
                         enum http_coding coding, struct http_file **result)
 {
@@ -113,8 +115,9 @@ static int make_form(struct ss_handler *h, struct http_file *file, enum http_cod
     return rc;
 }
 
-/* Of many who want a new file at once one compresses it, and the others do not wait for it: -EAGAIN, unless
-   they `must`, as there is nothing else for them. -EAGAIN also when there are too many coders. */
+/* Compresses the file. Of many requests for a new file only one does so, and the others do not wait for it
+   but get -EAGAIN, unless they `must` have this form because their clients take no other. -EAGAIN also when
+   too many files are being compressed. */
 static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_coding coding, bool must,
                        size_t room, struct http_file **result)
 {
@@ -131,11 +134,11 @@ static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_c
     return rc;
 }
 
-/* A form whose content is made while it is sent. */
+/* Makes a form whose content is compressed while it is sent. */
 static int stream_form(struct http_file *file, enum http_coding coding, struct http_file **result)
 {
     struct http_file *form;
-    if (!http_coder_enter()) /* for now: sending takes one */
+    if (!http_coder_enter()) /* only to see whether there is one: sending will take it */
         return -EAGAIN;
     http_coder_leave();
     form = http_file_form(file, coding);
@@ -161,7 +164,7 @@ static int compress(struct ss_handler *h, struct http_file *file, enum http_codi
     return 0;
 }
 
-/* What can be made of it. */
+/* The codings into which the file can be put. */
 static unsigned makeable(const struct http_file *file, enum http_compression mode)
 {
     if (mode < HTTP_COMPRESS_SMALL || (!file->content && mode < HTTP_COMPRESS_ALL))
@@ -176,7 +179,8 @@ static unsigned worthwhile(const struct http_file *file, unsigned makeable)
 
 /* ---------------------------------------------------------------- the choice */
 
-/* Among those that the client likes best, first what is there. */
+/* Returns the coding that the client likes best; of several that it likes equally, one for which there is a
+   file. -1: it takes none of them. */
 static int choose_form(const struct http_accepted *accepted, unsigned siblings, unsigned made)
 {
     int any = http_choose_coding(accepted, HTTP_CODING_BIT(HTTP_IDENTITY) | siblings | made);
@@ -185,7 +189,8 @@ static int choose_form(const struct http_accepted *accepted, unsigned siblings, 
                                                                                                  : any;
 }
 
-/* Parts are those of the file as it is: what a client has of it can always be completed. */
+/* True if the file is to be sent as it is because the client asks for a part of it: so whatever part it has
+   can be completed later. */
 static bool wants_identity(struct ss_handler *h, const struct http_accepted *accepted)
 {
     return accepted->weight[HTTP_IDENTITY] > 0 && http_header(h, "Range");
@@ -193,7 +198,8 @@ static bool wants_identity(struct ss_handler *h, const struct http_accepted *acc
 
 static void offer(struct http_file *file, unsigned can, struct choice *c)
 {
-    if (c->accepted.weight[HTTP_IDENTITY] == 0) { /* longer is better than nothing */
+    if (c->accepted.weight[HTTP_IDENTITY] ==
+        0) { /* a form that is longer than the file is better than none */
         c->made = can;
         c->room = file->size + HTTP_FILE_COMPRESS_MINIMUM;
     } else {
@@ -202,8 +208,10 @@ static void offer(struct http_file *file, unsigned can, struct choice *c)
     }
 }
 
-/* Tries the forms in the client's order until one can be had; its reference is the caller's. NULL: as it is,
-   or nothing: -ENOTSUP, or why what could be had cannot be made now. */
+/* Tries the forms in the client's order of preference until one can be had, and stores it, held for the
+   caller. NULL and 0: the file is to be sent as it is. NULL and -errno: the client takes none of the forms
+   there are
+   (-ENOTSUP), or one that cannot be made now. */
 static int take_form(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
                      struct choice *c, struct http_file **form)
 {

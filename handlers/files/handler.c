@@ -10,7 +10,7 @@ static const char *guess_type(struct ss_handler *h, const char *name)
     return http_guess_type(name);
 }
 
-/* What the processes of a server share is made before they are forked. */
+/* Makes the memory that the processes of a server share, before they are forked. */
 static int server_activate(struct ss_server *self, const struct http_handler_class *cls)
 {
     (void)self, (void)cls;
@@ -18,7 +18,7 @@ static int server_activate(struct ss_server *self, const struct http_handler_cla
     return 0;
 }
 
-/* The files that were served stay open no longer than the server. */
+/* Closes the files that were served: they stay open no longer than the server. */
 static void server_close(struct ss_server *self, const struct http_handler_class *cls)
 {
     (void)self, (void)cls;

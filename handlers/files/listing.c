@@ -1,6 +1,6 @@
-/* list_directory: the names come in order, in batches; what is known about each is asked and written one by
-   one, and, unless that becomes too much, sent when all is there. The memory of a listing does not grow with
-   the directory. */
+/* list_directory. It reads the names in order, a batch at a time, asks for the status of each entry, and
+   writes a row for it. A listing of ordinary length is sent when it is complete, a longer one while it is
+   made, so that its memory does not grow with the directory. */
 #include "files/listing.h"
 
 #include "files/listing_names.h"
@@ -33,7 +33,7 @@ static bool has_parameter(const char *path, const char *name)
     return false;
 }
 
-/* JSON is for who asks for it: by the query, or by an Accept field that has it before HTML. */
+/* A client gets JSON if it asks for it in the query, or prefers it to HTML in its Accept field. */
 static const struct http_listing *choose_listing(struct ss_handler *h)
 {
     static const char *const types[] = {"text/html", "application/json"};
@@ -42,7 +42,7 @@ static const struct http_listing *choose_listing(struct ss_handler *h)
     return &http_listing_html;
 }
 
-/* The fields of a listing, also of the news that it has not changed. */
+/* Sends the head of a listing, or of the 304 that it has not changed. */
 static int send_listing_head(struct ss_handler *h, const struct http_listing *form, int status,
                              const char *etag)
 {
@@ -53,7 +53,7 @@ static int send_listing_head(struct ss_handler *h, const struct http_listing *fo
     http_send_header(h, "Vary", "Accept");
     if (*etag)
         http_send_header(h, "ETag", etag);
-    http_send_header(h, "X-Content-Type-Options", "nosniff"); /* others have chosen the names */
+    http_send_header(h, "X-Content-Type-Options", "nosniff"); /* strangers may have chosen the names */
     if (form->send_headers)
         form->send_headers(h);
     if (rc == 0 && http_simple_class_of(h)->compress >= HTTP_COMPRESS_SMALL)
@@ -61,7 +61,7 @@ static int send_listing_head(struct ss_handler *h, const struct http_listing *fo
     return rc;
 }
 
-/* All of it. */
+/* Sends a listing that is complete. */
 static int send_kept(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
 {
     struct http_decision decision;
@@ -77,7 +77,7 @@ static int send_kept(struct ss_handler *h, const struct http_listing *form, stru
     return rc < 0 || decision.status == 304 ? rc : ss_write(h->wfile, text->data, text->size);
 }
 
-/* As much as there is of one that is too long to be kept. */
+/* Begins to send a listing that is too long to be kept, with what there is of it. */
 static int send_begun(struct ss_handler *h, const struct http_listing *form, struct http_listing_text *text)
 {
     http_listing_text_end(text);
@@ -112,15 +112,15 @@ static int write_one(struct ss_handler *h, const struct http_listing *form, int 
     return rc;
 }
 
-/* True when nothing that is written from now on changes the answer: to HEAD, once it is known that the body
-   is too long for a Content-Length. */
+/* True if nothing that is written from now on changes the answer: that to HEAD, when the head has left since
+   the body is too long for a Content-Length. */
 static bool is_enough(const struct ss_handler *h)
 {
     const struct http_response *response = &http_exchange_of(h)->response;
     return response->headless && response->committed;
 }
 
-/* What a listing is made with. */
+/* A listing that is being made. */
 struct making {
     const struct http_listing *form;
     struct http_names names;

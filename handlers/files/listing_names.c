@@ -1,7 +1,7 @@
-/* Names in order without holding all of them: each pass over the directory keeps the smallest that fit and
-   are greater than the last one given out. With room for K of N names that is N / K passes of N names each,
-   and N log K comparisons in each. The order depends on the name alone: an entry that changes between two
-   passes keeps its place. */
+/* Gives out the names in order without holding all of them: each pass over the directory keeps the smallest
+   names that fit and come behind the last one that was given out. With room for K of N names that takes N / K
+   passes over N names, and N log K comparisons in each. The order depends on the name alone, so that an entry
+   that changes between two passes keeps its place. */
 #include "files/listing_names.h"
 
 #include "files/withheld.h"
@@ -74,7 +74,7 @@ static size_t slot_limit(const struct http_names *names)
     return names->limit / 4 / sizeof names->offset[0];
 }
 
-/* Asks once for a large share. */
+/* Asks once for the larger limit. True: it was granted. */
 static bool extend(struct http_names *names)
 {
     if (names->limit > HTTP_NAMES_SMALL)
@@ -156,7 +156,7 @@ static int add_name(struct http_names *names, const char *name)
 
 /* ---------------------------------------------------------------- a pass */
 
-/* NULL with errno 0 is the end, NULL with another one is not. */
+/* NULL with errno 0: that was the last entry; NULL with another errno: an error. */
 static const struct dirent *next_entry(DIR *directory)
 {
     const struct dirent *entry;

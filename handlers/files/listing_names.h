@@ -10,8 +10,9 @@
 
 struct ss_server;
 
-/* Bytes for the names of one listing. Most need no more than the first; the second is had by a few at a time
-   (HTTP_NAMES_TOTAL of the process), to spare long listings passes over the directory. */
+/* Bytes for the names of one listing. Most listings need no more than HTTP_NAMES_SMALL; a few at a time,
+   which take HTTP_NAMES_TOTAL together in the process, get HTTP_NAMES_LARGE, to go over a large directory
+   less often. */
 #define HTTP_NAMES_SMALL (64 << 10)
 #define HTTP_NAMES_LARGE (4 << 20)
 #define HTTP_NAMES_TOTAL (32 << 20)

@@ -22,8 +22,8 @@
 #define O_ROOT (O_RDONLY | O_NONBLOCK | O_DIRECTORY | O_CLOEXEC)
 #endif
 
-/* The root is opened each time: whoever replaces it (a new release, a link turned round) sees the new one
-   served. */
+/* Opens the directory that is served. It is opened for each file, so that a new directory in its place (a new
+   release, a link that was changed) is served from then on. */
 static int open_root(const char *directory)
 {
     int root = (int)TEMP_FAILURE_RETRY(open(directory, O_ROOT));
@@ -41,8 +41,9 @@ int http_open_directory(const char *directory, enum http_symlinks symlinks, cons
 }
 
 #ifdef O_PATH
-/* Opening a FIFO or a device for reading does something, if only to wake up who waits for a reader. So
-   first the name is found, and it is opened only if it is a regular file. -ENOSYS: no /proc. */
+/* Opens what the name stands for only if it is a regular file. To open a FIFO or a device has effects, if
+   only that it wakes a process that waits for a reader; so the name is looked up first, with O_PATH. -ENOSYS:
+   there is no /proc. */
 static int open_if_regular(int root, const struct http_file_key *key)
 {
     int handle = http_open_beneath(root, key->name, O_PATH, key->symlinks);
@@ -111,7 +112,7 @@ static struct http_file *file_new(const struct http_file_key *key)
 
 /* ---------------------------------------------------------------- fields */
 
-/* The first bytes. */
+/* Reads the first bytes of the file. Returns their number. */
 static size_t beginning(const struct http_file *file, char data[HTTP_CODING_MAGIC])
 {
     size_t size = file->size < HTTP_CODING_MAGIC ? file->size : HTTP_CODING_MAGIC;
@@ -123,8 +124,8 @@ static size_t beginning(const struct http_file *file, char data[HTTP_CODING_MAGI
     return n > 0 ? (size_t)n : 0;
 }
 
-/* An .svgz is a picture that browsers show when they are told that it is compressed, and one that somebody
-   has only called so is not. Whoever refuses gzip gets it all the same: there is nothing else. */
+/* True for a picture in gzip, which browsers show if Content-Encoding says so; a file that is only called
+   .svgz is not one. A client that refuses gzip gets it in gzip, too: there is no other form of it. */
 static bool is_svgz(const struct http_file *file, const char *name)
 {
     size_t size = strlen(name);
@@ -134,7 +135,7 @@ static bool is_svgz(const struct http_file *file, const char *name)
            http_is_coded(HTTP_GZIP, data, beginning(file, data));
 }
 
-/* The media type; of a file that is compressed that of what is in it. */
+/* Finds the media type of the file; of a compressed one that of its content. */
 static int find_type(struct ss_handler *h, struct http_file *file, const char *name)
 {
     char *plain = strndup(name, strlen(name) - strlen(http_coding_ending(file->coding)));
@@ -151,8 +152,8 @@ static int find_type(struct ss_handler *h, struct http_file *file, const char *n
     return strpbrk(file->type, "\r\n") ? -EINVAL : 0;
 }
 
-/* A file whose size is not known has none of what needs it. Times that stat(2) makes up are none: nothing is
-   unmodified by them. */
+/* Writes the header fields of the file. A file of unknown size has neither parts nor a tag; one whose times
+   stat(2) makes up has no Last-Modified. */
 static int describe(struct http_file *file)
 {
     bool coded = file->coding != HTTP_IDENTITY;
@@ -177,8 +178,8 @@ static int describe(struct http_file *file)
     return 0;
 }
 
-/* RFC 9110 8.8.3.3: another one for each coding; a weak one, as another version of the library may give other
- * bytes. */
+/* Makes the entity tag of a compressed form (RFC 9110 8.8.3.3): one of its own for each coding, and a weak
+   one, since another version of the library may compress to other bytes. */
 static void derive_etag(const struct http_file *file, struct http_file *form)
 {
     const char *tag = file->etag + (file->etag[0] == 'W' ? 2 : 0);

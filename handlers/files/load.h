@@ -1,10 +1,10 @@
-/* Making an entry of the file cache: opening, reading, describing a file. */
+/* Makes an entry of the file cache: opens, reads and describes a file. */
 #ifndef HTTP_FILE_LOAD_H
 #define HTTP_FILE_LOAD_H
 
 #include "files/cache.h"
 
-/* What an entry is found by. */
+/* By this an entry is found. */
 struct http_file_key {
     const char *directory, *name;
     size_t directory_size;

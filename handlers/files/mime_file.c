@@ -29,7 +29,7 @@ static struct {
     int rc;
 } loading = {.once = PTHREAD_ONCE_INIT, .path = "/etc/mime.types"};
 
-/* Of equal endings the one that stands later in the text is the later one. */
+/* Orders by ending; of equal endings the one that stands later in the text comes later. */
 static int compare_pairs(const void *a, const void *b)
 {
     const struct pair *x = a, *y = b;
@@ -56,7 +56,8 @@ static int add_pair(const char *ending, const char *type)
     return 0;
 }
 
-/* Text is UTF-8 here, as in the built-in table; XML says its own encoding. */
+/* Adds charset=utf-8 to a text type, as the built-in table does, but not to XML, which declares its own
+   encoding. NULL if out of memory. */
 static const char *with_charset(const char *type)
 {
     size_t size = strlen(type);
@@ -84,7 +85,8 @@ static int take_line(char *line)
     return rc;
 }
 
-/* Takes text[0..size), with room for a NUL behind it, apart: the list points into it. 0 or -errno. */
+/* Makes the list out of text[0..size), into which it points from then on; there is room for a NUL behind it.
+   0 or -errno. */
 static int parse_list(char *text, size_t size)
 {
     size_t kept = 0;

@@ -160,8 +160,8 @@ static const struct media_type table[] = {
     {"zst", "application/zstd"},
 };
 
-/* What was added, the latest first: endings, each of which is the whole name of one file, too. Only ever
- * grows, so that whoever looks something up needs no lock. */
+/* The types that were added, the latest first. An ending is also the whole name of one file. The list only
+   grows, so that no lock is needed to look something up. */
 struct added_type {
     struct added_type *next;
     char ending[HTTP_ENDING_SIZE];
@@ -198,8 +198,7 @@ static const char *name_in(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* The whole name is the longest of its endings. Its first dot counts as little as that of ".log", the ending.
- */
+/* The type that was added for a whole name, with or without a dot in front. */
 static const char *find_whole(const char *path)
 {
     const char *name = name_in(path);

@@ -1,6 +1,6 @@
-/* The walk: a name is opened component by component and no link is followed by the kernel, so that nobody
-   who renames and links meanwhile gets it out of the directory. Links are read, and what they say is walked
-   in turn. */
+/* Opens a name component by component, and lets the kernel follow no link, so that nobody who renames
+   directories or changes links meanwhile can lead it out of the directory. Links are read, and their text is
+   walked in turn. */
 #include "files/open_beneath.h"
 
 #include <errno.h>

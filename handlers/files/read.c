@@ -1,4 +1,4 @@
-/* Reading a file that is opened: what was read is what is promised. */
+/* Reads a file that is open: the size that is promised is the size that was read. */
 #include "files/read.h"
 #include "files/tag.h"
 #include <errno.h>
@@ -35,8 +35,8 @@ static ssize_t read_into(const struct http_file *file, size_t room, char **conte
     return *content ? read_up_to(file->fd, *content, room) : -ENOMEM;
 }
 
-/* Reads one byte more than there should be, and when it is there all that a small file can have, and one
- * more. */
+/* Reads one byte more than stat(2) promises. If there is one more, reads one byte more than a small file can
+ * have. */
 static ssize_t read_small(const struct http_file *file, char **content)
 {
     enum { MOST = HTTP_FILE_CACHE_SMALL + 1 };
@@ -45,7 +45,7 @@ static ssize_t read_small(const struct http_file *file, char **content)
     return n == (ssize_t)room && room < MOST ? read_into(file, MOST, content) : n;
 }
 
-/* Its last byte can be read, and there is none behind it. */
+/* True if its last byte can be read, and there is none behind it. */
 static bool is_as_long_as_it_says(int fd, const struct stat *status)
 {
     char byte;
@@ -63,8 +63,8 @@ static void adopt(struct http_file *file, char *content, size_t size)
     file->fd = -1;
 }
 
-/* What can be told of the file in one attempt. 1: all; 0: it changes just now; -errno. `last`: there is no
-   further attempt, and what was read of a file that never stands still is as good as anything else. */
+/* Tries once to find out size and content. 1: done; 0: the file changed meanwhile; -errno. `last`: there will
+   be no further attempt, so what was read of a file that changes all the time is taken. */
 static int read_once(struct http_file *file, bool last)
 {
     const struct stat *status = &file->status;

@@ -49,8 +49,9 @@ const char *http_translate_path(struct ss_handler *h, const char *path)
 
 /* ---------------------------------------------------------------- where a directory is */
 
-/* "http://host" of an absolute-form target, as long as Host says the same, which is then what everybody on
-   the way has understood; else "": the client knows where it is (RFC 9112 3.2.2). */
+/* Returns "http://host" of an absolute-form target, if the Host field names the same host, so that every
+   proxy on the way has understood it in the same way; else "", and the client completes the URL (RFC
+   9112 3.2.2). */
 static const char *origin(struct ss_handler *h)
 {
     const char *target = strchr(http_request(h)->requestline, ' ') + 1;
@@ -60,8 +61,9 @@ static const char *origin(struct ss_handler *h)
     return ss_format(h, "%s://%s", strncasecmp(target, "https:", 6) == 0 ? "https" : "http", host);
 }
 
-/* As sent otherwise, since translate_path may have been overridden. Never to another host: for browsers
-   "//host" and "/\host" are one, for what stands between perhaps the encoded forms, too. */
+/* The path is as the client has sent it, since translate_path may have been overridden. It must not lead to
+   another host: browsers take "//host" and "/\host" for one, and a proxy may take the encoded forms for them.
+ */
 char *http_directory_url(struct ss_handler *h, const char *behind)
 {
     const char *path = http_skip_slashes(http_request(h)->path), *front = origin(h);
@@ -78,7 +80,7 @@ char *http_directory_url(struct ss_handler *h, const char *behind)
     return url;
 }
 
-/* To the same place with a slash at its end. */
+/* Redirects to the same path with a slash at its end. */
 static int redirect(struct ss_handler *h)
 {
     const char *path = http_request(h)->path, *query = path + strcspn(path, "?#");
@@ -94,7 +96,8 @@ static int redirect(struct ss_handler *h)
 
 /* ---------------------------------------------------------------- sending a file */
 
-/* RFC 9110 8.8.2.2: who saw the file in the second in which it was changed may have seen another one. */
+/* RFC 9110 8.8.2.2: a client that got the file in the second in which it was changed may have got another
+ * content. */
 static bool is_date_strong(const struct http_file *file)
 {
     time_t now = time(NULL);
@@ -110,7 +113,8 @@ struct http_validators http_file_validators(const struct http_file *file)
     };
 }
 
-/* The fields of all files of a class: how long they may be kept, and file_fields. -ENOMEM. */
+/* Adds the fields that all files of the class have: how long they may be kept, and file_fields. 0 or -ENOMEM.
+ */
 static int class_fields(struct ss_handler *h, const struct simple_http_class *cls, struct http_source *source)
 {
     static const char no_cache[] = "Cache-Control: no-cache\r\n", max_age[] = "Cache-Control: max-age=";
@@ -133,7 +137,7 @@ static int class_fields(struct ss_handler *h, const struct simple_http_class *cl
     return 0;
 }
 
-/* In this order: the representation, its validators, what the request makes of them, the answer. */
+/* Describes the file, decides what its validators and the request's conditions come to, and answers so. */
 static int send_file(struct ss_handler *h, const struct simple_http_class *cls, const struct http_file *file)
 {
     struct http_source source = {
@@ -156,12 +160,14 @@ static int send_file(struct ss_handler *h, const struct simple_http_class *cls, 
         struct http_validators current = http_file_validators(file);
         http_evaluate(http_request(h), &current, source.size, &decision);
     }
-    if (file->source && decision.status == 206) /* how long it will be is not known */
+    if (file->source &&
+        decision.status == 206) /* a form that is compressed now has no known length, and so no parts */
         decision.status = 200;
     return http_send_source(h, &source, &decision);
 }
 
-/* Answers with the file of that name. Returns what http_file_open returns when there is none. */
+/* Answers with the file of that name, and stores what that returns. Returns 0, or the -errno with which it
+   could not be opened: then nothing was answered. */
 static int try_file(struct ss_handler *h, const struct simple_http_class *cls, const char *name, int *rc)
 {
     struct http_file *file;

@@ -11,8 +11,8 @@ void http_simple_inherit(struct http_handler_class *table, const struct http_han
 /* The files that are sent for a directory, the first that is there; ended by NULL. */
 extern const char *const http_index_pages[];
 
-/* The name of the file that the request is for, as from translate_path. NULL: there is no such, or none that
-   may be asked for. */
+/* The name of the file that the request asks for, as from translate_path. NULL: there is no such file, or
+   clients may not ask for it. */
 const char *http_name_of(struct ss_handler *h);
 /* The answer when http_name_of is NULL: 404, or 400. 0 or -errno. */
 int http_refuse_path(struct ss_handler *h);

@@ -12,8 +12,8 @@
 
 /* ---------------------------------------------------------------- times
 
-   A change from now on is bound to show in the file's times when the last one is older than a tick of the
-   file system's clock: most count some milliseconds, those that know no fractions up to two seconds. */
+   The next change of a file is sure to change its times if the last change is older than a tick of the file
+   system's clock: a few milliseconds on most, up to two seconds on those without fractions of a second. */
 
 enum { COARSE = 3000, MARGIN = 100, TICK = 20 }; /* ms */
 
@@ -23,7 +23,7 @@ static int64_t age_of(const struct stat *status, const struct timespec *now)
            (now->tv_nsec - status->st_ctim.tv_nsec) / 1000000;
 }
 
-/* A long write shows its first moment only, so the margin is wide. */
+/* A long write sets the time when it begins, so the margin is wide. */
 bool http_file_is_settled(const struct stat *status, const struct timespec *now)
 {
     return age_of(status, now) > (status->st_ctim.tv_nsec != 0 ? MARGIN : COARSE);
@@ -36,8 +36,8 @@ bool http_file_is_unchanged(int fd, const struct stat *before)
            now.st_ctim.tv_sec == before->st_ctim.tv_sec && now.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
 }
 
-/* Whether no other content will ever have these times. Waits a tick for it, but not for a file that is
-   written to all the time. */
+/* True if no other content will ever have these times. Waits up to a tick, and checks that the file was not
+   changed meanwhile. */
 static bool comes_to_rest(struct ss_handler *h, const struct http_file *file)
 {
     struct timespec now;
@@ -52,7 +52,7 @@ static bool comes_to_rest(struct ss_handler *h, const struct http_file *file)
 
 /* ---------------------------------------------------------------- digests */
 
-/* Each step is reversible: what differs in one word only never comes out the same. */
+/* Each step is reversible, so that two texts that differ in one word only never have the same digest. */
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
     hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
@@ -101,8 +101,8 @@ struct reading {
     uint64_t digest;
 };
 
-/* In another thread, where there is a loop that must not stop. As mix_data does. 0, or -errno: -EIO for a
-   file that has become shorter. */
+/* Computes what mix_data would, piece by piece; runs in a helper thread where a loop must not stop. 0 or
+   -errno: -EIO for a file that has become shorter. */
 static int read_digest(void *argument)
 {
     struct reading *r = argument;
@@ -132,7 +132,7 @@ struct version {
 };
 
 struct digest {
-    atomic_flag busy; /* somebody reads it or writes it; whoever finds it so goes without */
+    atomic_flag busy; /* somebody reads or writes this entry; others then do without it */
     struct version version;
     uint64_t digest;
 };
@@ -164,8 +164,8 @@ static struct version version_of(const struct stat *status)
                             status->st_ctim};
 }
 
-/* The place of a file's digest, which is this thread's until it lets go; NULL: there is none for now. Nobody
-   waits: a process may have died while it had it. */
+/* Takes the entry for a file's digest until let_go. NULL: another thread has it. Nobody waits for an entry,
+   since a process may have died while it had it. */
 static struct digest *take_place(const struct stat *status)
 {
     struct digest *all = digests ? digests : make_digests();
@@ -201,7 +201,7 @@ static void remember(const struct stat *status, uint64_t digest)
     let_go(place);
 }
 
-/* False: it cannot be read, or is not at rest. */
+/* False: the file cannot be read, or was changed meanwhile. */
 static bool digest_file(struct ss_handler *h, const struct http_file *file, uint64_t *digest)
 {
     struct reading r = {.fd = file->fd, .size = file->size, .piece = NULL, .digest = 0};
@@ -239,7 +239,7 @@ static bool digest_large(struct ss_handler *h, const struct http_file *file, uin
     return true;
 }
 
-/* One that nothing else will ever have. */
+/* A digest that no other file will ever have. */
 static uint64_t digest_moment(const struct stat *status)
 {
     struct timespec now;

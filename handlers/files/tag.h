@@ -5,8 +5,8 @@
    in the file's place with the same bytes do not change it; a restart, or another machine with the same
    files, neither. To write other bytes of the same length and then put the time of modification back (touch
    -r, cp -p, rsync
-   --inplace) does. Only the first request for a file reads it for that: what came of it is remembered, in
-   memory that the processes of a server share, for as long as size, inode and both times stay.
+   --inplace) does. Only the first request for a file reads it for that: the digest is remembered, in
+   memory that the processes of a server share, as long as size, inode and both times stay the same.
    - A larger file is not read for its tag. Of its status, the time of change alone tells of the rewriting
    that was just described, and it cannot be told from that of a chmod: so it is in the tag, with size, inode,
    device and time of modification, and what changes it changes the tag.
@@ -29,12 +29,12 @@ void http_file_make_etag(struct ss_handler *h, struct http_file *file);
  */
 void http_file_digests_share(void);
 
-/* What tells these bytes from others. Any thread. */
+/* A digest of these bytes. Any thread. */
 uint64_t http_digest(const char *data, size_t size);
 
-/* A change from now on is bound to show in the file's times. */
+/* True if the next change is sure to change the file's times. */
 bool http_file_is_settled(const struct stat *status, const struct timespec *now);
-/* True if the file of the descriptor has still the times and the size. */
+/* True if the open file still has these times and this size. */
 bool http_file_is_unchanged(int fd, const struct stat *before);
 
 #endif

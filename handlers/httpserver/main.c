@@ -40,7 +40,7 @@ static void print_url(const struct ss_address *address)
         printf("http://%s/ (", text);
 }
 
-/* Says where the server is once signals are taken care of: who reads it may send one at once. */
+/* Prints the URL when signals are already handled: who reads it may send one at once. */
 static int serve_forever(struct ss_server *self);
 static const struct ss_class BannerMixIn = {.name = "BannerMixIn", .serve_forever = serve_forever};
 
@@ -65,7 +65,7 @@ static void no_message(struct ss_handler *h, const char *text)
     (void)text;
 }
 
-/* -q is for stderr: a file that was asked for by name is written all the same. */
+/* -q silences stderr only: the file of --access-log is written all the same. */
 static void choose_log(struct http_handler_class *handler)
 {
     static void (*const formats[])(struct ss_handler *, int,
@@ -80,7 +80,7 @@ static void choose_log(struct http_handler_class *handler)
         handler->log_message = no_message;
 }
 
-/* Precompressed files are all there is to --compress precompressed, also with --upload. */
+/* --compress precompressed sends the files beside a file with --upload, too, as it would do nothing else. */
 static enum http_siblings choose_siblings(void)
 {
     return options.compress == HTTP_COMPRESS_PRECOMPRESSED ? HTTP_SIBLINGS_SENT
@@ -128,7 +128,7 @@ static const struct ss_handler_class *make_handler(void)
     return &Handler.simple.http.handler;
 }
 
-/* Whoever moves the log away, as logrotate does, says so with SIGHUP. */
+/* Handles SIGHUP, which logrotate sends when it has moved the log away. */
 static void reopen_log(int signal)
 {
     static const char text[] =
@@ -141,7 +141,7 @@ static void reopen_log(int signal)
     errno = saved;
 }
 
-/* Without a log file SIGHUP stays what it was, be it ignored (nohup). */
+/* Opens the access log. Without one SIGHUP does what it did before, as nohup needs it. */
 static int open_log(const char *path)
 {
     struct sigaction action = {.sa_handler = reopen_log, .sa_flags = SA_RESTART};
@@ -165,7 +165,7 @@ static int check_directory(const char *directory)
     return -1;
 }
 
-/* What happened, and what to do next. */
+/* Says what happened, and what to do next. */
 static void report_bind(int error)
 {
     const char *reason = strerror(-error), *advice = "";

@@ -33,7 +33,7 @@ int http_upload_refuse(struct ss_handler *h, int error, const char *name)
     case -EAGAIN:
     case -ESTALE:
         return http_send_busy(h, "Too many files are being stored for now");
-    default: /* what reading the body says is left to whoever called the handler */
+    default: /* an error of the body is answered by whoever called do_X */
         if (http_errno_status(error) == 404)
             return http_send_error(h, 409, NULL, "There is no such directory to store it in");
         return http_errno_status(error) > 500 ? http_send_errno(h, error, NULL) : error;
@@ -84,8 +84,8 @@ int http_upload_directory(struct ss_handler *h, const char *name)
 
 /* ---------------------------------------------------------------- requests */
 
-/* The value of a field that browsers send once; NULL: none. With two of them the request is none of a
-   browser's, or somebody on the way has meddled: "", which is no good value. */
+/* The value of a field that browsers send once; NULL: there is none. If there are two, no browser has sent
+   them like this: "", which is no valid value. */
 static const char *single_field(const struct ss_handler *h, const char *name)
 {
     const struct http_request *request = http_request(h);
@@ -96,8 +96,8 @@ static const char *single_field(const struct ss_handler *h, const char *name)
     return value;
 }
 
-/* A page of another site can have a browser send a form to here, in the name of whoever looks at it. Browsers
-   say so: in Sec-Fetch-Site, and older ones in Origin. */
+/* True if a page of another site has made the browser send this request, in the name of the user who looks at
+   that page. Browsers tell in Sec-Fetch-Site, older ones in Origin. */
 static bool is_cross_site(const struct ss_handler *h)
 {
     const char *site = single_field(h, "Sec-Fetch-Site"), *origin = single_field(h, "Origin");
@@ -108,7 +108,7 @@ static bool is_cross_site(const struct ss_handler *h)
     return origin && !http_is_same_origin(origin, http_request(h)->host);
 }
 
-/* RFC 9110 8.4: the body would be stored coded. "identity" is no coding. */
+/* True if the body has a content coding (RFC 9110 8.4), in which it would be stored. "identity" is none. */
 static bool is_coded(const struct ss_handler *h)
 {
     const struct http_request *request = http_request(h);

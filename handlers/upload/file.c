@@ -25,7 +25,8 @@ static int open_retrying(int directory, const char *name, int flags)
     return fd >= 0 ? fd : -errno;
 }
 
-/* Between making and locking it, another server that starts may have taken it for one that is left over. */
+/* True if the part is still there after it was locked: between the two, another server that was starting may
+   have removed it as left over. */
 static bool is_held(int fd)
 {
     struct stat status;
@@ -68,7 +69,7 @@ int http_upload_begin(struct http_upload *upload, int directory)
 
 /* ---------------------------------------------------------------- room */
 
-/* What is to be left where nobody has said it: nothing on a small file system, which is there to be filled.
+/* The room to be left if min_free does not say: none on a small file system, which may be there to be filled.
  */
 static uint64_t wanted_free(const struct statvfs *fs, int64_t min_free)
 {
@@ -80,20 +81,20 @@ static uint64_t wanted_free(const struct statvfs *fs, int64_t min_free)
 int http_upload_room(int fd, int64_t size, int64_t min_free)
 {
     struct statvfs fs;
-    if (fstatvfs(fd, &fs) < 0 || fs.f_blocks == 0) /* a file system that does not know */
+    if (fstatvfs(fd, &fs) < 0 || fs.f_blocks == 0) /* the file system does not know */
         return 0;
     uint64_t available = (uint64_t)fs.f_bavail * fs.f_frsize, wanted = wanted_free(&fs, min_free);
     return available >= wanted && available - wanted >= (uint64_t)size ? 0 : -ENOSPC;
 }
 
-/* A file as large as the process may make one, or the file system: what the client was allowed is another
- * matter. */
+/* EFBIG says that the process or the file system allows no larger file; to the client that is a lack of room,
+   not a limit of its own. */
 static int room_error(int error)
 {
     return error == EFBIG ? -ENOSPC : -error;
 }
 
-/* Not posix_fallocate, which writes all of it where the file system cannot reserve. */
+/* posix_fallocate would write the whole file where the file system cannot reserve room. */
 static int allocate(int fd, int64_t size)
 {
     int rc = -1;
@@ -102,7 +103,7 @@ static int allocate(int fd, int64_t size)
     return rc == 0 ? 0 : room_error(errno);
 }
 
-/* Others may have reserved theirs between the first look and the reservation, so it is looked again. */
+/* The room that is left is checked again afterwards, since others may have reserved theirs in between. */
 int http_upload_reserve(struct http_upload *upload, int64_t size, int64_t min_free)
 {
     upload->min_free = min_free;
@@ -141,7 +142,7 @@ int http_upload_write(struct http_upload *upload, const void *data, size_t size)
     return size == 0 ? 0 : -EINTR;
 }
 
-/* Some file systems have nothing to see through, and say so in different ways. */
+/* A file system that does not support fsync says so in one of these ways; that is no error. */
 int http_upload_sync(int fd)
 {
     int rc = -1;

@@ -8,14 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Its holder, 0: none, and what that one receives. */
+/* An upload: the process that receives it (0: the slot is free), and its bytes. */
 struct slot {
     pid_t pid;
     int64_t size;
 };
 
 static struct table {
-    pthread_mutex_t lock, naming; /* go on when their holder dies */
+    pthread_mutex_t lock, naming; /* robust: another process can take them when their holder has died */
     struct slot slots[HTTP_UPLOADS];
 } * table;
 
@@ -56,7 +56,7 @@ int http_limits_share(void)
     return rc;
 }
 
-/* What is in the table is right at any time, so nothing has to be mended behind one that has died. */
+/* The table is consistent at any time, so there is nothing to repair when the holder of the lock has died. */
 static void lock_table(void)
 {
     if (pthread_mutex_lock(&table->lock) == EOWNERDEAD)
@@ -93,7 +93,7 @@ static bool fits(const struct http_limits *limits, int64_t size, unsigned more, 
     return left >= 0 && count <= limits->uploads && (*free >= 0 || more == 0);
 }
 
-/* Who holds something may have died meanwhile. */
+/* If it does not fit, the slots of processes that have died are freed first. */
 static bool fits_now(const struct http_limits *limits, int64_t size, unsigned more, int *free)
 {
     if (fits(limits, size, more, free))

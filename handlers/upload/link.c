@@ -10,8 +10,8 @@
 
 enum { PROC_SIZE = 32, ATTEMPTS = 100, PIECE = 8192 };
 
-/* True for what a system call says that is not to be had here, though what it was to do may be done
-   otherwise. ENOENT: there is no /proc, or it was made on another layer of file systems. */
+/* True for an error that says that this call does not work here, so that another way has to be tried. ENOENT:
+   there is no /proc, or it belongs to another layer of file systems. */
 static bool is_missing(int error)
 {
     switch (error) {
@@ -53,8 +53,9 @@ static int rename_part(struct http_upload *upload, int directory, const char *na
     return rc;
 }
 
-/* A part gets its name without replacing another file: by the one call that there is for it, by a second link
-   (http_upload_end removes the first), or, as nobody else gives names here now, by looking first. */
+/* Gives a part its name without replacing another file: by renameat2; if that does not work by a second link,
+   whose first http_upload_end removes; if that does not work either, by looking whether the name is free,
+   since the caller has locked the directory. */
 static int rename_new(struct http_upload *upload, int directory, const char *name)
 {
     struct stat status;
@@ -88,7 +89,7 @@ static int copy_content(int from, int to)
     return 0;
 }
 
-/* Where a file without a name cannot be given one after all: its content goes into a part. */
+/* Copies the content into a part, where a file without a name cannot be given one. */
 static int copy_to_part(struct http_upload *upload, int directory)
 {
     struct http_upload part;
@@ -119,14 +120,15 @@ static int link_unnamed(const struct http_upload *upload, int directory, const c
     return link_at(AT_FDCWD, path, directory, name, AT_SYMLINK_FOLLOW);
 }
 
-/* A file without a name cannot replace another one: it becomes a part for a moment. */
+/* Makes a file without a name a part for a moment, since it cannot replace another file directly. */
 static int become_part(struct http_upload *upload, int directory)
 {
     char temporary[HTTP_PART_SIZE];
     int rc = http_part_choose(temporary), own = rc == 0 ? fcntl(directory, F_DUPFD_CLOEXEC, 0) : rc;
     if (own < 0)
         return rc < 0 ? rc : -errno;
-    (void)!flock(upload->fd, LOCK_EX | LOCK_NB); /* or who starts now takes it for one that was left */
+    (void)!flock(upload->fd,
+                 LOCK_EX | LOCK_NB); /* or a server that starts now takes it for one that was left */
     rc = link_unnamed(upload, own, temporary);
     if (rc < 0) {
         close(own);

@@ -12,8 +12,8 @@ static bool is_letter(char c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/* Only on Windows a backslash stands between the parts of a path; elsewhere it is a character of a name. What
-   begins with a drive or a backslash, or has a part "." or "..", is such a path. */
+/* True for a path of Windows: it has backslashes, and begins with a drive or a backslash or has a part "." or
+   "..". Elsewhere a backslash is a character of a name. */
 static bool is_windows_path(const char *text)
 {
     if (!strchr(text, '\\'))

@@ -1,4 +1,5 @@
-/* Parts: the hidden names of files that are being received, and how those that were left go. */
+/* Parts: files that have a hidden name while they are received. Those that a killed server has left are
+ * removed. */
 #include "upload/upload.h"
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +24,7 @@ int http_part_choose(char name[HTTP_PART_SIZE])
     return 0;
 }
 
-/* Removes it if it is ours and nobody's any more: the lock of who receives it ends with that process. */
+/* Removes a part of this user that nobody has locked: a lock ends with the process that receives the file. */
 static bool remove_part(int directory, const char *name)
 {
     struct stat status, now;
@@ -40,7 +41,7 @@ static bool remove_part(int directory, const char *name)
 
 static unsigned remove_below(int directory, unsigned depth, uint64_t end);
 
-/* /proc, /sys and their like, where there is much to look at and nothing to be found. */
+/* True for /proc, /sys and the like, where there are many files and no parts. */
 static bool stores_nothing(int directory)
 {
     struct statvfs fs;

@@ -67,7 +67,7 @@ static int refuse_name(struct ss_handler *h, const struct http_storing *s, const
     return rc < 0 ? rc : 1;
 }
 
-/* Before the file comes, so that a refusal does not have to wait for it. 0 or -errno. */
+/* Checks the name before the file is read, so that it is refused at once. 0 or -errno. */
 static int look_for_name(struct ss_handler *h, const struct http_storing *s)
 {
     int directory = http_upload_directory(h, s->directory), rc;

@@ -13,8 +13,8 @@ enum { MAX_NUMBER = 1000, LOCK_TIME = 5000 /* ms */ };
 
 /* ---------------------------------------------------------------- who gives names */
 
-/* Locks the directory against all who give names in it here, in other processes, and in other servers of this
-   kind. Who holds it for ever must not hold up everybody: so it is asked for again and again. */
+/* Locks the directory against all threads, processes and other servers of this kind that give names in it. It
+   tries again and again instead of waiting, so that somebody who never unlocks it does not stop everybody. */
 static int lock_directory(int directory, bool *shared)
 {
     uint64_t end = ss_now() + LOCK_TIME;
@@ -31,7 +31,7 @@ static int lock_directory(int directory, bool *shared)
     return 0;
 }
 
-/* A helper that was forked meanwhile may have the descriptor, too: closing it is not enough. */
+/* Closing the descriptor would not unlock it: a process that was forked meanwhile has it, too. */
 static void unlock_directory(int directory, bool shared)
 {
     if (shared)
@@ -42,7 +42,7 @@ static void unlock_directory(int directory, bool shared)
 
 /* ---------------------------------------------------------------- what is there */
 
-/* 1: `name` is there; 0: it is not; -errno: nobody knows. */
+/* Stores the status of `name`. 1: it is there; 0: it is not; -errno: that is not known. */
 static int look_up(int directory, const char *name, int flags, struct stat *status)
 {
     if (fstatat(directory, name, status, flags) == 0)
@@ -50,7 +50,8 @@ static int look_up(int directory, const char *name, int flags, struct stat *stat
     return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 }
 
-/* A link may have led to what was seen, or, if it is none that is followed, to nothing. */
+/* Checks that the file is still the one that was seen. It may have been seen through a link; and a link that
+   is not followed was seen as nothing. */
 static int check_seen(int directory, const char *name, const struct http_seen *seen)
 {
     struct stat now;
@@ -88,8 +89,8 @@ static int check_writable(int directory, const char *name)
     return faccessat(directory, name, W_OK, AT_EACCESS) < 0 ? -errno : 0;
 }
 
-/* A file that is not to be written to is not to be replaced either, though its directory would allow it. 1:
-   `old` is the file that there is; 0: there is none; -errno. */
+/* Looks for the file that is to be replaced. One that may not be written to is not replaced either, though
+   its directory would allow it. 1: `old` is its status; 0: there is none; -errno. */
 static int look_for_old(int directory, const struct http_publishing *p, struct stat *old)
 {
     char original[NAME_MAX + 1];
@@ -164,6 +165,6 @@ int http_upload_publish(struct http_upload *upload, int directory, struct http_p
     unlock_directory(directory, shared);
     if (rc < 0)
         return rc;
-    (void)http_upload_sync(directory); /* the file is there, whatever comes of this */
+    (void)http_upload_sync(directory); /* the file has its name, whether or not this succeeds */
     return fstat(upload->fd, &p->status) < 0 ? -errno : 0;
 }

@@ -15,7 +15,8 @@ static bool is_conditional(struct ss_handler *h)
            http_header(h, "If-Unmodified-Since");
 }
 
-/* RFC 9110 13: against the file that GET would send, which is noted. 0: go on, 1: answered, -errno. */
+/* Evaluates the conditions (RFC 9110 13) against the file that GET would send, and notes which one that was.
+   0: go on, 1: answered, -errno. */
 static int check_against_file(struct ss_handler *h, const char *name, struct http_seen *seen)
 {
     const struct simple_http_class *cls = http_simple_class_of(h);
@@ -43,9 +44,9 @@ static bool is_stored(const struct stat *a, const struct stat *stored)
            a->st_mtim.tv_sec == stored->st_mtim.tv_sec && a->st_mtim.tv_nsec == stored->st_mtim.tv_nsec;
 }
 
-/* As GET would send it now, if that is still the file that was stored (RFC 9110 9.3.4). A weak tag says
-   nothing: it is not given twice. What may have been found in this turn does not hold any more; and no
-   descriptor is kept open for the next GET, of as many files as somebody stores. */
+/* Sends the tag that GET would send now, if the file is still the one that was stored (RFC 9110 9.3.4). A
+   weak tag is left out, since it is never given twice. The cache forgets the file before, as it may know the
+   old one, and afterwards, so that it does not keep a descriptor for each file that is stored. */
 static void send_etag(struct ss_handler *h, const struct http_storing *s)
 {
     const struct simple_http_class *cls = http_simple_class_of(h);
@@ -76,7 +77,7 @@ static int send_stored_file(struct ss_handler *h, const struct http_storing *s, 
     return http_end_headers(h);
 }
 
-/* As often as others store the same file meanwhile, the conditions are looked at again. */
+/* Evaluates the conditions again each time that somebody else has stored the same file in between. */
 static int store(struct ss_handler *h, struct http_storing *s, struct http_upload *upload, const char *name)
 {
     struct http_seen seen;
@@ -102,7 +103,7 @@ static void choose_how(struct ss_handler *h, struct http_storing *s)
     s->p.how = is_only_new(h) ? HTTP_DUPLICATE_ERROR : how ? how : HTTP_DUPLICATE_OVERWRITE;
 }
 
-/* 0 or -errno. */
+/* Receives the body and stores it. 0 or -errno. */
 static int receive(struct ss_handler *h, struct http_storing *s, const char *name)
 {
     const char *file = name + strlen(s->directory);
@@ -126,7 +127,7 @@ static bool is_directory(int directory, const char *file)
     return fstatat(directory, file, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* What can be said before the body is there is said before. 0: go on; 1: answered; -errno. */
+/* Refuses what can be refused before the body is read. 0: go on; 1: answered; -errno. */
 static int admit_put(struct ss_handler *h, int directory, struct http_storing *s, const char *name,
                      struct http_share *share)
 {
@@ -171,8 +172,8 @@ static int put_below(struct ss_handler *h, const char *name, const char *file)
     return rc;
 }
 
-/* RFC 9110 9.3.4; where it leaves a choice, RFC 4918 9.7: a directory is no target (405), and its own comes
-   first (409). */
+/* RFC 9110 9.3.4. Where that leaves a choice, as RFC 4918 9.7 has it: a directory cannot be replaced (405),
+   and the directory of a new file must exist (409). */
 SS_API int http_do_PUT(struct ss_handler *h)
 {
     const char *name = http_name_of(h), *slash = name ? strrchr(name, '/') : NULL;

@@ -18,10 +18,10 @@ struct job {
     int rc;
 };
 
-/* Calls a function that blocks. */
+/* Calls a function that blocks in a helper thread, so that a loop goes on. */
 static int run(struct job *job, int (*function)(void *))
 {
-    if (ss_offload(job->h->server, function, job) < 0) /* no thread for it */
+    if (ss_offload(job->h->server, function, job) < 0) /* there is no thread for it */
         function(job);
     return job->rc;
 }
@@ -65,7 +65,7 @@ static int begin(struct ss_handler *h, struct http_storing *s, struct http_uploa
     return 0;
 }
 
-/* What comes in chunks is counted as it comes. */
+/* Counts a body that comes in chunks while it comes, since its size was not announced. */
 static int count(struct ss_handler *h, const struct http_storing *s)
 {
     const struct http_limits limits = http_upload_limits(h);

@@ -23,8 +23,8 @@ static int write_form(struct ss_handler *h)
     return stores ? ss_write(h->wfile, form, sizeof form - 1) : 0;
 }
 
-/* What others have stored is taken for nothing but what its type says, and as a page it runs nothing in the
-   name of this site. */
+/* Browsers take a file that somebody has stored for nothing but its media type, and a page that somebody has
+   stored runs no scripts in the name of this site. */
 static const char sandbox[] = "X-Content-Type-Options: nosniff\r\nContent-Security-Policy: sandbox\r\n";
 
 const struct upload_class http_UploadHTTPRequestHandler = {

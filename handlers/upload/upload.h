@@ -39,9 +39,9 @@ size_t http_sibling_ending(const char *name);
 
 /* ---------------------------------------------------------------- parts
 
-   What has to have a name while it is received has a hidden one, which nobody else gives to a file. It is not
-   served, not listed and not stored. Who receives the file holds a lock on it (flock), so that the parts that
-   a killed server has left can be told from those of one that runs. */
+   A file that must have a name while it is received has a hidden one (files/withheld.h). The process that
+   receives it locks it (flock), so that the parts that a killed server has left can be told from those of a
+   running one. */
 
 /* Makes a new one. 0 or -errno. */
 int http_part_choose(char name[HTTP_PART_SIZE]);
@@ -51,8 +51,8 @@ unsigned http_parts_remove(const char *directory);
 
 /* ---------------------------------------------------------------- limits
 
-   Kept in memory that the processes of a server share, as long as it is made before they are forked
-   (http_limits_share). What a process that has died held is given back when others need it. Any thread. */
+   All processes of a server count together, in shared memory that http_limits_share makes before they are
+   forked. The uploads of a process that has died are discounted when others need the room. Any thread. */
 
 #define HTTP_UPLOADS 4096 /* uploads at once, whatever max_uploads says */
 
@@ -67,22 +67,22 @@ struct http_share {
 };
 
 int http_limits_share(void);
-/* Counts one upload of `size` bytes, if it is within the limits. 0; -EAGAIN: others have to end before. */
+/* Counts an upload of `size` bytes if it is within the limits. 0; -EAGAIN: it is not until others end. */
 int http_limits_enter(const struct http_limits *limits, int64_t size, struct http_share *share);
 /* The upload has become larger. 0 or -EAGAIN. */
 int http_limits_grow(const struct http_limits *limits, const struct http_share *share, int64_t size);
 void http_limits_leave(struct http_share *share);
 
-/* One thread of all processes at a time, where a file system knows no locks; for `ms` at most. 0 or
+/* Locks the giving of names for all processes, where the file system has no locks. Waits at most `ms`. 0 or
    -ETIMEDOUT. Blocks. */
 int http_naming_lock(int ms);
 void http_naming_unlock(void);
 
 /* ---------------------------------------------------------------- files
 
-   The file has no name until it is complete (O_TMPFILE), so that nothing is left behind whatever happens, and
-   takes one descriptor. Where that is not to be had it has the name of a part, which http_upload_end removes.
-   Nothing here waits for the network; any thread. */
+   The file has no name until it is complete (O_TMPFILE), so that nothing is left behind whatever happens.
+   Where the file system does not support that it is a part, which http_upload_end removes. Nothing here waits
+   for the network; any thread. */
 
 struct http_upload {
     int fd;
@@ -99,8 +99,8 @@ int http_upload_begin(struct http_upload *upload, int directory);
 /* The way without O_TMPFILE, for file systems that lack it and for the tests. */
 int http_upload_begin_named(struct http_upload *upload, int directory);
 
-/* Room that is to be left on the file system, as min_free of the class says, with `size` bytes of the
-   descriptor's file system in use besides. 0 or -ENOSPC. */
+/* Checks that the descriptor's file system has room for `size` bytes and for min_free, as the class says. 0
+   or -ENOSPC. */
 int http_upload_room(int fd, int64_t size, int64_t min_free);
 /* Reserves room for a file of this size, -1: not known; `min_free` holds from now on. 0; -ENOSPC, -EDQUOT or
    -EFBIG when it does not fit. Blocks. */
@@ -125,9 +125,9 @@ struct http_publishing {
     struct stat status; /* of the new file */
 };
 
-/* Sees the file through to the disk and gives it its name in `directory`, in one step, while nobody else
-   gives names there. What is replaced leaves its permissions to the file, if it is a file that may be written
-   to; a symbolic link is replaced itself. Blocks. 0 or -errno: -EEXIST, -EISDIR for a directory of that name,
+/* Writes the file to the disk (fsync) and gives it its name in `directory`, in one step, while nobody else
+   gives names there. A file that is replaced must be writable, and leaves its permissions to the new one; a
+   symbolic link is replaced itself. Blocks. 0 or -errno: -EEXIST, -EISDIR for a directory of that name,
    -EACCES for a file that may not be written to, -ESTALE when there is something else than `seen`, -EAGAIN
    when others hold the directory too long. */
 int http_upload_publish(struct http_upload *upload, int directory, struct http_publishing *p);
@@ -176,7 +176,8 @@ int http_upload_receive(struct ss_handler *h, struct http_storing *s, struct htt
 /* http_upload_publish, without keeping others from running. Waits. */
 int http_upload_store(struct ss_handler *h, struct http_storing *s, struct http_upload *upload);
 
-/* Answers for what the file system says about `name`; returns the error if it is another. */
+/* Answers an error of the file system about `name`. 0 or -errno: the error itself if it is of another kind.
+ */
 int http_upload_refuse(struct ss_handler *h, int error, const char *name);
 /* 405 for a resource that knows one method less than the class (RFC 9110 15.5.6). 0 or -errno. */
 int http_upload_refuse_method(struct ss_handler *h, const char *method);
