@@ -1,6 +1,7 @@
 """Starts the programs under test, and looks at how they end."""
 
 import contextlib
+import ctypes
 import os
 import platform
 import re
@@ -18,6 +19,8 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(TESTS)
 BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(ROOT, "build"))
 SANITIZED = bool(os.environ.get("SANITIZE"))
+TSAN = os.environ.get("SANITIZE") == "thread"
+LIBC = ctypes.CDLL(None)
 LIMIT = 30 * (3 if SANITIZED else 1)  # seconds for what takes none
 
 # The numbers of poll, epoll, their kin and their restart; and of the call in which threads wait for each other.
@@ -72,13 +75,16 @@ class Program:
 
     # ------------------------------------------------------------ how it ends
 
+    def wait_until_it_waits(self):
+        """TSan hands a signal on when the thread or coroutine that it hit waits; it is lost if that ends before, never waits
+        again, or is about to wait for the first time."""
+        wire.wait_until(lambda: self.process.poll() is not None or self.waits())
+
     def send_signal(self, number):
-        if os.environ.get("SANITIZE") != "thread":
+        if not TSAN:
             self.process.send_signal(number)
             return
-        # TSan hands a signal on when the thread or coroutine that it hit waits; if that ends before, or never waits again,
-        # the signal is lost.
-        wire.wait_until(lambda: self.process.poll() is not None or self.waits())
+        self.wait_until_it_waits()
         before = self.waits()
         self.process.send_signal(number)
         self.signaled = True
@@ -147,12 +153,18 @@ class Program:
             return {int(pid) for pid in file.read().split()}
 
     @contextlib.contextmanager
-    def stopped(self):
-        """What is sent to it meanwhile, it finds all at once."""
+    def stopped(self, number=None):
+        """What is sent to it meanwhile, it finds all at once, and before that a signal, if one is given. The signal is for
+        the first thread, which accepts clients: one for the process would be taken by whichever thread the kernel wakes
+        first, and the first thread might have accepted them all before it learns of that."""
+        if number and TSAN:
+            self.wait_until_it_waits()
         os.killpg(self.pid, signal.SIGSTOP)
         wire.wait_until(lambda: all(state_of(pid) in "TZX" for pid in {self.pid, *self.children()}))
         try:
             yield
+            if number:
+                assert LIBC.tgkill(self.pid, self.pid, number) == 0
         finally:
             os.killpg(self.pid, signal.SIGCONT)
 

@@ -93,10 +93,8 @@ SLOW = ["ThreadingTCPServer", "ForkingTCPServer", "EventLoopTCPServer", "Prefork
 
 def queue(server, count, text):
     """Clients that the server finds when it hears that it shall end."""
-    with server.stopped():
-        clients = [server.client(limit=LIMIT).send(text) for _ in range(count)]
-        os.kill(server.pid, signal.SIGTERM)
-    return clients
+    with server.stopped(signal.SIGTERM):
+        return [server.client(limit=LIMIT).send(text) for _ in range(count)]
 
 
 def ready(server):
@@ -162,10 +160,9 @@ def test_datagrams_in_the_queue_are_answered(rig, name):
         asker.connect(server.address)
         asker.send(b"ready?")
         assert asker.recv(10) == b"ready?"
-        with server.stopped():
+        with server.stopped(signal.SIGTERM):
             for _ in range(5):
                 asker.send(b"x")
-            os.kill(server.pid, signal.SIGTERM)
         for _ in range(5):
             assert asker.recv(10) == b"x"
     server.check(server.wait(LIMIT))

@@ -1,6 +1,5 @@
 """A connection carries many requests, until somebody wants otherwise; and what a drain does with it."""
 
-import os
 import signal
 
 import programs
@@ -163,9 +162,8 @@ def test_drain_answers_those_in_the_queue(httpserver, page, mixin):
     """They have connected, and sent a request, before the server is told to end; it finds them when it has been told."""
     server = httpserver(*mixin)
     assert server.ask(connection="close").body == FILE
-    with server.stopped():
+    with server.stopped(signal.SIGTERM):
         clients = [server.client().send(wire.request()) for _ in range(10)]
-        os.kill(server.pid, signal.SIGTERM)
     for client in clients:
         response = client.response()
         assert response.body == FILE
