@@ -242,7 +242,7 @@ int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cl
     int rc;
     if (cls->compress < HTTP_COMPRESS_PRECOMPRESSED || file->coding != HTTP_IDENTITY || file->unsized)
         return 0;
-    asked = http_accepted(http_request(h), &c.accepted);
+    asked = http_exchange_of(h)->head.negotiates && http_accepted(http_request(h), &c.accepted);
     can = makeable(file, cls->compress);
     c.siblings = cls->siblings == HTTP_SIBLINGS_SENT ? siblings_of(file, asked) : 0;
     c.made = worthwhile(file, can);

@@ -67,7 +67,7 @@ static size_t list_methods(const struct http_class *cls, char *text)
 /* The texts that responses need. A Server field that cannot be sent is left out. */
 static int make_texts(struct http_class *cls)
 {
-    static const char field[] = "\r\nServer: %s\r\n";
+    static const char field[] = "Server: %s\r\n";
     const char *server = cls->table->server_version;
     size_t size = strlen(server), allow = list_methods(cls, NULL);
     char *text = malloc(allow + sizeof field + size);
@@ -75,8 +75,7 @@ static int make_texts(struct http_class *cls)
         return -ENOMEM;
     list_methods(cls, text);
     cls->allow = text;
-    cls->server_field = strcpy(text += allow, "\r\n");
-    cls->server_field_size = 2;
+    cls->server_field = text += allow;
     if (size > 0 && http_span(server, size, HTTP_VALUE) == size)
         cls->server_field_size = (size_t)sprintf(text, field, server);
     return 0;

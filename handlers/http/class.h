@@ -18,7 +18,7 @@ struct http_class {
     const struct ss_handler_class *key; /* the class that this resolves */
     struct http_class *next;
     const char *allow;        /* "GET, HEAD, OPTIONS" */
-    const char *server_field; /* "\r\nServer: ...\r\n" or "\r\n": with the status line's end */
+    const char *server_field; /* "Server: ...\r\n" or "" */
     size_t server_field_size;
     int (**before)(struct ss_handler *); /* the slots of all classes of the chain, base first, ended by NULL;
                                             NULL: there are none */

@@ -1,6 +1,7 @@
 /* Error responses with a small page, and the methods that answer for the server itself. */
 #include "http/error.h"
 #include "http/body.h"
+#include "http/status.h"
 #include <errno.h>
 #include <string.h>
 
@@ -21,6 +22,19 @@ static const char page[] =
     "<p>%s%s</p>\n"
     "</body>\n"
     "</html>\n";
+
+const char *http_status_description(int status)
+{
+#define EXPLAIN(code, phrase, explain) \
+    case code:                         \
+        return explain;
+    switch (status) {
+        HTTP_STATUS_TABLE(EXPLAIN)
+    default:
+        return "";
+    }
+#undef EXPLAIN
+}
 
 /* Statuses after which nothing that follows can be taken for a request. */
 static bool distrusts(int status)

@@ -46,23 +46,28 @@ enum http_framing {
     HTTP_EMPTY,  /* there cannot be a body */
 };
 
+/* A line of a response's head, which the handler may replace by one of its own. */
+struct http_line {
+    size_t at, size;
+};
+
 struct http_response {
     int status;     /* 0: none begun */
     bool ended;     /* http_end_headers was called */
     bool committed; /* the head has gone to the connection: nothing can be taken back */
     bool headless;  /* the request was HEAD: what is written only counts */
     /* fields that the handler has sent itself */
-    bool has_close, has_date, has_server, has_allow, has_coding;
+    bool has_close, has_allow, has_coding;
     enum http_coding coding; /* that the body is to be put into, if it does not end short */
     bool promised;           /* in any case: the field for it is there */
     bool needed;             /* the client takes the body in no other form */
     enum http_framing framing;
-    int64_t length;          /* Content-Length, -1: none */
-    int64_t written;         /* bytes of the body */
-    uint64_t start;          /* of the body: how much had been given to the connection before it */
-    const char *status_text; /* "200 OK" */
-    char *text;              /* the fields so far */
-    size_t status_size, size, room;
+    int64_t length;  /* Content-Length, -1: none */
+    int64_t written; /* bytes of the body */
+    uint64_t start;  /* of the body: how much had been given to the connection before it */
+    char *text;      /* the head so far: the status line, Server and Date, the handler's fields */
+    size_t size, room;
+    struct http_line server, date;
     int error; /* the first one while the head was made */
 };
 

@@ -165,6 +165,9 @@ static void look_at(const struct http_field *fields, size_t i, struct http_said 
         if (http_is_named(field, "Content-Length", 14) && said->lengths++ == 0)
             said->length = i;
         break;
+    case 15:
+        said->negotiates |= http_is_named(field, "Accept-Encoding", 15);
+        break;
     case 17:
         if (http_is_named(field, "Transfer-Encoding", 17) && said->codings++ == 0)
             said->coding = i;

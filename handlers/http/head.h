@@ -18,6 +18,7 @@ struct http_head {
     bool close;           /* the client wants it so: this was the last request */
     bool expect_continue; /* Expect: 100-continue */
     bool connects;        /* the method is CONNECT */
+    bool negotiates;      /* there is an Accept-Encoding */
     bool conditional;     /* some field is a condition, or a Range */
     struct http_refusal refusal;
 };
@@ -28,7 +29,7 @@ struct http_said {
     int hosts, lengths, codings; /* how many there are of Host, Content-Length, Transfer-Encoding */
     size_t host, length, coding; /* which field is the first one */
     bool good_host;              /* the value is one that may be */
-    bool close, keep_alive, expect_continue, expect_other, conditional;
+    bool close, keep_alive, expect_continue, expect_other, conditional, negotiates;
     bool chunked;            /* so says the parser, */
     uint64_t content_length; /* and so */
 };

@@ -81,17 +81,28 @@ static int take_length(struct http_response *r, const char *value)
     return 0;
 }
 
+/* A handler's own Date or Server takes the place of the usual one. */
+static void cut(struct http_response *r, struct http_line *line)
+{
+    size_t end = line->at + line->size;
+    memmove(r->text + line->at, r->text + end, r->size - end);
+    r->size -= line->size;
+    if (r->date.at > line->at)
+        r->date.at -= line->size;
+    line->size = 0;
+}
+
 /* Notes the fields that response.c makes or must know about. 1: the field is not to be added; 0: it is;
    -EINVAL: it must not be there. */
 static int take_special(struct http_exchange *x, const char *name, size_t size, const char *value)
 {
     struct http_response *r = &x->response;
     if (size == 4 && strcasecmp(name, "Date") == 0)
-        r->has_date = true;
+        cut(r, &r->date);
     else if (size == 5 && strcasecmp(name, "Allow") == 0)
         r->has_allow = true;
     else if (size == 6 && strcasecmp(name, "Server") == 0)
-        r->has_server = true;
+        cut(r, &r->server);
     else if (size == 10 && strcasecmp(name, "Connection") == 0)
         return take_connection(x, value);
     else if (size == 14 && strcasecmp(name, "Content-Length") == 0)

@@ -185,6 +185,7 @@ static int check_expect(const struct http_said *said, struct http_head *head)
 static int understand(const struct http_said *said, struct http_head *head)
 {
     head->conditional = said->conditional;
+    head->negotiates = said->negotiates;
     head->request.field_count = said->count;
     head->close = said->close || (head->request.minor == 0 && !said->keep_alive);
     if (check_framing(said, head) < 0 || check_host(said, head) < 0 || check_expect(said, head) < 0)

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUFFER_SIZE = 8192, SIZE_LINE = 24, TAIL_SIZE = 128 };
+enum { BUFFER_SIZE = 8192, SIZE_LINE = 24, TAIL_SIZE = 160 };
 
 /* How much of the body there is when the head leaves. */
 enum progress {
@@ -74,13 +74,16 @@ static bool must_close(struct http_exchange *x, enum progress progress, size_t s
 
 #define APPEND(at, text) ((char *)memcpy(at, text, sizeof(text) - 1) + sizeof(text) - 1)
 
-/* Adds the fields that say how the body and the connection end, and the empty line. */
+/* Adds the fields that say what the response depends on (RFC 9110 12.5.5) and how body and connection end,
+   and the empty line. */
 static int add_tail(struct http_exchange *x)
 {
     struct http_response *r = &x->response;
     if (http_head_room(x, TAIL_SIZE) < 0)
         return r->error;
     char *at = r->text + r->size;
+    if (x->negotiated)
+        at = APPEND(at, "Vary: Accept-Encoding\r\n");
     if (r->length >= 0)
         at = APPEND(http_append_number(APPEND(at, "Content-Length: "), r->length), "\r\n");
     if (r->framing == HTTP_CHUNKED)
@@ -93,11 +96,6 @@ static int add_tail(struct http_exchange *x)
     return 0;
 }
 
-static struct iovec piece(const char *text, size_t size)
-{
-    return (struct iovec){(char *)(uintptr_t)text, size};
-}
-
 /* Gives the head to the connection, before `size` bytes of the body. */
 static int commit(struct http_exchange *x, enum progress progress, size_t size)
 {
@@ -106,14 +104,7 @@ static int commit(struct http_exchange *x, enum progress progress, size_t size)
     x->close = x->close || must_close(x, progress, size);
     if (add_tail(x) < 0)
         return r->error;
-    struct iovec pieces[] = {
-        piece(x->cls->persistent ? "HTTP/1.1 " : "HTTP/1.0 ", 9),
-        piece(r->status_text, r->status_size),
-        piece(x->cls->server_field, r->has_server ? 2 : x->cls->server_field_size), /* 2: the line's end */
-        piece(http_date_field(), r->has_date ? 0 : HTTP_DATE_FIELD_SIZE),
-        {r->text, r->size},
-    };
-    int rc = ss_writev(x->out, pieces, 5);
+    int rc = ss_write(x->out, r->text, r->size);
     r->committed = true;
     r->start = x->out->sent + x->out->wend;
     return rc;
@@ -279,10 +270,52 @@ void http_response_reset(struct http_exchange *x)
     x->h->wfile = &x->wfile;
 }
 
+/* "200 OK"; NULL for an unknown status. */
+static const char *status_text(int status)
+{
+#define STATUS(code, phrase, explain) \
+    case code:                        \
+        return #code " " phrase;
+    switch (status) {
+        HTTP_STATUS_TABLE(STATUS)
+    default:
+        return NULL;
+    }
+#undef STATUS
+}
+
+const char *http_status_phrase(int status)
+{
+    const char *text = status_text(status);
+    return text ? text + 4 : "";
+}
+
 static bool is_value(const char *text)
 {
     size_t size = strlen(text);
     return http_value_span(text, size) == size;
+}
+
+static struct http_line put_line(struct http_exchange *x, const char *line, size_t size)
+{
+    http_head_put(x, line, size);
+    return (struct http_line){x->response.size - size, size};
+}
+
+/* The status line and the usual fields, which an interim response has not. */
+static int begin_head(struct http_exchange *x, const char *status, size_t size, bool interim)
+{
+    struct http_response *r = &x->response;
+    if (http_head_room(x, 11 + size + x->cls->server_field_size + HTTP_DATE_FIELD_SIZE) < 0)
+        return r->error;
+    http_head_put(x, x->cls->persistent ? "HTTP/1.1 " : "HTTP/1.0 ", 9);
+    http_head_put(x, status, size);
+    http_head_put(x, "\r\n", 2);
+    if (!interim) {
+        r->server = put_line(x, x->cls->server_field, x->cls->server_field_size);
+        r->date = put_line(x, http_date_field(), HTTP_DATE_FIELD_SIZE);
+    }
+    return 0;
 }
 
 int http_send_response(struct ss_handler *h, int status, const char *message)
@@ -295,12 +328,11 @@ int http_send_response(struct ss_handler *h, int status, const char *message)
         return -EALREADY;
     if (r->status || r->error)
         http_response_reset(x);
-    r->status_text = message ? NULL : http_status_text(status);
-    if (!r->status_text)
-        r->status_text = ss_format(h, "%d %s", status, message ? message : "");
-    if (!r->status_text)
+    const char *text = message ? NULL : status_text(status);
+    if (!text && !(text = ss_format(h, "%d %s", status, message ? message : "")))
         return r->error = -ENOMEM;
-    r->status_size = strlen(r->status_text);
+    if (begin_head(x, text, strlen(text), status < 200 && status != 101) < 0)
+        return r->error;
     r->status = status;
     return 0;
 }
@@ -312,20 +344,13 @@ static int send_interim(struct http_exchange *x)
     int rc = 0;
     if (x->head.request.minor > 0) {
         x->body.expecting &= r->status != 100;
-        struct iovec pieces[] = {piece(x->cls->persistent ? "HTTP/1.1 " : "HTTP/1.0 ", 9),
-                                 piece(r->status_text, r->status_size),
-                                 piece("\r\n", 2),
-                                 {r->text, r->size},
-                                 piece("\r\n", 2)};
-        rc = ss_writev(x->out, pieces, 5);
+        rc = ss_writev(x->out, (struct iovec[]){{r->text, r->size}, {(char[]){"\r\n"}, 2}}, 2);
         if (rc == 0)
             rc = ss_flush(x->out);
     }
     http_response_reset(x);
     return rc;
 }
-
-static const char vary[] = "Vary: Accept-Encoding\r\n";
 
 int http_end_headers(struct ss_handler *h)
 {
@@ -348,8 +373,6 @@ int http_end_headers(struct ss_handler *h)
     }
     if (!r->has_allow && r->status == 405) /* RFC 9110 15.5.6 */
         http_add_field(x, "Allow", x->cls->allow);
-    if (x->negotiated) /* RFC 9110 12.5.5 */
-        http_add_lines(x, vary, sizeof vary - 1);
     return r->error ? r->error : begin_body(x);
 }
 

@@ -2,9 +2,6 @@
 #ifndef HTTP_STATUS_H
 #define HTTP_STATUS_H
 
-/* "200 OK"; NULL for an unknown one. */
-const char *http_status_text(int status);
-
 #define HTTP_STATUS_TABLE(X)                                                                       \
     X(100, "Continue", "The head has arrived, please send the body")                               \
     X(101, "Switching Protocols", "The connection goes on in another protocol")                    \

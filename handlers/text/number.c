@@ -1,15 +1,14 @@
 #include "text/number.h"
+#include <string.h>
 
-__attribute__((noinline)) char *http_append_number(char *at, int64_t value)
+char *http_append_number(char *at, int64_t value)
 {
     char digits[20], *end = digits + sizeof digits, *first = end;
     uint64_t left = (uint64_t)value;
-    for (; left >= 10; left /= 10)
+    do
         *--first = (char)('0' + left % 10);
-    *--first = (char)('0' + left);
-    while (first < end)
-        *at++ = *first++;
-    return at;
+    while ((left /= 10) > 0);
+    return mempcpy(at, first, (size_t)(end - first));
 }
 
 char *http_append_hex(char *at, unsigned char byte)
