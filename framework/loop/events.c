@@ -150,7 +150,7 @@ static void deliver(struct loop *loop, const struct poller_event *event)
         left &= POLLOUT;
     }
     known->ready |= left | (event->events & known->lasting);
-    if (known->watched)
+    if (known->watched && (event->events & INPUT))
         call_watch(loop, event->fd);
 }
 
@@ -190,10 +190,10 @@ static void expire(struct loop *loop, uint64_t now)
     }
 }
 
-/* The drain has begun: those who wait for nothing in particular go. */
-void loop_close_parked(void *argument)
+void loop_drain(void *argument)
 {
     struct loop *loop = argument;
+    loop->draining = true;
     for (int fd = 0; fd < loop->fd_count; fd++)
         close_parked(loop, &loop->fds[fd]);
 }
@@ -221,7 +221,7 @@ void loop_look(struct loop *loop, int ms)
 bool loop_park(struct loop *loop, struct request *request)
 {
     struct ss_request *r = &request->request;
-    struct known *known = r->datagram || r->fd < 0 || ss_draining(loop->server) ? NULL : lookup(loop, r->fd);
+    struct known *known = r->datagram || r->fd < 0 || loop->draining ? NULL : lookup(loop, r->fd);
     if (!known || ensure_registered(loop, r->fd, known) < 0)
         return false;
     if ((known->ready | untold(known, r->fd)) & INPUT) {

@@ -307,7 +307,7 @@ int loop_enter(struct serving *serving, struct loop **entered)
     wheel_init(&loop->wheel, ss_now());
     int rc = poller_open(&loop->poller, POLLER_EDGE);
     if (rc == 0)
-        rc = loop_watch(loop, stop->drain[0], true, loop_close_parked, loop);
+        rc = loop_watch(loop, stop->drain[0], true, loop_drain, loop);
     if (rc == 0)
         rc = loop_watch(loop, stop->cancel[0], true, NULL, NULL);
     if (rc == 0 && *serving->socket >= 0)

@@ -83,6 +83,7 @@ struct loop {
     stack_t signal_stack;
     struct watch watches[MAX_WATCHES];
     int watch_count;
+    bool draining;
 };
 
 /* A file calls those that stand above it here, and none below. */
@@ -101,8 +102,8 @@ int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), v
 
 /* Waits for the request's next input with no task; false if that cannot be. */
 bool loop_park(struct loop *loop, struct request *request);
-/* For loop_watch: the drain has begun, those who wait for nothing in particular go. */
-void loop_close_parked(void *loop);
+/* For loop_watch: those who wait for nothing in particular go, and nobody parks any more. */
+void loop_drain(void *loop);
 /* Closes the one that was parked first, in its turn; false: there is none. */
 bool loop_close_oldest(struct loop *loop);
 

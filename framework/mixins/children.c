@@ -8,6 +8,7 @@
 #include "server/process.h"
 #include "server/stop.h"
 #include "server/wait.h"
+#include "server/wakeup.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -8,6 +8,7 @@
 #include "server/stop.h"
 #include "server/timer.h"
 #include "server/wait.h"
+#include "server/wakeup.h"
 #include <errno.h>
 #include <limits.h>
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-/* The life of a server: made, bound, serving, closed; and its copies in other threads and processes. */
+/* The life of a server: made, bound, serving, closed. */
 #include "memory/arena.h"
 #include "server/accept.h"
 #include "server/aside.h"
@@ -16,39 +16,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
-
-/* A socket that is shut down reads an end for ever, in every process that has it. Unlike writing to a pipe
-   that needs neither room nor memory; and when it fails all the same, there is writing. */
-static int stop_open(int ends[2])
-{
-    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;
-}
-
-static struct ss_stop *stop_new(void)
-{
-    struct ss_stop *stop =
-        mmap(NULL, sizeof *stop, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (stop == MAP_FAILED)
-        return NULL;
-    stop->drain[0] = stop->drain[1] = stop->cancel[0] = stop->cancel[1] = -1;
-    if (stop_open(stop->drain) == 0 && stop_open(stop->cancel) == 0)
-        return stop;
-    close_pipe(stop->drain);
-    munmap(stop, sizeof *stop);
-    return NULL;
-}
-
-static void stop_free(struct ss_stop *stop)
-{
-    if (!stop)
-        return;
-    shutdown_settle();
-    close_pipe(stop->drain);
-    close_pipe(stop->cancel);
-    munmap(stop, sizeof *stop);
-}
 
 int serving_open(struct serving *serving, struct ss_server *self, int *socket)
 {
@@ -173,7 +141,7 @@ void server_forked(struct ss_server *self)
 {
     struct serving *serving = &self->core->serving;
     (void)serving_enter(NULL);
-    shutdown_forked();
+    stop_forked();
     block_pool_enter(NULL);
     wakeup_close(serving->wake);
     (void)wakeup_open(serving->wake);

@@ -1,4 +1,4 @@
-/* What a thread serves with, and how it is found. */
+/* What a thread serves with, how it is found, and what else is known of threads. */
 #include "server/serving.h"
 #include "server/core.h"
 #include "server/wakeup.h"
@@ -39,4 +39,16 @@ uint64_t ss_turn(const struct ss_server *self)
     static atomic_ullong turns = 1ULL << 63; /* never one of a loop's */
     (void)self;
     return current ? current->turn : atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+}
+
+static _Thread_local unsigned polls;
+
+unsigned polls_made(void)
+{
+    return polls;
+}
+
+void note_poll(void)
+{
+    polls++;
 }

@@ -42,6 +42,11 @@ struct serving *serving_of(const struct ss_server *self);
 /* As ss_request_started and ss_request_ended, but these count in `serving`. */
 void serving_started(struct serving *serving);
 void serving_ended(struct serving *serving);
+/* How often ss_poll has told this thread that something is ready. A stream that was found empty before the
+   last time may have input by now, and an event loop tells of it only once. */
+unsigned polls_made(void);
+void note_poll(void);
+
 /* server.c */
 /* Makes what a thread serves `self` with; the socket stays the caller's. 0 or -errno. */
 int serving_open(struct serving *serving, struct ss_server *self, int *socket);

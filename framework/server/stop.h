@@ -16,10 +16,14 @@ struct ss_stop {
     int drain[2], cancel[2];
 };
 
-/* Waits until no thread of this process is inside of ss_shutdown. */
-void shutdown_settle(void);
-/* In a child after fork(2): none is. */
-void shutdown_forked(void);
+/* NULL with errno set. */
+struct ss_stop *stop_new(void);
+/* Waits until no thread of this process is inside of ss_shutdown, and frees it. NULL is harmless. */
+void stop_free(struct ss_stop *stop);
+/* In a child after fork(2): no thread is inside. */
+void stop_forked(void);
+
+/* server.c */
 /* This process cannot go on serving: the server is shut down, unless it has other processes, which go on. */
 void server_failed(struct ss_server *self);
 /* Is this process a child that serves beside others? */

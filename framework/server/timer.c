@@ -5,7 +5,9 @@
  * always due before anything on a higher one, and one look at the lowest level in use finds the next slot.
  * The top level alone is circular: its slots may belong to the next round. */
 #include "server/timer.h"
+#include "socketserver.h"
 #include <stddef.h>
+#include <time.h>
 
 enum { TOP = WHEEL_LEVELS - 1, MASK = WHEEL_SLOTS - 1 };
 
@@ -159,4 +161,11 @@ struct timer *wheel_expire(struct wheel *wheel, uint64_t now)
     if (wheel->now < now)
         wheel->now = now;
     return NULL;
+}
+
+uint64_t ss_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }

@@ -1,14 +1,12 @@
 /* How the framework waits: through the poll method, for what it needs and for the socket by which a shutdown
-   ends the wait; and what a shutdown does. */
+   ends the wait. */
 #include "server/wait.h"
 #include "server/core.h"
 #include "server/serving.h"
 #include "server/stop.h"
 #include "server/wakeup.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,85 +16,6 @@
 enum { REST = 10 };          /* ms that rest() takes */
 enum { RESTS = 100 };        /* how often a handler's wait is tried anew when there is no memory */
 enum { NO_WAKE_PAUSE = 10 }; /* ms between two looks, where no descriptor was left for what wakes a process */
-
-uint64_t ss_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-int open_pipe(int pipe[2])
-{
-    return pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
-}
-
-void close_pipe(int pipe[2])
-{
-    for (int i = 0; i < 2; i++) {
-        if (pipe[i] >= 0)
-            close(pipe[i]);
-        pipe[i] = -1;
-    }
-}
-
-/* ---------------------------------------------------------------- shutdown */
-
-/* Makes the first end readable for good, in all processes. */
-static void tell_all(const int ends[2])
-{
-    if (shutdown(ends[1], SHUT_WR) < 0)
-        (void)!send(ends[1], "", 1, MSG_NOSIGNAL);
-}
-
-/* Threads of this process that are inside of advance(), and use the sockets. Not in memory that is shared
-   with other processes: one of those may be killed inside. */
-static atomic_int callers;
-
-void shutdown_settle(void)
-{
-    while (atomic_load(&callers) > 0)
-        sched_yield();
-}
-
-void shutdown_forked(void)
-{
-    atomic_store(&callers, 0);
-}
-
-static void advance(struct ss_stop *stop, int stage)
-{
-    int saved = errno, before;
-    atomic_fetch_add(&callers, 1);
-    before = atomic_load(&stop->stage);
-    if (before < DRAINING)
-        atomic_store(&stop->since, ss_now());
-    while (before < stage && !atomic_compare_exchange_weak(&stop->stage, &before, stage))
-        ;
-    /* also when the stage was reached before: who has reached it may not have come to this line yet */
-    tell_all(stop->drain);
-    if (stage == CANCELED)
-        tell_all(stop->cancel);
-    atomic_fetch_sub(&callers, 1);
-    errno = saved;
-}
-
-void ss_shutdown(struct ss_server *self)
-{
-    if (self->core)
-        advance(self->core->stop, DRAINING);
-}
-
-void ss_cancel(struct ss_server *self)
-{
-    if (self->core)
-        advance(self->core->stop, CANCELED);
-}
-
-bool ss_draining(const struct ss_server *self)
-{
-    return !self->core || atomic_load_explicit(&self->core->stop->stage, memory_order_acquire) >= DRAINING;
-}
 
 /* ---------------------------------------------------------------- waiting */
 
@@ -262,13 +181,6 @@ int ss_offload(struct ss_server *self, int (*function)(void *), void *argument)
     return methods_of(self)->offload(self, function, argument);
 }
 
-static _Thread_local unsigned polls;
-
-unsigned polls_made(void)
-{
-    return polls;
-}
-
 /* How many descriptors are ready now, or -errno. */
 static int poll_now(struct pollfd *fds, nfds_t count)
 {
@@ -308,9 +220,10 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
     int rc = poll_now(fds, count);
     if (rc < 0)
         return rc;
-    polls += rc > 0;
+    if (rc > 0)
+        note_poll();
     if (rc > 0 || ms == 0) {
-        int canceled = ms == 0 || polls % STREAK == 0 ? ss_sleep(self, 0) : 0;
+        int canceled = ms == 0 || polls_made() % STREAK == 0 ? ss_sleep(self, 0) : 0;
         return canceled < 0 ? canceled : rc;
     }
     if (count + 2 > sizeof few / sizeof *few && !(all = calloc(count + 2, sizeof *all)))
@@ -318,7 +231,8 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
     for (nfds_t i = 0; i < count; i++) /* a handler can close a descriptor, and open the number again */
         methods_of(self)->adopt(self, fds[i].fd, NULL);
     rc = poll_for_state(self, all, fds, count, ms);
-    polls += rc > 0;
+    if (rc > 0)
+        note_poll();
     if (all != few)
         free(all);
     return rc;

@@ -5,9 +5,6 @@
 #include "server/stop.h"
 #include "socketserver.h"
 
-/* How often ss_poll has told this thread that something is ready. A stream that was found empty before the
-   last time may have input by now, and an event loop tells of it only once. */
-unsigned polls_made(void);
 /* Waits until at most `limit` of the requests that this thread has started are active. 0, -ETIMEDOUT,
    -ECANCELED. A wake-up may be lost: then it notices a second later, unless `ms` is -1 (no limit). `until`,
    here and below: the stage of a shutdown that ends the wait with -ECANCELED; NEVER: none does. */
@@ -23,8 +20,5 @@ int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t d
    -EINTR when only the mix-in's own, or its time, has come. */
 int poll_also(struct ss_server *self, const struct ss_class *super, struct pollfd *fds, nfds_t count, int ms,
               struct pollfd *own, nfds_t own_count, int own_ms);
-/* Makes a pipe that never blocks and is closed by exec. 0 or -errno. */
-int open_pipe(int pipe[2]);
-void close_pipe(int pipe[2]);
 
 #endif

@@ -1,5 +1,6 @@
 #include "server/wakeup.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -26,4 +27,18 @@ void wakeup_take(const int ends[2])
 {
     uint64_t count;
     (void)!read(ends[0], &count, sizeof count);
+}
+
+int open_pipe(int pipe[2])
+{
+    return pipe2(pipe, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+void close_pipe(int pipe[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (pipe[i] >= 0)
+            close(pipe[i]);
+        pipe[i] = -1;
+    }
 }

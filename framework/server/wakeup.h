@@ -14,4 +14,8 @@ void wakeup_close(int ends[2]);
 int wakeup_send(const int ends[2]);
 void wakeup_take(const int ends[2]);
 
+/* Makes a pipe that never blocks and is closed by exec. 0 or -errno. */
+int open_pipe(int pipe[2]);
+void close_pipe(int pipe[2]);
+
 #endif

@@ -1,0 +1,95 @@
+/* How a shutdown is made known to all threads and processes of a server. */
+#include "server/stop.h"
+#include "server/core.h"
+#include "server/wakeup.h"
+#include <errno.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+/* Threads of this process that are inside of advance(), and use the sockets. Not in memory that is shared
+   with other processes: one of those may be killed inside. */
+static atomic_int callers;
+
+static void settle(void)
+{
+    while (atomic_load(&callers) > 0)
+        sched_yield();
+}
+
+void stop_forked(void)
+{
+    atomic_store(&callers, 0);
+}
+
+/* A socket that is shut down reads an end for ever, in every process that has it. Unlike writing to a pipe
+   that needs neither room nor memory; and when it fails all the same, there is writing. */
+static int stop_open(int ends[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;
+}
+
+struct ss_stop *stop_new(void)
+{
+    struct ss_stop *stop =
+        mmap(NULL, sizeof *stop, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (stop == MAP_FAILED)
+        return NULL;
+    stop->drain[0] = stop->drain[1] = stop->cancel[0] = stop->cancel[1] = -1;
+    if (stop_open(stop->drain) == 0 && stop_open(stop->cancel) == 0)
+        return stop;
+    close_pipe(stop->drain);
+    munmap(stop, sizeof *stop);
+    return NULL;
+}
+
+void stop_free(struct ss_stop *stop)
+{
+    if (!stop)
+        return;
+    settle();
+    close_pipe(stop->drain);
+    close_pipe(stop->cancel);
+    munmap(stop, sizeof *stop);
+}
+
+/* Makes the first end readable for good, in all processes. */
+static void tell_all(const int ends[2])
+{
+    if (shutdown(ends[1], SHUT_WR) < 0)
+        (void)!send(ends[1], "", 1, MSG_NOSIGNAL);
+}
+
+static void advance(struct ss_stop *stop, int stage)
+{
+    int saved = errno, before;
+    atomic_fetch_add(&callers, 1);
+    before = atomic_load(&stop->stage);
+    if (before < DRAINING)
+        atomic_store(&stop->since, ss_now());
+    while (before < stage && !atomic_compare_exchange_weak(&stop->stage, &before, stage))
+        ;
+    /* also when the stage was reached before: who has reached it may not have come to this line yet */
+    tell_all(stop->drain);
+    if (stage == CANCELED)
+        tell_all(stop->cancel);
+    atomic_fetch_sub(&callers, 1);
+    errno = saved;
+}
+
+void ss_shutdown(struct ss_server *self)
+{
+    if (self->core)
+        advance(self->core->stop, DRAINING);
+}
+
+void ss_cancel(struct ss_server *self)
+{
+    if (self->core)
+        advance(self->core->stop, CANCELED);
+}
+
+bool ss_draining(const struct ss_server *self)
+{
+    return !self->core || atomic_load_explicit(&self->core->stop->stage, memory_order_acquire) >= DRAINING;
+}
