@@ -110,8 +110,8 @@ static struct http_file **place_of_file(const struct http_file *file)
     return place;
 }
 
-/* Takes an entry out of the cache and puts it on the list of files that the caller releases without the lock.
- */
+/* Takes an entry out of the cache and puts it on the list of files that the caller releases without the
+   lock. */
 static void evict(struct http_file **place, struct http_file **victims)
 {
     struct http_file *file = *place;

@@ -18,8 +18,8 @@ struct http_entry {
     const struct stat *status; /* the entry's own, not that of what a link points to; NULL: not known */
 };
 
-/* A form of the listing. `name` is that of the directory, as translate_path has it. Each returns 0 or -errno.
- */
+/* A form of the listing. `name` is that of the directory, as translate_path has it. Each returns 0 or
+   -errno. */
 struct http_listing {
     const char *type;
     int (*send_headers)(struct ss_handler *h); /* NULL: no more than all forms have */

@@ -5,9 +5,8 @@
 
 #include "files/cache.h"
 
-#define HTTP_LISTING_KEPT                                                                                    \
-    (512 * 1024)                      /* bytes of one; a longer one is sent while it is made, and has no tag \
-                                       */
+/* Bytes of one listing; a longer one is sent while it is made, and has no tag. */
+#define HTTP_LISTING_KEPT (512 * 1024)
 #define HTTP_LISTING_TOTAL (32 << 20) /* bytes of all that are kept by the process */
 
 struct http_listing_text {

@@ -16,8 +16,8 @@ struct http_file_key {
 
 /* Opens a file with one reference, in no cache. Returns 0 or -errno, see http_file_open. */
 int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct http_file **file);
-/* Makes a form of `file` in a coding, with one reference: its fields, not its content. NULL if out of memory.
- */
+/* Makes a form of `file` in a coding, with one reference: its fields, not its content. NULL if out of
+   memory. */
 struct http_file *http_file_form(const struct http_file *file, enum http_coding coding);
 void http_file_free(struct http_file *file);
 

@@ -17,8 +17,8 @@ bool http_is_compressible(const char *type);
    without white space, control characters and slashes. */
 bool http_copy_ending(const char *text, size_t size, char ending[HTTP_ENDING_SIZE]);
 
-/* Order of endings, in any case; letters of ASCII only: what an ending means does not depend on the locale.
- */
+/* Order of endings, in any case; letters of ASCII only: what an ending means does not depend on the
+   locale. */
 int http_compare_endings(const char *a, const char *b);
 
 #endif

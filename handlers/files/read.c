@@ -36,7 +36,7 @@ static ssize_t read_into(const struct http_file *file, size_t room, char **conte
 }
 
 /* Reads one byte more than stat(2) promises. If there is one more, reads one byte more than a small file can
- * have. */
+   have. */
 static ssize_t read_small(const struct http_file *file, char **content)
 {
     enum { MOST = HTTP_FILE_CACHE_SMALL + 1 };

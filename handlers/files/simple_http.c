@@ -62,8 +62,8 @@ static const char *origin(struct ss_handler *h)
 }
 
 /* The path is as the client has sent it, since translate_path may have been overridden. It must not lead to
-   another host: browsers take "//host" and "/\host" for one, and a proxy may take the encoded forms for them.
- */
+   another host: browsers take "//host" and "/\host" for one, and a proxy may take the encoded forms for
+   them. */
 char *http_directory_url(struct ss_handler *h, const char *behind)
 {
     const char *path = http_skip_slashes(http_request(h)->path), *front = origin(h);
@@ -97,7 +97,7 @@ static int redirect(struct ss_handler *h)
 /* ---------------------------------------------------------------- sending a file */
 
 /* RFC 9110 8.8.2.2: a client that got the file in the second in which it was changed may have got another
- * content. */
+   content. */
 static bool is_date_strong(const struct http_file *file)
 {
     time_t now = time(NULL);
@@ -113,8 +113,8 @@ struct http_validators http_file_validators(const struct http_file *file)
     };
 }
 
-/* Adds the fields that all files of the class have: how long they may be kept, and file_fields. 0 or -ENOMEM.
- */
+/* Adds the fields that all files of the class have: how long they may be kept, and file_fields. 0 or
+   -ENOMEM. */
 static int class_fields(struct ss_handler *h, const struct simple_http_class *cls, struct http_source *source)
 {
     static const char no_cache[] = "Cache-Control: no-cache\r\n", max_age[] = "Cache-Control: max-age=";

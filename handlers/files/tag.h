@@ -25,8 +25,8 @@
 /* Makes file->etag; none for a file whose size is not known. Waits. */
 void http_file_make_etag(struct ss_handler *h, struct http_file *file);
 
-/* Makes the memory for digests, before the processes are forked that are to share it; else each has its own.
- */
+/* Makes the memory for digests, before the processes are forked that are to share it; else each has its
+   own. */
 void http_file_digests_share(void);
 
 /* A digest of these bytes. Any thread. */

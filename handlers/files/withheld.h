@@ -17,7 +17,7 @@ bool http_is_part(const char *name);
 /* True if the file that is open as `fd` is a log of this server. */
 bool http_is_withheld(int fd);
 /* The same for the file `name` in the open directory, which has this status itself; also if it is a link to
- * one. */
+   one. */
 bool http_is_withheld_at(int directory, const char *name, const struct stat *status);
 
 #endif

@@ -1,5 +1,5 @@
 /* Handler classes with everything inherited filled in: the table (inherit.c), and what goes with it
- * (class.c). */
+   (class.c). */
 #ifndef HTTP_CLASS_H
 #define HTTP_CLASS_H
 

@@ -14,8 +14,8 @@ enum { PROTOCOL_1_1, PROTOCOL_1_0 };
 enum { TOKENS_ON, TOKENS_NAME, TOKENS_OFF };
 enum { FORMAT_PYTHON, FORMAT_COMMON, FORMAT_COMBINED, FORMAT_JSON };
 
-/* What was said, as it was said. Numbers and words are int64_t all of them, so that one function reads them.
- */
+/* What was said, as it was said. Numbers and words are int64_t all of them, so that one function reads
+   them. */
 struct options {
     char address[300];                           /* of `bind` and `port`, as ss_server_init takes it */
     const char *bind, *directory, *access_log;   /* access_log NULL: stderr */
@@ -36,8 +36,7 @@ struct options {
    there was to say has been said. */
 int options_parse(int argc, char **argv, struct options *options);
 
-/* ---------------------------------------------------------------- what the files of the command line share
- */
+/* ---------------------------------------------------------------- shared by the files above */
 
 struct word {
     const char *word;

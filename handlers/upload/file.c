@@ -69,8 +69,8 @@ int http_upload_begin(struct http_upload *upload, int directory)
 
 /* ---------------------------------------------------------------- room */
 
-/* The room to be left if min_free does not say: none on a small file system, which may be there to be filled.
- */
+/* The room to be left if min_free does not say: none on a small file system, which may be there to be
+   filled. */
 static uint64_t wanted_free(const struct statvfs *fs, int64_t min_free)
 {
     if (min_free != 0)

@@ -1,5 +1,5 @@
 /* Parts: files that have a hidden name while they are received. Those that a killed server has left are
- * removed. */
+   removed. */
 #include "upload/upload.h"
 #include <dirent.h>
 #include <errno.h>

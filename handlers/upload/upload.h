@@ -176,8 +176,8 @@ int http_upload_receive(struct ss_handler *h, struct http_storing *s, struct htt
 /* http_upload_publish, without keeping others from running. Waits. */
 int http_upload_store(struct ss_handler *h, struct http_storing *s, struct http_upload *upload);
 
-/* Answers an error of the file system about `name`. 0 or -errno: the error itself if it is of another kind.
- */
+/* Answers an error of the file system about `name`. 0 or -errno: the error itself if it is of another
+   kind. */
 int http_upload_refuse(struct ss_handler *h, int error, const char *name);
 /* 405 for a resource that knows one method less than the class (RFC 9110 15.5.6). 0 or -errno. */
 int http_upload_refuse_method(struct ss_handler *h, const char *method);
