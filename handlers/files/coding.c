@@ -122,10 +122,9 @@ static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_c
                        size_t room, struct http_file **result)
 {
     unsigned bit = HTTP_CODING_BIT(coding);
-    int rc;
     if ((atomic_fetch_or(&file->making, bit) & bit) != 0 && !must)
         return -EAGAIN;
-    rc = -EAGAIN;
+    int rc = -EAGAIN;
     if (http_coder_enter()) {
         rc = make_form(h, file, coding, room, result);
         http_coder_leave();
@@ -137,11 +136,10 @@ static int try_to_make(struct ss_handler *h, struct http_file *file, enum http_c
 /* Makes a form whose content is compressed while it is sent. */
 static int stream_form(struct http_file *file, enum http_coding coding, struct http_file **result)
 {
-    struct http_file *form;
     if (!http_coder_enter()) /* only to see whether there is one: sending will take it */
         return -EAGAIN;
     http_coder_leave();
-    form = http_file_form(file, coding);
+    struct http_file *form = http_file_form(file, coding);
     if (!form)
         return -ENOMEM;
     form->source = http_file_hold(file);
@@ -237,13 +235,10 @@ int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cl
 {
     struct http_file *file = *result, *form;
     struct choice c;
-    unsigned can;
-    bool asked;
-    int rc;
     if (cls->compress < HTTP_COMPRESS_PRECOMPRESSED || file->coding != HTTP_IDENTITY || file->unsized)
         return 0;
-    asked = http_exchange_of(h)->head.negotiates && http_accepted(http_request(h), &c.accepted);
-    can = makeable(file, cls->compress);
+    bool asked = http_exchange_of(h)->head.negotiates && http_accepted(http_request(h), &c.accepted);
+    unsigned can = makeable(file, cls->compress);
     c.siblings = cls->siblings == HTTP_SIBLINGS_SENT ? siblings_of(file, asked) : 0;
     c.made = worthwhile(file, can);
     if ((c.siblings | c.made) != 0)
@@ -254,7 +249,7 @@ int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cl
         wants_identity(h, &c.accepted))
         return 0;
     offer(file, can, &c);
-    rc = take_form(h, cls->directory, name, file, &c, &form);
+    int rc = take_form(h, cls->directory, name, file, &c, &form);
     if (form) {
         http_file_release(file);
         *result = form;

@@ -98,7 +98,6 @@ static int write_one(struct ss_handler *h, const struct http_listing *form, int 
     struct stat status;
     struct http_entry entry = {name, &status};
     struct ss_mark mark = ss_mark(h);
-    int rc;
     if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
         if (errno == ENOENT) /* it is gone */
             return 0;
@@ -106,7 +105,7 @@ static int write_one(struct ss_handler *h, const struct http_listing *form, int 
     }
     if (entry.status && http_is_withheld_at(directory, name, &status))
         return 0;
-    rc = form->write_entry(h, &entry, *empty);
+    int rc = form->write_entry(h, &entry, *empty);
     *empty = false;
     ss_release(h, mark);
     return rc;

@@ -162,7 +162,6 @@ static int write_table_head(struct ss_handler *h, const char *name)
 static int begin(struct ss_handler *h, const char *name)
 {
     const char *title = displayed(h, name, false), *heading = displayed(h, name, true);
-    int rc;
     if (!title || !heading)
         return -ENOMEM;
     ss_printf(h->wfile,
@@ -170,7 +169,7 @@ static int begin(struct ss_handler *h, const char *name)
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
               "<title>Directory listing for /%s</title>\n<style>%s</style>\n</head>\n<body>\n",
               title, style);
-    rc = write_trail(h, name);
+    int rc = write_trail(h, name);
     if (rc < 0)
         return rc;
     ss_printf(h->wfile, "<h1>Directory listing for /%s</h1>\n", heading);

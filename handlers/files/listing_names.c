@@ -103,11 +103,11 @@ static void *grow(void *array, size_t *room, size_t need, size_t limit, size_t s
 static int make_name_room(struct http_names *names, size_t size)
 {
     char *text = grow(names->text, &names->room, names->used + size, text_limit(names), 1);
-    uint32_t *offset;
     if (!text)
         return -ENOMEM;
     names->text = text;
-    offset = grow(names->offset, &names->slots, names->count + 1, slot_limit(names), sizeof *offset);
+    uint32_t *offset =
+        grow(names->offset, &names->slots, names->count + 1, slot_limit(names), sizeof *offset);
     if (!offset)
         return -ENOMEM;
     names->offset = offset;
@@ -137,7 +137,6 @@ static void halve(struct http_names *names)
 static int add_name(struct http_names *names, const char *name)
 {
     size_t size = strlen(name) + 1;
-    int rc;
     if (size > HTTP_NAME_SIZE)
         return -ENAMETOOLONG;
     if ((names->used + size > text_limit(names) || names->count == slot_limit(names)) && !extend(names)) {
@@ -145,7 +144,7 @@ static int add_name(struct http_names *names, const char *name)
         if (http_names_compare(name, names->bound) > 0)
             return 0;
     }
-    rc = make_name_room(names, size);
+    int rc = make_name_room(names, size);
     if (rc < 0)
         return rc;
     memcpy(names->text + names->used, name, size);
@@ -204,7 +203,6 @@ static void remember_last(struct http_names *names)
 int http_names_read(struct http_names *names, struct ss_server *server)
 {
     bool first = !names->last[0];
-    int rc;
     if (!first && !names->cut) {
         names->count = 0;
         return 0;
@@ -213,7 +211,7 @@ int http_names_read(struct http_names *names, struct ss_server *server)
     names->cut = false;
     if (!first)
         rewinddir(names->directory);
-    rc = read_entries(names, HTTP_NAMES_FEW + 2);
+    int rc = read_entries(names, HTTP_NAMES_FEW + 2);
     if (rc == 0)
         sort(names);
     while (rc > 0) {

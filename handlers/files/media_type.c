@@ -23,7 +23,7 @@ bool http_copy_ending(const char *text, size_t size, char ending[HTTP_ENDING_SIZ
             return false;
         ending[i] = (char)http_lower(text[i]);
     }
-    ending[size] = '\0';
+    ending[size] = 0;
     return true;
 }
 

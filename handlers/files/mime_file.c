@@ -95,11 +95,11 @@ static int parse_list(char *text, size_t size)
     for (size_t i = 0; i < size; i++)
         if (!text[i])
             text[i] = '?';
-    text[size] = '\0';
-    while (rc == 0 && (line = strsep(&text, "\n")) != NULL)
+    text[size] = 0;
+    while (rc == 0 && (line = strsep(&text, "\n")))
         rc = take_line(line + strspn(line, " \t\r"));
     if (list.count > 0)
-        qsort(list.pairs, list.count, sizeof list.pairs[0], compare_pairs);
+        qsort(list.pairs, list.count, sizeof *list.pairs, compare_pairs);
     for (size_t i = 0; i < list.count; i++)
         if (i + 1 == list.count || http_compare_endings(list.pairs[i].ending, list.pairs[i + 1].ending) != 0)
             list.pairs[kept++] = list.pairs[i];
@@ -111,16 +111,14 @@ static int parse_list(char *text, size_t size)
 static char *read_file(int fd, size_t *size)
 {
     struct stat status;
-    char *text;
-    ssize_t n;
     if (fstat(fd, &status) < 0)
         return NULL;
     if (!S_ISREG(status.st_mode) || status.st_size > HTTP_MIME_FILE_SIZE) {
         errno = S_ISREG(status.st_mode) ? EFBIG : EINVAL;
         return NULL;
     }
-    text = malloc((size_t)status.st_size + 1);
-    n = text ? read(fd, text, (size_t)status.st_size) : -1;
+    char *text = malloc((size_t)status.st_size + 1);
+    ssize_t n = text ? read(fd, text, (size_t)status.st_size) : -1;
     if (n < 0) {
         free(text);
         return NULL;
@@ -142,22 +140,20 @@ static void load(void)
 SS_API int http_init_types(const char *path)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    int rc;
     pthread_mutex_lock(&lock);
     if (path)
         loading.path = path;
     pthread_once(&loading.once, load);
-    rc = loading.rc;
+    int rc = loading.rc;
     pthread_mutex_unlock(&lock);
     return rc;
 }
 
 const char *http_mime_file_find(const char *ending)
 {
-    const struct pair *found;
     pthread_once(&loading.once, load);
     if (list.count == 0)
         return NULL;
-    found = bsearch(ending, list.pairs, list.count, sizeof list.pairs[0], compare_ending);
+    const struct pair *found = bsearch(ending, list.pairs, list.count, sizeof *list.pairs, compare_ending);
     return found ? found->type : NULL;
 }

@@ -50,9 +50,8 @@ static int open_confined(int root, const char *name, int flags, enum http_symlin
 
 int http_open_beneath(int root, const char *name, int flags, enum http_symlinks symlinks)
 {
-    int fd;
     if (symlinks != HTTP_SYMLINKS_FOLLOW)
         return open_confined(root, name, flags, symlinks);
-    fd = (int)TEMP_FAILURE_RETRY(openat(root, *name ? name : ".", flags | O_CLOEXEC));
+    int fd = (int)TEMP_FAILURE_RETRY(openat(root, *name ? name : ".", flags | O_CLOEXEC));
     return fd >= 0 ? fd : -errno;
 }

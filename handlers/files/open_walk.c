@@ -63,10 +63,9 @@ static bool is_root(const struct walk *w, const char *text, char *end)
 {
     struct stat root, there;
     char saved = *end;
-    bool found;
-    *end = '\0';
-    found = fstatat(w->root, text, &there, AT_NO_AUTOMOUNT) == 0 && fstat(w->root, &root) == 0 &&
-            there.st_dev == root.st_dev && there.st_ino == root.st_ino;
+    *end = 0;
+    bool found = fstatat(w->root, text, &there, AT_NO_AUTOMOUNT) == 0 && fstat(w->root, &root) == 0 &&
+                 there.st_dev == root.st_dev && there.st_ino == root.st_ino;
     *end = saved;
     return found;
 }
@@ -98,10 +97,9 @@ static int go_up(struct walk *w, char *text)
 
 static int enter(struct walk *w, const char *name, size_t size, const char *behind)
 {
-    int fd;
     if (w->size + size + 1 > sizeof w->path)
         return -ENAMETOOLONG;
-    fd = (int)TEMP_FAILURE_RETRY(openat(w->fd, name, O_WALK));
+    int fd = (int)TEMP_FAILURE_RETRY(openat(w->fd, name, O_WALK));
     if (fd < 0)
         return -errno;
     close_directory(w);
@@ -135,18 +133,17 @@ static int step(struct walk *w, int flags)
     size_t size = strcspn(name, "/");
     const char *behind = name + size;
     char component[NAME_MAX + 1], target[PATH_MAX];
-    ssize_t n;
     if (size == 0)
         return open_last(w, ".", flags);
     if (size > NAME_MAX)
         return -ENAMETOOLONG;
     memcpy(component, name, size);
-    component[size] = '\0';
+    component[size] = 0;
     if (strcmp(component, ".") == 0)
         return restart(w, "", 0, behind);
     if (strcmp(component, "..") == 0)
         return go_up(w, name);
-    n = readlinkat(w->fd, component, target, sizeof target);
+    ssize_t n = readlinkat(w->fd, component, target, sizeof target);
     if (n >= 0)
         return follow(w, target, (size_t)n, behind);
     if (errno != EINVAL)

@@ -47,7 +47,7 @@ int http_upload_refuse_method(struct ss_handler *h, const char *method)
     size_t size;
     if (!allow)
         return -ENOMEM;
-    *at = '\0';
+    *at = 0;
     while (http_list_next(&list, &element, &size)) {
         if (size == strlen(method) && memcmp(element, method, size) == 0)
             continue;

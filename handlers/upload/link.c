@@ -49,7 +49,7 @@ static int rename_part(struct http_upload *upload, int directory, const char *na
 {
     int rc = rename_at(upload->directory, upload->temporary, directory, name, flags);
     if (rc == 0)
-        upload->temporary[0] = '\0';
+        upload->temporary[0] = 0;
     return rc;
 }
 

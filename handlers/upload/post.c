@@ -41,12 +41,11 @@ static int send_json(struct ss_handler *h, const struct stored *files)
 static int send_stored_files(struct ss_handler *h, const struct stored *files)
 {
     static const char *const types[] = {"text/html", "application/json"};
-    char *location;
     if (!files)
         return http_send_error(h, 400, NULL, "The form has no file");
     if (http_accept_best(h, types, 2) == 1)
         return send_json(h, files);
-    location = http_directory_url(h, "");
+    char *location = http_directory_url(h, "");
     if (!location)
         return -ENOMEM;
     http_send_response(h, 303, NULL);

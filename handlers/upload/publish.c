@@ -71,7 +71,7 @@ static int look_for_original(int directory, const char *name, char original[NAME
     if (!name[size])
         return 0;
     memcpy(original, name, size);
-    original[size] = '\0';
+    original[size] = 0;
     int rc = look_up(directory, original, 0, status);
     return rc == 1 && !S_ISREG(status->st_mode) ? 0 : rc;
 }
