@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Once: whoever looks at the other log should know that there are lines missing in this one. */
+/* Tells the error log once that lines are missing in the access log. */
 static void report(struct ss_handler *h, int error)
 {
     char reason[64];
@@ -41,13 +41,13 @@ static const char *or_dash(const char *text)
     return text && *text ? text : "-";
 }
 
-/* A number that is not there is a dash. */
+/* Writes a dash for 0, which means that there is no number. */
 static char *put_number(char *to, int64_t value)
 {
     return value > 0 ? http_append_number(to, value) : stpcpy(to, "-");
 }
 
-/* "GET / HTTP/1.1" 200 1024 */
+/* Writes "GET / HTTP/1.1" 200 1024, with the quotes. */
 static char *put_exchange(char *to, const struct ss_handler *h, int status, int64_t size,
                           enum http_dialect how)
 {
@@ -68,7 +68,7 @@ static char *put_head(char *to, const struct ss_handler *h, enum http_dialect ho
     return stpcpy(http_log_time(to, form), "] ");
 }
 
-/* An error has a line of its own, in front of this one. */
+/* BaseHTTPRequestHandler's form: errors have had lines of their own before this one. */
 static char *plain(char *to, const struct ss_handler *h, int status, int64_t size)
 {
     to = put_head(to, h, HTTP_AS_PYTHON, HTTP_LOG_PYTHON_TIME);
@@ -91,7 +91,7 @@ static char *put_common(char *to, const struct ss_handler *h, int status, int64_
     return put_exchange(to, h, status, size, HTTP_AS_APACHE);
 }
 
-/* A header field; empty is not the same as none. */
+/* Writes a header field in quotes. An empty one differs from none, which is a dash. */
 static char *put_quoted(char *to, const char *value)
 {
     to = put_escaped(stpcpy(to, " \""), value ? value : "-", HTTP_AS_APACHE);
@@ -99,8 +99,8 @@ static char *put_quoted(char *to, const char *value)
     return to;
 }
 
-/* Of errors these forms have the status. Only what nobody would learn otherwise is added: a failure of the
-   server, unless it is that the client has gone. */
+/* These forms show by the status that something has gone wrong. The reason is added only where nobody would
+   learn it otherwise: when the server has failed, and not because the client has gone. */
 static char *put_failure(char *to, const struct ss_handler *h)
 {
     char reason[HTTP_LOG_REASON];
@@ -129,7 +129,7 @@ static char *combined(char *to, const struct ss_handler *h, int status, int64_t 
 
 /* ---------------------------------------------------------------- JSON (RFC 8259) */
 
-/* ,"name":"text" */
+/* Writes a member: `name` is what stands in front of its value, as ,"name": */
 static char *put_string(char *to, const char *name, const char *text)
 {
     to = stpcpy(to, name);
@@ -146,7 +146,7 @@ static const char *or_null(const char *text)
     return text && *text ? text : NULL;
 }
 
-/* Milliseconds with three decimals. */
+/* Writes milliseconds with three decimals. */
 static char *put_duration(char *to, int64_t us)
 {
     to = http_append_number(to, us / 1000);
@@ -209,7 +209,7 @@ void http_log_json(struct ss_handler *h, int status, int64_t size)
 
 /* ---------------------------------------------------------------- BaseHTTPRequestHandler's own */
 
-/* To stderr, behind what is there already. */
+/* Writes to stderr at once, and before that what waits in its buffer. */
 void http_default_log_message(struct ss_handler *h, const char *text)
 {
     char *at = http_log_begin(&http_log_stderr);
@@ -220,8 +220,7 @@ void http_default_log_message(struct ss_handler *h, const char *text)
     (void)http_log_end(&http_log_stderr, at, true); /* there is nobody else to tell */
 }
 
-/* True for the four functions above, whose lines have a place for errors. Python's own, and that of a class
-   of somebody else's, have none. */
+/* True if log_request is one of the four functions above, whose lines have a place for errors. */
 static bool takes_errors(const struct http_exchange *x)
 {
     void (*log)(struct ss_handler *, int, int64_t) = x->cls->table->log_request;
@@ -229,8 +228,8 @@ static bool takes_errors(const struct http_exchange *x)
            log == http_log_json;
 }
 
-/* What is told during a request waits for its line; what is told later, as that the log cannot be written,
-   has a line of its own. */
+/* Keeps what it is told during a request for the request's line. What it is told later, as that the log
+   cannot be written, gets a line of its own. */
 void http_default_log_error(struct ss_handler *h, const char *text)
 {
     struct http_exchange *x = http_exchange_of(h);
@@ -243,7 +242,7 @@ void http_default_log_error(struct ss_handler *h, const char *text)
     x->told_size += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 }
 
-/* For a log_message that was overridden, as in Python. */
+/* Hands the line to a log_message that somebody has overridden, as Python does. */
 static void tell(struct ss_handler *h, int status, int64_t size)
 {
     char code[24] = "-", bytes[24] = "-";

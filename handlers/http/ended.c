@@ -1,5 +1,5 @@
-/* When a request has ended: it is logged once, with what has been sent of the answer and what has gone wrong.
- */
+/* Logs each request once, when it has ended, with the bytes of its answer that were sent and what has gone
+ * wrong. */
 #include "http/log.h"
 #include <string.h>
 #include <time.h>
@@ -22,8 +22,8 @@ int64_t http_duration(const struct ss_handler *h)
     return begun ? (int64_t)((now_ns() - begun) / 1000) : 0;
 }
 
-/* Bytes of the body that have gone to the connection. After an error these are those that had left before it,
-   with what frames chunks. */
+/* The bytes of the body that have gone to the connection. After an error these are the ones that had left
+   before it, with the bytes that frame chunks. */
 static int64_t body_sent(const struct http_exchange *x)
 {
     const struct http_response *r = &x->response;

@@ -7,11 +7,12 @@
 void http_default_log_request(struct ss_handler *h, int status, int64_t size);
 void http_default_log_error(struct ss_handler *h, const char *text);
 void http_default_log_message(struct ss_handler *h, const char *text);
-/* Notes when the request began. */
+/* Notes the time at which the request begins. */
 void http_log_begun(struct http_exchange *x);
-/* The request is done with: calls log_request. `failure`: 0, or the -errno that ends the connection. */
+/* Calls log_request when the request has ended. `failure`: 0, or the -errno that ends the connection. */
 void http_log_ended(struct ss_handler *h, int failure);
-/* What has gone wrong, for the request's line; "" for nothing. */
+/* Stores what has gone wrong during the request, "" for nothing, and returns it. Who calls this puts it into
+   the request's line, and handle_error does not say it again. */
 enum { HTTP_LOG_REASON = HTTP_LOG_ERRORS + 128 };
 const char *http_log_reason(const struct ss_handler *h, char text[HTTP_LOG_REASON]);
 

@@ -1,4 +1,4 @@
-/* Buffers of log lines, and the threads that write them. */
+/* The buffers of log lines, and the threads that write what is in them. */
 #include "log/file.h"
 #include "http_server.h"
 #include <errno.h>
@@ -21,16 +21,16 @@ enum {
 
 struct http_log_file {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* `flushers` or `size` */
+    pthread_cond_t changed; /* `flushers` or `running` */
     atomic_int fd;          /* -1: not open */
-    atomic_bool regular;    /* a file, which can always be written */
-    atomic_bool torn;       /* what was written last is not the end of a line */
-    bool running;           /* the thread: it writes what is in the buffer after a while, and ends */
-    unsigned flushers;      /* who wait for the buffer to be empty: the thread is to hurry */
-    unsigned direct;        /* lines that are still to be written at once */
-    int error;              /* the first one */
-    bool told;              /* of it */
-    uint64_t lost;
+    atomic_bool regular;    /* it is a regular file, which can always be written */
+    atomic_bool torn;       /* the line that was written last lacks its end */
+    bool running;           /* there is a thread, which will write what is in the buffer */
+    unsigned flushers; /* threads that wait until everything is written: it must not wait for more lines */
+    unsigned direct;   /* so many more lines are written at once */
+    int error;         /* the first one that lines were lost by */
+    bool told;         /* somebody knows of it */
+    uint64_t lost;     /* lines */
     size_t size;
     char text[HTTP_LOG_BUFFER];
 };
@@ -49,7 +49,9 @@ static void lose(struct http_log_file *log, size_t from, int error)
         log->error = error;
 }
 
-/* How much goes into one call. A pipe takes whole what is no longer than PIPE_BUF. */
+/* The number of bytes for the next call of write(2): up to the end of a line, and to a pipe no more than it
+ * takes whole.
+ */
 static size_t piece_size(const struct http_log_file *log, size_t from)
 {
     size_t size = log->size - from;
@@ -64,7 +66,7 @@ static bool takes_more(const struct http_log_file *log)
     return log->regular || poll(&(struct pollfd){.fd = log->fd, .events = POLLOUT}, 1, 0) > 0;
 }
 
-/* A line of which only a part could be written ends there. */
+/* Ends a line of which only a part could be written. Returns what write(2) does. */
 static ssize_t mend(struct http_log_file *log)
 {
     ssize_t n = log->torn ? write(log->fd, "\n", 1) : 1;
@@ -73,7 +75,8 @@ static ssize_t mend(struct http_log_file *log)
     return n;
 }
 
-/* Writes what is there. 0, or -EAGAIN when the rest has to wait; what cannot be written at all is lost. */
+/* Writes what is in the buffer. 0, or -EAGAIN when the rest has to wait. What cannot be written at all is
+ * lost. */
 static int write_out(struct http_log_file *log)
 {
     size_t done = 0;
@@ -112,13 +115,13 @@ static struct timespec after(int ms)
     return t;
 }
 
-/* False: it is too late. */
+/* Waits for `changed`. False: the time is over. */
 static bool wait_until(struct http_log_file *log, const struct timespec *until)
 {
     return pthread_cond_clockwait(&log->changed, &log->lock, CLOCK_MONOTONIC, until) == 0;
 }
 
-/* Never with the lock held. */
+/* Waits without the lock, which serving threads need. */
 static void wait_for_reader(struct http_log_file *log)
 {
     struct pollfd reader = {.fd = log->fd, .events = POLLOUT};
@@ -127,7 +130,7 @@ static void wait_for_reader(struct http_log_file *log)
     pthread_mutex_lock(&log->lock);
 }
 
-/* Lets more lines come for a while, and writes them all. */
+/* Lets more lines come for a while, writes all of them, and ends. */
 static void *run(void *argument)
 {
     struct http_log_file *log = argument;
@@ -181,7 +184,8 @@ static void unlock_all(void)
         pthread_mutex_unlock(&all[i]->lock);
 }
 
-/* In a child: the parent writes its lines itself, and its threads are not here. */
+/* In a forked child: the lines in the buffers are the parent's, who writes them, and its threads are not
+ * here. */
 static void begin_anew(void)
 {
     for (int i = 0; i < ALL; i++) {
@@ -242,7 +246,7 @@ int http_log_end(struct http_log_file *log, const char *end, bool now)
 
 /* ---------------------------------------------------------------- for the program */
 
-/* All of it, as long as the reader can be waited for. */
+/* Waits until the thread has written everything, or has waited too long for a reader. */
 static void flush(struct http_log_file *log)
 {
     struct timespec until = after(PATIENCE);

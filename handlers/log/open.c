@@ -1,4 +1,4 @@
-/* The file of the access log: opened, and opened anew after it was moved away. */
+/* Opens the file of the access log, and opens it anew after somebody has moved it away. */
 #include "log/open.h"
 #include "http_server.h"
 #include "log/owned.h"
@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 static char path[PATH_MAX]; /* absolute */
-/* How often the log was to be opened anew: one count for all processes, and up to where this one has done so.
- */
+/* Requests to open the log anew: how many there were, in memory that all processes share, and how many of
+   them this process has carried out. */
 static atomic_uint *_Atomic asked;
 static atomic_uint done;
 
-/* 0640: a log tells who has asked for what. Not to wait for somebody to read a FIFO, now or later. */
+/* Its mode is 0640, because a log tells who has asked for what. O_NONBLOCK: a FIFO must not make the server
+   wait for somebody who reads it, now or later. */
 static int open_to_append(const char *name)
 {
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
@@ -28,7 +29,7 @@ static int open_to_append(const char *name)
     return fd;
 }
 
-/* The program may change its directory before the log is opened anew. */
+/* The program may have changed its directory when the log is opened anew. */
 static int make_absolute(const char *name, char absolute[PATH_MAX])
 {
     char directory[PATH_MAX] = "";

@@ -1,5 +1,5 @@
-/* A file is known again by device, inode and time of birth: after it was renamed too, and not when it was
-   removed and another one has got its inode. */
+/* A file is known by device, inode and time of birth. So it is recognized when it has another name, and no
+   file is taken for it that has got its inode after it was removed. */
 #include "log/owned.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@ struct owned {
     atomic_uint count;
 };
 
-/* Of this process, and from http_log_own_name on of all that come from it: one of them may make a new log,
-   and none of the others write a line before the next. */
+/* The logs of this process; after http_log_own_name those of all processes that come from it, because one of
+   them may make a new log when the others write no line. */
 static struct owned local;
 static struct owned *_Atomic owned = &local;
 
@@ -39,7 +39,8 @@ static uint64_t birth_of(int directory, const char *name)
     return (uint64_t)status.stx_btime.tv_sec * 1000000000u + status.stx_btime.tv_nsec;
 }
 
-static bool is(const struct identity *known, int directory, const char *name, const struct stat *status)
+static bool is_same_file(const struct identity *known, int directory, const char *name,
+                         const struct stat *status)
 {
     if (known->inode != status->st_ino || known->device != status->st_dev)
         return false;
@@ -52,7 +53,7 @@ static bool is_known(int directory, const char *name, const struct stat *status)
     const struct owned *all = owned;
     unsigned count = atomic_load(&all->count);
     for (unsigned i = 0; i < count && i < HTTP_LOG_OWNED; i++)
-        if (is(&all->files[i], directory, name, status))
+        if (is_same_file(&all->files[i], directory, name, status))
             return true;
     return false;
 }
@@ -66,7 +67,7 @@ void http_log_own(int fd)
     struct identity *file = &all->files[atomic_fetch_add(&all->count, 1) % HTTP_LOG_OWNED];
     file->device = status.st_dev;
     file->birth = birth_of(fd, "");
-    file->inode = status.st_ino; /* last: it is looked at first */
+    file->inode = status.st_ino; /* last, because is_same_file looks at it first */
 }
 
 static int share(void)

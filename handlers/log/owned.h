@@ -1,24 +1,24 @@
-/* Which files are logs of this server. They tell who has asked for what, and anybody could write into what is
-   served: so they are not served, not listed, and not replaced, whatever their names are by now. */
+/* The files that are logs of this server. A log tells who has asked for what, so none is served, listed or
+   replaced, whatever its name is by now. */
 #ifndef HTTP_LOG_OWNED_H
 #define HTTP_LOG_OWNED_H
 
 #include <stdbool.h>
 #include <sys/stat.h>
 
-#define HTTP_LOG_OWNED 64 /* files that are remembered: what is beyond were logs so many rotations ago */
+#define HTTP_LOG_OWNED 64 /* files that are remembered; older ones were logs so many rotations ago */
 
 /* Remembers the file that is open as `fd`, if it is a regular one. Async-signal-safe. */
 void http_log_own(int fd);
-/* Remembers the place where the log is to be, and will be made again: its directory and its name there. From
-   then on what is remembered is known to all processes that come from this one. For the program, while no
-   server runs. NULL: none. 0 or -errno. */
+/* Remembers the place of the log, where it will be made again: its directory and its name there. NULL: it has
+   none. From then on all processes that come from this one know what one of them remembers. For the program,
+   while no server runs. 0 or -errno. */
 int http_log_own_name(const char *path);
 
-/* True if the file `name` in the open directory, or with "" what is open as `directory` itself, with this
-   status, is or was a log of this process or its parent. stderr is one. Any thread. */
+/* True if the file `name` in the open directory, which has this status, is or was a log of this process or
+   its parent; stderr is one. With "" for the file that is open as `directory`. Any thread. */
 bool http_log_owns(int directory, const char *name, const struct stat *status);
-/* True if no file may be stored under this name: it is that of a log, or the place of one. Any thread. */
+/* True if no file may be stored under this name, because a log has it or will have it. Any thread. */
 bool http_log_reserves(int directory, const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* The pieces of log lines: what a client has sent, when, and who it is. */
+/* The pieces of log lines: the time, and the client's address. */
 #include "log/text.h"
 #include "http_server.h"
 #include "text/date.h"
@@ -38,7 +38,7 @@ static void make_local(struct times *t)
     *http_append_digits(http_append_digits(to, minutes / 60, 2), minutes % 60, 2) = 0;
 }
 
-/* This thread's, made once a second. */
+/* Each thread keeps the texts of the current second. */
 char *http_log_time(char *to, enum http_log_clock form)
 {
     static _Thread_local struct times times;
@@ -53,23 +53,18 @@ char *http_log_time(char *to, enum http_log_clock form)
 
 /* ---------------------------------------------------------------- the client */
 
-/* What most clients have, without a call of the C library. */
+/* Most clients have one, so this is done without the C library. */
 static char *put_ipv4(char *to, const struct sockaddr_in *address)
 {
     const unsigned char *bytes = (const unsigned char *)&address->sin_addr;
     for (int i = 0; i < 4; i++) {
-        unsigned byte = bytes[i];
-        if (byte >= 100)
-            *to++ = (char)('0' + byte / 100);
-        if (byte >= 10)
-            *to++ = (char)('0' + byte / 10 % 10);
-        *to++ = (char)('0' + byte % 10);
+        to = http_append_number(to, bytes[i]);
         *to++ = '.';
     }
     return to - 1;
 }
 
-/* "[::1]:8000" as "::1"; the path of a Unix socket is the client's choice */
+/* "[::1]:8000" becomes "::1". The client chooses the path of a Unix socket, so that is escaped. */
 static char *put_address(char *to, const struct ss_address *address, enum http_dialect how)
 {
     char text[SS_ADDRESS_TEXT], *from = text;

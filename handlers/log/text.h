@@ -6,21 +6,20 @@
 #include "socketserver.h"
 #include "text/escape.h"
 
-enum {
-    HTTP_LOG_ITEM =
-        8192, /* bytes that an escaped text comes to at most; a longer one is cut and ends with ... */
-    HTTP_LOG_TIME = 32, /* that a time takes at most */
-};
+/* Bytes of an escaped text at most: a longer one is cut, and ends with "...". */
+#define HTTP_LOG_ITEM 8192
+/* Bytes of a time at most. */
+#define HTTP_LOG_TIME 32
 
 enum http_log_clock {
     HTTP_LOG_PYTHON_TIME, /* 21/Nov/2026 13:25:17, local */
     HTTP_LOG_APACHE_TIME, /* 21/Nov/2026:13:25:17 +0100, local */
     HTTP_LOG_RFC3339,     /* 2026-11-21T12:25:17Z */
 };
-/* Now. */
+/* Writes the time that it is now. */
 char *http_log_time(char *to, enum http_log_clock form);
 
-/* The client's address without its port; "-" for a Unix socket without a name. */
+/* Writes the client's address without its port; "-" for a Unix socket without a name. */
 char *http_log_client(char *to, const struct ss_address *client, enum http_dialect how);
 
 #endif

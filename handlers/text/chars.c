@@ -22,7 +22,8 @@ const unsigned char http_chars[256] = {
     ['&' ... '\''] = T | V | U | H | P,
     ['(' ... ')'] = V | U | H | P,
     ['*' ... '+'] = T | V | U | H | P,
-    [','] = V | U | P, /* of a host too, says RFC 3986; but only a list of them has one */
+    [','] = V | U | P, /* RFC 3986 allows it in a host, too; but a comma there means that somebody has joined
+                          several hosts */
     ['-'] = T | V | U | H | P,
     ['.'] = T | V | U | H,
     ['/'] = V | U,
@@ -54,7 +55,7 @@ size_t http_span(const char *text, size_t size, unsigned char kind)
     return i;
 }
 
-/* The highest bit of each byte of `eight` that is a control character. */
+/* Marks the control characters among eight bytes: sets the highest bit of each, and no other. */
 static uint64_t controls(uint64_t eight)
 {
     const uint64_t ones = 0x0101010101010101, high = ones * 0x80;
@@ -63,7 +64,7 @@ static uint64_t controls(uint64_t eight)
     return (~printable | del) & ~eight & high;
 }
 
-/* Eight bytes at a time: most of a head are values. */
+/* Looks at eight bytes at a time. */
 size_t http_value_span(const char *text, size_t size)
 {
     size_t i = 0;
@@ -82,7 +83,7 @@ bool http_is_token(const char *text, size_t size)
     return size > 0 && http_span(text, size, HTTP_TOKEN) == size;
 }
 
-/* The grammar of RFC 9112 5, which has no place for white space before the colon or the name. */
+/* No white space may stand in front of the name or the colon (RFC 9112 5.1). */
 bool http_is_field_line(const char *line, size_t size)
 {
     size_t name = http_span(line, size, HTTP_TOKEN);
@@ -90,7 +91,8 @@ bool http_is_field_line(const char *line, size_t size)
            http_value_span(line + name, size - name) == size - name;
 }
 
-/* How much of `text` is the name of a host, in which every '%' begins an escape (RFC 3986 3.2.2). */
+/* The number of bytes at the beginning of `text` that are the name of a host (RFC 3986 3.2.2); 0 if a '%'
+   among them begins no escape. */
 static size_t host_span(const char *text, size_t size)
 {
     size_t n = http_span(text, size, HTTP_HOST);

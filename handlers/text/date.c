@@ -1,5 +1,5 @@
-/* Dates as HTTP writes them (RFC 9110 5.6.7). Own arithmetic: strftime depends on the locale, and
-   gmtime takes a lock. */
+/* Dates as HTTP writes them (RFC 9110 5.6.7). The calendar is computed here, because strftime depends on the
+   locale and gmtime takes a lock. */
 #include "text/date.h"
 #include "http_server.h"
 #include "text/number.h"
@@ -47,7 +47,7 @@ static time_t seconds_of(const struct date *d)
 
 static void split_date(int64_t days, struct date *d)
 {
-    /* 365.2425 days a year: never too late a year, and at most one too early */
+    /* A year has 365.2425 days: what that makes is at most one year off. */
     d->year = (int)(days * 10000 / 3652425) + 1;
     if (days < days_before_year(d->year))
         d->year--;
@@ -59,7 +59,7 @@ static void split_date(int64_t days, struct date *d)
     d->day = (int)days + 1;
 }
 
-/* Of a time within the years 1 to 9999; returns the day of the week, 0 is Sunday. */
+/* Splits a time within the years 1 to 9999. Returns the day of the week, 0 for Sunday. */
 static int split_time(time_t t, struct date *d)
 {
     int64_t days = (t - FIRST_DATE) / SECONDS_A_DAY;
@@ -68,7 +68,7 @@ static int split_time(time_t t, struct date *d)
     d->hour = rest / 3600;
     d->minute = rest / 60 % 60;
     d->second = rest % 60;
-    return (int)((days + 1) % 7); /* the first day was a Monday */
+    return (int)((days + 1) % 7); /* 1 January of year 1 was a Monday */
 }
 
 char *http_append_clock(char *at, int hour, int minute, int second)
@@ -112,7 +112,7 @@ char *http_format_rfc3339(time_t t, char text[HTTP_RFC3339_SIZE])
     return text;
 }
 
-/* The parser's steps: each takes what it names from *text, or returns false. */
+/* The parser's steps: each moves *text behind what its name says, or returns false. */
 
 static bool take(const char **text, const char *expected)
 {
@@ -148,7 +148,7 @@ static bool take_time(const char **text, struct date *d)
            take(text, ":") && take_number(text, 2, &d->second);
 }
 
-/* What follows the day's name: ", 06 Nov 1994 08:49:37 GMT" */
+/* Takes what follows the day's name: ", 06 Nov 1994 08:49:37 GMT". */
 static bool take_fixdate(const char **text, struct date *d)
 {
     return take(text, ", ") && take_number(text, 2, &d->day) && take(text, " ") &&
@@ -156,7 +156,7 @@ static bool take_fixdate(const char **text, struct date *d)
            take(text, " ") && take_time(text, d) && take(text, " GMT");
 }
 
-/* ", 06-Nov-94 08:49:37 GMT"; a year that seems to be more than 50 years ahead is a past one. */
+/* Takes ", 06-Nov-94 08:49:37 GMT". A year that would be more than 50 years ahead is one of the past. */
 static bool take_rfc850(const char **text, struct date *d)
 {
     struct date now;
@@ -171,7 +171,7 @@ static bool take_rfc850(const char **text, struct date *d)
     return true;
 }
 
-/* " Nov  6 08:49:37 1994" */
+/* Takes " Nov  6 08:49:37 1994". */
 static bool take_asctime(const char **text, struct date *d)
 {
     return take(text, " ") && take_month(text, &d->month) && take(text, " ") &&
@@ -191,7 +191,7 @@ static bool take_date(const char **text, struct date *d)
     return false;
 }
 
-/* Second 60 is a leap second's. */
+/* A leap second is second 60. */
 static bool is_date(const struct date *d)
 {
     return d->year >= 1 && d->day >= 1 && d->day <= days_in_month(d->year, d->month) && d->hour <= 23 &&

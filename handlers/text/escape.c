@@ -8,7 +8,7 @@
 #define A HTTP_AS_APACHE
 #define J HTTP_AS_JSON
 
-/* For whom a byte cannot stand for itself. */
+/* The dialects in which a byte does not always stand for itself. */
 static const unsigned char special[256] = {
     [0x00 ... 0x1f] = P | A | J,
     ['"'] = A | J,
@@ -21,7 +21,7 @@ static char *put_hex(char *to, const char *prefix, unsigned value)
     return http_append_hex(stpcpy(to, prefix), (unsigned char)value);
 }
 
-/* The letter behind a backslash, 0: there is none. */
+/* The letter that stands for a byte behind a backslash; 0: there is none. */
 static char short_escape(unsigned char c, enum http_dialect how)
 {
     switch (c) {
@@ -43,7 +43,8 @@ static char short_escape(unsigned char c, enum http_dialect how)
     }
 }
 
-/* As Python writes it in a string, and JSON: there what is beyond 16 bits is two surrogates. */
+/* Writes a character by its number, as in a string of Python or JSON. JSON makes two surrogates of what has
+   more than 16 bits. */
 static char *put_code(char *to, uint32_t c, enum http_dialect how)
 {
     if (c < 0x100)
@@ -59,7 +60,7 @@ static char *put_code(char *to, uint32_t c, enum http_dialect how)
     return put_hex(put_hex(to, "", c >> 8), "", c);
 }
 
-/* A byte of 0x80 or more, and those that belong to it. */
+/* Writes the character that *text begins with, a byte of 0x80 or more, and leaves *text at its last byte. */
 static char *put_unicode(char *to, const unsigned char **text, enum http_dialect how)
 {
     const char *s = (const char *)*text;
@@ -88,8 +89,8 @@ static char *put_special(char *to, const unsigned char **text, enum http_dialect
     return put_hex(to, how == HTTP_AS_JSON ? "\\u00" : "\\x", c);
 }
 
-/* True if none of the eight bytes needs a second look: all from 0x20 to 0x7e, no quote, no backslash. What
-   the borrow of a lower byte spoils only looks suspicious. */
+/* True if all eight bytes are from 0x20 to 0x7e, and none is a quote or a backslash. False may be wrong: a
+   subtraction borrows from the next byte. */
 static bool are_plain(uint64_t eight)
 {
     const uint64_t ones = 0x0101010101010101, tops = ones << 7;

@@ -1,24 +1,29 @@
-/* What a client has sent, as a log or a string of JSON may hold it: it can neither end the line or the
-   string, nor speak to a terminal. Pure functions. */
+/* Escapes what a client has sent for a log's line or a string of JSON, so that it can neither end them nor
+   speak to a terminal. Pure functions. */
 #ifndef HTTP_ESCAPE_H
 #define HTTP_ESCAPE_H
 
 #include <stddef.h>
 
+/* How it is escaped. What is hidden (see http_is_hidden) is escaped in each dialect. */
 enum http_dialect {
-    HTTP_AS_PYTHON = 1, /* http.server: control characters as \xHH, backslashes doubled; what is no UTF-8 as
-                           \xHH, what cannot be seen or turns text round as \uHHHH */
-    HTTP_AS_APACHE =
-        2, /* Apache's log files: nothing but printable ASCII; quotes and backslashes behind a backslash */
-    HTTP_AS_JSON = 4, /* the inside of a string of RFC 8259; what is no UTF-8 becomes U+FFFD, what cannot be
-                         seen \uHHHH */
+    /* As Python's http.server: a control character is \xHH and a backslash is doubled. A byte that is no
+       UTF-8 is \xHH, a hidden character \uHHHH. */
+    HTTP_AS_PYTHON = 1,
+    /* As Apache's log files: only printable ASCII stands for itself, a quote and a backslash have one in
+       front. */
+    HTTP_AS_APACHE = 2,
+    /* As the inside of a string of RFC 8259: what is no UTF-8 becomes U+FFFD, a hidden character is \uHHHH.
+     */
+    HTTP_AS_JSON = 4,
 };
 enum {
-    HTTP_ESCAPED_GROWTH = 6, /* bytes that one comes to at most */
-    HTTP_ESCAPED_MORE = 16,  /* bytes of room besides */
+    HTTP_ESCAPED_GROWTH = 6, /* bytes that one byte becomes at most */
+    HTTP_ESCAPED_MORE = 16,  /* bytes of room that http_escaped keeps free */
 };
-/* Writes `text` to `to` and returns its end, without NUL. No more than `room` bytes are used: a text that
-   does not fit is cut, and ends with "...". */
+/* Writes `text` to `to`, escaped, in at most `room` bytes, and returns its end, without NUL. A text that does
+   not fit is cut, and ends with "...". A room of HTTP_ESCAPED_GROWTH * strlen(text) + HTTP_ESCAPED_MORE is
+   enough for any. */
 char *http_escaped(char *to, size_t room, const char *text, enum http_dialect how);
 
 #endif

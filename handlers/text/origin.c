@@ -1,4 +1,4 @@
-/* Whether a page's origin (RFC 6454) is the one that a request is for. */
+/* Compares the origin of a page (RFC 6454) with the host that a request is for. */
 #include "text/url.h"
 
 #include "http_server.h"
@@ -9,7 +9,7 @@
 #include <strings.h>
 
 struct place {
-    const char *host; /* not ended */
+    const char *host; /* no NUL behind it */
     size_t host_size;
     int64_t port;
 };

@@ -1,5 +1,4 @@
-/* UTF-8 (RFC 3629), and the characters that a reader does not see as what they are. Pure functions; texts end
- * with NUL.
+/* UTF-8 (RFC 3629), and characters that do not look like what they are. Pure functions; NUL ends each text.
  */
 #ifndef HTTP_UTF8_H
 #define HTTP_UTF8_H
@@ -15,11 +14,11 @@ uint32_t http_utf8_decode(const char *text, size_t size);
 /* True if all of `text` is UTF-8. */
 bool http_is_utf8(const char *text);
 
-/* True for a control character beyond ASCII, a line end, and a mark that turns the direction of text round:
-   with these "exe.txt" can be made of a name that ends in ".exe". */
+/* True for control characters beyond ASCII, line ends, and marks that turn the direction of text round: these
+   make a name that ends in ".exe" look like "exe.txt". */
 bool http_is_misleading(uint32_t c);
-/* True for these, and for all else that is not seen: Unicode's format characters (Cf: also those without
-   width, and tags) and noncharacters. */
+/* True for these, and for all others that are not seen: Unicode's format characters (Cf, with tags and
+   characters without width) and noncharacters. */
 bool http_is_hidden(uint32_t c);
 
 #endif
