@@ -7,7 +7,7 @@ import shlex
 import programs
 import pytest
 
-MOST_FILES = 40  # that a GET may need: who adds one says why
+MOST_FILES = 30  # that a GET may need: who adds one says why
 
 pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="it is built without sanitizers")
 

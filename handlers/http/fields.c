@@ -131,7 +131,7 @@ static int run_llhttp(const char *text, size_t size, struct parse *parse, llhttp
 }
 
 /* A list, and there may be several (RFC 9110 10.1.1). */
-static void look_at_expect(const char *list, struct http_said *said)
+static void note_expect(const char *list, struct http_said *said)
 {
     const char *element;
     size_t size;
@@ -143,7 +143,7 @@ static void look_at_expect(const char *list, struct http_said *said)
 }
 
 /* Notes the fields that matter here; their names all differ in length. */
-static void look_at(const struct http_field *fields, size_t i, struct http_said *said)
+static void note_field(const struct http_field *fields, size_t i, struct http_said *said)
 {
     const struct http_field *field = &fields[i];
     switch (field->name_size) {
@@ -153,7 +153,7 @@ static void look_at(const struct http_field *fields, size_t i, struct http_said 
         break;
     case 6:
         if (http_is_named(field, "Expect", 6))
-            look_at_expect(field->value, said);
+            note_expect(field->value, said);
         break;
     case 10:
         if (http_is_named(field, "Connection", 10)) {
@@ -191,7 +191,7 @@ static void end_strings(const struct http_field *fields, struct http_said *said)
         const struct http_field *field = &fields[i];
         ((char *)(uintptr_t)field->name)[field->name_size] = 0;
         ((char *)(uintptr_t)field->value)[field->value_size] = 0;
-        look_at(fields, i, said);
+        note_field(fields, i, said);
         said->conditional |= is_condition(field);
     }
 }

@@ -158,7 +158,7 @@ static int answer(struct http_exchange *x)
 }
 
 /* What follows cannot be told from what was refused. */
-static int refuse(struct http_exchange *x)
+static int answer_refused(struct http_exchange *x)
 {
     const struct http_refusal refusal = x->head.refusal;
     x->close = true;
@@ -193,7 +193,7 @@ static int handle_one_request(struct http_exchange *x)
     case HTTP_ARRIVED:
         return answer(x);
     case HTTP_REFUSED:
-        return refuse(x);
+        return answer_refused(x);
     case HTTP_IDLE:
         return become_idle(x);
     case HTTP_ENDED:

@@ -1,5 +1,6 @@
 /* Request heads, accepted and refused; each row names its rule (sections of RFC 9112 if no other). */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -444,6 +445,47 @@ static void test_memo_of_others(void **state)
     assert_null(http_memo_find(&later, lines, sizeof lines - 1));
 }
 
+/* Connections of several threads whose slot is the same one: each gets its own head back, or nothing. */
+static void *use_slot(void *argument)
+{
+    const unsigned *number = argument;
+    char lines[100], text[100];
+    struct http_field fields[FIELDS];
+    struct http_said said;
+    struct http_refusal refusal;
+    struct ss_request connection_of_it = {.fd = 5};
+    connection_of_it.client.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = (in_port_t)*number};
+    size_t size = (size_t)snprintf(lines, sizeof lines, HOST "A: %0*u\r\n\r\n", 30 + (int)*number, *number);
+    for (int i = 0; i < 20000; i++) {
+        memcpy(text, lines, size);
+        struct http_memo *known = http_memo_find(&connection_of_it, lines, size);
+        if (known)
+            http_memo_recall(known, text, fields);
+        else if (http_parse_fields(text, size, fields, FIELDS, &said, &refusal) < 0)
+            return argument;
+        if (!known)
+            http_memo_keep(&connection_of_it, lines, text, size, fields, &said);
+        http_memo_release(known);
+        if (strcmp(fields[1].name, "A") != 0 || strtoul(fields[1].value, NULL, 10) != *number)
+            return argument;
+    }
+    return NULL;
+}
+
+static void test_memo_of_threads(void **state)
+{
+    static unsigned numbers[] = {1, 2, 3, 4};
+    pthread_t threads[4];
+    void *failed;
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_slot, &numbers[i]), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
 /* Each byte counts, wherever it stands. */
 static void test_memo_compares_all(void **state)
 {
@@ -537,6 +579,7 @@ int main(void)
         cmocka_unit_test(test_known_fields),
         cmocka_unit_test(test_memo),
         cmocka_unit_test(test_memo_of_others),
+        cmocka_unit_test(test_memo_of_threads),
         cmocka_unit_test(test_memo_compares_all),
     };
 
