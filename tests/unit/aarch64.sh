@@ -23,7 +23,7 @@ fi
 check() {
     program=$build/coroutine_check.$1
     shift
-    aarch64-linux-gnu-gcc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -static "$@" -o "$program" \
+    aarch64-linux-gnu-gcc -std=c11 -D_GNU_SOURCE -I"$root/framework" -Wall -Wextra -Werror -static "$@" -o "$program" \
         "$root/tests/unit/coroutine_check.c" "$root/framework/loop/coroutine.c"
     timeout 120 qemu-aarch64 "$program"
 }
