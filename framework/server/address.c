@@ -17,7 +17,7 @@ static int format_in6(const struct sockaddr_in6 *in6, char *text, size_t size)
     char host[INET6_ADDRSTRLEN], zone[IF_NAMESIZE + 1] = "";
     inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
     if (in6->sin6_scope_id) {
-        /* getaddrinfo takes an interface's name for these alone, a number for all */
+        /* getaddrinfo takes the name of an interface for these addresses only, its number for all */
         bool named = IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr);
         zone[0] = '%';
         if (!named || !if_indextoname(in6->sin6_scope_id, zone + 1))

@@ -1,5 +1,6 @@
-/* No client takes all: who has as many requests in progress as one may waits with the next, beside those that
-   wait because no thread or process could be made for them. Meanwhile others are served. */
+/* Requests that have to wait while others are served. No client may take all places: when it has as many
+   requests in progress as it may, the next ones are put aside. So are requests for which no thread or process
+   can be made now. */
 #include "server/aside.h"
 #include "server/core.h"
 #include "server/request.h"
@@ -17,7 +18,8 @@
 enum { BUCKETS = 256, BUCKET_BITS = 8 };
 enum { FEW = 8 }; /* requests that a client may have in any case: browsers open six connections */
 
-/* Nobody looks at one that counts none any more but the thread that serves. */
+/* A client with requests in progress. Any thread may lower the count; only the thread that serves looks for
+   clients, and frees those that count none. */
 struct client {
     struct client *next;
     uint64_t network;
@@ -26,7 +28,7 @@ struct client {
 
 struct aside {
     struct client *clients[BUCKETS];
-    struct entry *first, **last; /* their timers' deadlines say for how long */
+    struct entry *first, **last; /* the requests; the deadlines of their timers say how long they wait */
 };
 
 static struct aside *aside_of(struct ss_server *self)
@@ -39,7 +41,7 @@ static struct aside *aside_of(struct ss_server *self)
 
 /* ---------------------------------------------------------------- clients */
 
-/* Requests that one may have in progress. */
+/* How many requests a client may have in progress. */
 static unsigned limit_of(const struct ss_server *self)
 {
     unsigned limit = self->max_requests_per_client;
@@ -48,7 +50,8 @@ static unsigned limit_of(const struct ss_server *self)
     return limit == 0 ? UINT_MAX : limit;
 }
 
-/* Whose choice the lower half of an IPv6 address is: the client's. False: not to be told from others. */
+/* What tells clients apart: the IPv4 address, or the upper half of an IPv6 address (a client may choose the
+   lower half). False: nothing does. */
 static bool network_of(const struct ss_request *request, uint64_t *network)
 {
     struct ss_address address;
@@ -61,7 +64,7 @@ static bool network_of(const struct ss_request *request, uint64_t *network)
     return address.u.any.sa_family == AF_INET6 || address.u.any.sa_family == AF_INET;
 }
 
-/* Those that have nothing in progress any more are freed on the way. */
+/* Finds the client, or makes it, and frees those in the same bucket that have nothing in progress. */
 static struct client *find_client(struct aside *aside, uint64_t network)
 {
     struct client **at = &aside->clients[network * 0x9e3779b97f4a7c15ULL >> (64 - BUCKET_BITS)],
@@ -95,7 +98,7 @@ bool client_admit(struct ss_server *self, struct request *request)
     struct aside *aside = aside_of(self);
     struct client *client = aside ? find_client(aside, network) : NULL;
     if (!client)
-        return true; /* for want of memory */
+        return true; /* there is no memory to count it */
     if (atomic_load(&client->count) >= limit)
         return false;
     atomic_fetch_add(&client->count, 1);
@@ -147,7 +150,7 @@ static struct request *unlink_at(struct ss_server *self, struct entry **at)
     return container_of(entry, struct request, entry);
 }
 
-/* Those that are put back keep to the time that they got at first. */
+/* A request that is put back keeps the deadline that it got at first. */
 static void set_limit(const struct ss_server *self, struct timer *timer)
 {
     if (timer->deadline == TIMER_NEVER && self->request_timeout >= 0)
@@ -195,14 +198,14 @@ struct request *aside_take(struct ss_server *self)
         if (!client_admit(self, request))
             continue;
         unlink_at(self, at);
-        atomic_store(&serving->aside_moves, true); /* there may be another one */
+        atomic_store(&serving->aside_moves, true); /* another one may be able to go on, too */
         return request;
     }
     return NULL;
 }
 
-/* The oldest are in front, or nearly so. Milliseconds until the next one has waited too long; no more than it
-   takes to look again, should a wake-up be lost. */
+/* Closes requests that have waited too long; the oldest are in front, or nearly so. Returns the milliseconds
+   until the next one has, but no more than LOOK_AGAIN: a wake-up may be lost. */
 static int close_expired(struct ss_server *self)
 {
     struct entry **first = &serving_of(self)->aside->first;

@@ -1,32 +1,33 @@
-/* Clients that have as many requests in progress as one may, and requests that wait for that or another
-   reason. All in the thread that serves, but for client_release. */
+/* How many requests a client has, and requests that are put aside. All functions but client_release belong to
+   the thread that serves. */
 #ifndef SS_ASIDE_H
 #define SS_ASIDE_H
 
 #include "server/core.h"
 #include "server/request.h"
 
-/* Counts a new request for its client. False: it has as many as it may. */
+/* Counts a new request for its client. False: the client has as many as it may. */
 bool client_admit(struct ss_server *self, struct request *request);
-/* Need it be asked? */
+/* Is there a limit for each client, so that client_admit must be called? */
 static inline bool client_is_limited(const struct ss_server *self)
 {
     return self->max_requests_per_client || self->core->takes_thread;
 }
-/* A request is over, NULL: nobody's. Any thread. */
+/* One of the client's requests is over. NULL is harmless. Any thread. */
 void client_release(struct ss_server *self, struct client *client);
-/* Keeps for later a request that was not admitted; when there are too many it is closed. */
+/* Keeps a request that was not admitted for later, or closes it when too many are kept. */
 void aside_put(struct ss_server *self, struct request *request);
-/* The same for one that was, and cannot be processed for now; false when that has lasted too long. */
+/* Keeps a request that was admitted, and cannot be processed now. False: it has waited too long, and is the
+ * caller's. */
 bool aside_put_back(struct ss_server *self, struct request *request);
-/* One that can go on now, admitted, NULL: none. */
+/* Takes a request that can go on now, and counts it for its client. NULL: there is none. */
 struct request *aside_take(struct ss_server *self);
-/* Waits for new requests, or until one of these can go on. 0, -ECANCELED, -errno. */
+/* Waits for a new request, or until one that was put aside can go on. 0, -ECANCELED, -errno. */
 int aside_wait(struct ss_server *self);
-/* Each of them, the oldest first; NULL: no more. */
+/* Takes the first request, whether it can go on or not. NULL: there are no more. */
 struct request *aside_next(struct ss_server *self);
 bool aside_has_room(const struct ss_server *self);
-/* In a child: they are the parent's. */
+/* In a child after fork(2): closes its copies of the parent's requests. */
 void aside_forget(struct ss_server *self);
 void aside_free(struct aside *aside);
 

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The slots that are inherited: all from serve_forever to the end, pointers to functions every one. */
+/* The slots that are inherited: all from serve_forever to the end of the table. Each is a pointer to a
+ * function. */
 typedef void (*slot)(void);
 enum { FIRST_SLOT = offsetof(struct ss_class, serve_forever) };
 enum { SLOTS = (sizeof(struct ss_class) - FIRST_SLOT) / sizeof(slot) };
@@ -21,6 +22,7 @@ static slot get_slot(const struct ss_class *cls, size_t i)
     return found;
 }
 
+/* Fills the slots that are NULL. */
 static void inherit(struct ss_class *into, const struct ss_class *from)
 {
     for (size_t i = 0; i < SLOTS; i++) {
@@ -84,7 +86,7 @@ static bool stands_in_order(const struct ss_core *core)
     return true;
 }
 
-/* As BaseServer is, and no other class of ours. */
+/* Has the class no slot that is NULL? So BaseServer is recognised. */
 static bool is_complete(const struct ss_class *cls)
 {
     size_t i = 0;

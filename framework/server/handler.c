@@ -1,5 +1,5 @@
-/* The life of a handler instance: made, set up, run, finished, freed; and the handler classes that
-   others are based on. */
+/* Handler instances: they are made, set up, run, finished and freed; and the handler classes that all others
+   are based on. */
 #include "server/handler.h"
 #include "memory/arena.h"
 #include "server/core.h"
@@ -20,18 +20,18 @@ static void no_finish(struct ss_handler *h)
     (void)h;
 }
 
-/* One instance, from setup to finish. */
+/* Runs an instance from `setup` to `finish`, and sends what it has written. */
 static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h)
 {
     int rc = cls->setup(h);
     if (rc < 0) {
         if (h->wfile && !h->wfile->error)
-            h->wfile->error = rc; /* nothing is sent */
+            h->wfile->error = rc; /* so that nothing is sent */
         return rc;
     }
     rc = cls->handle(h);
     if (rc > 0 && rc != SS_PARK)
-        rc = -EDOM; /* a count, perhaps: nobody knows what it was to mean */
+        rc = -EDOM; /* the handler's mistake: it may be a number of bytes */
     cls->finish(h);
     int flushed = h->wfile ? ss_flush(h->wfile) : 0;
     return rc >= 0 && flushed < 0 ? flushed : rc;
@@ -50,13 +50,14 @@ static void new_instance(struct ss_handler *h, struct ss_server *self, struct ss
     (void)ss_client_address(request, &h->client_address);
 }
 
+/* When the wait of a parked connection ends. */
 static void remember_deadline(struct ss_request *request, int timeout)
 {
     struct timer *timer = &container_of(request, struct request, request)->entry.timer;
     timer->deadline = timeout < 0 ? TIMER_NEVER : ss_now() + (uint64_t)timeout;
 }
 
-/* Is there input that a stream below has read, and `s` has not brought yet? */
+/* Has a stream below read input that `s` has not passed on yet? */
 static bool holds_input(const struct ss_stream *s)
 {
     while (s && s->rpos == s->rend)
@@ -69,7 +70,7 @@ static bool nothing_will_come(const struct ss_request *request, const struct ss_
     return request->datagram || request->fd < 0 || (s && s->eof && s->rpos == s->rend);
 }
 
-/* An event loop is told of changes only, and the handler may have left input that the kernel has told of. */
+/* Is there no input now? An event loop learns only of new input, so the handler must not have left any. */
 static bool nothing_there(const struct ss_request *request, struct ss_stream *s)
 {
     const char *data;
@@ -80,18 +81,17 @@ static bool nothing_there(const struct ss_request *request, struct ss_stream *s)
 
 enum { AGAIN = SS_PARK + 1 };
 
-/* What a handler's SS_PARK comes to: SS_PARK, 0 when there is no use in waiting, AGAIN when there is input,
-   or -errno. */
+/* What becomes of a handler's SS_PARK: SS_PARK; 0: no input will come; AGAIN: there is input; or -errno. */
 static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
 {
     const char *data;
     if (nothing_will_come(h->request, s))
         return 0;
     if (!nothing_there(h->request, s)) {
-        int rc = ss_sleep(h->server, 0); /* a client that is never at a loss for input is not alone */
+        int rc = ss_sleep(h->server, 0); /* a client that always has input must not keep others waiting */
         return rc < 0 ? rc : AGAIN;
     }
-    if (holds_input(s)) { /* half of something, say: it would go with the stream's memory */
+    if (holds_input(s)) { /* half a record, say: it would be lost with the stream's memory */
         ssize_t n = ss_peek(s, &data, 1);
         return n > 0 ? AGAIN : (int)n;
     }
@@ -99,7 +99,8 @@ static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
     return SS_PARK;
 }
 
-/* The stream outlives the instances; what else they allocated goes with each. */
+/* Runs instance after instance as long as there is input. They have one stream; what an instance has
+   allocated is freed when it is finished. */
 static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss_request *request,
                          struct ss_arena *arena)
 {
@@ -132,7 +133,7 @@ int handler_finish_request(struct ss_server *self, struct ss_request *request)
 
 /* ---------------------------------------------------------------- classes */
 
-/* (Handler classes have no names.) */
+/* (Handler classes have no names, so the server's class is named.) */
 static void refuse_circular_handler(const struct ss_server *self, const struct ss_handler_class *cls)
 {
     const struct ss_handler_class *half_as_fast = cls;

@@ -1,4 +1,4 @@
-/* The end of a server's own socket. One that was inherited is given back as it was. */
+/* The end of a server's own socket. One that was inherited gets back its blocking mode. */
 #include "server/listener.h"
 #include "server/process.h"
 #include <errno.h>
@@ -17,14 +17,15 @@ static bool process_has_ended(pid_t pid)
     return ended;
 }
 
-/* A child leaves to its parent what is the parent's, unless the parent has gone, as when a program becomes a
-   daemon. */
+/* A child leaves a socket to the parent that has bound it, unless that has ended: so a program becomes a
+ * daemon. */
 bool listener_is_ours(const struct ss_core *core)
 {
     return core->owner == getpid() || (core->owner > 0 && process_has_ended(core->owner));
 }
 
-/* Whether calls wait is a property of the socket, not of our descriptor: other programs may still use it. */
+/* The blocking mode belongs to the socket and not to the descriptor, and another program may use the socket,
+ * too. */
 static void make_blocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -41,8 +42,7 @@ void listener_close(struct ss_server *self)
     (void)methods_of(self)->forget(self, fd, self);
     self->socket = -1;
     if (core->was_blocking && listener_is_ours(core) && core->shared && core->kept_socket < 0) {
-        core->kept_socket =
-            fd; /* a thread or process of ours may be about to accept, and would wait for ever */
+        core->kept_socket = fd; /* another thread or process that is about to accept would wait for ever */
         return;
     }
     if (core->was_blocking && listener_is_ours(core))

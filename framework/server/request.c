@@ -1,4 +1,4 @@
-/* Requests: their memory, their count, and whose they are. */
+/* Requests: their memory, how many there are, which are idle, and who their clients are. */
 #include "server/request.h"
 #include "memory/arena.h"
 #include "server/core.h"
@@ -16,7 +16,7 @@ struct request *request_new(const struct ss_server *self)
     if (state_size)
         memset((char *)request + REQUEST_SIZE, 0, state_size);
     request->request.fd = request->number = -1;
-    request->forks = forks_made(); /* too early, if anything: a fork that has its connection comes later */
+    request->forks = forks_made(); /* before there is a connection, so a later fork is not missed */
     timer_init(&request->entry.timer);
     return request;
 }
@@ -65,9 +65,9 @@ void idle_remove(struct idle *idle, const struct request *request)
     *(request->newer ? &request->newer->older : &idle->newest) = request->older;
 }
 
-/* ---------------------------------------------------------------- whose they are */
+/* ---------------------------------------------------------------- who their clients are */
 
-/* An IPv4 client of a socket that takes both families is shown as what it is. */
+/* A socket of both families gives IPv4 clients a mapped IPv6 address: shows them as IPv4. */
 static void unmap(struct ss_address *address)
 {
     const struct sockaddr_in6 in6 = address->u.in6;
@@ -80,7 +80,7 @@ static void unmap(struct ss_address *address)
     address->length = sizeof address->u.in;
 }
 
-/* Apart, for the stack protector's sake: it is seldom needed. */
+/* Not inlined: it is seldom needed, and would cost the caller the stack protector's check. */
 __attribute__((noinline)) static int ask_for_peer(int fd, struct ss_address *address)
 {
     socklen_t length = sizeof address->u;

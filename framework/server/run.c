@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* As many descriptors as the process may have: each connection takes one, and each file that is sent. The
-   lower limit is for programs with select(2). */
+/* Each connection takes a descriptor, and so does each file that is sent: the process gets as many as it may
+   have. The soft limit is lower for the sake of programs that use select(2). */
 static void raise_limit(struct rlimit *previous)
 {
     if (getrlimit(RLIMIT_NOFILE, previous) == 0 && previous->rlim_cur < previous->rlim_max)
@@ -78,7 +78,7 @@ static bool is_server(const struct ss_class *cls)
     return cls;
 }
 
-/* What is wrong with what a server was to be made of. */
+/* Why ss_server_init has returned -EINVAL. */
 static const char *mistake(const struct ss_class *const *bases, const char *address,
                            const struct ss_handler_class *handler, char text[200])
 {

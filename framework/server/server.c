@@ -1,4 +1,4 @@
-/* The life of a server: made, bound, serving, closed. */
+/* The life of a server: it is made, bound, serves, and is closed. */
 #include "memory/arena.h"
 #include "server/accept.h"
 #include "server/aside.h"
@@ -90,7 +90,8 @@ int ss_server_bind(struct ss_server *self)
     return rc;
 }
 
-/* Who serves is not the one that has bound the socket where that one has become a daemon. */
+/* The process that serves owns the socket: the one that has bound it may have become a daemon by a fork
+ * since. */
 static void own_socket(struct ss_core *core)
 {
     if (core->owner > 0)
@@ -101,7 +102,7 @@ int ss_serve_forever(struct ss_server *self)
 {
     struct signals_before before;
     if (!is_bound(self))
-        return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served already */
+        return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served, and was shut down */
     signals_block(&before);
     own_socket(self->core);
     int rc = methods_of(self)->serve_forever(self);

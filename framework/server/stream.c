@@ -1,4 +1,4 @@
-/* A buffer each way over something that reads and writes. */
+/* Streams: a buffer for input and one for output, over the methods of a class. */
 #include "server/stream.h"
 #include "server/core.h"
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COPY_SIZE = 16384 }; /* for files that cannot be sent without copying */
+enum { COPY_SIZE = 16384 }; /* bytes that are read at once of a file that has to be copied */
 
 void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, void *context, char *rbuf,
                     size_t rsize, char *wbuf, size_t wsize)
@@ -48,6 +48,7 @@ void stream_serve(struct ss_stream *s, struct ss_handler *h)
 
 /* ---------------------------------------------------------------- input */
 
+/* Remembers the first error, and returns it. */
 static int failed(struct ss_stream *s, ssize_t rc)
 {
     if (!s->error)
@@ -55,19 +56,20 @@ static int failed(struct ss_stream *s, ssize_t rc)
     return s->error;
 }
 
-/* Others only write, or there is no stream at all. */
+/* Not a stream that only writes, nor NULL. */
 static bool can_read(const struct ss_stream *s)
 {
     return s && (s->methods->read || s->eof || s->rpos < s->rend);
 }
 
-/* After an error that passes output can be written: an answer to who was late, or, when the server stops, the
-   good-bye of the stream above. */
+/* Does the error not stick, because output can still be written? An answer to a client that was too slow; or
+   the good-bye of the stream above, when the server stops. */
 static bool passes(const struct ss_stream *s, ssize_t error)
 {
     return !s->error && (error == -ETIMEDOUT || (error == -ECANCELED && s->above));
 }
 
+/* What a read has returned. */
 static ssize_t remember(struct ss_stream *s, ssize_t n)
 {
     if (n < 0)
@@ -76,6 +78,7 @@ static ssize_t remember(struct ss_stream *s, ssize_t n)
     return n;
 }
 
+/* Reads past the buffer. */
 static ssize_t read_below(struct ss_stream *s, void *data, size_t size)
 {
     if (s->error)
@@ -87,7 +90,7 @@ static ssize_t read_below(struct ss_stream *s, void *data, size_t size)
     return s->has_lost_input ? -ETIMEDOUT : remember(s, s->methods->read(s, data, size));
 }
 
-/* More input behind what is there; room is made by moving it to the front. */
+/* Reads more input into the buffer. Where it is full, what is there moves to the front. */
 static ssize_t fill(struct ss_stream *s)
 {
     if (s->rpos == s->rend) {
@@ -103,6 +106,7 @@ static ssize_t fill(struct ss_stream *s)
     return n;
 }
 
+/* Takes up to `size` bytes out of the buffer. */
 static size_t take_buffered(struct ss_stream *s, void *data, size_t size)
 {
     size_t there = s->rend - s->rpos;
@@ -128,8 +132,8 @@ ssize_t ss_read(struct ss_stream *s, void *data, size_t size)
     return (ssize_t)take_buffered(s, data, size);
 }
 
-/* What was taken of something that has not come in time goes back into the buffer, which is empty, for the
-   next try. What does not fit is lost to it, and no read could go on from there. */
+/* A read that has ended with a time-out puts what it had got back into the buffer, which is empty, for the
+   next read. When it does not fit it is lost, and later reads must not go on behind it. */
 static void put_back(struct ss_stream *s, const void *data, size_t size)
 {
     if (size > s->rsize) {
@@ -141,7 +145,7 @@ static void put_back(struct ss_stream *s, const void *data, size_t size)
     s->rend = size;
 }
 
-/* The end of a read of several pieces: `n` is what the last one returned. */
+/* The result of a read that has got `done` bytes in several pieces: `n` is what the last piece returned. */
 static ssize_t pieces_read(struct ss_stream *s, const void *data, size_t done, ssize_t n)
 {
     if (!s)
@@ -164,7 +168,7 @@ ssize_t ss_readexactly(struct ss_stream *s, void *data, size_t size)
     return pieces_read(s, data, done, n);
 }
 
-/* Up to and with the next newline in the buffer; true when there is one. */
+/* Takes what is in the buffer, up to and with the next newline. True when there was one. */
 static bool take_line(struct ss_stream *s, char *line, size_t room, size_t *done)
 {
     const char *from = s->rbuf + s->rpos;
@@ -174,7 +178,7 @@ static bool take_line(struct ss_stream *s, char *line, size_t room, size_t *done
     return newline;
 }
 
-/* The same without a buffer, byte by byte, so that what follows is not taken. */
+/* Without a buffer: one byte, so that nothing behind the newline is taken. True when it is one. */
 static bool read_line(struct ss_stream *s, char *line, ssize_t *n, size_t *done)
 {
     *n = read_below(s, line, 1);
@@ -253,12 +257,13 @@ void ss_skip(struct ss_stream *s, size_t size)
 
 /* ---------------------------------------------------------------- output */
 
-/* Others only read, or there is no stream at all. One with a buffer and no `write` keeps its output there. */
+/* Not a stream that only reads, nor NULL. One with a buffer and without `write` keeps its output there. */
 static bool can_write(const struct ss_stream *s)
 {
     return s && (s->methods->write || s->wsize);
 }
 
+/* Writes past the buffer. */
 static int write_below(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     if (s->error)
@@ -269,8 +274,8 @@ static int write_below(struct ss_stream *s, struct iovec *vector, int count, boo
     return rc < 0 ? failed(s, rc) : 0;
 }
 
-/* (Apart: each vector costs the function that it is in the stack protector's check, and most have nothing to
-   flush.) */
+/* Not inlined: a vector costs the function around it the stack protector's check, and most have nothing to
+ * flush. */
 __attribute__((noinline)) static int write_buffer(struct ss_stream *s, bool more)
 {
     struct iovec all = {s->wbuf, s->wend};
@@ -309,14 +314,15 @@ static void copy_out(struct ss_stream *s, const struct iovec *vector, int count)
     }
 }
 
-/* Copying a large piece may cost more than the write that it saves. */
+/* Is a piece of this size put into the buffer? Copying a large one may cost more than the write that it
+ * saves. */
 static bool worth_copying(const struct ss_stream *s, size_t size)
 {
     return size < s->wsize / 2 || !s->methods->direct;
 }
 
-/* What does not fit goes out together with what is there, without being copied. (Apart, as write_buffer is:
-   most of what is written fits.) */
+/* Writes what does not fit, together with what is in the buffer, without copying it. Not inlined, as
+   write_buffer: most of what is written fits. */
 __attribute__((noinline)) static int write_through(struct ss_stream *s, const struct iovec *vector, int count)
 {
     struct iovec all[8];

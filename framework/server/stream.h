@@ -4,7 +4,7 @@
 
 #include "socketserver.h"
 
-/* Makes `s` the stream of a handler: whose request it carries, and whose time limits its waits keep to. */
+/* Gives `s` the server, request, descriptor and time limits of a handler. */
 void stream_serve(struct ss_stream *s, struct ss_handler *h);
 /* ss_sendfile for a stream that has no better way: reads the file and writes what it has read. */
 int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size);
