@@ -1,5 +1,5 @@
-/* Memory that goes all at once: blocks that are filled from the bottom. Blocks of the usual size
-   are kept per thread, last in, first out, so that the next request finds them in the CPU's cache. */
+/* Arenas: blocks that are filled from the bottom, and freed together. Each thread keeps a few blocks of the
+   usual size; the one that was freed last is used first, as it is in the CPU's cache. */
 #include "memory/arena.h"
 #include "socketserver.h"
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 enum { BLOCK_SIZE = 96 * 1024, POOL_BLOCKS = 64 };
 #ifdef __SANITIZE_ADDRESS__
-enum { SPARES = 0 }; /* so that it sees who uses one that is gone */
+enum { SPARES = 0 }; /* so that AddressSanitizer finds uses of what was freed */
 #else
 enum { SPARES = 64 };
 #endif

@@ -1,4 +1,4 @@
-/* Memory that goes all at once. */
+/* Memory that is freed all at once: of a handler instance, say. */
 #ifndef SS_ARENA_H
 #define SS_ARENA_H
 
@@ -6,23 +6,24 @@
 
 struct block;
 struct ss_arena {
-    struct block *block; /* the newest */
-    char *at, *end;      /* what is free in it */
+    struct block *block; /* the newest one, from which memory is given */
+    char *at, *end;      /* what is still free in it */
 };
-/* What a thread keeps of what it has freed, for the next request. */
+/* Memory that a thread keeps after it was freed, for its next requests. */
 struct block_pool {
-    struct block *free;
-    void *spares;      /* each begins with the address of the next */
-    size_t spare_size; /* of each of them */
+    struct block *free; /* whole blocks of the usual size */
+    void *spares;       /* see spare_alloc; each begins with the address of the next */
+    size_t spare_size;  /* of each of them */
     unsigned count, spare_count;
 };
-/* From now on this thread keeps a few freed blocks, and spares, in `pool`; NULL ends that. Returns the one
-   before. */
+/* From now on this thread keeps some of what it frees in `pool`, which is empty at first. NULL: it keeps
+   nothing. Returns the pool before. */
 struct block_pool *block_pool_enter(struct block_pool *pool);
+/* Frees what is in `pool`; from now on this thread uses the pool `before`. */
 void block_pool_leave(struct block_pool *pool, struct block_pool *before);
 
-/* As malloc and free, for things of one size that are made and freed all the time (requests): a burst of
-   datagrams is more than malloc keeps at hand. */
+/* As malloc and free, for objects of one size that are made and freed all the time (requests). malloc keeps
+   too few of one size at hand for a burst of datagrams. */
 void *spare_alloc(size_t size);
 void spare_free(void *spare, size_t size);
 

@@ -1,4 +1,4 @@
-/* The other side: connections to servers, as streams. */
+/* Streams of clients: ss_connect. */
 #include "net/lookup.h"
 #include "net/socket.h"
 #include "server/core.h"
@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 enum { STREAM_BUFFER = 16384, DATAGRAM_BUFFER = 65536 };
-enum { EMPTY_BURST = 16 };       /* datagrams taken before others run */
-enum { BUSY_SERVER_PAUSE = 10 }; /* ms; a Unix server with a full queue cannot be waited for */
+enum { EMPTY_BURST = 16 }; /* empty datagrams that are taken before others run */
+/* ms between two attempts when the queue of a Unix server is full: poll(2) does not tell when it has room. */
+enum { BUSY_SERVER_PAUSE = 10 };
 
 struct client {
     struct socket socket;
@@ -27,7 +28,7 @@ static struct client *client_of(struct ss_stream *s)
     return container_of(s, struct client, socket.stream);
 }
 
-/* Who is told of the client's descriptor: also one outside of servers can be called by a handler. */
+/* The server that is told of the client's descriptor: also a handler may have called ss_connect with NULL. */
 static struct ss_server *keeper(const struct client *client)
 {
     const struct serving *serving = serving_current();
@@ -50,8 +51,8 @@ static void forget_and_close(const struct client *client, int fd)
         close(fd);
 }
 
-/* One datagram is one read: what does not fit into `data` is lost, as with recv(2). An empty one is not the
-   end, and has nothing to be read. */
+/* A read takes one datagram; what does not fit into `data` is lost, as with recv(2). An empty datagram is
+   skipped: it is not the end. */
 static ssize_t datagram_read_now(struct ss_stream *s, void *data, size_t size)
 {
     ssize_t n = 0;
@@ -66,7 +67,7 @@ static ssize_t datagram_read_now(struct ss_stream *s, void *data, size_t size)
 
 static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
 {
-    struct vain vain = {0};
+    struct vain_waits vain = {0};
     for (;;) {
         ssize_t n = datagram_read_now(s, data, size);
         if (n != -EAGAIN)
@@ -84,7 +85,7 @@ static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
 static int datagram_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
-    struct vain vain = {0};
+    struct vain_waits vain = {0};
     (void)more;
     while (sendmsg(s->fd, &message, MSG_NOSIGNAL) < 0) {
         if (errno != EAGAIN && errno != EINTR)
@@ -125,7 +126,7 @@ static const struct ss_stream_class client_datagram_stream = {
 
 /* ---------------------------------------------------------------- connecting */
 
-/* A Unix datagram socket without a name could not be answered. */
+/* Lets the kernel choose a name: without one a Unix datagram socket gets no answers. */
 static void give_name(int fd)
 {
     sa_family_t family = AF_UNIX;
@@ -161,22 +162,22 @@ static int try_connect(struct ss_server *self, int fd, const struct sockaddr *to
     return 0;
 }
 
-/* Who connects to a port that nobody has may be given that very port for itself; a server that starts there
-   later would find it taken. */
+/* A client that connects to a port on which nobody listens may be given that same port as its own, and then
+   is connected to itself. A server that starts there later would find its port taken. */
 static bool is_connected_to_itself(int fd, const struct sockaddr *to, socklen_t length)
 {
     struct ss_address own = {.length = sizeof own.u}, other = {.length = length};
     if (getsockname(fd, &own.u.any, &own.length) < 0)
         return false;
     memcpy(&other.u, to, length);
-    if (ss_address_port(&own) != ss_address_port(&other)) /* of most, this tells enough */
+    if (ss_address_port(&own) != ss_address_port(&other)) /* for nearly all this is enough */
         return false;
     other.length = sizeof other.u;
     return getpeername(fd, &other.u.any, &other.length) == 0 && other.length == own.length &&
            memcmp(&other.u, &own.u, own.length) == 0;
 }
 
-/* Without a good-bye to itself, which would keep the port for a minute. */
+/* Resets the connection when it is closed: a normal end would keep the port for a minute. */
 static int refuse_own(int fd)
 {
     struct linger at_once = {.l_onoff = 1};
@@ -207,8 +208,8 @@ static int connect_one(struct client *client, const struct sockaddr *to, socklen
     return 0;
 }
 
-/* Each address gets its share of the time that is left, so that one that swallows everything leaves
-   some to the others. */
+/* Each address gets its share of the time that is left, so that one which does not answer leaves some to the
+   others. */
 static int connect_any_of(struct client *client, const struct addrinfo *list, uint64_t deadline)
 {
     int rc = -EADDRNOTAVAIL;
@@ -248,7 +249,7 @@ static int connect_host(struct client *client, const struct address_text *parsed
     struct lookup l = {.parsed = parsed, .type = client->type};
     struct ss_server *self = client->socket.stream.server;
     int rc = address_lookup(parsed, AF_UNSPEC, client->type, true, &l.list);
-    if (rc == -ENOENT) /* a name: servers may have to be asked */
+    if (rc == -ENOENT) /* it is a name: name servers may have to be asked */
         rc = self ? ss_offload(self, look_up, &l) : look_up(&l);
     if (rc < 0)
         return rc;

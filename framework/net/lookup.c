@@ -30,7 +30,7 @@ static int parse_unix(const char *path, struct ss_address *address)
     un->sun_family = AF_UNIX;
     memcpy(un->sun_path, path, n + 1);
     address->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
-    if (*path == '@') { /* its name has no end but its length */
+    if (*path == '@') { /* an abstract name has no NUL: its length ends it */
         un->sun_path[0] = '\0';
         address->length--;
     }
@@ -117,7 +117,7 @@ int address_lookup(const struct address_text *parsed, int family, int type, bool
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0)};
     int rc = getaddrinfo(parsed->host[0] ? parsed->host : NULL, parsed->port, &hints, list);
     if (rc != 0 && !numeric && !strcasecmp(parsed->host, "localhost")) {
-        /* this machine, even where no file or server knows the name (RFC 6761 6.3) */
+        /* localhost is this machine, also where no file and no name server knows the name (RFC 6761 6.3) */
         hints.ai_flags = AI_NUMERICSERV;
         rc = getaddrinfo(NULL, parsed->port, &hints, list);
     }

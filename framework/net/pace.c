@@ -1,12 +1,13 @@
-/* How long the other side may take its time. */
+/* How slow the other side may be. */
 #include "net/socket.h"
 #include "server/stop.h"
 #include "server/wait.h"
 #include <errno.h>
 #include <sys/ioctl.h>
 
-enum { STEPS = 8 };            /* of a time limit: how exactly it is kept */
-enum { PAUSE_FOR_OUTPUT = 5 }; /* times as long as for input: players pause, and people read */
+/* The wait for room is made in so many steps; after each one it is looked whether something was taken. */
+enum { STEPS = 8 };
+enum { PAUSE_FOR_OUTPUT = 5 }; /* times `timeout`: players pause, and people read */
 
 int output_limit(const struct ss_stream *s)
 {
@@ -16,7 +17,7 @@ int output_limit(const struct ss_stream *s)
     return input < 0 || input > INT32_MAX / PAUSE_FOR_OUTPUT ? -1 : input * PAUSE_FOR_OUTPUT;
 }
 
-/* What was sent and is still here, -1: unknown. */
+/* Bytes that were written, and are still in the socket's buffer; -1: unknown. */
 static int bytes_left(int fd)
 {
     int bytes;
@@ -25,7 +26,7 @@ static int bytes_left(int fd)
 
 /* ---------------------------------------------------------------- a rate to keep to */
 
-/* In each window of waiting so many bytes must have moved. */
+/* -ETIMEDOUT when a window of waiting is over and fewer bytes have moved than the rate demands. */
 static int keep_pace(const struct ss_stream *s, struct ss_pace *pace, uint64_t window, uint64_t moved)
 {
     uint64_t least = *s->min_rate * pace->waited / 1000;
@@ -57,7 +58,7 @@ int pace_input_end(struct ss_stream *s, uint64_t start)
     return keep_pace(s, &s->in, (uint64_t)s->server->rate_window, s->received);
 }
 
-/* What is still in the socket's buffer was sent, but not taken. */
+/* Has the other side taken enough? What is still in the socket's buffer was not taken. */
 static int pace_taken(struct ss_stream *s, int limit, uint64_t start)
 {
     uint64_t window = has_rate(s) ? (uint64_t)s->server->rate_window : 0;
@@ -71,8 +72,8 @@ static int pace_taken(struct ss_stream *s, int limit, uint64_t start)
 
 /* ---------------------------------------------------------------- output */
 
-/* The kernel tells of room when a third of the socket's buffer is free, which may be a megabyte: a slow
-   reader takes bytes for a long time before that. */
+/* poll(2) reports room only when a third of the socket's buffer is free, which may be a megabyte. A slow
+   reader may have taken bytes for a long time before that: so the wait is cut into steps. */
 static int wait_for_reader(struct ss_stream *s, int limit)
 {
     int step = limit < 0 ? -1 : limit / STEPS + 1, left = -1, waited = 0;

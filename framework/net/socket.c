@@ -1,4 +1,4 @@
-/* The stream of a connection: try the call; when the kernel has nothing, wait; try again. */
+/* The stream of a connection. Each call is tried; when the kernel says EAGAIN, it waits, and tries again. */
 #include "net/socket.h"
 #include "server/core.h"
 #include "server/request.h"
@@ -14,17 +14,17 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-/* A client that never makes us wait lets others run after so many calls, or so many bytes: a turn that is too
-   long is what the others wait for. */
-enum { STREAK = 16, BITE = 8192 /* as good as a call */, SENDFILE_TURN = 1 << 18 };
+/* A stream that never has to wait lets others run after so many calls, or so many bytes: the others wait
+   meanwhile. */
+enum { STREAK = 16, BITE = 8192 /* bytes that count as a call */, SENDFILE_TURN = 1 << 18 };
 
-enum { VAIN_TRIES = 4 }; /* waits in vain; from then on there is a millisecond between them */
+enum { VAIN_TRIES = 4 }; /* after so many waits in vain there is a millisecond between two of them */
 
-enum { LATE_INPUT = 200 }; /* ms from the beginning of a drain, for those who have only just connected */
+/* ms after the beginning of a drain in which a new client may still send its request */
+enum { LATE_INPUT = 200 };
 
-/* From this size on a file is sent with the socket corked. The pieces that fit into the socket's buffer as it
-   drains then leave as whole segments, which saves a fifth of the CPU; below, the two system calls are not
-   worth it. */
+/* Files of this size and more are sent with the socket corked: what is written then leaves in whole segments,
+   which saves a fifth of the CPU. For smaller ones that is not worth its two system calls. */
 enum { CORK_SIZE = 1 << 20 };
 
 static struct socket *socket_of(struct ss_stream *s)
@@ -32,7 +32,7 @@ static struct socket *socket_of(struct ss_stream *s)
     return container_of(s, struct socket, stream);
 }
 
-int stream_pause(struct ss_stream *s, struct vain *vain, int timeout)
+int stream_pause(struct ss_stream *s, struct vain_waits *vain, int timeout)
 {
     int ms = vain->count++ < VAIN_TRIES ? 0 : 1;
     uint64_t now = ss_now();
@@ -43,7 +43,7 @@ int stream_pause(struct ss_stream *s, struct vain *vain, int timeout)
     return s->server ? ss_sleep(s->server, ms) : (poll(NULL, 0, ms), 0);
 }
 
-int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain)
+int stream_wait(struct ss_stream *s, short events, int until, struct vain_waits *vain)
 {
     int timeout = s->timeout ? *s->timeout : -1;
     int rc = vain->waited ? stream_pause(s, vain, timeout) : 0;
@@ -51,7 +51,7 @@ int stream_wait(struct ss_stream *s, short events, int until, struct vain *vain)
     return rc < 0 ? rc : server_wait(s->server, s->fd, events, timeout, s->deadline, until);
 }
 
-static int wait_to_write(struct ss_stream *s, struct vain *vain)
+static int wait_to_write(struct ss_stream *s, struct vain_waits *vain)
 {
     socket_of(s)->streak = 0;
     int rc = vain->waited ? stream_pause(s, vain, output_limit(s)) : 0;
@@ -69,7 +69,7 @@ static int yield_in_turn(struct ss_stream *s, ssize_t bytes)
     return ss_sleep(s->server, 0);
 }
 
-/* Who had only just connected when the drain began may have said something that is still on its way. */
+/* A client that had only just connected when the drain began: its request may still be on its way. */
 static int wait_for_late(struct ss_stream *s, struct request *request)
 {
     uint64_t since = atomic_load(&s->server->core->stop->since);
@@ -78,7 +78,7 @@ static int wait_for_late(struct ss_stream *s, struct request *request)
     return rc == -ETIMEDOUT ? -ECANCELED : rc;
 }
 
-/* What the other side may be waiting for. Streams that are over this one have buffers of their own. */
+/* Sends what the other side may be waiting for, also from the buffers of streams that are over this one. */
 static int flush_all(struct ss_stream *s)
 {
     int rc = 0;
@@ -90,7 +90,7 @@ static int flush_all(struct ss_stream *s)
     return rc;
 }
 
-/* Is part of what somebody reads together there already, here or in a stream that is over this one? */
+/* Has a part come of something that is read as a whole, by this stream or one that is over it? */
 static bool is_partial(const struct ss_stream *s)
 {
     bool partial = s->amid_read;
@@ -99,8 +99,8 @@ static bool is_partial(const struct ss_stream *s)
     return partial;
 }
 
-/* A connection that has nothing in progress does not outlive the start of a drain. */
-static int wait_for_input(struct ss_stream *s, struct vain *vain)
+/* When a drain begins, the wait of a connection with nothing in progress ends. */
+static int wait_for_input(struct ss_stream *s, struct vain_waits *vain)
 {
     int rc = flush_all(s);
     if (rc < 0)
@@ -119,15 +119,16 @@ static int wait_for_input(struct ss_stream *s, struct vain *vain)
     return rc == 0 && start ? pace_input_end(s, start) : rc;
 }
 
-/* Has a read of so many bytes, which asked for more, got all? Of TCP, unless it has ended at an urgent byte:
-   the wait that follows finds out. Reads of a Unix socket also end where a message brings descriptors or
-   another sender, and those of others with each message: only EAGAIN says it there. */
+/* Has a read of `size` bytes that got `n` left nothing? With TCP, yes when it got fewer, unless it has ended
+   at an urgent byte: then the wait that follows finds that out. Reads of other sockets end in other places,
+   too: of a Unix socket where a message brings descriptors or has another sender, elsewhere with each
+   message. There only EAGAIN says that nothing is left. */
 static bool was_all(const struct socket *socket, ssize_t n, size_t size)
 {
     return n > 0 && (size_t)n < size && socket->is_tcp;
 }
 
-/* Nothing was left behind the last read, and ss_poll has told this thread of nothing since. */
+/* Did the last read leave nothing, and has ss_poll told this thread of nothing since? */
 static bool is_drained(const struct socket *socket)
 {
     return socket->drained && socket->polls == polls_made();
@@ -147,7 +148,7 @@ static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)
 
 ssize_t socket_read(struct ss_stream *s, void *data, size_t size)
 {
-    struct vain vain = {0};
+    struct vain_waits vain = {0};
     for (;;) {
         int rc = is_drained(socket_of(s)) ? wait_for_input(s, &vain) : 0;
         if (rc < 0)
@@ -165,6 +166,7 @@ ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size)
     return is_drained(socket_of(s)) ? -EAGAIN : receive_now(s, data, size);
 }
 
+/* Moves the vector on behind the first `n` bytes. */
 static void skip_sent(struct msghdr *message, size_t n)
 {
     while (n > 0 && n >= message->msg_iov->iov_len) {
@@ -181,7 +183,7 @@ static void skip_sent(struct msghdr *message, size_t n)
 int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
-    struct vain vain = {0};
+    struct vain_waits vain = {0};
     size_t left = 0;
     for (int i = 0; i < count; i++)
         left += vector[i].iov_len;
@@ -192,7 +194,7 @@ int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return -errno;
         if (n > 0) {
-            vain = (struct vain){0};
+            vain = (struct vain_waits){0};
             s->sent += (uint64_t)n;
             left -= (size_t)n;
             skip_sent(&message, (size_t)n);
@@ -204,7 +206,7 @@ int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more
     return 0;
 }
 
-/* Not every file system can give its pages away (EINVAL), and not every kernel knows the call. */
+/* sendfile(2) does not work with every file system (EINVAL), nor with every kernel. */
 static bool must_copy(int error)
 {
     return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
@@ -212,18 +214,18 @@ static bool must_copy(int error)
 
 static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
-    struct vain vain = {0};
+    struct vain_waits vain = {0};
     while (size > 0) {
         ssize_t n = sendfile(s->fd, fd, &offset, size < SENDFILE_TURN ? size : SENDFILE_TURN);
         if (n == 0)
-            return -EIO; /* the file has shrunk: what was promised cannot be kept */
+            return -EIO; /* the file has become shorter than the size that was promised */
         if (n < 0 && must_copy(errno))
             return stream_copy_file(s, fd, offset, size);
         if (n < 0 && errno != EAGAIN && errno != EINTR)
             return -errno;
         int rc = 0;
         if (n > 0) {
-            vain = (struct vain){0};
+            vain = (struct vain_waits){0};
             s->sent += (uint64_t)n;
         }
         if (n < 0)
@@ -236,7 +238,7 @@ static int send_pieces(struct ss_stream *s, int fd, off_t offset, size_t size)
     return 0;
 }
 
-/* Other sockets than TCP's know no cork, and need none. */
+/* Fails on sockets that are not TCP's, which need no cork. */
 static void cork(const struct ss_stream *s, int on)
 {
     (void)setsockopt(s->fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on);
@@ -252,8 +254,8 @@ static int send_corked(struct ss_stream *s, int fd, off_t offset, size_t size)
     return rc;
 }
 
-/* sendfile(2) cannot be told not to raise SIGPIPE. A server's threads have it blocked, a client's need not.
- */
+/* sendfile(2) has no flag against SIGPIPE. In a server's thread the signal is blocked; a client's may be any
+   thread. */
 int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size)
 {
     struct signals_before before;
@@ -270,7 +272,7 @@ int socket_write_eof(struct ss_stream *s)
     return shutdown(s->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* Closing with input unread resets the connection: see request->linger. */
+/* Closing a socket with unread input resets the connection: see request->linger. */
 static int socket_close(struct ss_stream *s)
 {
     char byte;
@@ -295,8 +297,7 @@ static const struct ss_stream_class socket_stream = {
 
 int socket_open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
 {
-    /* at least a byte: by reading one it is found out whether there is input, before a connection is parked
-     */
+    /* at least one byte: before a connection is parked, a read finds out whether there is input */
     size_t size = self->buffer_size ? self->buffer_size : 1;
     struct socket *socket = ss_alloc(h, sizeof *socket + 2 * size);
     if (!socket)

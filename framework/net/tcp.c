@@ -42,8 +42,8 @@ static int know_own_address(struct ss_server *self)
     return 0;
 }
 
-/* A number that was free is one of those that the server itself opens first; and what else this program
-   has opened, to be closed on exec, nobody can have passed to it. */
+/* Was the descriptor `fd` opened by this program? It is so for those that the server itself has opened, on
+   numbers that were free, and for those that are closed on exec. */
 static bool was_not_passed(const struct ss_core *core, int fd, int error)
 {
     const int own[] = {core->stop->drain[0],  core->stop->drain[1],  core->stop->cancel[0],
@@ -54,7 +54,6 @@ static bool was_not_passed(const struct ss_core *core, int fd, int error)
     return error == -ENOTSOCK && fcntl(fd, F_GETFD) & FD_CLOEXEC;
 }
 
-/* A socket that somebody has opened for us, to be closed by us. */
 int bind_inherited(struct ss_server *self, int fd)
 {
     int type = socket_option(fd, SO_TYPE), family = socket_option(fd, SO_DOMAIN), flags = fcntl(fd, F_GETFL);
@@ -114,7 +113,8 @@ static int bind_one(struct ss_server *self, const struct addrinfo *ai)
     return know_own_address(self);
 }
 
-/* The address families in the order to try; a wildcard prefers the one that takes both. */
+/* Binds the first address that can be bound. Of a wildcard IPv6 is tried first, which takes IPv4 clients,
+   too. */
 static int bind_any_of(struct ss_server *self, const struct addrinfo *list, bool wildcard)
 {
     int rc = -EADDRNOTAVAIL;
@@ -148,15 +148,14 @@ static int server_bind(struct ss_server *self)
 static int server_activate(struct ss_server *self)
 {
     if (self->address_family != AF_UNIX) {
-        /* inherited by every connection, so that none of them needs a call of its own */
+        /* connections inherit the options, so that none needs a call of its own */
         (void)set(self->socket, IPPROTO_TCP, TCP_NODELAY, 1);
         (void)set(self->socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, self->defer_accept);
     }
     return listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
 }
 
-/* Another socket on the same port for a thread of ours, as activated as the first; -EOPNOTSUPP where that is
-   not possible, or where others could bind the port as well. */
+/* Only where the server allows others to bind its port anyway, or they could do so now. */
 int bind_again(struct ss_server *self, int *fd)
 {
     if (self->address_family == AF_UNIX || socket_option(self->socket, SO_REUSEPORT) <= 0)
@@ -197,8 +196,8 @@ static int get_request(struct ss_server *self, struct ss_request *request)
     return 0;
 }
 
-/* Closing a socket with input unread resets the connection, and what was sent last may be lost with
-   it; so the client is heard out, within limits. */
+/* Ends the output, and reads on until the client has ended, within limits: closing a socket with unread input
+   would reset the connection, and the client might lose the end of the answer. */
 static void linger(struct ss_server *self, int fd)
 {
     char data[16384];
@@ -220,8 +219,8 @@ static void shutdown_request(struct ss_server *self, struct ss_request *request)
     bool inherited = container_of(request, struct request, request)->forks != forks_made();
     if (request->linger)
         linger(self, request->fd);
-    else if (inherited &&
-             !request->datagram) /* closing is no end while a handler's helper has it open, too */
+    else if (inherited && !request->datagram) /* a process that a handler has forked may have it open, so
+                                                 closing would not end it */
         (void)shutdown(request->fd, SHUT_WR);
     methods_of(self)->close_request(self, request);
 }

@@ -1,4 +1,4 @@
-/* UDPServer: datagrams; and the streams that make a handler see them as it sees connections. */
+/* UDPServer: datagrams, and the streams through which a handler reads and answers them. */
 #include "server/core.h"
 #include "server/stop.h"
 #include "server/stream.h"
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long a Unix client may leave its queue full before its reply is given up: poll(2) cannot tell
-   when there is room, and other clients may be waiting behind this one. */
+/* ms for which a Unix client may keep its queue full before its reply is given up. poll(2) does not tell when
+   there is room, and other clients may be waiting. */
 enum { FULL_QUEUE_TIME = 1000 };
 
-/* An IPv4 client of a socket that takes both families comes with either. */
+/* Room for the address that a datagram was sent to. A socket of both families may give it as IPv4 or IPv6. */
 union control {
     struct cmsghdr align;
     char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
@@ -30,8 +30,8 @@ static bool is_wildcard(const struct ss_address *address)
            (address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr));
 }
 
-/* A socket bound to every interface must be told which address a client has used, or the reply would
-   come from one that the client never asked. */
+/* A socket that is bound to every interface asks the kernel which address each datagram was sent to: the
+   reply must come from that one. */
 static int server_activate(struct ss_server *self)
 {
     int on = 1, rc = 0;
@@ -48,7 +48,7 @@ static int server_activate(struct ss_server *self)
 
 /* ---------------------------------------------------------------- receiving */
 
-/* `own`: ours, also when asked by multicast or broadcast, which nobody can answer from. */
+/* `own` is an address of this machine, also for a multicast or broadcast, which a reply cannot come from. */
 static void take_in_address(struct ss_address *local, struct in_addr own)
 {
     if (local->u.any.sa_family == AF_INET) {
@@ -76,7 +76,7 @@ static void take_local_address(struct ss_address *local, struct msghdr *message)
     }
 }
 
-/* Where datagrams are received first: how large the next one is, nobody knows. */
+/* The size of the next datagram is not known, so it is received into a buffer that holds any. */
 static struct ss_datagram *scratch_of(const struct ss_server *self)
 {
     struct serving *serving = serving_of(self);
@@ -90,7 +90,8 @@ static struct ss_datagram *scratch_of(const struct ss_server *self)
 
 static struct ss_datagram *datagram_copy(const struct ss_datagram *scratch)
 {
-    struct ss_datagram *datagram = malloc(sizeof *datagram + scratch->size); /* calloc knows no cache */
+    /* not calloc, which does without malloc's cache of the thread */
+    struct ss_datagram *datagram = malloc(sizeof *datagram + scratch->size);
     if (datagram) {
         memcpy(datagram, scratch, sizeof *scratch + scratch->size);
         datagram->data = (char *)(datagram + 1);
@@ -98,8 +99,8 @@ static struct ss_datagram *datagram_copy(const struct ss_datagram *scratch)
     return datagram;
 }
 
-/* Receives with the address that was asked. Returns the datagram's size, which may be more than there was
-   room for, or -errno. */
+/* Receives a datagram, and the address that it was sent to. Returns its size, which may be more than there
+   was room for, or -errno. */
 static ssize_t receive_asked(const struct ss_server *self, int socket, struct ss_datagram *to)
 {
     union control control;
@@ -119,7 +120,7 @@ static ssize_t receive_asked(const struct ss_server *self, int socket, struct ss
     return n;
 }
 
-/* The same on a socket that has but one address, for less of the kernel's time. */
+/* The same for a socket that has only one address: it takes the kernel less time. */
 static ssize_t receive_plain(const struct ss_server *self, int socket, struct ss_datagram *to)
 {
     struct ss_address *client = &to->client_address;
@@ -135,7 +136,7 @@ static int get_request(struct ss_server *self, struct ss_request *request)
     if (!to)
         return -ENOMEM;
     ssize_t n = -1;
-    for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* an error may be an earlier reply's */
+    for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* the error may be an earlier reply's */
         n = is_wildcard(&self->server_address) ? receive_asked(self, request->fd, to)
                                                : receive_plain(self, request->fd, to);
     if (n < 0)
@@ -150,7 +151,7 @@ static int get_request(struct ss_server *self, struct ss_request *request)
 
 /* ---------------------------------------------------------------- replying */
 
-/* The reply's source: the address that was asked, unless the socket has just one. */
+/* Sets the reply's source: the address that the datagram was sent to. */
 static void set_source(struct msghdr *message, union control *control, const struct ss_address *local,
                        const struct ss_address *client)
 {
@@ -201,19 +202,19 @@ static int datagram_close(struct ss_stream *s)
     bool is_unix = datagram->local_address.u.any.sa_family == AF_UNIX;
     int waited = 0, earlier = 0, rc = 0;
     if (s->error || s->wend == 0 || !datagram->client_address.length)
-        return 0; /* who has no address did not want a reply */
+        return 0; /* without an address there is nobody to answer */
     while (rc == 0 && send_from(s, datagram) < 0) {
         if (errno != EAGAIN && errno != EINTR && earlier++ == 0)
-            continue; /* what the socket tells of may be another reply's */
+            continue; /* the error may be that of an earlier reply */
         if (errno == ECONNREFUSED || errno == ENOENT)
-            return 0; /* a client that has gone */
+            return 0; /* the client has gone */
         if (errno != EINTR)
             rc = errno == EAGAIN ? wait_to_reply(s, is_unix, &waited) : -errno;
     }
     return rc;
 }
 
-/* All input is in the buffer; all output stays there until the end. */
+/* All input is in the buffer from the start; all output stays there until the end. */
 static const struct ss_stream_class datagram_stream = {.name = "datagram", .close = datagram_close};
 
 static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)

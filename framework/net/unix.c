@@ -1,4 +1,5 @@
-/* UnixStreamServer and UnixDatagramServer: what differs is the address, a file or an abstract name. */
+/* UnixStreamServer and UnixDatagramServer: TCPServer and UDPServer with another kind of address, a file or an
+   abstract name. */
 #include "net/bind.h"
 #include "net/lookup.h"
 #include "server/core.h"
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TRIES = 3 };                         /* to bind, where leftovers are found */
+enum { TRIES = 3 }; /* attempts to bind, where there is the file of a server that has gone */
 enum { LOCK_TIME = 2000, LOCK_PAUSE = 10 }; /* ms */
 
 /* The socket's file. Each of the two classes has one in its state. */
@@ -45,7 +46,7 @@ static bool has_file(const struct ss_address *address)
            address->u.un.sun_path[0];
 }
 
-/* A socket's file outlives its server. Nobody answers there: it is a leftover. */
+/* Is the file a leftover? A socket's file outlives its server, and then nobody listens on it. */
 static bool is_stale(const struct ss_address *address, int type)
 {
     struct stat st;
@@ -61,9 +62,9 @@ static bool is_stale(const struct ss_address *address, int type)
 
 /* ---------------------------------------------------------------- one at a time
 
-   A socket that is bound and does not listen yet looks like a leftover, and of two servers that find one,
-   both would remove the file: the second one that of the first. So there is a lock on the directory, from
-   before a socket is bound until it listens. */
+   A socket that is bound and does not listen yet looks like a leftover. If two servers start at the same
+   time, the second could remove the file of the first. So a server locks the directory from before it binds
+   its socket until it listens. */
 
 static void close_directory(struct socket_file *file)
 {
@@ -85,7 +86,8 @@ static void open_directory(struct socket_file *file, const char *path)
     file->is_open = file->directory >= 0;
 }
 
-/* Who may not read the directory goes on without. -EADDRINUSE when somebody else takes too long. */
+/* A server that may not read the directory goes on without the lock. -EADDRINUSE when another one holds it
+   for too long. */
 static int lock(const struct socket_file *file)
 {
     uint64_t deadline = ss_now() + LOCK_TIME;
@@ -105,7 +107,7 @@ static void unlock(const struct socket_file *file)
         (void)flock(file->directory, LOCK_UN);
 }
 
-/* With the lock: the name is free afterwards. The file itself is removed without it, which may take a while.
+/* Called with the lock: frees the name. The file is removed later without the lock, as that may take a while.
  */
 static int move_away(const char *path, char *aside, size_t size)
 {
@@ -132,8 +134,8 @@ static int try_bind(const struct ss_server *self, int fd, const struct ss_addres
 
 static int bind_file(const struct ss_server *self, int fd, const struct ss_address *address)
 {
-    /* Linux gives the file the socket's own permissions, less the umask: too few for a moment
-       rather than too many. */
+    /* Linux gives the file the permissions of the socket, less the umask: so it never has more than it
+       should. */
     if (self->socket_mode >= 0 && fchmod(fd, (mode_t)self->socket_mode) < 0)
         return -errno;
     open_directory(file_of(self), address->u.un.sun_path);
@@ -217,7 +219,7 @@ static void close_socket(struct ss_server *self)
 {
     if (self->socket >= 0)
         remove_file(self);
-    unlock(file_of(self)); /* where server_activate was not reached */
+    unlock(file_of(self)); /* if server_activate has not done so */
     ss_super(self, class_of(self))->close_socket(self);
 }
 

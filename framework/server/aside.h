@@ -18,7 +18,7 @@ void client_release(struct ss_server *self, struct client *client);
 /* Keeps a request that was not admitted for later, or closes it when too many are kept. */
 void aside_put(struct ss_server *self, struct request *request);
 /* Keeps a request that was admitted, and cannot be processed now. False: it has waited too long, and is the
- * caller's. */
+   caller's. */
 bool aside_put_back(struct ss_server *self, struct request *request);
 /* Takes a request that can go on now, and counts it for its client. NULL: there is none. */
 struct request *aside_take(struct ss_server *self);

@@ -110,7 +110,7 @@ static void handle_timeout(struct ss_server *self)
 }
 
 /* The path of a Unix client is its own choice: whatever a terminal could take for a command is written as
- * \xNN. */
+   \xNN. */
 static void escape(const char *text, char escaped[4 * SS_ADDRESS_TEXT])
 {
     for (; *text; text++)

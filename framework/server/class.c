@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The slots that are inherited: all from serve_forever to the end of the table. Each is a pointer to a
- * function. */
+   function. */
 typedef void (*slot)(void);
 enum { FIRST_SLOT = offsetof(struct ss_class, serve_forever) };
 enum { SLOTS = (sizeof(struct ss_class) - FIRST_SLOT) / sizeof(slot) };

@@ -18,14 +18,14 @@ static bool process_has_ended(pid_t pid)
 }
 
 /* A child leaves a socket to the parent that has bound it, unless that has ended: so a program becomes a
- * daemon. */
+   daemon. */
 bool listener_is_ours(const struct ss_core *core)
 {
     return core->owner == getpid() || (core->owner > 0 && process_has_ended(core->owner));
 }
 
 /* The blocking mode belongs to the socket and not to the descriptor, and another program may use the socket,
- * too. */
+   too. */
 static void make_blocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);

@@ -91,7 +91,7 @@ int ss_server_bind(struct ss_server *self)
 }
 
 /* The process that serves owns the socket: the one that has bound it may have become a daemon by a fork
- * since. */
+   since. */
 static void own_socket(struct ss_core *core)
 {
     if (core->owner > 0)

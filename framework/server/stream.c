@@ -275,7 +275,7 @@ static int write_below(struct ss_stream *s, struct iovec *vector, int count, boo
 }
 
 /* Not inlined: a vector costs the function around it the stack protector's check, and most have nothing to
- * flush. */
+   flush. */
 __attribute__((noinline)) static int write_buffer(struct ss_stream *s, bool more)
 {
     struct iovec all = {s->wbuf, s->wend};
@@ -315,7 +315,7 @@ static void copy_out(struct ss_stream *s, const struct iovec *vector, int count)
 }
 
 /* Is a piece of this size put into the buffer? Copying a large one may cost more than the write that it
- * saves. */
+   saves. */
 static bool worth_copying(const struct ss_stream *s, size_t size)
 {
     return size < s->wsize / 2 || !s->methods->direct;

@@ -194,7 +194,7 @@ static int poll_now(struct pollfd *fds, nfds_t count)
 }
 
 /* An event loop tells that something has become ready, and it may have been used up since: so poll(2) is
- * asked, too.
+   asked, too.
  */
 static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
                           int ms)
