@@ -444,9 +444,8 @@ SS_API void ss_cancel(struct ss_server *self);
    thread. */
 SS_API bool ss_draining(const struct ss_server *self);
 
-/* server_close: closes what is open and frees what ss_server_init made. Harmless when called twice, after
-   a failed ss_server_init, and after a failed ss_server_bind. Waits for requests in progress as a drain does.
- */
+/* server_close: closes what is open and frees what ss_server_init made. Harmless when called twice, and
+   after a failed ss_server_init or ss_server_bind. Waits for requests in progress as a drain does. */
 SS_API void ss_server_close(struct ss_server *self);
 
 /* A whole server in one call: init, bind, serve until SIGINT or SIGTERM, close. The first such signal begins
@@ -618,8 +617,7 @@ SS_API int ss_sleep(struct ss_server *self, int ms);
 SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *argument);
 
 /* The number of this turn of the event loop: it stays the same until the loop waits. What was checked in a
-   turn need not be checked again in it. Outside of event loops every call returns another number. Any thread.
- */
+   turn need not be checked again in it. Outside of event loops every call returns another one. Any thread. */
 SS_API uint64_t ss_turn(const struct ss_server *self);
 
 /* ---------------------------------------------------------------- streams
@@ -741,8 +739,7 @@ SS_API ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want);
 SS_API void ss_skip(struct ss_stream *s, size_t size);
 
 /* As ss_peek, but it never waits: when the buffer is empty it tries once to read. Returns the number of bytes
-   there, 0 at the end, -EAGAIN when nothing has come yet, -ENOBUFS when the stream has no buffer, or -errno.
- */
+   there, 0 at the end, -EAGAIN when nothing has come yet, -ENOBUFS without a buffer, or -errno. */
 SS_API ssize_t ss_peek_now(struct ss_stream *s, const char **data);
 
 /* Writes all of `data`: into the buffer when there is room, else at once, together with what is in the

@@ -107,8 +107,7 @@ static void unlock(const struct socket_file *file)
         (void)flock(file->directory, LOCK_UN);
 }
 
-/* Called with the lock: frees the name. The file is removed later without the lock, as that may take a while.
- */
+/* Frees the name, under the lock. The file is removed later without it, as that may take a while. */
 static int move_away(const char *path, char *aside, size_t size)
 {
     if (snprintf(aside, size, "%s.%d~", path, (int)getpid()) >= (int)size)

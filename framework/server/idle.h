@@ -12,8 +12,7 @@ bool is_readable(int fd);
 bool idle_close(struct ss_server *self);
 /* There is room again: takes back what idle_close has asked for, if no connection has ended for it yet. */
 void idle_enough(const struct ss_server *self);
-/* Around serve_forever: how many descriptors the process may have, and how connections in idle_wait are told.
- */
+/* Around serve_forever: how many descriptors there are, and how connections in idle_wait are told. */
 void idle_open(struct ss_server *self);
 void idle_shut(struct ss_server *self);
 

@@ -16,8 +16,7 @@ enum { RAISED = sizeof raised / sizeof *raised };
 
 static atomic_uint blockers[RAISED]; /* threads that serve, and have the signal blocked by signals_block */
 
-/* In each child after a fork: a program that it execs would inherit the mask. (process_fork sets it again.)
- */
+/* In each child after a fork: programs that it execs would inherit the mask. (process_fork sets it again.) */
 static void unblock_in_child(void)
 {
     sigset_t set;

@@ -22,8 +22,8 @@ void stop_forked(void)
     atomic_store(&callers, 0);
 }
 
-/* A socket that is shut down reads an end for ever, in every process that has it. Unlike writing to a pipe
-   that needs neither room nor memory; and when it fails all the same, there is writing. */
+/* Sockets, not pipes: one that is shut down can be read for ever, in all processes that have it, and
+ * shutdown(2) needs neither room nor memory. */
 static int stop_open(int ends[2])
 {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;

@@ -19,8 +19,7 @@ enum { NO_WAKE_PAUSE = 10 }; /* ms between two looks, where no descriptor was le
 
 /* ---------------------------------------------------------------- waiting */
 
-/* Milliseconds until the earlier of two limits: `ms` after `start`, and `deadline` (0: none). -1: no limit.
- */
+/* Milliseconds until the earlier of two limits: `ms` after `start`, and `deadline` (0: none); -1: none. */
 static int left_at(uint64_t now, int ms, uint64_t start, uint64_t deadline)
 {
     uint64_t end = ms < 0 ? UINT64_MAX : start + (uint64_t)ms;
@@ -193,9 +192,7 @@ static int poll_now(struct pollfd *fds, nfds_t count)
     return rc;
 }
 
-/* An event loop tells that something has become ready, and it may have been used up since: so poll(2) is
-   asked, too.
- */
+/* An event loop says what has become ready. It may have been used up since, so poll(2) is asked, too. */
 static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
                           int ms)
 {
