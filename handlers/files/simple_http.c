@@ -205,13 +205,17 @@ static int send_directory(struct ss_handler *h, const struct simple_http_class *
 
 /* ---------------------------------------------------------------- GET */
 
-const char *http_name_of(struct ss_handler *h)
+static const char *name_of(struct ss_handler *h, const struct simple_http_class *cls)
 {
-    const struct simple_http_class *cls = http_simple_class_of(h);
     const char *name = cls->translate_path(h, http_request(h)->path);
     if (!name || cls->dotfiles != HTTP_DOTFILES_SERVED)
         return name && http_has_dotfile(name) ? NULL : name;
     return http_is_part(strrchr(name, '/') ? strrchr(name, '/') + 1 : name) ? NULL : name;
+}
+
+const char *http_name_of(struct ss_handler *h)
+{
+    return name_of(h, http_simple_class_of(h));
 }
 
 int http_refuse_path(struct ss_handler *h)
@@ -227,7 +231,7 @@ SS_API int http_do_GET(struct ss_handler *h)
     int rc = http_body_inspect(h);
     if (rc < 0)
         return rc;
-    const char *name = http_name_of(h);
+    const char *name = name_of(h, cls);
     if (!name)
         return http_refuse_path(h);
     if (!*name || name[strlen(name) - 1] == '/')
