@@ -3,6 +3,7 @@
 import faulthandler
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import tempfile
@@ -72,6 +73,18 @@ def started():
         except AssertionError as failure:
             failures.append(str(failure))
     assert not failures, "\n".join(failures)
+
+
+@pytest.fixture(scope="session")
+def strace():
+    """Skips the tests that need strace where it is missing or not allowed, and under sanitizers, which call the system as
+    well."""
+    if programs.SANITIZED:
+        pytest.skip("sanitizers call the system as well")
+    if not shutil.which("strace"):
+        pytest.skip("no strace")
+    if programs.run(["strace", "-f", "-e", "inject=getppid:error=EIO", "-o", "/dev/null", "true"]).returncode:
+        pytest.skip("strace is not allowed here")
 
 
 @pytest.fixture

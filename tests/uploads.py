@@ -5,6 +5,7 @@ import shlex
 
 import programs
 import pytest
+import wire
 
 FORM = {"content_type": "multipart/form-data; boundary=b"}
 JSON = {"accept": "application/json"}
@@ -18,6 +19,14 @@ def form(*files):
         filename = b'; filename="%s"' % name if name is not None else b""
         body += b'--b\r\nContent-Disposition: form-data; name="f"%s\r\n\r\n%s\r\n' % (filename, content)
     return body + b"--b--\r\n"
+
+
+def begin_put(server, path, size, **fields):
+    """A PUT that was admitted, and whose conditions have been looked at: the server asks for the body."""
+    client = server.client()
+    client.send(wire.request("PUT", path, None, content_length=size, expect="100-continue", **fields))
+    assert client.response().status == 100
+    return client
 
 
 def tree(root):

@@ -1,6 +1,5 @@
 """Clients that take more than their share, and servers that cannot have what they want for a while."""
 
-import shutil
 
 import programs
 import pytest
@@ -99,12 +98,8 @@ def test_drain_with_clients_put_aside(rig, name):
 
 
 @pytest.fixture
-def faulty(rig, tmp_path):
+def faulty(strace, rig, tmp_path):
     """faulty(class, mode, *settings): the rig, where the first attempts to make a thread or process fail."""
-    if not shutil.which("strace") or programs.run(["strace", "-o", "/dev/null", "true"]).returncode:
-        pytest.skip("no strace")
-    if programs.SANITIZED:
-        pytest.skip("sanitizers have threads of their own")
 
     def start(name, mode, *settings):
         script = tmp_path / "rig.sh"

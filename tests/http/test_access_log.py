@@ -4,7 +4,6 @@ import collections
 import json
 import os
 import re
-import shutil
 import signal
 import threading
 
@@ -325,12 +324,9 @@ def test_bad_options(arguments, words):
 # ---------------------------------------------------------------- what it costs
 
 
-@pytest.mark.skipif(not shutil.which("strace") or programs.SANITIZED, reason="no strace, or sanitizers")
-def test_few_writes(started, tmp_path, root, log):
+def test_few_writes(strace, started, tmp_path, root, log):
     """A log in a file costs far less than a system call for each request."""
     (root / "a.txt").write_text("hello")
-    if programs.run(["strace", "-f", "-o", "/dev/null", "true"]).returncode:
-        pytest.skip("strace is not allowed here")
     server = programs.Server(["strace", "-f", "-qq", "-e", "trace=write,writev", "-o", tmp_path / "trace",
                               programs.path_of("httpserver"), "--access-log", log.path, "--log-format", "combined",
                               "-d", root, "0"], tmp_path)

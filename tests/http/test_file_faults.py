@@ -1,7 +1,6 @@
 """Files and listings when the system fails: what is not to be had one way is had another, or the answer says so."""
 
 import re
-import shutil
 
 import programs
 import pytest
@@ -9,18 +8,11 @@ import wire
 
 NAMES = [b"%05d-%s" % (i, b"n" * 40) for i in range(1200)]  # more than one getdents64 takes
 
-pytestmark = [
-    pytest.mark.skipif(not shutil.which("strace"), reason="no strace"),
-    pytest.mark.skipif(programs.SANITIZED, reason="sanitizers call the system as well"),
-]
-
 
 @pytest.fixture
-def faulty(started, tmp_path, root):
+def faulty(strace, started, tmp_path, root):
     """faulty(faults, *options): httpserver with faults that strace injects, ["sendfile:error=EINVAL"]; `path`: only into
     calls that have to do with it."""
-    if programs.run(["strace", "-f", "-o", "/dev/null", "true"]).returncode:
-        pytest.skip("strace is not allowed here")
 
     def start(faults, *options, path=None):
         only = ["-P", path] if path else []

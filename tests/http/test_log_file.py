@@ -9,17 +9,7 @@ import subprocess
 import programs
 import pytest
 import wire
-
-BOUNDARY = "x" * 20
-
-
-def form(name, data):
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="f"; filename="{name}"\r\n\r\n'
-    return (head + data + f"\r\n--{BOUNDARY}--\r\n").encode()
-
-
-def post(server, name, data):
-    return server.ask("POST", "/", form(name, data), content_type=f"multipart/form-data; boundary={BOUNDARY}")
+from uploads import FORM, form
 
 
 def names(server):
@@ -206,11 +196,11 @@ def test_nobody_stores_a_file_in_its_place(httpserver, root, who, how):
     os.link(log, root / "hard.txt")
     for name in ("access.log", "hard.txt"):
         assert server.ask("PUT", "/" + name, b"forged").status in (403, 409)
-        assert post(server, name, "forged").status in (403, 409)
+        assert server.ask("POST", "/", form((name, b"forged")), **FORM).status in (403, 409)
     log.rename(root / "old.log")
     for name in ("access.log", "old.log"):
         assert server.ask("PUT", "/" + name, b"forged").status in (403, 409)
-        assert post(server, name, "forged").status in (403, 409)
+        assert server.ask("POST", "/", form((name, b"forged")), **FORM).status in (403, 409)
     assert not log.exists()
     server.send_signal(signal.SIGHUP)
     wire.wait_until(log.exists)

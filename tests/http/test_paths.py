@@ -1,7 +1,6 @@
 """From the path in a URL to a file, or to none: escapes, dot segments, links, dotfiles, special files, redirects."""
 
 import os
-import shutil
 import socket
 import threading
 
@@ -256,13 +255,9 @@ def test_special_files(httpserver, root, options):
         listening.close()
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
-@pytest.mark.skipif(programs.SANITIZED, reason="sanitizers call the system as well")
-def test_special_files_that_take_a_place(started, tmp_path, root):
+def test_special_files_that_take_a_place(strace, started, tmp_path, root):
     """Also one that comes between looking and opening: a name is only ever opened as a place, for reading only what is
     known to be a regular file."""
-    if programs.run(["strace", "-o", "/dev/null", "true"]).returncode:
-        pytest.skip("strace is not allowed here")
     server = programs.Server(["strace", "-f", "-qq", "-e", "trace=open,openat,openat2", "-o", tmp_path / "trace",
                               programs.path_of("httpserver"), "-q", "-d", root, "0"], tmp_path)
     started.append(server)

@@ -187,11 +187,8 @@ def test_other_content_is_another_tag(httpserver, root, mixin, size, way):
     assert len(tags) == 5 and all(tag.startswith('"') for tag in tags)
 
 
-@pytest.mark.skipif(not shutil.which("strace") or programs.SANITIZED, reason="no strace, or sanitizers")
-def test_a_large_file_is_read_for_its_tag_once(started, tmp_path, root, mixin):
+def test_a_large_file_is_read_for_its_tag_once(strace, started, tmp_path, root, mixin):
     """Not by each process, nor for each request, nor again when others have taken its place in the cache."""
-    if programs.run(["strace", "-f", "-o", "/dev/null", "true"]).returncode:
-        pytest.skip("strace is not allowed here")
     (root / "a.bin").write_bytes(b"x" * 1_000_000)
     wire.settle(root / "a.bin")
     server = programs.Server(["strace", "-f", "-qq", "-DD", "-o", tmp_path / "trace", "-e", "trace=pread64",

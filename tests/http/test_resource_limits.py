@@ -9,17 +9,12 @@ import signal
 import programs
 import pytest
 import wire
+from uploads import FORM, form
 
 FSIZE = 64 * 1024
 LARGE = b"x" * (2 * FSIZE)
-FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 
 pytestmark = pytest.mark.skipif(not shutil.which("prlimit"), reason="no prlimit")
-
-
-def form(name, data):
-    return (f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode() + data
-            + b"\r\n--b--\r\n")
 
 
 @pytest.fixture
@@ -51,10 +46,10 @@ def test_uploads(limited, root, mixin):
                             b"PUT /put HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
                             % (len(LARGE), LARGE))
                 assert client.response().status == 507
-        assert server.ask("POST", "/", form("post", LARGE), **FORM).status == 507
+        assert server.ask("POST", "/", form(("post", LARGE)), **FORM).status == 507
     assert sorted(os.listdir(root)) == ["a.txt"]
     assert server.ask("PUT", "/small", b"x" * 1000).status == 201
-    assert server.ask("POST", "/", form("form", b"x" * 1000), **FORM).status == 303
+    assert server.ask("POST", "/", form(("form", b"x" * 1000)), **FORM).status == 303
     assert sorted(os.listdir(root)) == ["a.txt", "form", "small"]
     goes_on(server)
 

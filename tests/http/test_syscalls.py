@@ -3,7 +3,6 @@
 import collections
 import os
 import re
-import shutil
 import socket
 import time
 
@@ -16,17 +15,10 @@ WARM, COUNT = 5, 100  # requests
 NAMES = {"recvfrom": "recv", "recvmsg": "recv", "sendto": "send", "sendmsg": "send", "newfstatat": "stat", "statx": "stat",
          "epoll_pwait": "epoll_wait", "epoll_pwait2": "epoll_wait"}
 
-pytestmark = [
-    pytest.mark.skipif(not shutil.which("strace"), reason="no strace"),
-    pytest.mark.skipif(programs.SANITIZED, reason="sanitizers call the system as well"),
-]
-
 
 @pytest.fixture
-def strace(started, tmp_path):
+def strace(strace, started, tmp_path):
     """strace(*command) runs a server under strace; strace.calls(server) ends it and returns the names of its calls."""
-    if programs.run(["strace", "-f", "-o", "/dev/null", "true"]).returncode:
-        pytest.skip("strace is not allowed here")
 
     def start(*command, **more):
         server = programs.Server(["strace", "-f", "-qq", "-o", tmp_path / "trace", *command], tmp_path, **more)
@@ -48,6 +40,7 @@ def strace(started, tmp_path):
 @pytest.fixture
 def traced(strace, root):
     """traced(*options): httpserver under strace; traced.calls(server) as strace.calls."""
+
     def start(*options):
         return strace(programs.path_of("httpserver"), "-q", "-d", root, *options, "0").read_banner()
 

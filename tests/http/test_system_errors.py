@@ -2,26 +2,21 @@
 
 import errno
 import os
-import shutil
 
 import programs
 import pytest
 import wire
+from uploads import FORM, form
 
 PASSES = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS"]
 STATUS = {**dict.fromkeys(PASSES, 503), **dict.fromkeys(["EIO", "EINVAL"], 500), **dict.fromkeys(["EACCES"], 403),
           **dict.fromkeys(["ENOENT", "ENOTDIR", "ELOOP"], 404)}
-FORM = {"content_type": "multipart/form-data; boundary=b"}
-POSTED = b'--b\r\nContent-Disposition: form-data; name="f"; filename="new"\r\n\r\ndata\r\n--b--\r\n'
-
-strace = pytest.mark.skipif(not shutil.which("strace") or programs.SANITIZED, reason="no strace, or sanitizers")
+POSTED = form(("new", b"data"))
 
 
 @pytest.fixture
-def faulty(started, tmp_path, root):
+def faulty(strace, started, tmp_path, root):
     """faulty(fault, *options): httpserver --upload, in which system calls fail as strace's `inject` says."""
-    if programs.run(["strace", "-f", "-o", "/dev/null", "true"]).returncode:
-        pytest.skip("strace is not allowed here")
     (root / "file").write_text("data")
     (root / "dir").mkdir()
 
@@ -46,7 +41,6 @@ def check(response, status):
     assert (response.get("Retry-After") is not None) == (status == 503)
 
 
-@strace
 @pytest.mark.parametrize("error, status", STATUS.items())
 def test_opening(faulty, error, status):
     """Files, directories, and the directories that uploads go to."""
@@ -59,7 +53,6 @@ def test_opening(faulty, error, status):
     check(server.ask("PUT", "/dir/new", b"data"), 409 if status == 404 else status)
 
 
-@strace
 @pytest.mark.parametrize("error", ["ENOMEM", "EIO"])
 @pytest.mark.parametrize("name", ["threading", "forking", "eventloop"])
 def test_opening_under(faulty, error, name):
@@ -70,13 +63,11 @@ def test_opening_under(faulty, error, name):
         assert client.ask(path="/file").text == "data"
 
 
-@strace
 @pytest.mark.parametrize("error", ["ENOMEM", "ENFILE", "EIO"])
 def test_reading_a_directory(faulty, error):
     check(faulty(f"getdents64:error={error}").ask(path="/dir/"), STATUS[error])
 
 
-@strace
 @pytest.mark.parametrize("error, status", [("ENOSPC", 507), ("EDQUOT", 507), ("EFBIG", 413), ("EIO", 500), ("ENOMEM", 503)])
 @pytest.mark.parametrize("call", ["fsync", "linkat"])
 def test_storing(faulty, root, call, error, status):

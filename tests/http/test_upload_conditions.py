@@ -5,7 +5,7 @@ import resource
 
 import pytest
 import wire
-from uploads import FORM, form, tree
+from uploads import FORM, begin_put, form, tree
 
 LONG_AGO = "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -14,14 +14,6 @@ LONG_AGO = "Sun, 06 Nov 1994 08:49:37 GMT"
 def siblings():
     """Options with which name.gz is sent for `name`."""
     return ["--upload-siblings"]
-
-
-def begin(server, path, size, **fields):
-    """A PUT whose conditions have been looked at: the server asks for the body."""
-    client = server.client()
-    client.send(wire.request("PUT", path, None, content_length=size, expect="100-continue", **fields))
-    assert client.response().status == 100
-    return client
 
 
 # ---------------------------------------------------------------- conditions hold when the file gets its name
@@ -35,7 +27,7 @@ def test_one_of_many_wins(httpserver, root, concurrent_mixin, size):
         assert server.ask("PUT", "/a", b"%05d" % number).status in (201, 204)
         tag = server.ask(path="/a").get("ETag")
         bodies = [bytes([65 + i]) * size for i in range(6)]
-        clients = [begin(server, "/a", size, if_match=tag) for _ in bodies]
+        clients = [begin_put(server, "/a", size, if_match=tag) for _ in bodies]
         for client, body in zip(clients, bodies):
             client.send(body)
         statuses = [client.response().status for client in clients]
@@ -54,7 +46,7 @@ def test_others_store_meanwhile(httpserver, root, concurrent_mixin, condition, m
     tag = server.ask(path="/a").get("ETag")
     fields = {"if_match": {"if_match": tag}, "if_none_match": {"if_none_match": '"x"'}, "if_match_any": {"if_match": "*"},
               "if_unmodified_since": {"if_unmodified_since": LONG_AGO}}[condition]
-    client = begin(server, "/a", 4, **fields)
+    client = begin_put(server, "/a", 4, **fields)
     if method == "PUT":
         assert server.ask("PUT", "/a", b"other").status == 204
     elif method == "POST":
@@ -69,15 +61,15 @@ def test_others_store_meanwhile(httpserver, root, concurrent_mixin, condition, m
 
 def test_it_appears_or_goes_meanwhile(httpserver, root, concurrent_mixin):
     server = httpserver("--upload", *concurrent_mixin)
-    client = begin(server, "/a", 4, if_none_match="*")
+    client = begin_put(server, "/a", 4, if_none_match="*")
     (root / "a").write_bytes(b"other")
     assert client.send(b"mine").response().status == 412
     assert (root / "a").read_bytes() == b"other"
-    client = begin(server, "/a", 4, if_match="*")
+    client = begin_put(server, "/a", 4, if_match="*")
     (root / "a").unlink()
     assert client.send(b"mine").response().status == 412
     assert not tree(root)
-    client = begin(server, "/a", 4, if_none_match='"x"')
+    client = begin_put(server, "/a", 4, if_none_match='"x"')
     (root / "a").write_bytes(b"other")
     assert client.send(b"mine").response().status == 204
     assert (root / "a").read_bytes() == b"mine"
@@ -90,7 +82,7 @@ def test_the_directory_changes_meanwhile(httpserver, root, tmp_path, concurrent_
     (root / "other").mkdir()
     (tmp_path / "outside").mkdir()
     server = httpserver("--upload", *concurrent_mixin)
-    client = begin(server, "/d/a", 4)
+    client = begin_put(server, "/d/a", 4)
     (root / "d").rename(tmp_path / "moved")
     if change == "file":
         (root / "d").write_text("x")

@@ -1,7 +1,6 @@
 """Uploads when the system fails, as strace has it fail: a file is the old one or the new one, and the answer says which."""
 
 import os
-import shutil
 import signal
 
 import programs
@@ -9,19 +8,13 @@ import pytest
 import wire
 from uploads import FORM, form, tree
 
-pytestmark = [
-    pytest.mark.skipif(not shutil.which("strace"), reason="no strace"),
-    pytest.mark.skipif(programs.SANITIZED, reason="a sanitizer's own calls would fail, too"),
-]
 MIXINS = pytest.mark.parametrize("way", [["--mixin", "eventloop"], ["--mixin", "forking"]],
                                  ids=lambda way: way[1])
 
 
 @pytest.fixture
-def failing(started, tmp_path, root):
+def failing(strace, started, tmp_path, root):
     """failing(*injections, options=...): httpserver --upload whose calls about `root` fail as the injections say."""
-    if programs.run(["strace", "-f", "-e", "inject=getppid:error=EIO", "-o", "/dev/null", "true"]).returncode:
-        pytest.skip("strace is not allowed here")
 
     def start(*injections, options=(), paths=()):
         inject = [word for injection in injections for word in ("-e", "inject=" + injection)]

@@ -6,17 +6,14 @@ import signal
 import programs
 import pytest
 import wire
-from uploads import FORM, form, in_namespace, tree
+from uploads import FORM, begin_put, form, in_namespace, tree
 
 NO_PROC = "mount -t tmpfs tmpfs /proc"  # so that files have hidden names while they are received
 
 
 def begin(server, path, size, **fields):
-    """A PUT that has been admitted: the server asks for the body, of which half is sent."""
-    client = server.client()
-    client.send(wire.request("PUT", path, None, content_length=size, expect="100-continue", **fields))
-    assert client.response().status == 100
-    return client.send(b"x" * (size // 2))
+    """A PUT that has been admitted, and of which half is sent."""
+    return begin_put(server, path, size, **fields).send(b"x" * (size // 2))
 
 
 def is_refused(response, status=503):
