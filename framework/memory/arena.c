@@ -66,11 +66,6 @@ void spare_free(void *spare, size_t size)
     pool->spare_count++;
 }
 
-size_t arena_round(size_t size)
-{
-    return (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
-}
-
 static struct block *block_new(size_t size)
 {
     struct block *b;
@@ -80,7 +75,7 @@ static struct block *block_new(size_t size)
         pool->count--;
         return b;
     }
-    size = size < BLOCK_SIZE ? BLOCK_SIZE : arena_round(size);
+    size = size < BLOCK_SIZE ? BLOCK_SIZE : ALIGNED_SIZE(size);
     if (!(b = malloc(sizeof *b + size)))
         return NULL;
     b->size = size;
@@ -113,7 +108,7 @@ static void *grow(struct ss_arena *arena, size_t size)
         return NULL;
     b->next = arena->block;
     use(arena, b);
-    arena->at += arena_round(size);
+    arena->at += ALIGNED_SIZE(size);
     return b->data;
 }
 
@@ -123,7 +118,7 @@ void *arena_alloc(struct ss_arena *arena, size_t size)
     char *data = arena->at;
     if (size >= (size_t)(arena->end - data))
         return grow(arena, size);
-    arena->at = data + arena_round(size);
+    arena->at = data + ALIGNED_SIZE(size);
     return data;
 }
 

@@ -31,6 +31,6 @@ void spare_free(void *spare, size_t size);
 void *arena_alloc(struct ss_arena *arena, size_t size);
 void arena_free(struct ss_arena *arena);
 /* The next size that keeps what follows aligned for anything. */
-size_t arena_round(size_t size);
+#define ALIGNED_SIZE(size) (((size) + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1))
 
 #endif

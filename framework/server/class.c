@@ -131,7 +131,7 @@ int core_resolve(struct ss_core *core, const struct ss_class *const *bases)
         if (cls->state_size && !(core->state[i] = calloc(1, cls->state_size)))
             return -ENOMEM;
         core->request_state[i] = core->request_state_size;
-        core->request_state_size += arena_round(cls->request_state_size);
+        core->request_state_size += ALIGNED_SIZE(cls->request_state_size);
     }
     return 0;
 }

@@ -2,9 +2,9 @@
 #ifndef SS_REQUEST_H
 #define SS_REQUEST_H
 
+#include "memory/arena.h"
 #include "server/timer.h"
 #include "socketserver.h"
-#include <stddef.h>
 
 /* What can be queued to run, and can have a time limit: a task of an event loop, or a request that waits. */
 struct task;
@@ -29,7 +29,7 @@ struct request {
 };
 
 /* Its bytes. What classes keep for it (ss_request_state) is behind them, aligned for anything. */
-enum { REQUEST_SIZE = (sizeof(struct request) + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1) };
+enum { REQUEST_SIZE = ALIGNED_SIZE(sizeof(struct request)) };
 
 /* Parked connections, in the order in which they became idle. */
 struct idle {
