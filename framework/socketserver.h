@@ -236,23 +236,27 @@ struct ss_class {
 
     /* --- ours: the seam through which everything waits, and what an event loop must know besides --- */
 
-    /* As poll(2), but it returns -errno; every wait of the framework ends here. An implementation
-       may wait for a change instead of a state: the caller has had EAGAIN from each descriptor since
-       it was last told that it is ready. ss_poll takes care of that for you. count 0 and ms 0: let
-       others run. */
+    /* poll: as poll(2), but it returns -errno. Every wait of the framework is made here. A class may wait for
+       a change instead of a state, as epoll's edge-triggered mode does: a caller has had EAGAIN from each
+       descriptor since it was told last that it is ready. (ss_poll sees to that for handlers.) With count 0
+       and ms 0 it lets others run. */
     int (*poll)(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
 
-    /* adopt: the number `fd` may stand for another file from now on. A class may keep what it knows of a
-       descriptor from one wait to the next, but only of one that has an `owner`, who ends that by `forget`;
-       the framework is the owner of connections and of its clients' sockets. NULL: it has the owner that it
-       had, if any, who may have closed it and opened the number again (ss_poll asks before it waits). The
-       base does nothing. The thread that waits for `fd`. */
+    /* adopt and forget tell a class that keeps something of a descriptor between two waits, as its
+       registration with epoll, for how long it may: from adopt(fd, owner) to forget(fd, owner), with the same
+       owner. They are called for the sockets of ss_connect, and forget for the server's socket, whose owner
+       is the server, too; the class that runs a request knows of its connection. Both are called by the
+       thread that waits for the descriptor. */
+
+    /* adopt: `owner` has opened `fd`. NULL: `fd` is about to be waited for, and may have been closed and
+       opened again since the last time, by a handler that has told nobody; it keeps its owner. The base does
+       nothing. */
     void (*adopt)(struct ss_server *self, int fd, const void *owner);
-    /* forget: `owner` is about to close `fd`: whatever the class keeps of it goes. The server is the owner of
-       its socket. False: the number belongs to somebody else by now, and is not to be closed. NULL: it stays
-       open, and until it is waited for again, other threads and processes that share it are to be woken;
-       returns true. The base returns true. The thread that has waited for `fd`. */
+    /* forget: `owner` is about to close `fd`. Returns false when the number has another owner by now, so that
+       it must not be closed, else true. NULL: `fd` stays open, but until this thread waits for it again, only
+       other threads and processes that share it are to be woken. The base returns true. */
     bool (*forget)(struct ss_server *self, int fd, const void *owner);
+
     /* offload: calls what blocks, as ss_offload says. The base is a plain call. */
     int (*offload)(struct ss_server *self, int (*function)(void *), void *argument);
 };
