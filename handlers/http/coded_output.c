@@ -1,6 +1,6 @@
 /* The response's body in a content coding (RFC 9110 8.4), when the handler has asked for it with
-   http_compress: a stream over the body's that compresses what is written. Short bodies are left as they are.
- */
+   http_compress: a stream over the body's that compresses what is written. Short bodies are left as they
+   are. */
 #include "http/coded_output.h"
 #include "compress/compress.h"
 #include "http/header.h"

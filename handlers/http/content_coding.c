@@ -83,8 +83,8 @@ void http_accept_line(struct http_accept_list *list, const char *value)
 }
 
 /* A client that says nothing would take anything (RFC 9110 12.5.3), but the simplest ones say nothing, and
-   can undo nothing. Identity needs no mention; it comes last then, as a client that lists codings likes them.
- */
+   can undo nothing. Identity needs no mention; it comes last then, as a client that lists codings likes
+   them. */
 void http_accept_end(const struct http_accept_list *list, struct http_accepted *accepted)
 {
     for (int coding = 0; coding < HTTP_CODINGS; coding++) {
@@ -113,8 +113,8 @@ static void read_lines(const struct http_field *field, const struct http_field *
     http_accept_end(&list, accepted);
 }
 
-/* A browser says the same with each request, and so do most others: what the last line meant is remembered.
- */
+/* A browser says the same with each request, and so do most others: what the last line meant is
+   remembered. */
 bool http_accepted(const struct http_request *request, struct http_accepted *accepted)
 {
     static _Thread_local struct {

@@ -1,5 +1,5 @@
 /* Logs each request once, when it has ended, with the bytes of its answer that were sent and what has gone
- * wrong. */
+   wrong. */
 #include "http/log.h"
 #include <string.h>
 #include <time.h>

@@ -161,8 +161,8 @@ static int parse_copy(struct http_exchange *x, const struct scan *scan, const ch
     return HTTP_ARRIVED;
 }
 
-/* Takes the head out of the stream's buffer. Few have something to be encoded, and those are refused first.
- */
+/* Takes the head out of the stream's buffer. Few have something to be encoded, and those are refused
+   first. */
 static int parse(struct http_exchange *x, const struct scan *scan, const char *data)
 {
     size_t first = scan->first, tried;

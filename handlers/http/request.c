@@ -90,8 +90,8 @@ int http_check_line(const char *line, size_t size, struct http_refusal *refusal)
     return split_line(line, size, false, &parts, refusal);
 }
 
-/* Parses it, encoded, the strings made in place: command, path, request_version, host of an absolute target.
- */
+/* Parses it, encoded, the strings made in place: command, path, request_version, host of an absolute
+   target. */
 static int parse_line(char *text, size_t size, struct http_head *head)
 {
     struct line line;

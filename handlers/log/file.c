@@ -50,8 +50,7 @@ static void lose(struct http_log_file *log, size_t from, int error)
 }
 
 /* The number of bytes for the next call of write(2): up to the end of a line, and to a pipe no more than it
- * takes whole.
- */
+   takes whole. */
 static size_t piece_size(const struct http_log_file *log, size_t from)
 {
     size_t size = log->size - from;
@@ -76,7 +75,7 @@ static ssize_t mend(struct http_log_file *log)
 }
 
 /* Writes what is in the buffer. 0, or -EAGAIN when the rest has to wait. What cannot be written at all is
- * lost. */
+   lost. */
 static int write_out(struct http_log_file *log)
 {
     size_t done = 0;
@@ -185,7 +184,7 @@ static void unlock_all(void)
 }
 
 /* In a forked child: the lines in the buffers are the parent's, who writes them, and its threads are not
- * here. */
+   here. */
 static void begin_anew(void)
 {
     for (int i = 0; i < ALL; i++) {

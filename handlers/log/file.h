@@ -27,8 +27,8 @@ enum {
 struct http_log_file;
 extern struct http_log_file http_log_stderr, http_log_access;
 
-/* Room for a line of up to HTTP_LOG_LINE bytes; nobody else writes until http_log_end. NULL: there is none.
- */
+/* Room for a line of up to HTTP_LOG_LINE bytes; nobody else writes until http_log_end. NULL: there is
+   none. */
 char *http_log_begin(struct http_log_file *log);
 /* The line, with its newline, goes up to `end`; NULL: there is none. `now`: it is written at once, and what
    is before it. Returns 0, or the first -errno that lines were lost by, once for each file: somebody should

@@ -17,8 +17,8 @@ size_t http_span(const char *text, size_t size, unsigned char kind);
 /* The same for HTTP_VALUE, but faster: most of a head is values. */
 size_t http_value_span(const char *text, size_t size);
 bool http_is_token(const char *text, size_t size);
-/* True for a line "name: value", without its end, in which everything may stand where it does (RFC 9112 5).
- */
+/* True for a line "name: value", without its end, in which everything may stand where it does (RFC 9112
+   5). */
 bool http_is_field_line(const char *line, size_t size);
 /* True for host [":" port] with a host that is not empty, as http and https have it (RFC 9110 4.2). */
 bool http_is_authority(const char *text, size_t size, bool port_needed);

@@ -6,7 +6,7 @@
 
 #define HTTP_DATE_FIELD_SIZE 37
 /* The header field "Date: ...\r\n" of now. It belongs to this thread, and changes when the thread calls
- * again. */
+   again. */
 const char *http_date_field(void);
 
 enum { HTTP_RFC3339_SIZE = 21 };

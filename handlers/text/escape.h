@@ -13,8 +13,8 @@ enum http_dialect {
     /* As Apache's log files: only printable ASCII stands for itself, a quote and a backslash have one in
        front. */
     HTTP_AS_APACHE = 2,
-    /* As the inside of a string of RFC 8259: what is no UTF-8 becomes U+FFFD, a hidden character is \uHHHH.
-     */
+    /* As the inside of a string of RFC 8259: what is no UTF-8 becomes U+FFFD, a hidden character is
+       \uHHHH. */
     HTTP_AS_JSON = 4,
 };
 enum {

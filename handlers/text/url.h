@@ -1,5 +1,5 @@
-/* Makes names of files from the paths of requests, and text that may stand in URLs and pages. Pure functions.
- */
+/* Makes names of files from the paths of requests, and text that may stand in URLs and pages. Pure
+   functions. */
 #ifndef HTTP_URL_H
 #define HTTP_URL_H
 
@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Turns the path of a request into the name of a file below a root. Cuts off query and fragment and decodes
-   the rest, once; then removes empty segments and ".", and goes one up for "..", but never above the root. An
-   encoded slash is a slash, as for Python and nginx: no file has one in its name. The name has no slash in
-   front ("" is the root), and one at its end where the path ends in a slash or a dot segment. `name` has room
-   for strlen(path) + 2 bytes. Returns its length, or -EINVAL for a malformed escape and for an encoded NUL.
- */
+/* Turns the path of a request into the name of a file below a root. Cuts off query and fragment and
+   decodes the rest, once; then removes empty segments and ".", and goes one up for "..", but never above
+   the root. An encoded slash is a slash, as for Python and nginx: no file has one in its name. The name
+   has no slash in front ("" is the root), and one at its end where the path ends in a slash or a dot
+   segment. `name` has room for strlen(path) + 2 bytes. Returns its length, or -EINVAL for a malformed
+   escape and for an encoded NUL. */
 ssize_t http_normalize_path(const char *path, char *name);
 
 /* False if a path, up to its query, has a malformed escape or an encoded NUL. */

@@ -1,5 +1,5 @@
-/* UTF-8 (RFC 3629), and characters that do not look like what they are. Pure functions; NUL ends each text.
- */
+/* UTF-8 (RFC 3629), and characters that do not look like what they are. Pure functions; NUL ends each
+   text. */
 #ifndef HTTP_UTF8_H
 #define HTTP_UTF8_H
 

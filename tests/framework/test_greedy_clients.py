@@ -3,7 +3,6 @@
 
 import programs
 import pytest
-import wire
 
 DEAR = ["ThreadingTCPServer", "ForkingTCPServer", "PreforkingThreadingTCPServer", "PreforkingForkingTCPServer"]
 ALL = [*DEAR, "ThreadPoolTCPServer", "EventLoopTCPServer", "PreforkingEventLoopTCPServer"]

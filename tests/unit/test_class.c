@@ -73,7 +73,7 @@ static void init_four(struct ss_server *self)
 }
 
 /* Defaults, the library's or others, never overwrite what a class made from it has set, on whichever side
- * that stands. */
+   that stands. */
 static void test_variables(void **state)
 {
     static const struct ss_class Hundred = {.name = "Hundred", .defaults = init_four};

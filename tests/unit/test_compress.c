@@ -1,5 +1,5 @@
 /* handlers/compress/compress.c and the files of its codings: what goes in comes out of the decoders that
- * everybody has. */
+   everybody has. */
 #include "compress/compress.h"
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* System calls that fail for a moment, as those of a machine that is short of memory do: whoever waits goes
- * on. */
+   on. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,8 +34,8 @@ static bool fails(enum call call)
     return true;
 }
 
-/* What cannot pass is for those who wait for clients; a handler's wait would just be one request that fails.
- */
+/* What cannot pass is for those who wait for clients; a handler's wait would just be one request that
+   fails. */
 static bool concerns(int first, nfds_t count)
 {
     int listens = 0;

@@ -1,5 +1,5 @@
-/* handlers/files/read.c: files of which fstat(2) does not know the size. What was read is what is promised.
- */
+/* handlers/files/read.c: files of which fstat(2) does not know the size. What was read is what is
+   promised. */
 #include "files/read.h"
 #include <errno.h>
 #include <fcntl.h>

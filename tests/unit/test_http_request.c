@@ -78,8 +78,8 @@ static void assert_same(const struct http_head *a, const struct http_head *b)
         assert_string_equal(one->host, other->host);
 }
 
-/* Whatever came before: what is known already means the same as the first time, and is not the same memory.
- */
+/* Whatever came before: what is known already means the same as the first time, and is not the same
+   memory. */
 static char *parse(const char *text, size_t size, struct http_field fields[FIELDS], struct http_head *head)
 {
     struct http_field first_fields[FIELDS];

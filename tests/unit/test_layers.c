@@ -89,8 +89,8 @@ static int open_masked(struct ss_server *self, struct ss_handler *h, struct ss_s
 
 static const struct ss_class Masking = {.name = "Masking", .open_stream = open_masked};
 
-/* ---- a layer that turns each block of four bytes round: there is no input before a block is complete ----
- */
+/* ---- a layer that turns each block of four bytes round: there is no input before a block is complete
+   ---- */
 
 static void turn_round(const char *block, char *data)
 {

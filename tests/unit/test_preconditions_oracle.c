@@ -1,7 +1,6 @@
 /* handlers/http/preconditions.c against a second opinion: random requests are made from what they mean, and
    what is to be answered is read off the meaning, step by step as RFC 9110 13.2.2 says, byte by byte for
-   ranges.
- */
+   ranges. */
 #include "preconditions_rig.h"
 
 enum { ROUNDS = 200000, BYTES = 100, MAX_ITEMS = 40 };

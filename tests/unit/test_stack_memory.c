@@ -1,5 +1,5 @@
 /* What handlers have touched of their stacks is given back: by those that wait, and by those that nobody
- * needs. */
+   needs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
