@@ -25,7 +25,8 @@ static bool take_apart(const char *authority, int64_t default_port, struct place
         colon = NULL; /* of an IPv6 address */
     place->host = authority;
     place->host_size = colon ? (size_t)(colon - authority) : size;
-    if (!colon++ || !http_read_number(&colon, &place->port))
+    const char *port = colon ? colon + 1 : "";
+    if (!http_read_number(&port, &place->port))
         place->port = default_port;
     return true;
 }
