@@ -173,9 +173,8 @@ struct ss_class {
 
     /* --- the life of a request, in order --- */
 
-    /* get_request: accepts a connection or receives a datagram into `request`; never waits:
-       -EAGAIN when there is none. request->fd is at first the socket to take it from: self->socket, or that
-       of the calling thread in an event loop with several workers. */
+    /* get_request: accepts a connection or receives a datagram from ss_fileno(self) into `request`; never
+       waits: -EAGAIN when there is none. */
     int (*get_request)(struct ss_server *self, struct ss_request *request);
     /* verify_request: false turns the client away: shutdown_request follows at once. */
     bool (*verify_request)(struct ss_server *self, struct ss_request *request);
@@ -382,8 +381,7 @@ struct ss_server {
     const struct ss_handler_class *RequestHandlerClass; /* as given to ss_server_init */
     const char *address;              /* as given to ss_server_init; must live as long as the server */
     struct ss_address server_address; /* server_address: the one bound, port 0 resolved */
-    int socket;                       /* socket, fileno(): -1 when closed. In an event loop with several
-                                         workers the others have sockets of their own */
+    int socket;                       /* socket: -1 when closed. Whoever serves asks ss_fileno */
 
     struct ss_core *core; /* private */
 };
@@ -443,6 +441,12 @@ SS_API void ss_shutdown(struct ss_server *self);
 /* As ss_shutdown, but every wait of a handler ends with -ECANCELED now: the drain's time is over. May be
    called from the same places. */
 SS_API void ss_cancel(struct ss_server *self);
+
+/* fileno: the socket that the calling thread serves with. In an event loop with several workers each has its
+   own: that of the first is self->socket, as in every other server, and those of the others are bound to the
+   same address. -1 when it is closed. For get_request, service_actions and whatever else a class does with
+   its socket while it serves: another thread of the server may be closing self->socket. */
+SS_API int ss_fileno(const struct ss_server *self);
 
 /* True once ss_shutdown was called, in every process of the server; and after ss_server_close. Any
    thread. */

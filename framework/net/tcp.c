@@ -185,7 +185,7 @@ static int get_request(struct ss_server *self, struct ss_request *request)
         struct sockaddr_storage storage;
     } client;
     socklen_t size = sizeof client;
-    int fd = accept4(request->fd, &client.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(ss_fileno(self), &client.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return -errno;
     request->fd = fd;

@@ -101,7 +101,7 @@ static struct ss_datagram *datagram_copy(const struct ss_datagram *scratch)
 
 /* Receives a datagram, and the address that it was sent to. Returns its size, which may be more than there
    was room for, or -errno. */
-static ssize_t receive_asked(const struct ss_server *self, int socket, struct ss_datagram *to)
+static ssize_t receive_asked(const struct ss_server *self, struct ss_datagram *to)
 {
     union control control;
     struct iovec data = {to->data, self->max_packet_size};
@@ -111,7 +111,7 @@ static ssize_t receive_asked(const struct ss_server *self, int socket, struct ss
                              .msg_iovlen = 1,
                              .msg_control = &control,
                              .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(socket, &message, MSG_DONTWAIT | MSG_TRUNC);
+    ssize_t n = recvmsg(ss_fileno(self), &message, MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0)
         return -errno;
     to->client_address.length = message.msg_namelen;
@@ -121,12 +121,12 @@ static ssize_t receive_asked(const struct ss_server *self, int socket, struct ss
 }
 
 /* The same for a socket that has only one address: it takes the kernel less time. */
-static ssize_t receive_plain(const struct ss_server *self, int socket, struct ss_datagram *to)
+static ssize_t receive_plain(const struct ss_server *self, struct ss_datagram *to)
 {
     struct ss_address *client = &to->client_address;
     client->length = sizeof client->u;
-    ssize_t n = recvfrom(socket, to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC, &client->u.any,
-                         &client->length);
+    ssize_t n = recvfrom(ss_fileno(self), to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC,
+                         &client->u.any, &client->length);
     return n < 0 ? -errno : n;
 }
 
@@ -137,8 +137,7 @@ static int get_request(struct ss_server *self, struct ss_request *request)
         return -ENOMEM;
     ssize_t n = -1;
     for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* the error may be an earlier reply's */
-        n = is_wildcard(&self->server_address) ? receive_asked(self, request->fd, to)
-                                               : receive_plain(self, request->fd, to);
+        n = is_wildcard(&self->server_address) ? receive_asked(self, to) : receive_plain(self, to);
     if (n < 0)
         return (int)n;
     to->truncated = (size_t)n > self->max_packet_size;
@@ -146,6 +145,7 @@ static int get_request(struct ss_server *self, struct ss_request *request)
     if (to->client_address.length <= sizeof(sa_family_t)) /* a Unix client without a name */
         to->client_address.length = 0;
     request->datagram = datagram_copy(to);
+    request->fd = ss_fileno(self);
     return request->datagram ? 0 : -ENOMEM;
 }
 

@@ -31,7 +31,6 @@ int accept_request(struct ss_server *self, struct request **accepted)
         self->core->taker = pthread_self();
     int rc;
     do {
-        request->request.fd = *serving_of(self)->socket;
         rc = methods->get_request(self, &request->request);
     } while (rc == -EINTR);
     if (rc < 0) {

@@ -220,9 +220,9 @@ int aside_wait(struct ss_server *self)
 {
     struct serving *serving = serving_of(self);
     if (!atomic_load(&serving->aside_count))
-        return server_wait(self, *serving->socket, POLLIN, -1, 0, DRAINING);
+        return server_wait(self, ss_fileno(self), POLLIN, -1, 0, DRAINING);
     int ms = close_expired(self);
-    struct pollfd fds[] = {{.fd = *serving->socket, .events = POLLIN},
+    struct pollfd fds[] = {{.fd = ss_fileno(self), .events = POLLIN},
                            {.fd = serving->wake[0], .events = POLLIN},
                            {.fd = self->core->stop->drain[0], .events = POLLIN}};
     atomic_store(&serving->waiting, true);

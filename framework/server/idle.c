@@ -73,13 +73,13 @@ static bool is_wanted(struct ss_server *self, const struct request *request)
     if (serving_of(self)->end_idle[0] >= 0)
         return read(serving_of(self)->end_idle[0], &byte, 1) == 1;
     return server_wait(self, request->request.fd, POLLIN, GRACE, 0, DRAINING) != 0 &&
-           is_readable(*serving_of(self)->socket);
+           is_readable(ss_fileno(self));
 }
 
 int idle_wait(struct ss_server *self, const struct request *request)
 {
     const struct serving *serving = serving_of(self);
-    int place = serving->end_idle[0] >= 0 ? serving->end_idle[0] : *serving->socket;
+    int place = serving->end_idle[0] >= 0 ? serving->end_idle[0] : ss_fileno(self);
     for (;;) {
         struct pollfd fds[] = {{.fd = request->request.fd, .events = POLLIN},
                                {.fd = self->core->stop->drain[0], .events = POLLIN},

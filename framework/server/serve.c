@@ -27,7 +27,7 @@ static bool fatal(int rc)
 /* Until this thread waits again, clients that connect are for another thread or process of the server. */
 static void let_others_accept(struct ss_server *self)
 {
-    (void)methods_of(self)->forget(self, *serving_of(self)->socket, NULL);
+    (void)methods_of(self)->forget(self, ss_fileno(self), NULL);
 }
 
 /* Waits until a request ends, which may free a descriptor, or for a moment. */
@@ -55,12 +55,12 @@ static int wait_for_room(struct ss_server *self)
     unsigned limit = self->max_requests - 1; /* max_requests 0: there is none */
     if (atomic_load(&serving->active) <= limit)
         return 0;
-    if (!cannot_make_room() && !is_readable(*serving->socket))
+    if (!cannot_make_room() && !is_readable(ss_fileno(self)))
         return -EAGAIN; /* room could be made, but nobody waits for it */
     let_others_accept(self);
     int rc;
     do {
-        if (is_readable(*serving->socket))
+        if (is_readable(ss_fileno(self)))
             (void)methods_of(self)->close_idle(self);
         rc = server_wait_active(self, limit, LOOK_AGAIN, DRAINING);
     } while (rc == -ETIMEDOUT);
@@ -93,7 +93,7 @@ static int take_burst(struct ss_server *self, unsigned *vain)
         int rc = wait_for_room(self);
         if (rc == 0)
             rc = take_request(self);
-        if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(*serving->socket))
+        if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(ss_fileno(self)))
             rc = -EAGAIN; /* nobody has come: accept(2) needs a descriptor before it looks */
         if (rc >= 0)
             *vain = 0;

@@ -22,6 +22,11 @@ struct serving *serving_of(const struct ss_server *self)
     return current && current->server == self ? current : &self->core->serving;
 }
 
+int ss_fileno(const struct ss_server *self)
+{
+    return self->core ? *serving_of(self)->socket : -1;
+}
+
 void serving_started(struct serving *serving)
 {
     atomic_fetch_add(&serving->active, 1);

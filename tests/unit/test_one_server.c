@@ -24,6 +24,7 @@ static struct shared {
     const void *state;
     struct ss_address address;
     atomic_uint activated, strangers, inside, met;
+    int sockets[MOST_LOOPS]; /* of those inside */
 } * shared;
 
 static int set_up(void **state)
@@ -51,7 +52,7 @@ static const struct ss_class Mine = {
 static int accept_by_itself(struct ss_server *self, struct ss_request *request)
 {
     shared->strangers += self != shared->server;
-    request->fd = accept4(request->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    request->fd = accept4(ss_fileno(self), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     request->unnamed = true;
     return request->fd < 0 ? -errno : 0;
 }
@@ -82,7 +83,9 @@ static bool is_the_one(struct ss_server *self)
 
 static int tell_whether(struct ss_handler *h)
 {
-    return ss_write(h->wfile, is_the_one(h->server) ? "yes\n" : "no\n", is_the_one(h->server) ? 4 : 3);
+    bool several = h->server->allow_reuse_port; /* sockets */
+    bool yes = is_the_one(h->server) && (several || ss_fileno(h->server) == h->server->socket);
+    return ss_write(h->wfile, yes ? "yes\n" : "no\n", yes ? 4 : 3);
 }
 
 static void test_under_every_mixin(void **state)
@@ -94,7 +97,7 @@ static void test_under_every_mixin(void **state)
     for (size_t i = 0; i < COUNT(mixins); i++) {
         struct running r;
         start_shared(&r, mixins[i] ? SS_BASES(&Mine, mixins[i], &TCPServer) : SS_BASES(&Mine, &TCPServer),
-                     "127.0.0.1:0", &handler, 2, false);
+                     "127.0.0.1:0", &handler, mixins[i] == &EventLoopMixIn ? 1 : 2, false);
         for (int client = 0; client < 8; client++) {
             int fd = client_of(&r.server);
             expect(fd, "yes\n");
@@ -120,8 +123,9 @@ static int meet(struct ss_handler *h)
         was_here = true;
         pthread_mutex_lock(&mine->lock);
         self->timeout++; /* only ss_handle_request looks at it */
-        pthread_mutex_unlock(&mine->lock);
+        shared->sockets[shared->inside] = ss_fileno(self);
         shared->inside++;
+        pthread_mutex_unlock(&mine->lock);
         for (int i = 0; i < PATIENCE && shared->inside < self->workers; i++)
             poll(NULL, 0, 1);
     }
@@ -146,6 +150,21 @@ static int connect_to_all_loops(struct running *r, int *clients, int max)
     return count;
 }
 
+/* The loops' own, all bound to one address; that of the first is the server's. */
+static void expect_sockets(const struct ss_server *server)
+{
+    unsigned first = 0;
+    for (unsigned i = 0; i < server->workers; i++) {
+        struct ss_address bound = {.length = sizeof bound.u};
+        assert_int_equal(getsockname(shared->sockets[i], &bound.u.any, &bound.length), 0);
+        assert_int_equal(ss_address_port(&bound), ss_address_port(&shared->address));
+        first += shared->sockets[i] == server->socket;
+        for (unsigned j = 0; j < i; j++)
+            assert_int_not_equal(shared->sockets[i], shared->sockets[j]);
+    }
+    assert_int_equal(first, 1);
+}
+
 static void meet_in_loops(const struct ss_class *const *bases, const char *address, unsigned loops,
                           bool reuse_port)
 {
@@ -156,6 +175,7 @@ static void meet_in_loops(const struct ss_class *const *bases, const char *addre
     start_shared(&r, bases, address, &handler, loops, reuse_port);
     snprintf(expected, sizeof expected, "%u\n", loops);
     int count = connect_to_all_loops(&r, clients, COUNT(clients));
+    expect_sockets(&r.server);
     for (int i = 0; i < count; i++) {
         expect(clients[i], expected);
         close(clients[i]);
@@ -164,6 +184,7 @@ static void meet_in_loops(const struct ss_class *const *bases, const char *addre
     assert_int_equal(shared->activated, reuse_port ? loops : 1);
     ss_shutdown(&r.server);
     join(&r);
+    assert_int_equal(ss_fileno(&r.server), -1);
 }
 
 static void test_threads_of_an_event_loop_see_what_others_write(void **state)

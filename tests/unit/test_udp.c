@@ -175,7 +175,7 @@ static void take_errors(struct ss_server *self)
 {
     char data[500];
     wakes++;
-    while (takes_errors && recv(self->socket, data, sizeof data, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
+    while (takes_errors && recv(ss_fileno(self), data, sizeof data, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0)
         ;
 }
 static const struct ss_class Erring = {
