@@ -1,0 +1,204 @@
+/* HTTP through a layer: a mix-in masks every byte of a connection, and knows nothing of HTTP, which knows
+   nothing of it. Kept connections are parked, files are sent, and a drain ends all, under every mix-in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "http_server.h"
+#include "server_thread.h"
+#include <fcntl.h>
+#include <stdlib.h>
+
+enum { LARGE = 300000 };
+
+static const char *const mixins[] = {"",           "Threading", "ThreadPool",         "Forking",
+                                     "Preforking", "EventLoop", "PreforkingEventLoop"};
+
+/* ---- the layer ---- */
+
+static void mask(char *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        data[i] ^= 0x55;
+}
+
+static ssize_t masked_read(struct ss_stream *s, void *data, size_t size)
+{
+    ssize_t n = ss_read(s->below, data, size);
+    mask(data, n > 0 ? (size_t)n : 0);
+    return n;
+}
+
+static ssize_t masked_read_now(struct ss_stream *s, void *data, size_t size)
+{
+    const char *there;
+    ssize_t n = ss_peek_now(s->below, &there);
+    return n <= 0 ? n : masked_read(s, data, (size_t)n < size ? (size_t)n : size);
+}
+
+static int masked_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    int rc = 0;
+    (void)more;
+    for (int i = 0; i < count; i++)
+        for (size_t at = 0; at < vector[i].iov_len && rc == 0; at++) {
+            char byte = ((char *)vector[i].iov_base)[at] ^ 0x55;
+            rc = ss_write(s->below, &byte, 1);
+            s->sent++;
+        }
+    return rc;
+}
+
+static const struct ss_stream_class masked_stream = {
+    .name = "masked", .read = masked_read, .read_now = masked_read_now, .write = masked_write};
+
+static const struct ss_class Masking;
+
+static int open_masked(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
+{
+    size_t size = self->buffer_size;
+    struct ss_stream *below, *s = ss_alloc(h, sizeof *s + 2 * size);
+    int rc = s ? ss_super(self, &Masking)->open_stream(self, h, &below) : -ENOMEM;
+    if (rc < 0)
+        return rc;
+    char *buffers = (char *)(s + 1);
+    ss_stream_init(s, &masked_stream, NULL, buffers, size, buffers + size, size);
+    ss_stream_over(s, below);
+    *stream = s;
+    return 0;
+}
+
+static const struct ss_class Masking = {.name = "Masking", .open_stream = open_masked};
+
+/* ---- files, and a client ---- */
+
+static char directory[] = "/tmp/test_layers_http.XXXXXX";
+
+static void write_file(const char *name, char filled_with, size_t size)
+{
+    char path[100], *data = malloc(size);
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    assert_true(fd >= 0);
+    memset(data, filled_with, size);
+    assert_int_equal(write(fd, data, size), size);
+    free(data);
+    close(fd);
+}
+
+static int make_files(void **state)
+{
+    (void)state;
+    if (!mkdtemp(directory))
+        return -1;
+    write_file("small.txt", 's', 100);
+    write_file("large.txt", 'l', LARGE);
+    return 0;
+}
+
+static int remove_files(void **state)
+{
+    char path[100];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, i ? "small.txt" : "large.txt");
+        unlink(path);
+    }
+    return rmdir(directory);
+}
+
+static void say_masked(int fd, const char *text)
+{
+    char data[200];
+    size_t size = strlen(text);
+    memcpy(data, text, size);
+    mask(data, size);
+    assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);
+}
+
+/* One more byte, or the end. */
+static int next_byte(int fd)
+{
+    char byte;
+    if (recv(fd, &byte, 1, 0) != 1)
+        return -1;
+    mask(&byte, 1);
+    return (unsigned char)byte;
+}
+
+/* Reads a head, and a body of so many bytes that are all the same. */
+static void expect_answer(int fd, int status, char filled_with, size_t size)
+{
+    static char body[LARGE];
+    char head[2000] = "", expected[50];
+    size_t n = 0;
+    while (n + 1 < sizeof head && !strstr(head, "\r\n\r\n")) {
+        int byte = next_byte(fd);
+        assert_true(byte >= 0);
+        head[n++] = (char)byte;
+    }
+    snprintf(expected, sizeof expected, "HTTP/1.1 %d ", status);
+    assert_int_equal(strncmp(head, expected, strlen(expected)), 0);
+    if (!filled_with)
+        return;
+    snprintf(expected, sizeof expected, "Content-Length: %zu\r\n", size);
+    assert_non_null(strstr(head, expected));
+    assert_int_equal(recv(fd, body, size, MSG_WAITALL), size);
+    mask(body, size);
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(body[i], filled_with);
+}
+
+static void start_http(struct running *r, const char *mixin)
+{
+    const struct ss_class *bases[SS_MAX_BASES + 1] = {&Masking};
+    char name[100];
+    int count = 1;
+    snprintf(name, sizeof name, "%sTCPServer", mixin);
+    for (const struct ss_class *const *own = ss_bases(name); *own != &TCPServer; own++)
+        bases[count++] = *own;
+    bases[count] = &HTTPServer;
+    start(r, bases, "127.0.0.1:0", &SimpleHTTPRequestHandler.http.handler);
+}
+
+static void check_http(const char *mixin)
+{
+    struct running r;
+    start_http(&r, mixin);
+    int fd = client_of(&r.server);
+    for (int i = 0; i < 2; i++) {
+        say_masked(fd, "GET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect_answer(fd, 200, 's', 100);
+        say_masked(fd,
+                   "GET /large.txt HTTP/1.1\r\nHost: x\r\n\r\nGET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n");
+        expect_answer(fd, 200, 'l', LARGE);
+        expect_answer(fd, 200, 's', 100);
+    }
+    say_masked(fd, "GET /small.txt HTTP/1.1\r\n"); /* a head in two parts */
+    expect_nothing(fd);
+    say_masked(fd, "Host: x\r\n\r\n");
+    expect_answer(fd, 200, 's', 100);
+    ss_shutdown(&r.server); /* an idle connection ends */
+    expect_end(fd);
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+    join(&r);
+}
+
+static void test_http(void **state)
+{
+    (void)state;
+    assert_int_equal(chdir(directory), 0);
+    for (size_t i = 0; i < COUNT(mixins); i++)
+        check_http(mixins[i]);
+    assert_int_equal(chdir("/"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_http, make_files, remove_files)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
