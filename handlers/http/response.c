@@ -72,6 +72,8 @@ static bool must_close(struct http_exchange *x, enum progress progress, size_t s
 
 /* ---------------------------------------------------------------- the head leaves */
 
+static const struct iovec nothing;
+
 #define APPEND(at, text) ((char *)memcpy(at, text, sizeof(text) - 1) + sizeof(text) - 1)
 
 /* Adds the fields that say what the response depends on (RFC 9110 12.5.5) and how body and connection end,
@@ -96,18 +98,18 @@ static int add_tail(struct http_exchange *x)
     return 0;
 }
 
-/* Gives the head to the connection, before `size` bytes of the body. */
-static int commit(struct http_exchange *x, enum progress progress, size_t size)
+/* Gives the head to the connection, before `size` bytes of the body, and `body` together with it: all of the
+   body, or nothing. */
+static int commit(struct http_exchange *x, enum progress progress, size_t size, const struct iovec *body)
 {
     struct http_response *r = &x->response;
     decide_framing(x, progress == FINAL);
     x->close = x->close || must_close(x, progress, size);
     if (add_tail(x) < 0)
         return r->error;
-    int rc = ss_write(x->out, r->text, r->size);
     r->committed = true;
-    r->start = x->out->sent + x->out->wend;
-    return rc;
+    r->start = x->out->sent + x->out->wend + r->size;
+    return ss_writev(x->out, (struct iovec[]){{r->text, r->size}, *body}, 2);
 }
 
 /* ---------------------------------------------------------------- the body leaves */
@@ -127,7 +129,7 @@ static int admit(struct http_exchange *x, size_t size)
     struct http_response *r = &x->response;
     if (!r->ended)
         return -EINVAL;
-    int rc = r->committed ? 0 : commit(x, size > x->wfile.wsize ? WRITING : FLUSHED, size);
+    int rc = r->committed ? 0 : commit(x, size > x->wfile.wsize ? WRITING : FLUSHED, size, &nothing);
     if (rc < 0)
         return rc;
     if (r->framing == HTTP_COUNTED && size > (uint64_t)(r->length - r->written))
@@ -217,13 +219,15 @@ static int begin_body(struct http_exchange *x)
     return x->response.coding != HTTP_IDENTITY ? http_coded_begin(x) : 0;
 }
 
-/* A body without buffer and coding goes to the connection in one step. */
+/* A whole body that need not wait, in a buffer or for its coding, leaves together with the head. */
 int http_write_body(struct http_exchange *x, const void *body, size_t size)
 {
-    if (size == 0 || x->coded || x->wfile.wsize || x->wfile.error)
+    struct http_response *r = &x->response;
+    if (size == 0 || r->framing != HTTP_COUNTED || size != (uint64_t)r->length || r->committed ||
+        r->headless || x->wfile.wsize)
         return ss_write(x->h->wfile, body, size);
-    int rc = admit(x, size);
-    return rc <= 0 ? rc : ss_write(x->out, body, size);
+    r->written = r->length;
+    return commit(x, WRITING, size, &(struct iovec){(void *)(uintptr_t)body, size});
 }
 
 /* What is still in the buffer, and the last chunk. (Apart, as most have nothing left: see stream.c.) */
@@ -244,7 +248,7 @@ int http_response_finish(struct http_exchange *x)
     if (rc == 0)
         rc = x->wfile.error;
     if (rc == 0 && !r->committed)
-        rc = commit(x, FINAL, 0);
+        rc = commit(x, FINAL, 0, &nothing);
     bool chunked = r->framing == HTTP_CHUNKED && !r->headless;
     if (rc == 0 && x->wfile.wend)
         rc = write_buffer(x, chunked);
