@@ -19,24 +19,29 @@
          return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), "localhost:8000", &Hello.handler);
      }
 
-   Inside do_X, h->rfile is the request's body (chunks undone, ending where the body ends) and
-   h->wfile the response's: counted when Content-Length was sent, else sent in chunks, or with a
-   Content-Length after all when it is short; dropped for HEAD. What do_X leaves unread of the body is
-   skipped, up to 64 KiB, if it comes within a second, before the response leaves; else the connection
-   ends, and the response says so (Connection: close, RFC 9112 9.6). The same goes for the head that
-   leaves because the body has filled its buffer, while hardly any of the request's was read; who answers
-   as it reads, or flushes first, keeps the connection. Before an error response or a file chunks are
-   skipped so that a malformed body is refused. A client that waits for 100 Continue gets it when the
-   body is first read. Reading a body that is malformed, too long or too late fails with -EPROTO,
-   -EMSGSIZE or -ETIMEDOUT; writing before http_end_headers with -EINVAL, writing more than
-   Content-Length with -EOVERFLOW. A head that do_X leaves without http_end_headers is ended for it, unless
-   something was written (which had nowhere to go) or it is a 200, which has something to say: 500.
+   In do_X, h->rfile is the request's body: do_X reads it without the framing of chunks, and the stream ends
+   where the body ends. A client that waits for "100 Continue" is sent it when do_X first reads. A read fails
+   with -EPROTO when the body is malformed, with -EMSGSIZE when it is too long, and with -ETIMEDOUT when it
+   comes too late.
 
-   do_X returns 0 or -errno. After an error (also: no answer, a shorter body than promised) the
-   connection is closed; if nothing of the response has left yet, the client gets 400, 413 or 408
-   when the body was to blame, 503 with Retry-After when the machine is short of descriptors, memory or
-   threads for now (-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS, -EAGAIN), 507 when there is no room (-ENOSPC,
-   -EDQUOT), else 500. handle_error is told unless the client was to blame.
+   h->wfile is the response's body. When do_X has sent a Content-Length, it must write just that many bytes;
+   more is -EOVERFLOW. Without Content-Length, a short body gets one by itself, and a longer one is sent in
+   chunks. What is written in answer to HEAD is dropped. Before http_end_headers a write fails with -EINVAL.
+
+   What do_X has not read of the request's body is skipped before the response leaves, as long as it is at
+   most 64 KiB and comes within a second. Otherwise the connection is closed after the response, which says so
+   with "Connection: close" (RFC 9112 9.6). If do_X writes more than the buffer of h->wfile holds, the head
+   must leave before do_X has returned: then the connection is kept if do_X has read about as much as it has
+   written, or has called ss_flush before. Chunks that do_X has not read are skipped before an error response
+   or a file is sent, so that a malformed body is refused and not answered.
+
+   do_X returns 0 or -errno. If it returns without http_end_headers, the head is ended for it; but if it has
+   written something, which had nowhere to go, or if the status is 200, which promises a body, the client gets
+   500. An error is also that do_X has not answered at all, or has written less than it has promised. After
+   an error the connection is closed. If nothing of the response has left yet, the client is sent 400, 413 or
+   408 for a request body that is malformed, too long or too late, 503 with Retry-After for -EMFILE, -ENFILE,
+   -ENOMEM, -ENOBUFS and -EAGAIN (the machine is short of something for a moment), 507 for -ENOSPC and
+   -EDQUOT, and 500 for all others. handle_error is told, unless the client was to blame.
 
    The rules of socketserver.h about errors, owners, threads and waiting hold here too. Strings of
    the request live until do_X returns. Status codes are data, never return values. */
@@ -59,87 +64,101 @@ extern SS_API const struct ss_class http_HTTPServer;
 /* ---------------------------------------------------------------- request */
 
 struct http_field {
-    const char *name, *value; /* value without white space around it; both end with NUL */
+    const char *name, *value; /* the value has no white space around it; both end with NUL */
     size_t name_size, value_size;
 };
 
+/* The names in front are those that Python has for the same. All strings end with NUL. */
 struct http_request {
-    const char *command;         /* command: the method, "GET" */
-    const char *path;            /* path: as sent, "/a%20b?c=d"; of an absolute-form target what follows
-                                    the authority; "*"; "host:port" for CONNECT. Bytes from 0x80 up, which
-                                    are part of no URI, are percent-encoded. Several slashes at its
-                                    beginning are one, as in Python: "//x" would name another host */
-    const char *request_version; /* request_version: "HTTP/1.1" */
-    const char *requestline;     /* requestline: the first line, without its end; for logs */
-    const char *host;            /* the Host field, or the authority of an absolute-form target; valid as
-                                    RFC 9110 7.2 has it; "" if an HTTP/1.0 client sent none */
+    const char *command;         /* the method, "GET" */
+    const char *path;            /* path and query as the client has sent them, "/a%20b?c=d"; what follows the
+                                    authority when the target is a whole URL; "*"; "host:port" for CONNECT. Bytes
+                                    from 0x80 up, which no URI may have, are percent-encoded. Several slashes at
+                                    the beginning become one, as in Python: "//x" would name another host */
+    const char *request_version; /* "HTTP/1.1" */
+    const char *requestline;     /* the first line without its end; for logs */
+    const char *host; /* the authority of the target when that is a whole URL, else the Host field. It
+                         is valid as RFC 9110 7.2 has it; "" when an HTTP/1.0 client has sent none */
     size_t path_size;
     int minor;                       /* 1 for HTTP/1.1 and later, 0 for HTTP/1.0 */
-    int64_t content_length;          /* of the body; -1 when it comes in chunks, 0 without body */
-    const struct http_field *fields; /* headers, in the order sent */
+    int64_t content_length;          /* bytes of the body; -1 when it comes in chunks, 0 without a body */
+    const struct http_field *fields; /* the header fields in the order in which they came */
     size_t field_count;
 };
 
-/* The request that do_X is called for. Python keeps these on the handler itself. */
+/* The request that do_X is called for. It lives until do_X returns, and for log_request. Python keeps these
+   members on the handler itself. */
 SS_API const struct http_request *http_request(const struct ss_handler *h);
 
-/* The first value of a header field, in any case, or NULL. (headers.get) */
+/* The value of a header field, of the first one when there are several, or NULL. Upper and lower case of the
+   name do not matter. The string lives as long as the request. (headers.get) */
 SS_API const char *http_header(const struct ss_handler *h, const char *name);
 
-/* The methods of h's class, "GET, HEAD, OPTIONS": the Allow field. */
-SS_API const char *http_allow(const struct ss_handler *h);
-
-/* True if a list-valued field, all its lines together, has the element `token`, in any case:
-   http_header_has(h, "Connection", "upgrade"). */
+/* True if `token` is an element of the field's list, "upgrade" in "Connection: keep-alive, Upgrade". All
+   lines of the field count as one list, and upper and lower case do not matter. */
 SS_API bool http_header_has(const struct ss_handler *h, const char *name, const char *token);
+
+/* The methods of h's class as the Allow field lists them, "GET, HEAD, OPTIONS". The string lives as long as
+   the program. */
+SS_API const char *http_allow(const struct ss_handler *h);
 
 /* ---------------------------------------------------------------- response */
 
-/* Begins a response: status line, Server and Date. `message` NULL: the usual phrase. A response that
-   was begun and has not left yet is forgotten. 0 or -errno; -EINVAL for a control character in
-   message or a status outside 100..999; -EALREADY when a response has left. After an interim
-   response (100, 102, 103: sent at once) comes the next one. (send_response; RFC 9112 4) */
+/* Begins a response with status line, Server and Date. `message` NULL: the usual phrase of the status. A
+   response that was begun before, and of which nothing has left, is forgotten. An interim response (100, 102,
+   103) leaves with http_end_headers, and another response follows it. 0 or -errno: -EINVAL when the status is
+   not within 100..999 or `message` has a control character, -EALREADY when a response has left.
+   (send_response; RFC 9112 4)
+ */
 SS_API int http_send_response(struct ss_handler *h, int status, const char *message);
 
-/* Adds a header field. 0 or -errno; -EINVAL, and nothing added, for a name that is no token (RFC
-   9110 5.1), CR, LF, NUL or another control character in the value, a second Content-Length, or any
-   Transfer-Encoding. "Connection: close" closes after this response, "Content-Length" says how much
-   will be written, "Date" and "Server" replace the usual ones. Keep-alive, chunking and what 1xx,
-   204, 205 and 304 forbid are seen to. (send_header) */
+/* Adds a header field. Some have an effect of their own: after "Connection: close" the connection is closed
+   when the response has left, "Content-Length" tells how much do_X is going to write, "Date" and "Server"
+   replace the usual ones. The library itself sees to keep-alive and chunks, and to what 1xx, 204, 205 and 304
+   may not have. 0 or -errno. -EINVAL, and nothing is added, when the name is no token (RFC 9110 5.1), when
+   the value has a CR, LF, NUL or another control character, and for a second Content-Length or any
+   Transfer-Encoding. (send_header) */
 SS_API int http_send_header(struct ss_handler *h, const char *name, const char *value);
 SS_API int http_send_headerf(struct ss_handler *h, const char *name, const char *format, ...) SS_PRINTF(3, 4);
 
-/* Lets the body leave compressed, as Accept-Encoding asks for it (RFC 9110 12.5.3) and this build can:
-   call it between http_send_response and http_end_headers, for a Content-Type that is worth it, and
-   write the body to h->wfile as always. Adds Vary and Content-Encoding. A body under 1 KiB that ends
-   before a flush stays as it is, and so do one with a Content-Encoding already, a 206, and what
-   comes while 64 others are compressed; who takes it in no other form than a coded one gets 503 with
-   Retry-After then. A Content-Length is left out: that of the compressed body is not known. ss_flush
-   sends everything so far in a form that can be decoded. An ETag must differ from that of the plain
-   body, or be a weak one. Not for a page that has both a secret and what somebody else may choose: its
-   length tells the secret (BREACH). 0 or -errno as http_send_header. */
+/* Compresses the body if the client accepts that (Accept-Encoding, RFC 9110 12.5.3) and this build can. To be
+   called between http_send_response and http_end_headers, for types that are worth it; do_X then writes the
+   body to h->wfile as always. Vary and Content-Encoding are added, and a Content-Length is left out, as
+   nobody knows the compressed size in advance. ss_flush sends all that was written so far in a form that the
+   client can decode.
+
+   Not compressed are a body of less than 1 KiB that ends before it is flushed, one that has a
+   Content-Encoding already, a 206, and any body while 64 others are being compressed. A client that refuses
+   the plain form gets 503 with Retry-After in the last case.
+
+   The ETag of a compressed response must be a weak one, or another one than that of the plain form. Do not
+   compress a page that has both a secret and something that a stranger can choose: the length of the result
+   tells him the secret (BREACH). 0 or -errno as http_send_header. */
 SS_API int http_compress(struct ss_handler *h);
 
-/* Ends the head; the body goes to h->wfile. Adds Allow to a 405 that has none. 0 or -errno.
-   (end_headers) */
+/* Ends the head; from now on h->wfile takes the body. A 405 without Allow gets one. 0 or -errno.
+ * (end_headers) */
 SS_API int http_end_headers(struct ss_handler *h);
 
-/* A complete error response with a small page. NULL: the usual phrase, the usual explanation; both
-   are escaped. The connection is closed afterwards where the request cannot be trusted (400, 408, 411, 413,
-   414, 417, 431, 501, 505). 0 or -errno; -EALREADY when a response has left. (send_error) */
+/* Sends a whole error response with a small page. `message` and `explain` are escaped for HTML; NULL means
+   the status's usual phrase and explanation. After 400, 408, 411, 413, 414, 417, 431, 501 and 505 the
+   connection is closed, as nobody can tell where the next request would begin. 0 or -errno; -EALREADY when a
+   response has left. (send_error) */
 SS_API int http_send_error(struct ss_handler *h, int status, const char *message, const char *explain);
 
-/* A complete response in one call: status, type and body. 0 or -errno. */
+/* Sends a whole response in one call: the status, a Content-Type, and `size` bytes of body, which are
+   borrowed for the call. 0 or -errno. */
 SS_API int http_reply(struct ss_handler *h, int status, const char *type, const void *body, size_t size);
 
-/* A field for the next error response of this request, whoever makes its page: Retry-After of a 503,
-   WWW-Authenticate of a 401. Then call http_send_error. 0 or -errno, as http_send_header. */
+/* Keeps a field for the next error response to this request, whoever makes its page: Retry-After for a 503,
+   WWW-Authenticate for a 401. Both strings are copied. Call http_send_error afterwards. 0 or -errno as
+   http_send_header. */
 SS_API int http_error_header(struct ss_handler *h, const char *name, const char *value);
 
-/* Close the connection after this response. (close_connection = True) */
+/* Has the connection closed after this response. (close_connection = True) */
 SS_API void http_close_connection(struct ss_handler *h);
 
-/* Status of the response that was begun, 0: none yet. */
+/* The status of the response that was begun; 0: there is none yet. */
 SS_API int http_status(const struct ss_handler *h);
 
 /* ---------------------------------------------------------------- body and forms
@@ -204,13 +223,13 @@ SS_API bool http_content_type_is(const struct ss_handler *h, const char *type);
 
 /* ---------------------------------------------------------------- preconditions and ranges */
 
-/* By what one representation of a resource is told from another (RFC 9110 8.8). */
+/* What tells one representation of a resource from another one (RFC 9110 8.8). */
 struct http_validators {
-    const char *etag;            /* entity tag with its quotes, "\"v7\"" or "W/\"v7\""; strong: other bytes,
-                                    other tag. NULL: none */
-    const time_t *last_modified; /* as sent in Last-Modified; NULL: none */
-    bool strong_date;            /* it cannot have changed twice in the second of last_modified, so that a
-                                    download may be resumed by the date alone (RFC 9110 8.8.2.2) */
+    const char *etag;            /* the entity tag with its quotes, "\"v7\"" or "W/\"v7\""; a strong tag, one
+                                    without W/, is another one whenever a byte has changed. NULL: none */
+    const time_t *last_modified; /* what Last-Modified says; NULL: none */
+    bool strong_date; /* the representation has not changed twice within the second of last_modified: a
+                         client may resume a download by the date alone (RFC 9110 8.8.2.2) */
 };
 
 struct http_range {
@@ -225,34 +244,39 @@ struct http_decision {
     struct http_range ranges[HTTP_MAX_RANGES];
 };
 
-/* Decides what a request is to get whose answer would be a 2xx without its conditions. Looks at If-Match,
-   If-Unmodified-Since, If-None-Match, If-Modified-Since, If-Range and Range, in the order of RFC 9110
-   13.2.2; at the last two for GET only. `current` is what there is now, NULL: nothing (PUT to a new name
-   with If-None-Match: *). `size`: its bytes; -1: not known, or parts of it cannot be had. The ranges stand in
-   the order asked for, disjoint, with a gap between any two. What is malformed counts as not there, but for
-   an If-Match or If-Range, which are not fulfilled then; more than HTTP_MAX_RANGES, or a Range
-   that is malformed: 200. Stores the decision, returns its status. Pure: no I/O, any thread.
+/* Decides what becomes of a request that would be answered with a 2xx if it had no conditions. Looks at
+   If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since, and for GET at If-Range and Range, in
+   the order of RFC 9110 13.2.2. `current` describes the representation that there is now; NULL: there is
+   none, as when a PUT with "If-None-Match: *" makes a new one. `size` is its size in bytes; -1: it is not
+   known, or no parts of it can be sent. Stores the decision and returns its status. Pure: no I/O, any thread.
+
+   The ranges of a 206 stand in the order in which the client asks for them; those that overlap or adjoin have
+   been joined. A malformed field counts as if it were not there; but a malformed If-Match or If-Range is not
+   fulfilled. A malformed Range, or one with more than HTTP_MAX_RANGES ranges, is answered with the whole,
+   200.
 
      case for a PUT:   if (http_evaluate(http_request(h), &current, -1, &decision) == 412)
                            return http_send_error(h, 412, NULL, NULL); */
 SS_API int http_evaluate(const struct http_request *request, const struct http_validators *current,
                          int64_t size, struct http_decision *decision);
 
-/* A representation that a handler has at hand. */
+/* A representation that a handler can send. */
 struct http_content {
     const char *type; /* Content-Type */
     struct http_validators validators;
-    int64_t size;                    /* bytes */
-    const void *data;                /* all of it; NULL: in `fd` */
-    int fd;                          /* a file of at least `size` bytes */
-    const struct http_field *fields; /* more fields, ended by {NULL}, for 200 and 206; a 304 leaves out
-                                        Content-* but Content-Location. Sizes need not be set. NULL: none */
+    int64_t size;     /* bytes */
+    const void *data; /* the bytes; NULL: they are in `fd` */
+    int fd;           /* a file of at least `size` bytes */
+    const struct http_field
+        *fields; /* more fields for 200 and 206, ended by {NULL}; their sizes need not be set.
+                    A 304 has them too, but of Content-* only Content-Location. NULL: none */
 };
 
-/* Answers GET or HEAD with it, as http_evaluate decides: 200, 206 with a part, or several as
-   multipart/byteranges, 304, or an error page with 412 or 416. Sends ETag, Last-Modified and
-   Accept-Ranges. `content` and what it points to are borrowed for the call. 0 or -errno, -EINVAL for a type
-   or a tag that cannot be sent; -EIO when the file is shorter: the connection is then closed. May wait.
+/* Answers a GET or HEAD as http_evaluate decides: 200 with the whole, 206 with a part, or with several as
+   multipart/byteranges, 304, or an error page with 412 or 416. Adds ETag, Last-Modified and Accept-Ranges.
+   `content` and all that it points to are borrowed for the call. 0 or -errno: -EINVAL for a type or tag that
+   cannot be sent, -EIO when the file is shorter than `size`, in which case the connection is closed. May
+   wait.
 
      return http_send_content(h, &(struct http_content){.type = "image/png", .data = blob, .size = n,
                                                         .validators = {.etag = "\"v7\""}}); */
@@ -507,10 +531,13 @@ SS_API const struct upload_class *http_upload_class_of(const struct ss_handler *
    class that is not among the delegates, which log_error is told, -EALREADY when a response was begun. */
 SS_API int http_delegate(struct ss_handler *h, const struct http_handler_class *other);
 
-/* do_GET of SimpleHTTPRequestHandler, for methods of your own, in a class based on it, that fall back on
-   files. */
+/* do_GET of SimpleHTTPRequestHandler: answers with the file or listing that the path names, or with the error
+   page for it. For do_X of a class that is based on SimpleHTTPRequestHandler, which can hand to it what it
+   does not answer itself. 0 when it has answered, also with an error page; -errno: for do_X to return. */
 SS_API int http_do_GET(struct ss_handler *h);
-/* do_POST and do_PUT of UploadHTTPRequestHandler, in a class based on it. */
+/* do_POST and do_PUT of UploadHTTPRequestHandler: store what the request sends, and answer. For classes that
+   are based on it. They return as http_do_GET does; -errno also for a body that is malformed or does not
+   come. */
 SS_API int http_do_POST(struct ss_handler *h);
 SS_API int http_do_PUT(struct ss_handler *h);
 
@@ -527,8 +554,8 @@ SS_API int http_do_PUT(struct ss_handler *h);
                         there is none of. A request that was not understood has its first line as `request`,
                         one that has gone wrong has the reason as `error`.
      http_log_nothing   no line
-   BaseHTTPRequestHandler's own log_request writes Python's line, by log_message where that is overridden; errors
-   get lines of their own before it.
+   BaseHTTPRequestHandler's own log_request writes Python's line, by log_message where that is overridden;
+   errors get lines of their own before it.
 
    With the functions above each request has exactly one line, whatever becomes of it, also one whose client
    goes away before its head is complete. The reason of a failure stands in that line: what log_error was told
