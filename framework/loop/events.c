@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 64 };                         /* events taken at a time */
-enum { LASTING = POLLRDHUP | POLLHUP };      /* told about once, true from then on; an error can be taken */
-enum { INPUT = POLLIN | POLLERR | LASTING }; /* what a parked request is begun for */
+enum { BATCH = 64 };                    /* events taken at a time */
+enum { LASTING = POLLRDHUP | POLLHUP }; /* true for good once told of; an error is not: SO_ERROR takes it */
+enum { INPUT = POLLIN | POLLERR | LASTING }; /* events that end parking */
 
 /* ---------------------------------------------------------------- what can run */
 
@@ -69,7 +69,7 @@ static int ensure_registered(struct loop *loop, int fd, struct known *known)
     if (known->registered)
         return 0;
     int rc = add(loop, fd, ++known->tag);
-    if (rc == -EEXIST) { /* its last owner has not closed it after all */
+    if (rc == -EEXIST) { /* the last owner of the number has not closed it after all */
         poller_remove(loop->poller, fd);
         rc = add(loop, fd, known->tag);
     }
@@ -77,10 +77,10 @@ static int ensure_registered(struct loop *loop, int fd, struct known *known)
     return rc;
 }
 
-/* The state that was told of an earlier registration is no longer anybody's. */
+/* Events that were told of so far are forgotten, and those still to come for this registration ignored. */
 static void unregister(struct loop *loop, int fd, struct known *known)
 {
-    if (known->registered && !known->owner) /* an owner closes it, which takes it out */
+    if (known->registered && !known->owner) /* an owner closes it, which the kernel takes for the same */
         poller_remove(loop->poller, fd);
     known->registered = known->urgent = false;
     known->owner = NULL;
@@ -88,7 +88,7 @@ static void unregister(struct loop *loop, int fd, struct known *known)
     known->tag++;
 }
 
-/* Some events have two names, of which the second is hardly ever used. */
+/* Some events of poll(2) have two names; programs hardly ever use the second one. */
 enum { SECOND_NAMES = POLLRDNORM | POLLWRNORM | POLLWRBAND };
 
 __attribute__((cold, noinline)) static short both_names(short events)
@@ -170,14 +170,15 @@ bool loop_close_oldest(struct loop *loop)
     return oldest;
 }
 
-/* What no event tells of: input behind an urgent byte, at which the last read has ended. */
+/* The last read may have ended at an urgent byte. No event tells of the input behind it, so poll(2) is asked.
+ */
 static short untold(const struct known *known, int fd)
 {
     struct pollfd now = {.fd = fd, .events = POLLIN};
     return known->urgent && poll(&now, 1, 0) > 0 ? now.revents & POLLIN : 0;
 }
 
-/* Whose time is up: a task is told so by an empty result, a parked request is closed. */
+/* Timers that are due: a task is woken, and finds nothing ready; a parked connection is closed. */
 static void expire(struct loop *loop, uint64_t now)
 {
     struct timer *timer;
@@ -198,7 +199,7 @@ void loop_drain(void *argument)
         close_parked(loop, &loop->fds[fd]);
 }
 
-/* No timer is set, but stacks are to be looked after: the clock is not read in each turn for that. */
+/* Without a timer the clock is needed for loop->tidy_time only: then it is not read in each turn. */
 static bool minds_time(const struct loop *loop, int ms, int events)
 {
     return loop->wait_limit != UINT_MAX &&
@@ -294,7 +295,8 @@ static struct known *known_of(struct loop *loop, int fd)
     return fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
 }
 
-/* Another file is registered anew; where it is the same, that fails. */
+/* Registers the file that the number stands for. Where it is the same file as before, epoll_ctl(2) refuses
+   that, and nothing changes. */
 static void refresh(struct loop *loop, int fd)
 {
     const struct known *known = known_of(loop, fd);

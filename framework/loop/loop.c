@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAR = 5000 };           /* ms */
-enum { SIGNAL_STACK = 65536 }; /* to say that a stack has overflowed takes another one */
+enum { FAR = 5000 };           /* ms; see time_to_wait */
+enum { SIGNAL_STACK = 65536 }; /* bytes; see set_signal_stack */
 
 struct loop *loop_current(void)
 {
@@ -34,7 +34,8 @@ static struct entry *take_next(struct loop *loop)
     return entry;
 }
 
-/* A timer that is far away may be late by what this turn has taken: the clock is read once less. */
+/* When the next timer is more than FAR away the clock is not read again: the wait may then be longer by the
+   time that this turn has taken. */
 static inline int time_to_wait(struct loop *loop)
 {
     loop->next_timer = 0;
@@ -49,8 +50,8 @@ static inline int time_to_wait(struct loop *loop)
 
 /* ---------------------------------------------------------------- turns */
 
-/* A turn of the loop. (Apart, as task_new and refuse are: all who suspend pass here, few need them, and they
-   take more of the stack.) */
+/* A turn of the loop. (Not inlined, as task_new and refuse: every task that suspends would need more stack
+   for what few of them call.) */
 __attribute__((noinline)) static void turn(struct loop *loop)
 {
     static atomic_ullong turns;
@@ -62,7 +63,7 @@ __attribute__((noinline)) static void turn(struct loop *loop)
     loop->budget = loop->length;
 }
 
-/* What runs next; waits until there is something. */
+/* Takes what runs next; waits until there is something. */
 static struct entry *next(struct loop *loop)
 {
     while (loop->budget == 0)
@@ -105,7 +106,8 @@ static void switch_to(struct loop *loop, struct task *from, struct task *to)
     co_switch(from->co, to->co);
 }
 
-/* Runs requests on one stack, one after another, for as long as that is what comes next. */
+/* What a task does: it runs requests, one after another, until a suspended task is next in the queue; then it
+   becomes idle, and switches to that one. */
 static void run_requests(void *argument)
 {
     struct task *self = argument;
@@ -141,7 +143,7 @@ __attribute__((noinline)) static struct task *task_new(struct loop *loop)
     return NULL;
 }
 
-/* When there is no stack at all, a request cannot even be refused in style. */
+/* There is no task that could run it, not even to say good-bye: the connection is just closed. */
 __attribute__((noinline)) static void refuse(struct loop *loop, struct request *request)
 {
     request_failed(loop->server, &request->request, -ENOMEM);
@@ -206,7 +208,7 @@ static int wait_for_events(struct loop *loop, struct waiter *waiters, struct pol
 }
 
 enum { FEW = 4 };     /* descriptors that are waited for without allocating memory */
-enum { STREAK = 16 }; /* waits that had nothing to wait for, until others run */
+enum { STREAK = 16 }; /* waits in a row that are over at once, until other tasks run */
 
 int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms)
 {
@@ -254,7 +256,7 @@ void loop_forget(struct loop *loop, struct request *request)
 
 /* ---------------------------------------------------------------- the loop's life */
 
-/* The signal handler that reports an overflow cannot run on the stack that has overflowed. */
+/* The signal handler that reports the overflow of a stack cannot run on that stack. */
 static void set_signal_stack(struct loop *loop)
 {
     stack_t now;
@@ -286,12 +288,12 @@ static void loop_free(struct loop *loop)
     free(loop);
 }
 
-int loop_enter(struct serving *serving, struct loop **entered)
+/* NULL for want of memory. */
+static struct loop *loop_new(struct serving *serving)
 {
-    struct ss_stop *stop = serving->server->core->stop;
     struct loop *loop = calloc(1, sizeof *loop);
     if (!loop)
-        return -ENOMEM;
+        return NULL;
     loop->server = serving->server;
     loop->serving = serving;
     loop->tail = &loop->head;
@@ -301,10 +303,19 @@ int loop_enter(struct serving *serving, struct loop **entered)
     loop->main.co = &loop->main.thread;
     loop->tidy_time = TIMER_NEVER;
     loop->wait_limit = UINT_MAX;
-    loop->main.dirty = true; /* never gathered: its stack is the thread's */
+    loop->main.dirty = true; /* so it is never put into the list: its stack is the thread's */
     timer_init(&loop->main.entry.timer);
     co_thread(loop->main.co);
     wheel_init(&loop->wheel, ss_now());
+    return loop;
+}
+
+int loop_enter(struct serving *serving, struct loop **entered)
+{
+    const struct ss_stop *stop = serving->server->core->stop;
+    struct loop *loop = loop_new(serving);
+    if (!loop)
+        return -ENOMEM;
     int rc = poller_open(&loop->poller, POLLER_EDGE);
     if (rc == 0)
         rc = loop_watch(loop, stop->drain[0], true, loop_drain, loop);

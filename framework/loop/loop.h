@@ -27,15 +27,16 @@ struct known {
     struct waiter *waiters;
     struct request *parked;
     uint32_t tag;      /* of the registration that is in force: events of earlier ones are old news */
-    const void *owner; /* who keeps it registered until loop_release; NULL: it is only while waited for */
-    short ready;       /* told, and nobody has used it yet */
-    short lasting;     /* events that are never used up */
+    const void *owner; /* keeps it registered until loop_release; NULL: it is registered for each wait */
+    short ready;       /* events that the kernel has told of, and nobody has waited for yet */
+    short lasting;     /* events that stay true when somebody has waited for them */
     bool registered;   /* with the poller */
-    bool urgent;  /* urgent data was told of: reads end before it, and leave input that nobody tells of */
+    bool urgent;  /* urgent data has come: reads end before it, and of what is behind it no event tells */
     bool watched; /* there is a struct watch for it */
 };
 
-/* The loop's own descriptors have something called; the table has a line for each connection, and no room. */
+/* A descriptor of the loop's own, with the function to be called for it. Not in the table of descriptors, in
+   which each connection would take the room for it. */
 struct watch {
     int fd;
     void (*ready)(void *);
@@ -50,34 +51,34 @@ struct task {
     struct co thread; /* the loop's own thread's */
     struct task *next_idle, *next_dirty;
     bool queued;
-    bool dirty; /* has run since its stack was last tidied; in the loop's list of such */
+    bool dirty; /* has run since its stack was last looked at: in loop->dirty */
 };
 
 #define request_of(task_or_request) container_of(task_or_request, struct request, entry)
 
-enum { TIDY_TIME = 1000 };  /* ms; what stacks did not need for so long is given back */
-enum { TIDY_TURNS = 1024 }; /* a loop that has no other use for the time looks at it so often */
+enum { TIDY_TIME = 1000 };  /* ms; memory of stacks that was not needed for so long is given back */
+enum { TIDY_TURNS = 1024 }; /* a loop without timers looks at the clock once in so many turns */
 
 struct loop {
     struct ss_server *server;
-    struct serving *serving; /* with the turn, and the parked */
+    struct serving *serving; /* holds the number of the turn, and the parked connections */
     struct poller *poller;
     struct known *fds;
     int fd_count;
     struct entry *head, **tail; /* what can run */
-    unsigned length, budget;    /* of the queue; how much of it comes before the next look at events */
+    unsigned length, budget;    /* of the queue; how many of it run before the next look at events */
     struct wheel wheel;
-    uint64_t now;        /* when the turn began, 0: nobody has looked */
-    uint64_t next_timer; /* no timer is due before, as far as this turn has looked */
-    unsigned streak;     /* waits since the last task was switched to that had nothing to wait for */
+    uint64_t now;        /* ss_now() when the turn began; 0: nobody has looked at the clock */
+    uint64_t next_timer; /* no timer is due before this time; 0: nobody has looked */
+    unsigned streak;     /* waits in a row that were over at once */
     struct task main, *running, *idle;
     unsigned idle_count, tasks;        /* all of them: idle or not */
-    struct entry *aside, **aside_tail; /* requests that no stack could be had for */
-    unsigned spare;                    /* the fewest that were idle since the last look */
+    struct entry *aside, **aside_tail; /* requests for which there was no memory for a stack */
+    unsigned spare;                    /* the least that idle_count was since the last look */
     struct task *dirty;
-    uint64_t tidy_time;        /* when to look; TIMER_NEVER: there is nothing to do */
-    unsigned wait_limit;       /* ms until then at most; UINT_MAX: none */
-    struct request *beginning; /* handed to a task that was idle */
+    uint64_t tidy_time;  /* when to look at stacks; TIMER_NEVER: there is nothing to do */
+    unsigned wait_limit; /* ms; no wait for events is longer, because of tidy_time. UINT_MAX: no limit */
+    struct request *beginning; /* what the task that was idle is to run */
     struct offload *offload;
     struct serving *before;
     stack_t signal_stack;
@@ -90,52 +91,54 @@ struct loop {
 
 /* ---- events.c: what can run, what is waited for, and what happens ---- */
 
-/* Puts it at the end of what can run. */
+/* Puts a task or a request at the end of the queue of what can run. */
 void loop_queue(struct loop *loop, struct entry *entry);
-/* The same for a task that is not there yet. In the loop's own thread. */
+/* The same for a task, unless it is in the queue. In the loop's own thread. */
 void loop_wake(struct loop *loop, struct task *task);
 /* Waits for events up to `ms` milliseconds (-1: no limit), and queues what can run because of them. */
 void loop_look(struct loop *loop, int ms);
-/* Keeps `fd` registered and has `ready` (may be NULL) called in the loop's thread when it becomes readable;
-   `lasting`: it then stays so for good. */
+/* Keeps `fd` registered, and calls `ready` (may be NULL) in the loop's thread when it becomes readable.
+   `lasting`: it then stays readable for good. 0 or -errno. */
 int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument);
 
-/* Waits for the request's next input with no task; false if that cannot be. */
+/* Parks a connection: it waits for its next input without a task. False: it cannot be parked. */
 bool loop_park(struct loop *loop, struct request *request);
-/* For loop_watch: those who wait for nothing in particular go, and nobody parks any more. */
+/* For loop_watch: the server drains. Parked connections are closed, and none is parked any more. */
 void loop_drain(void *loop);
-/* Closes the one that was parked first, in its turn; false: there is none. */
+/* Has the connection closed that was parked first. False: there is none. */
 bool loop_close_oldest(struct loop *loop);
 
-/* The parts of a wait of the task that runs. What has been told of already: */
+/* The parts of a wait of the task that runs. First: what is ready already, as the kernel has told. The number
+   of such descriptors. */
 int loop_collect(struct loop *loop, struct pollfd *fds, nfds_t count);
-/* 0, 1: it is ready now, -errno. Each is to be ended, also one that has failed. */
+/* Second: has events of one descriptor wake the task. 0, -errno, or 1: it is ready now. */
 int loop_begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd);
+/* Last, for each that was begun, also where that has failed. */
 void loop_end_wait(struct loop *loop, struct waiter *w);
 
-/* A new descriptor stays registered from loop_adopt to loop_release, which comes before close; others are
-   registered for each wait. `owner`: whoever asks; NULL: as before, but the number may stand for another file
-   by now. An earlier owner of the number must have closed it behind our back, and has no say any more. */
+/* `owner` has opened `fd`: it stays registered from now to loop_release, where others are registered for each
+   wait. If the number has another owner, that one must have closed it without telling us, and owns it no
+   more. NULL: `fd` keeps its owner, but the number may stand for another file by now. */
 void loop_adopt(struct loop *loop, int fd, const void *owner);
-/* False: the number is somebody else's by now, and not to be closed. */
+/* `owner` is about to close `fd`. False: the number has another owner by now, so it must not be closed. */
 bool loop_release(struct loop *loop, int fd, const void *owner);
-/* The handler has closed the descriptor that `owner` had adopted, or taken it away. */
+/* A handler has closed the descriptor that `owner` has adopted, or has kept it for itself. */
 void loop_let_go(struct loop *loop, int fd, const void *owner);
-/* Until it is waited for again, other processes and threads that share it are to be woken instead. */
+/* Until somebody waits for `fd` in this loop again, its events wake other threads and processes only. */
 void loop_ignore(struct loop *loop, int fd);
 
 /* ---- tidy.c: stacks that are not needed ---- */
 
 void loop_task_free(struct loop *loop, struct task *task);
-/* The task runs, and is not among those whose stacks are looked after yet. */
+/* Puts a task that has run among those whose stacks loop_tidy looks at. */
 void loop_gather(struct loop *loop, struct task *task);
-/* Takes the one that was idle last, NULL: none is. */
+/* Takes the task that became idle last; NULL: none is idle. */
 struct task *loop_take_idle(struct loop *loop);
-/* Without memory for a stack a request waits until another one's comes free, or there is memory again. */
+/* There is no memory for a stack: the request waits until a task is idle, or there is memory again. */
 void loop_put_aside(struct loop *loop, struct entry *entry);
-/* Takes the first of them; there is one. */
+/* Takes the first of these requests; there is one. */
 struct entry *loop_take_aside(struct loop *loop);
-/* loop->tidy_time has come. Gives back the memory of stacks that nobody needs. */
+/* At loop->tidy_time: gives back the memory of stacks that nobody needs. */
 void loop_tidy(struct loop *loop, uint64_t now);
 
 /* ---- loop.c: who runs ---- */
@@ -146,11 +149,11 @@ struct loop *loop_current(void);
  * -errno.
  */
 int loop_enter(struct serving *serving, struct loop **loop);
-/* Leaves and frees it, when all its requests have ended and it has no helper threads any more. */
+/* Leaves the loop and frees it. All its requests have ended, and loop_end_offload was called. */
 void loop_leave(struct loop *loop);
-/* Has a task begin this request, in its turn. */
+/* Puts a new request into the queue: a task runs it. */
 void loop_begin(struct loop *loop, struct request *request);
-/* A request's descriptor is about to be closed, its memory freed. */
+/* The request is about to be freed, and its descriptor to be closed. */
 void loop_forget(struct loop *loop, struct request *request);
 /* The poll method inside of a loop. */
 int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms);
@@ -159,7 +162,8 @@ void loop_suspend_for(struct loop *loop, int ms);
 
 /* ---- offload.c: the helper threads of a loop ---- */
 
-/* Has one of them call the function, and returns its result; or -errno, as ss_offload. */
+/* Suspends the task that runs until a helper thread has called the function; returns its result, or -errno as
+   ss_offload. */
 int loop_offload(struct loop *loop, int (*function)(void *), void *argument);
 /* Ends them. */
 void loop_end_offload(struct loop *loop);

@@ -1,12 +1,12 @@
-/* The slot offload: a few threads of a loop that run what would block it. */
+/* Helper threads of a loop, which call the functions that would block it. */
 #include "loop/loop.h"
 #include "server/wakeup.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { OFFLOAD_THREADS = 4 }; /* per loop; more calls than that wait for one of them */
-/* ms: how often, and how long in all, it is tried to make the first one */
+enum { OFFLOAD_THREADS = 4 }; /* of each loop; further calls wait until one is free */
+/* ms: when no thread can be made, it is tried again after a pause, for so long in all */
 enum { NO_THREAD_PAUSE = 50, NO_THREAD_TIME = 10000 };
 
 struct job {
@@ -22,11 +22,11 @@ struct offload {
     struct loop *loop;
     pthread_mutex_t lock;
     pthread_cond_t work;
-    struct job *first, **last; /* to be run */
+    struct job *first, **last; /* waiting for a thread */
     struct job *done;
-    int wake[2]; /* tells the loop of done ones */
+    int wake[2]; /* wakes the loop when a job is done */
     pthread_t threads[OFFLOAD_THREADS];
-    unsigned count, idle, waiting; /* threads; those without a job; jobs without a thread */
+    unsigned count, idle, waiting; /* threads; threads without a job; jobs without a thread */
     bool stopping;
 };
 
@@ -112,7 +112,7 @@ static int offload_new(struct loop *loop, struct offload **made)
     return rc;
 }
 
-/* Queues the job, with one thread more when all are busy. -EAGAIN if there is none at all. */
+/* Queues the job, and makes a further thread when all are busy. 0, or -EAGAIN: there is no thread at all. */
 static int submit(struct offload *o, struct job *job)
 {
     int rc = 0;
@@ -150,7 +150,8 @@ int loop_offload(struct loop *loop, int (*function)(void *), void *argument)
             break;
         jobs_done(*o);
         if (job.done)
-            loop_suspend_for(loop, LOOK_AGAIN); /* not at all: it has queued this task, too */
+            loop_suspend_for(loop,
+                             LOOK_AGAIN); /* jobs_done has put this task into the queue: it must run once */
     }
     return job.rc;
 }

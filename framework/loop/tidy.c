@@ -1,6 +1,6 @@
-/* Stacks that are not needed. A handler may once have gone deep, and many at once only for a moment. To look
-   after each of them would cost a system call, so those that have run are gathered, and looked at after a
-   while. */
+/* Memory of stacks that are not needed: a handler may have gone deep once, and many may have run at once for
+   a moment only. To look at one stack takes a system call, so the tasks that have run are put into a list,
+   which is gone through after a while. */
 #include "loop/coroutine.h"
 #include "loop/loop.h"
 #include "server/request.h"
@@ -8,9 +8,9 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { TIDY_BATCH = 256 };   /* stacks seen to before others run */
-enum { STACK_KEPT = 16384 }; /* of its memory, for what it does next: most never need more */
-enum { IDLE_STACKS = 64 };   /* kept for the next requests */
+enum { TIDY_BATCH = 256 };   /* stacks that are looked at before other tasks run */
+enum { STACK_KEPT = 16384 }; /* bytes of a stack that keep their memory: most handlers never need more */
+enum { IDLE_STACKS = 64 };   /* idle tasks that keep their stacks, for the next requests */
 
 void loop_task_free(struct loop *loop, struct task *task)
 {

@@ -98,7 +98,7 @@ static int serve_with_loop(struct serving *serving)
     return rc;
 }
 
-/* A further loop, beside the one of the thread that serve_forever was called in. */
+/* A loop besides that of the thread in which serve_forever was called. */
 struct worker {
     pthread_t thread;
     struct serving serving;
@@ -113,8 +113,8 @@ static void *run_loop(void *argument)
     return NULL;
 }
 
-/* Each loop listens for itself where the kernel spreads connections over several sockets of one port; else
-   all wait for the same one. */
+/* Where the kernel spreads connections over several sockets of one port, each loop gets a socket of its own;
+   elsewhere all loops accept from the same one. */
 static int give_socket(struct ss_server *self, int *fd)
 {
     if (bind_again(self, fd) == 0)
@@ -142,7 +142,8 @@ static int end_worker(struct worker *w)
     return w->rc;
 }
 
-/* What they share is made before the first one runs. `prepared`: those that are to be ended. */
+/* Everything is prepared before the first thread runs, which reads self->core->shared. `prepared`: how many
+   of them are to be ended. */
 static int start_workers(struct ss_server *self, struct worker *workers, unsigned count, unsigned *prepared)
 {
     int rc = 0;

@@ -21,7 +21,7 @@
 
 enum { THREADS_PER_CPU = 4 };
 enum { BATCH = 64 };        /* events taken at a time */
-enum { SPARE_TIME = 1000 }; /* ms that a thread stays that is one too many */
+enum { SPARE_TIME = 1000 }; /* ms that a thread waits for work before it ends, when there are too many */
 
 static struct threadpool *threadpool_of(struct ss_server *self)
 {
@@ -56,15 +56,15 @@ static void serve(struct ss_server *self, struct request *request)
     ss_request_ended(self);
 }
 
-/* One that is not needed any more since others came back from their waits. Another one looks at the poller.
- */
+/* Is the calling thread one too many? Others have come back from their handlers' waits, and another one waits
+   for the poller. */
 static bool is_spare(const struct threadpool *p)
 {
     return p->count - p->waiting > p->limit && p->idle > 0;
 }
 
-/* With the lock held, waits without it for what has arrived. False: a spare thread that has waited in vain.
- */
+/* Waits for events, and puts what has arrived into the queue. Called with the lock held, which it gives back
+   while it waits. False: the thread is one too many, and has waited in vain. */
 static bool look_at_poller(struct threadpool *p)
 {
     struct poller_event events[BATCH];
@@ -84,7 +84,7 @@ static bool look_at_poller(struct threadpool *p)
     return n != 0 || !spare || p->first || !is_spare(p);
 }
 
-/* The next request to serve, NULL at the end; waits until there is one. */
+/* Waits for the next request to serve; NULL: the thread is to end. */
 static struct request *next(struct threadpool *p)
 {
     struct request *request;
@@ -98,7 +98,7 @@ static struct request *next(struct threadpool *p)
     return request;
 }
 
-static _Thread_local struct threadpool *working_for; /* NULL: not one of a pool's threads */
+static _Thread_local struct threadpool *working_for; /* the pool whose thread this is, NULL: none */
 
 static void *run_thread(void *argument)
 {
@@ -111,7 +111,7 @@ static void *run_thread(void *argument)
     while ((request = next(p)))
         serve(self, request);
     block_pool_leave(&pool, NULL);
-    (void)poller_wake(p->poller); /* the end comes to one after another */
+    (void)poller_wake(p->poller); /* wakes another thread, which ends, too, when the pool is stopping */
     pthread_mutex_lock(&p->lock);
     w->next = p->left;
     p->left = w;
@@ -119,7 +119,7 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-/* With the lock held. */
+/* With the lock held. 0 or -errno. */
 static int make_thread(struct ss_server *self, struct threadpool *p)
 {
     struct worker *w = p->left;
@@ -130,7 +130,7 @@ static int make_thread(struct ss_server *self, struct threadpool *p)
     else
         return -EAGAIN;
     if (w->started)
-        pthread_join(w->thread, NULL); /* it has nothing left to do */
+        pthread_join(w->thread, NULL); /* it is about to return, if it has not yet */
     w->server = self;
     int rc = -pthread_create(&w->thread, NULL, run_thread, w);
     w->started = rc == 0;
@@ -143,7 +143,7 @@ static int make_thread(struct ss_server *self, struct threadpool *p)
     return rc;
 }
 
-/* As many as there should be, or for now as many as there can be. -EAGAIN: none. */
+/* Makes threads until one is idle or their number is reached. 0, or -errno: there is no thread at all. */
 static int make_threads(struct ss_server *self, struct threadpool *p)
 {
     int rc = 0;
@@ -155,8 +155,8 @@ static int make_threads(struct ss_server *self, struct threadpool *p)
     return rc;
 }
 
-/* A thread whose handler waits for its client, or for time to pass, is none that works: another one takes its
-   place. What cannot be done now is tried again with the next request. */
+/* A thread whose handler waits for its client, or for time to pass, does not count as one at work: another
+   thread takes its place. If none can be made now, the next request tries again. */
 static int wait_as_one_more(struct ss_server *self, struct threadpool *p, struct pollfd *fds, nfds_t count,
                             int ms)
 {
@@ -185,7 +185,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
         return rc;
     ss_request_started(self);
     r->entry.timer.deadline = ss_now() + (uint64_t)self->request_timeout;
-    /* a client that speaks first may as well wait where the parked ones do */
+    /* the client speaks first: the connection waits for that with the parked ones, without a thread */
     if (self->defer_accept && !request->datagram && self->request_timeout >= 0 && !ss_draining(self) &&
         pool_park(p, r) == 0)
         return 0;
@@ -201,7 +201,7 @@ static bool close_idle(struct ss_server *self)
     return has_threads(self, p) ? pool_close_oldest(p) : ss_super(self, &ThreadPoolMixIn)->close_idle(self);
 }
 
-/* The one that serves also keeps the time for the parked. */
+/* The thread that accepts also closes parked connections whose time is up. */
 static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
     struct threadpool *p = threadpool_of(self);
@@ -279,8 +279,8 @@ static int serve_forever(struct ss_server *self)
     int rc = start_pool(self, p);
     if (rc == 0)
         rc = ss_super(self, &ThreadPoolMixIn)->serve_forever(self);
-    if (rc >= 0 ||
-        atomic_load(&self->core->serving.active) == 0) /* else this process ends, whoever still waits in it */
+    if (rc >= 0 || atomic_load(&self->core->serving.active) ==
+                       0) /* else the process is going to end, with the threads that are still in handlers */
         stop_pool(p);
     return rc;
 }

@@ -10,8 +10,8 @@
 
 struct slot {
     struct request *parked;
-    const struct request *owner; /* who has registered it; not to be looked at */
-    uint32_t tag;                /* of its registration: tells old events from new ones */
+    const struct request *owner; /* who has registered it; it may have been freed */
+    uint32_t tag;                /* of its registration: events with another one are old */
 };
 
 struct worker {
@@ -23,17 +23,17 @@ struct worker {
 
 struct threadpool {
     pthread_mutex_t lock;
-    struct poller *poller; /* parked connections */
+    struct poller *poller; /* tells of input on parked connections */
     struct slot *slots;    /* by descriptor */
     int slot_count;
-    struct wheel wheel;          /* when parked connections expire */
-    struct idle idle_ones;       /* parked */
+    struct wheel wheel;          /* the timers of parked connections */
+    struct idle idle_ones;       /* the parked ones */
     struct entry *first, **last; /* requests to be begun, or closed */
     unsigned idle;               /* threads that wait for the poller */
-    bool woken;                  /* one of them was, and none has come back since */
-    int wake[2];                 /* tells the one that serves of an earlier time to wake up */
-    uint64_t wake_time;          /* when it will wake up by itself */
-    bool untold;                 /* it could not be told: the others look after the time meanwhile */
+    bool woken;                  /* one of these was woken, and none has come back since */
+    int wake[2];                 /* wakes the thread that accepts when a nearer deadline is set */
+    uint64_t wake_time;          /* ss_now() when it wakes up by itself */
+    bool untold;                 /* it could not be woken: until it is, the other threads look at the clock */
     bool draining, stopping;
     unsigned forks; /* core->forks when the threads were started: a child has none of them */
     pthread_t server_thread;
@@ -50,21 +50,21 @@ void pool_enqueue(struct threadpool *p, struct request *request);
 struct request *pool_dequeue(struct threadpool *p);
 /* With the lock held: may one more thread run a handler? */
 bool pool_may_run(const struct threadpool *p);
-/* Gives the lock back, and has one idle thread look at the queue if anything is left there that may be begun.
- */
+/* Gives the lock back, and wakes an idle thread if there is a request in the queue that may be begun. */
 void pool_unlock(struct threadpool *p);
 
-/* The connection waits for its next input without a thread. 0 or -errno. */
+/* Parks a connection: it waits for its next input without a thread. 0 or -errno. */
 int pool_park(struct threadpool *p, struct request *request);
-/* Its descriptor is about to be closed. */
+/* The descriptor of the request is about to be closed. */
 void pool_forget(struct threadpool *p, struct request *request);
-/* With the lock held: what an event is about goes into the queue, unless it is old news. */
+/* With the lock held: puts the connection that the event is about into the queue, unless the event is old. */
 void pool_claim(struct threadpool *p, const struct poller_event *event);
-/* Those whose time is up go into the queue, to be closed. */
+/* Puts parked connections whose time is up into the queue, to be closed. */
 void pool_close_expired(struct threadpool *p, uint64_t now);
-/* The one that was parked first; false: there is none. */
+/* Has the connection closed that was parked first. False: there is none. */
 bool pool_close_oldest(struct threadpool *p);
-/* Milliseconds until a parked connection expires, -1: none. When the server drains, all go now. */
+/* Milliseconds until the time of a parked connection is up, -1: there is none. When the server drains, it has
+   all of them closed. */
 int pool_time_left(struct threadpool *p, bool draining);
 
 #endif

@@ -1,5 +1,6 @@
-/* ThreadPoolMixIn's requests that no thread runs: a queue of those to be begun, and parked connections, which
-   the poller knows, and the wheel when they expire. Static functions are called with the lock held. */
+/* ThreadPoolMixIn's requests that no thread runs: the queue of those to be begun, and parked connections. The
+   poller tells when one of these has input, the wheel when its time is up. Static functions are called with
+   the lock held. */
 #include "loop/poller.h"
 #include "mixins/threadpool.h"
 #include "server/core.h"
@@ -21,7 +22,9 @@ void pool_enqueue(struct threadpool *p, struct request *request)
     p->last = &request->entry.next;
 }
 
-/* Whoever has waited in his handler goes on all the same: nobody else may have what he has locked. */
+/* (Not asked for a thread whose handler has waited: it may hold a lock that the others wait for, so it goes
+ * on.)
+ */
 bool pool_may_run(const struct threadpool *p)
 {
     return p->running < p->limit || p->stopping;
@@ -37,7 +40,8 @@ struct request *pool_dequeue(struct threadpool *p)
     return container_of(entry, struct request, entry);
 }
 
-/* The one that is woken sees to the next. It is woken without the lock, which is the first thing it wants. */
+/* One thread is woken, which wakes the next one in turn. That happens after the lock was given back, because
+   the lock is the first thing that the other thread takes. */
 void pool_unlock(struct threadpool *p)
 {
     bool wake = p->first && p->idle && !p->woken && pool_may_run(p);
@@ -68,7 +72,8 @@ static struct slot *slot_of(struct threadpool *p, int fd)
     return &slots[fd];
 }
 
-/* A handler may have closed its descriptor, or taken it away; elsewhere, it is about to be closed. */
+/* The poller must be told when a handler has closed the descriptor, or kept it for itself. Otherwise it is
+   about to be closed, and leaves the poller by itself. */
 static void forget(struct threadpool *p, struct request *request)
 {
     struct slot *slot = &p->slots[request->number];
@@ -87,7 +92,7 @@ static int arm(struct threadpool *p, struct request *request, struct slot *slot)
         forget(p, request);
     request->number = fd;
     if (slot->owner && slot->owner != request)
-        poller_remove(p->poller, fd); /* closed behind our back */
+        poller_remove(p->poller, fd); /* its owner has closed it without telling us */
     slot->owner = request;
     slot->tag++;
     int rc = request->known ? poller_want(p->poller, fd, POLLIN, slot->tag)
@@ -156,8 +161,8 @@ void pool_close_expired(struct threadpool *p, uint64_t now)
         request->expired = true;
         pool_enqueue(p, request);
     }
-    /* Before, it is the time of one who may only just be busy: to keep to it is as good, and costs nothing.
-     */
+    /* An earlier time may belong to a connection that is busy just now. To wake up then does no harm, and is
+       cheaper than to wake the thread for a new time. */
     if (p->wake_time <= now)
         p->wake_time = wheel_next(&p->wheel);
     if (p->untold)
@@ -180,7 +185,7 @@ int pool_time_left(struct threadpool *p, bool draining)
     p->draining = draining;
     uint64_t next = p->wake_time;
     if (p->first && p->idle && next > now + LOOK_AGAIN)
-        next = now + LOOK_AGAIN; /* should none of them have been woken */
+        next = now + LOOK_AGAIN; /* in case that waking a thread has failed */
     pool_unlock(p);
     return next == TIMER_NEVER      ? -1
            : next <= now            ? 0
