@@ -56,10 +56,129 @@
 extern "C" {
 #endif
 
-/* HTTPServer: TCPServer for HTTP. Its buffers hold a whole request head, and a connection is
-   accepted when its first bytes are there (http.server.HTTPServer). */
+/* ---------------------------------------------------------------- class */
+
+/* HTTPServer: TCPServer for HTTP. Its buffers hold a whole request head, and a connection is accepted
+   when its first bytes are there (http.server.HTTPServer). */
 extern SS_API const struct ss_class http_HTTPServer;
 #define HTTPServer http_HTTPServer
+
+struct http_method {
+    const char *name;                 /* "GET"; any token, methods are case-sensitive */
+    int (*run)(struct ss_handler *h); /* do_GET */
+};
+/* The methods and the delegates of a class; the element that ends them is added. For tables outside of
+   functions. (C++: write the array, ended by {nullptr, nullptr} or nullptr.) */
+#ifndef __cplusplus
+#define HTTP_METHODS(...) ((const struct http_method[]){__VA_ARGS__, {NULL, NULL}})
+#define HTTP_DELEGATES(...) ((const struct http_handler_class *const[]){__VA_ARGS__, NULL})
+#endif
+
+/* A handler class: a table of what it does otherwise than its base. NULL and 0 mean inherited, unless a
+   comment says "not inherited". Tables are const and live as long as the program. */
+struct http_handler_class {
+    struct ss_handler_class handler;   /* .base: &BaseHTTPRequestHandler.handler, or that of a class
+                                          based on it. .size: of an instance that begins with struct
+                                          http_handler */
+    size_t table_size;                 /* bytes of the table: `sizeof Files`. A class that is based on
+                                          one with options of its own, such as
+                                          SimpleHTTPRequestHandler, must say it, so that no table is
+                                          read past its end. 0: sizeof(struct http_handler_class). Not
+                                          inherited */
+    const char *name;                  /* for messages about mistakes; NULL: none. Not inherited */
+    const struct http_method *methods; /* do_X, ended by {NULL, NULL}, see HTTP_METHODS. They are
+                                          searched base by base; run NULL hides the base's. HEAD falls
+                                          back on GET. A method that no class of the chain has is
+                                          answered with 405 and Allow if it is PATCH or one of RFC
+                                          9110's, else with 501, which Python answers always. */
+
+    const char *protocol_version; /* protocol_version: "HTTP/1.1"; "HTTP/1.0" closes after each request */
+    const char *server_version;   /* server_version: the Server field; "": there is none */
+    size_t max_request_line;      /* bytes; a longer one is answered with 414. 8,192 */
+    size_t max_head;              /* bytes of request line and header fields; more: 431. 32,768, and at
+                                     most the server's buffer_size */
+    size_t max_headers;           /* number of header fields; more: 431. 100 */
+    int64_t max_body;             /* bytes; more: 413. 1 GiB */
+    int head_timeout;             /* ms from the first byte of a request to the end of its head; later:
+                                     408. 20,000 */
+    int idle_timeout;             /* ms that a kept-alive connection may be silent. 60,000 */
+
+    /* send_error makes error pages. log_request, log_error and log_message write logs.
+       log_message gets one line without its end; the default writes it to stderr behind client and date,
+       with control characters escaped. log_request is called once for each request, when its response
+       has gone to the connection or cannot go on: also for requests that were refused, and when a tunnel
+       ends. `status` is that of the final response; 0: none has left, as when the client went away.
+       `size`: bytes of its body that were sent, without what frames chunks; 0 for HEAD and 304.
+       http_request, http_header and http_duration tell the rest; what was not understood of a request
+       that was refused is "". "log" below has functions for it. A send_error of one's own can
+       call BaseHTTPRequestHandler.send_error, and the others likewise. */
+    int (*send_error)(struct ss_handler *h, int status, const char *message, const char *explain);
+    void (*log_request)(struct ss_handler *h, int status, int64_t size);
+    void (*log_error)(struct ss_handler *h, const char *text);
+    void (*log_message)(struct ss_handler *h, const char *text);
+
+    /* before runs ahead of do_X, whatever the method is, known or not: who may ask, how often. It is not
+       inherited but called in every class of the chain that has one, the base's first, so that no class
+       evades what its base forbids. If it begins a response (return http_send_error(h, 403, NULL,
+       NULL)), that is the answer: neither the slots of further classes nor do_X are called. Nor are they
+       if it returns -errno, which is then treated as do_X's. Else 0. */
+    int (*before)(struct ss_handler *h);
+    /* The classes to which do_X may hand requests over, see http_delegate; ended by NULL */
+    const struct http_handler_class *const *delegates;
+    /* What the class needs while a server runs, and gives back: a database is opened, left-over files
+       are removed. An HTTPServer calls these slots in every class of the chain, and of its delegates'
+       chains, each with the complete table. Not inherited. server_activate: when the server is bound,
+       before it has threads or processes; the base's first. 0 or -errno, which ss_server_bind returns.
+       server_close: when the server is closed, and when a process that it has forked ends; the base's
+       last. */
+    int (*server_activate)(struct ss_server *self, const struct http_handler_class *cls);
+    void (*server_close)(struct ss_server *self, const struct http_handler_class *cls);
+
+    /* For a class with options of its own, whose struct begins with that of its base. It completes the
+       table `to` with the options of this class that are NULL or 0 in it, from the table `from` of a
+       base, option by option with HTTP_INHERIT; it converts both to its struct, which they are at least
+       as large as. Options of the base are left to the base's `inherit`. NULL: the class has no options
+       of its own. Not inherited */
+    void (*inherit)(struct http_handler_class *to, const struct http_handler_class *from);
+};
+#define HTTP_INHERIT(to, from, slot) ((to)->slot = (to)->slot ? (to)->slot : (from)->slot)
+
+/* A mistake in the tables, such as a circle of bases or of delegates, or a table_size that no base has,
+   is printed on stderr when the server is bound, with the name of the class, and ends the program by
+   abort(3). */
+
+/* An instance; own ones begin with it. */
+struct http_handler {
+    struct ss_handler handler;
+    struct http_exchange *exchange; /* private */
+};
+
+/* BaseHTTPRequestHandler: parses requests and calls do_X; answers OPTIONS itself, with Allow. */
+extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler;
+#define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
+
+/* The complete table of h's class: everything that is inherited is filled in, what is not inherited is
+   its own. It is as large as the largest table of its bases, and lives as long as the program. */
+SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h);
+
+/* Hands the request over to another handler class, one of the `delegates` of h's class: its slots
+   `before` run, then its do_X, or the answer that it has none, with its options and its error pages;
+   meanwhile http_class_of returns its table. Two directories of one server are two delegates:
+
+     static int do_GET(struct ss_handler *h)
+     {
+         bool picture = strncmp(http_request(h)->path, "/pictures/", 10) == 0;
+         return http_delegate(h, picture ? &Pictures.http : &Manuals.http);
+     }
+
+   The class of the server stays responsible for what is over before and for what comes after: the limits
+   of the head, idle_timeout, log_request, and the page for an -errno that do_X returns. A body of
+   announced size must keep to max_body of both, one in chunks to that of the delegate. The instance, h,
+   is the one that the server's class has made: so a delegate must not have another one (size, setup,
+   handle or finish of its own).
+   To be called before a response was begun. Returns what do_X returns: 0 or -errno; -EINVAL for a class
+   that is not among the delegates, which log_error is told; -EALREADY when a response was begun. */
+SS_API int http_delegate(struct ss_handler *h, const struct http_handler_class *other);
 
 /* ---------------------------------------------------------------- request */
 
@@ -102,7 +221,7 @@ SS_API bool http_header_has(const struct ss_handler *h, const char *name, const 
    the program. */
 SS_API const char *http_allow(const struct ss_handler *h);
 
-/* ---------------------------------------------------------------- response */
+/* ---------------------------------------------------------------- reply */
 
 /* Begins a response with status line, Server and Date. `message` NULL: the usual phrase of the status. A
    response that was begun before, and of which nothing has left, is forgotten. An interim response (100, 102,
@@ -221,7 +340,7 @@ SS_API int http_read_body(struct ss_handler *h, size_t limit, char **data, size_
 /* True if the body's Content-Type is `type`, as "application/json", with whatever parameters. */
 SS_API bool http_content_type_is(const struct ss_handler *h, const char *type);
 
-/* ---------------------------------------------------------------- preconditions and ranges */
+/* ---------------------------------------------------------------- content and ranges */
 
 /* What tells one representation of a resource from another one (RFC 9110 8.8). */
 struct http_validators {
@@ -267,9 +386,9 @@ struct http_content {
     int64_t size;     /* bytes */
     const void *data; /* the bytes; NULL: they are in `fd` */
     int fd;           /* a file of at least `size` bytes */
-    const struct http_field
-        *fields; /* more fields for 200 and 206, ended by {NULL}; their sizes need not be set.
-                    A 304 has them too, but of Content-* only Content-Location. NULL: none */
+    /* More fields for 200 and 206, ended by {NULL}; their sizes need not be set. A 304 has them too, but of
+       Content-* only Content-Location. NULL: none */
+    const struct http_field *fields;
 };
 
 /* Answers a GET or HEAD as http_evaluate decides: 200 with the whole, 206 with a part, or with several as
@@ -282,128 +401,39 @@ struct http_content {
                                                         .validators = {.etag = "\"v7\""}}); */
 SS_API int http_send_content(struct ss_handler *h, const struct http_content *content);
 
-/* ---------------------------------------------------------------- handler classes */
-
-struct http_method {
-    const char *name;                 /* "GET"; any token, methods are case-sensitive */
-    int (*run)(struct ss_handler *h); /* do_GET */
-};
-/* The methods of a class; an empty one is added at the end. (C++: write the array, ended by
-   {nullptr, nullptr}.) */
-#ifndef __cplusplus
-#define HTTP_METHODS(...) ((const struct http_method[]){__VA_ARGS__, {NULL, NULL}})
-/* The delegates of a class: HTTP_DELEGATES(&Manuals.http, &Pictures.http). */
-#define HTTP_DELEGATES(...) ((const struct http_handler_class *const[]){__VA_ARGS__, NULL})
-#endif
+/* ---------------------------------------------------------------- files */
 
 /* Which symbolic links below `directory` are followed. (The directory itself may always be one.) */
 enum http_symlinks {
     HTTP_SYMLINKS_NEVER = 1, /* none: a name with a link in it does not exist */
     HTTP_SYMLINKS_INSIDE,    /* those that lead to something inside, be they relative or absolute */
-    HTTP_SYMLINKS_FOLLOW,    /* all, to wherever the server may read: who can make a link below `directory`
-                                can publish any such file. ".." in a URL still stays inside */
+    HTTP_SYMLINKS_FOLLOW,    /* all, to wherever the server may read: who can make a link below
+                                `directory` can publish any such file. ".." in a URL still stays inside */
 };
 
-/* Names that begin with a dot: .git, .htpasswd, .ssh. */
+/* What is done about names that begin with a dot: .git, .htpasswd, .ssh. */
 enum http_dotfiles {
-    HTTP_DOTFILES_HIDDEN = 1, /* they are answered as if they did not exist, and not listed; but for
-                                 /.well-known/ (RFC 8615), which is served and not listed */
-    HTTP_DOTFILES_SERVED,     /* names like any other */
+    HTTP_DOTFILES_HIDDEN = 1, /* they are answered as if they did not exist, and are not listed; except
+                                 for /.well-known/ (RFC 8615), which is served and not listed */
+    HTTP_DOTFILES_SERVED,     /* they are names like any other */
 };
 
-/* What is done with files about Accept-Encoding; each includes the one before. */
+/* What is compressed for a client whose Accept-Encoding allows it; each includes the one before. */
 enum http_compression {
-    HTTP_COMPRESS_OFF = 1,       /* files are sent as they are */
-    HTTP_COMPRESS_PRECOMPRESSED, /* name.zst, name.br or name.gz is sent for `name`, when it is not older, and
-                                    begins as such a file does */
+    HTTP_COMPRESS_OFF = 1,       /* nothing: files are sent as they are */
+    HTTP_COMPRESS_PRECOMPRESSED, /* name.zst, name.br or name.gz is sent for `name` if it is not older,
+                                    and its first bytes are those of such a file */
     HTTP_COMPRESS_SMALL,         /* text from 1 KiB to 64 KiB is compressed once and kept */
     HTTP_COMPRESS_ALL,           /* longer text is compressed each time, without Content-Length */
 };
 
-/* Files beside a file that somebody has compressed: name.zst, name.br, name.gz. */
+/* What is done about compressed files beside a file: name.zst, name.br, name.gz. */
 enum http_siblings {
-    HTTP_SIBLINGS_IGNORED = 1, /* files like any other */
-    HTTP_SIBLINGS_SENT,        /* sent for `name`, see enum http_compression */
+    HTTP_SIBLINGS_IGNORED = 1, /* they are files like any other */
+    HTTP_SIBLINGS_SENT,        /* they are sent for `name`, see enum http_compression */
 };
 
-/* Whether clients may store what is more than a file for browsers and other programs. */
-enum http_reserved {
-    HTTP_RESERVED_REFUSED = 1, /* index.html and index.htm, in any case, also compressed, and what lies below
-                                  /.well-known/ (RFC 8615): 403 */
-    HTTP_RESERVED_STORED,      /* these too */
-};
-
-/* What is done about a file that is sent and whose name is taken. Where a compressed form of a file (name.gz)
-   is sent for it, see enum http_siblings, the name of the form is taken if the file is there. */
-enum http_on_duplicate {
-    HTTP_DUPLICATE_ERROR = 1, /* it is refused, 409 */
-    HTTP_DUPLICATE_OVERWRITE, /* it takes the place of the other */
-    HTTP_DUPLICATE_RENAME,    /* "name (1).ext", or the next number that is free */
-};
-
-/* NULL and 0 mean inherited, as everywhere. */
-struct http_handler_class {
-    struct ss_handler_class handler; /* .base: BaseHTTPRequestHandler.handler or one based on it;
-                                        .size: of an instance that begins with struct http_handler */
-    size_t table_size;               /* bytes of the table that this is, or begins: `sizeof Files`. To be said
-                                        by every class that is based on one with options of its own, such as
-                                        SimpleHTTPRequestHandler; without it the server stops with an
-                                        assertion. 0: sizeof(struct http_handler_class) */
-    const char *name;                /* for messages about mistakes; NULL: none. Not inherited */
-    const struct http_method *methods; /* do_X, ended by {NULL, NULL}; searched base by base; run NULL
-                                          hides a base's. HEAD falls back on GET. A method known to no
-                                          class is answered 405 with Allow when RFC 9110 has it, or it is
-                                          PATCH; else 501, as Python answers all of them. */
-
-    /* Runs ahead of do_X, whatever the method is, known or not: who may ask, how often. It is not inherited:
-       those of all classes of the chain are called, the base's first, so that no class gets round what a base
-       of its own forbids. One that has begun a response (return http_send_error(h, 403, NULL, NULL)) has
-       answered, and neither the others nor do_X are called; nor are they after -errno. 0 or -errno */
-    int (*before)(struct ss_handler *h);
-    /* What the class needs while a server runs, and gives back: opens a database, removes what was left
-       behind. HTTPServer calls these slots of all classes of the chain, and of its delegates' chains, each
-       with the complete table. server_activate: when the server is bound, before there are threads and
-       processes of its own; the base's first. 0 or -errno, which ss_server_bind returns. server_close: when
-       it is closed, and in every process that was forked when that ends; the base's last. Not inherited. */
-    int (*server_activate)(struct ss_server *self, const struct http_handler_class *cls);
-    void (*server_close)(struct ss_server *self, const struct http_handler_class *cls);
-    /* The classes that do_X may hand requests to, see http_delegate; ended by NULL */
-    const struct http_handler_class *const *delegates;
-
-    const char *protocol_version; /* protocol_version: "HTTP/1.1"; "HTTP/1.0" closes after each request */
-    const char *server_version;   /* server_version: the Server field; "" sends none */
-    size_t max_request_line;      /* bytes; longer: 414. 8,192 */
-    size_t max_head;              /* bytes of request line and header fields; more: 431. 32,768, and at
-                                     most the server's buffer_size */
-    size_t max_headers;           /* number of header fields; more: 431. 100 */
-    int64_t max_body;             /* bytes; more: 413. 1 GiB */
-    int head_timeout;             /* ms from the first byte of a request to the end of its head; later:
-                                     408. 20,000 */
-    int idle_timeout;             /* ms that a kept-alive connection may be silent. 60,000 */
-
-    /* For a class with options of its own, whose struct begins with its base's: takes over what is NULL or 0
-       in `to`, the table that is being completed, from `from`, the table of one of its bases, option by
-       option with HTTP_INHERIT. Both are as large as this class's struct at least. Each class's own is
-       called; those of its bases see to their options. NULL: no options but the base's. */
-    void (*inherit)(struct http_handler_class *to, const struct http_handler_class *from);
-
-    /* send_error, log_request, log_error, log_message: overridden to change pages and logs.
-       log_message gets one line without its end; the default writes it to stderr behind client
-       and date, control characters escaped. log_request is called once for each request, behind its
-       response, when that has gone to the connection or cannot go on: also for requests that were
-       refused, and when a tunnel ends. `status` is the final response's, 0: none has left, as when
-       the client went away; `size`: bytes of its body that were sent, without what frames chunks, 0
-       for HEAD and 304. http_request, http_header, http_duration tell the rest; what a refused
-       request was not understood in is "". See "access log" below for those that are there. An
-       override of send_error can call BaseHTTPRequestHandler.send_error, and the others likewise. */
-    int (*send_error)(struct ss_handler *h, int status, const char *message, const char *explain);
-    void (*log_request)(struct ss_handler *h, int status, int64_t size);
-    void (*log_error)(struct ss_handler *h, const char *text);
-    void (*log_message)(struct ss_handler *h, const char *text);
-};
-#define HTTP_INHERIT(to, from, slot) ((to)->slot = (to)->slot ? (to)->slot : (from)->slot)
-
-/* The options of SimpleHTTPRequestHandler and what is based on it:
+/* The options of SimpleHTTPRequestHandler and of classes based on it:
 
      static const struct simple_http_class Files = {
          .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler}, .table_size = sizeof Files},
@@ -417,131 +447,138 @@ struct simple_http_class {
     enum http_symlinks symlinks;    /* HTTP_SYMLINKS_INSIDE */
     enum http_dotfiles dotfiles;    /* HTTP_DOTFILES_HIDDEN */
     int cache_seconds;              /* how long browsers and caches may use a file without asking again
-                                       (Cache-Control: max-age). -1: they ask each time, and get a 304 (no-cache).
-                                       -1 */
+                                       (Cache-Control: max-age). -1: they ask each time, and get a 304
+                                       (no-cache). -1 */
     enum http_compression compress; /* HTTP_COMPRESS_SMALL */
-    enum http_siblings siblings;    /* HTTP_SIBLINGS_SENT; and UploadHTTPRequestHandler's, as who may store
-                                       name.gz would decide what others get for `name`: HTTP_SIBLINGS_IGNORED */
-    const char *file_fields;        /* header fields of every file that is sent, each a line that ends with
-                                       "\r\n". "": none */
+    enum http_siblings siblings;    /* HTTP_SIBLINGS_SENT. UploadHTTPRequestHandler's is
+                                       HTTP_SIBLINGS_IGNORED, as who may store name.gz would decide
+                                       what others get for `name` */
+    const char *file_fields;        /* more header fields of each file: lines that end with "\r\n". "":
+                                       none */
 
-    /* translate_path: file name below `directory` for a request path, from ss_alloc, relative,
-       without leading slash ("" is the directory itself), with one at its end when a directory is
-       meant; NULL: no such thing (404; 400 when the path has a malformed escape or %00). The
-       default decodes once, an encoded slash being a slash, and then resolves dot segments, never
-       above the root. Whatever it returns, nothing outside of `directory` is opened, through
-       symbolic links neither unless `symlinks` allows it, and no dotfile unless `dotfiles` does.
-       guess_type: the media type for a file name, always the same; lives as long as the program.
-       list_directory: answers with a listing of the open directory `fd`, which it does not own;
-       `name` is translate_path's. The default sends a page, or JSON to a client whose Accept field likes that
-       better, or with ?json (the form: listing_json.c); sorted by name in any case, in memory that does
-       not grow with the directory; compressed where `compress` has HTTP_COMPRESS_SMALL; with a weak ETag,
-       which is another one when anything that is shown has changed, unless it is longer than 512 KiB (or many
-       listings are sent at once): such a one is sent while it is made.
-       listing_extra: writes to h->wfile what stands on that page between heading and table, HTML that belongs
-       to this directory, as the form for uploads. NULL, SimpleHTTPRequestHandler's: nothing. 0 or -errno. */
+    /* translate_path: the file name below `directory` for a request path, from ss_alloc; relative,
+       without a slash in front ("" is the directory itself), and with one at its end if a directory is
+       meant. NULL: there is no such file (404; 400 when the path has a malformed escape or %00). The
+       default decodes the path once, an encoded slash being a slash, and then resolves dot segments,
+       never above the root. Whatever it returns, nothing outside of `directory` is opened, through
+       symbolic links only as `symlinks` says, and dotfiles only as `dotfiles` says.
+       guess_type: the media type for a file name, always the same one; it lives as long as the program.
+       list_directory: answers with a listing of the directory `name` (translate_path's), which is open
+       as `fd` and belongs to the caller. The default sends a page, or JSON to a client that prefers it
+       in Accept or asks with ?json (listing_json.c describes it). It is sorted by name in any case,
+       takes memory that does not grow with the directory, is compressed if `compress` has
+       HTTP_COMPRESS_SMALL, and has a weak ETag that changes with anything that is shown. A listing of
+       more than 512 KiB, or one while many others are sent, is sent while it is made, without an ETag.
+       listing_extra: writes to h->wfile what stands on that page between heading and table: HTML for
+       this directory, as the form for uploads. NULL, the default: nothing. 0 or -errno. */
     const char *(*translate_path)(struct ss_handler *h, const char *path);
     const char *(*guess_type)(struct ss_handler *h, const char *name);
     int (*list_directory)(struct ss_handler *h, int fd, const char *name);
     int (*listing_extra)(struct ss_handler *h);
 };
 
-/* The options of UploadHTTPRequestHandler and what is based on it. */
-struct upload_class {
-    struct simple_http_class simple;
-    enum http_on_duplicate on_duplicate; /* 0 (default): POST as HTTP_DUPLICATE_ERROR, PUT as
-                                            HTTP_DUPLICATE_OVERWRITE. A PUT that is renamed gets a Location */
-    enum http_reserved reserved;         /* HTTP_RESERVED_REFUSED */
-    unsigned max_uploads;  /* requests at once that store files; more: 503. 256, at most 4,096 */
-    int64_t max_receiving; /* bytes of them all together, as announced, or else as they have come;
-                              more: 503, of one alone: 413. 0 (default): 8 times max_body */
-    int64_t min_free; /* bytes to be left on the file system: 507. 0 (default): 64 MiB, none where it has less
-                         than 1 GiB in all; -1: none. The limits hold for all threads and processes of an
-                         HTTPServer together */
-};
-
-/* An instance; own ones begin with it. */
-struct http_handler {
-    struct ss_handler handler;
-    struct http_exchange *exchange; /* private */
-};
-
-/* BaseHTTPRequestHandler: parses requests and calls do_X; answers OPTIONS itself, with Allow.
-   SimpleHTTPRequestHandler: do_GET (and so HEAD) serves the regular files below `directory` (a FIFO, a
-   device or a socket is never opened: 404; what may not be read: 403): index.html or index.htm for a
-   directory, else a listing; a directory's URL ends with a slash or is redirected there; ETag and
-   Last-Modified, and all that http_evaluate decides by them; ranges; Cache-Control. The tag is made of the
-   content, so that neither chmod nor a link, mv, touch or a restart changes it; that of a file of more than
-   16 MiB of inode, size and times, the time of change among them; one that is being written to has a weak
-   one. What is read counts, not what stat(2) says: in /proc a small file is as long as it is when it is read,
-   and a large one of unknown size comes without length, tag and parts. */
-extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler;
+/* SimpleHTTPRequestHandler: do_GET (and so HEAD) serves the regular files below `directory`. For a
+   directory it sends index.html or index.htm, else a listing; the URL of a directory ends with a slash
+   or is redirected there. A FIFO, a device or a socket is never opened (404); a file that may not be
+   read is a 403. Files have ETag, Last-Modified and Cache-Control; conditions and ranges are decided by
+   http_evaluate.
+   The ETag is made of the content, so that chmod, a link, mv, touch or a restart do not change it. That
+   of a file of more than 16 MiB is made of inode, size and times, the time of change among them; that of
+   a file that is being written to is weak. The size is what could be read, whatever stat(2) says: a
+   small file in /proc is as long as it is when it is read, and a large one of unknown size is sent
+   without length, tag and parts. */
 extern SS_API const struct simple_http_class http_SimpleHTTPRequestHandler;
-#define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
 #define SimpleHTTPRequestHandler http_SimpleHTTPRequestHandler
 
-/* UploadHTTPRequestHandler: SimpleHTTPRequestHandler that also takes files, at most max_body bytes a request.
-   do_POST stores each file of a multipart/form-data body in the directory that its path names: under the last
-   component of its filename (a backslash is a part of a name, unless it looks like a path of Windows),
-   whatever the field is called; other fields are ignored. Then 303 back to the directory, or 201 and
-   {"files": [{"name", "href", "size"}]} for who likes application/json better than text/html. on_duplicate
-   says what happens to names that are taken. Should one file fail, or not come to its end, nothing is stored
-   of it, and those before it stay. do_PUT stores the body as its path says: 201, or 204 when there was such a
-   file, which keeps its permissions, with the ETag that GET then has; on_duplicate holds as well. If-Match,
-   If-None-Match and If-Unmodified-Since hold (412): they are looked at before the body is read, and again
-   when the file gets its name, while no other upload gives names in that directory, so that of several with
-   the same If-Match one wins. Content-Range: 400; a missing directory: 409. Both write to a file without
-   name, or with a hidden one where the file system knows no other, which comes to the disk (fsync) and then
-   to its name in one step: readers see the old or the new file whole, and nothing is left of an upload that
-   fails. Hidden names (.httpserver-*.part) are neither served nor stored, and those that a killed server has
-   left in `directory` go when an HTTPServer is bound. The room for a body whose size is known is reserved
-   before it is read. Nothing outside of `directory` is written to, but through links to directories that
-   `symlinks` follows; a link of the file's own name is replaced. Names that begin with a dot or hold control
-   characters are refused. No room: 507, no permission: 403, another Content-Encoding than identity: 415.
-   Files are served with X-Content-Type-Options: nosniff and Content-Security-Policy: sandbox: what somebody
-   has stored here runs no scripts in the name of this site. Requests that a browser sends for a page of
-   another origin (Sec-Fetch-Site, Origin) are refused with 403; who may store files is otherwise for
-   verify_request, or a do_POST of your own, to say. */
+/* http_class_of with these options. h's class must be based on SimpleHTTPRequestHandler; if it is not,
+   that is printed on stderr, and abort(3). */
+SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h);
+
+/* do_GET of SimpleHTTPRequestHandler: answers with the file or listing that the path names, or with the
+   error page for it. For do_X of a class that is based on SimpleHTTPRequestHandler, which can hand to it
+   what it does not answer itself. 0 when it has answered, also with an error page; -errno: for do_X to
+   return. */
+SS_API int http_do_GET(struct ss_handler *h);
+
+/* ---------------------------------------------------------------- upload */
+
+/* Whether clients may store files that mean more to browsers and other programs. */
+enum http_reserved {
+    HTTP_RESERVED_REFUSED = 1, /* 403 for index.html and index.htm, in any case, also compressed, and
+                                  for what lies below /.well-known/ (RFC 8615) */
+    HTTP_RESERVED_STORED,      /* they are stored, too */
+};
+
+/* What is done when the name of a file that is sent is taken. Where a compressed form of a file
+   (name.gz) is sent for it, see enum http_siblings, the name of the form is taken if the file is there. */
+enum http_on_duplicate {
+    HTTP_DUPLICATE_ERROR = 1, /* the new file is refused, 409 */
+    HTTP_DUPLICATE_OVERWRITE, /* it takes the place of the other */
+    HTTP_DUPLICATE_RENAME,    /* it becomes "name (1).ext", or has the next number that is free */
+};
+
+/* The options of UploadHTTPRequestHandler and of classes based on it. The limits hold for all threads
+   and processes of an HTTPServer together. */
+struct upload_class {
+    struct simple_http_class simple;
+    enum http_on_duplicate on_duplicate; /* 0 (default): HTTP_DUPLICATE_ERROR for POST,
+                                            HTTP_DUPLICATE_OVERWRITE for PUT. A PUT that is renamed
+                                            gets a Location */
+    enum http_reserved reserved;         /* HTTP_RESERVED_REFUSED */
+    unsigned max_uploads;                /* requests that store files at the same time; more: 503. 256,
+                                            at most 4,096 */
+    int64_t max_receiving;               /* bytes of them together: what was announced, or what has
+                                            come in chunks; more: 503, and 413 if one alone has more. 0
+                                            (default): 8 times max_body */
+    int64_t min_free;                    /* bytes to be left on the file system; else 507. 0 (default):
+                                            64 MiB, but none on one of less than 1 GiB in all; -1: none */
+};
+
+/* UploadHTTPRequestHandler: SimpleHTTPRequestHandler that also takes files, at most max_body bytes a
+   request.
+
+   do_POST stores each file of a multipart/form-data body in the directory that the path names, under the
+   last component of its filename (a backslash is a part of a name, unless it looks like a path of
+   Windows), whatever the field is called; other fields are ignored. Then it answers 303 back to the
+   directory, or 201 and {"files": [{"name", "href", "size"}]} to a client that prefers application/json
+   to text/html. If one file fails or does not come to its end, nothing of it is stored, and those before
+   it stay.
+
+   do_PUT stores the body under the name that the path says: 201, or 204 if there was such a file, whose
+   permissions the new one keeps, with the ETag that GET then has. Content-Range: 400; a missing
+   directory: 409. If-Match, If-None-Match and If-Unmodified-Since hold (412): they are evaluated before
+   the body is read, and again when the file gets its name, while no other upload gives names in that
+   directory; so of several with the same If-Match one wins.
+
+   on_duplicate says what both do when a name is taken. A file has no name while it is received, or a
+   hidden one where the file system demands one; it is written to the disk (fsync) and then gets its name
+   in one step: readers see the old or the new file whole, and nothing is left of an upload that fails.
+   Hidden names (.httpserver-*.part) are neither served nor stored; those that a killed server has left
+   in `directory` are removed when an HTTPServer is bound. Room for a body of known size is reserved
+   before it is read.
+
+   Nothing outside of `directory` is written to, except through links to directories that `symlinks`
+   follows; a link that has the file's own name is replaced. Names that begin with a dot or hold control
+   characters are refused. No room: 507; no permission: 403; a Content-Encoding other than identity: 415.
+
+   Files are served with X-Content-Type-Options: nosniff and Content-Security-Policy: sandbox: what
+   somebody has stored runs no scripts in the name of this site. Requests that a browser sends for a page
+   of another origin (Sec-Fetch-Site, Origin) are refused with 403. Who else may store files is for
+   `before` or verify_request to say. */
 extern SS_API const struct upload_class http_UploadHTTPRequestHandler;
 #define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
 
-/* The complete table of h's class, with everything inherited filled in (what is not inherited is its own); it
-   is as large as the largest of its bases' tables, and lives as long as the program. */
-SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h);
-/* The same with the options of SimpleHTTPRequestHandler, or of UploadHTTPRequestHandler; the class must be
-   based on it: if it is not, that is an assertion. */
-SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h);
+/* http_class_of with these options. h's class must be based on UploadHTTPRequestHandler; if it is not,
+   that is printed on stderr, and abort(3). */
 SS_API const struct upload_class *http_upload_class_of(const struct ss_handler *h);
 
-/* Hands the request over to another handler class, one of the delegates of h's: its slots `before`, its do_X
-   (or the answer that it has none), its options, its pages; http_class_of gives its table meanwhile. Two
-   directories of one server are two delegates:
-
-     static int do_GET(struct ss_handler *h)
-     {
-         bool picture = strncmp(http_request(h)->path, "/pictures/", 10) == 0;
-         return http_delegate(h, picture ? &Pictures.http : &Manuals.http);
-     }
-
-   What is over before, or comes behind, is the business of the server's class: the limits of the head,
-   idle_timeout, log_request, and the page for an -errno that do_X returns; a body must keep to max_body of
-   both. The instance, h, is that of the server's class: a delegate cannot have another one (size, setup,
-   handle, finish). That, and delegates that lead back to their class, is an assertion when the server is
-   bound. To be called before anything was answered. Returns what its do_X does: 0 or -errno; -EINVAL for a
-   class that is not among the delegates, which log_error is told, -EALREADY when a response was begun. */
-SS_API int http_delegate(struct ss_handler *h, const struct http_handler_class *other);
-
-/* do_GET of SimpleHTTPRequestHandler: answers with the file or listing that the path names, or with the error
-   page for it. For do_X of a class that is based on SimpleHTTPRequestHandler, which can hand to it what it
-   does not answer itself. 0 when it has answered, also with an error page; -errno: for do_X to return. */
-SS_API int http_do_GET(struct ss_handler *h);
-/* do_POST and do_PUT of UploadHTTPRequestHandler: store what the request sends, and answer. For classes that
-   are based on it. They return as http_do_GET does; -errno also for a body that is malformed or does not
-   come. */
+/* do_POST and do_PUT of UploadHTTPRequestHandler: store what the request sends, and answer. For classes
+   that are based on it. They return as http_do_GET does; -errno also for a body that is malformed or
+   does not come. */
 SS_API int http_do_POST(struct ss_handler *h);
 SS_API int http_do_PUT(struct ss_handler *h);
 
-/* ---------------------------------------------------------------- access log
+/* ---------------------------------------------------------------- log
 
    Functions for log_request: .log_request = http_log_combined. The time in a line is when the response ended.
      http_log_python    as http.server's, but with the size:
