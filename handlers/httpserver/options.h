@@ -46,7 +46,6 @@ struct word {
 /* An option. */
 struct setting {
     const char *name;
-    char letter;          /* 0: none */
     const char *argument; /* as --help calls it; NULL: there is none */
     const char *help;     /* --help breaks it into lines */
     /* Takes the argument; -1, or the status to exit with when it has complained. */
@@ -54,6 +53,7 @@ struct setting {
     size_t offset;            /* in struct options: where a value goes */
     int64_t least, most;      /* a number or a size; what an option without argument sets is `most` */
     const struct word *words; /* ended by {NULL} */
+    char letter;              /* -p; 0: none */
     bool for_uploads;         /* goes with --upload */
 };
 

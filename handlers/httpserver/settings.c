@@ -91,67 +91,67 @@ static const struct word tokens[] = {
 
 #define TEXT(field) .take = take_text, .offset = offsetof(struct options, field)
 #define NUMBER(field, from, to) \
-    .take = take_number, .offset = offsetof(struct options, field), .least = from, .most = to
-#define SIZE(field, from) .take = take_size, .offset = offsetof(struct options, field), .least = from
-#define WORD(field, list) .take = take_word, .offset = offsetof(struct options, field), .words = list
-#define FLAG(field, value) .take = take_flag, .offset = offsetof(struct options, field), .most = value
+    .take = take_number, .offset = offsetof(struct options, field), .least = (from), .most = (to)
+#define SIZE(field, from) .take = take_size, .offset = offsetof(struct options, field), .least = (from)
+#define WORD(field, list) .take = take_word, .offset = offsetof(struct options, field), .words = (list)
+#define FLAG(field, value) .take = take_flag, .offset = offsetof(struct options, field), .most = (value)
 #define UPLOADS .for_uploads = true
 
 /* clang-format off */
 const struct setting settings[] = {
-    {"port", 'p', "PORT", "listen on this port (default: 8000; 0: any free one)",
-     .take = take_port, .offset = offsetof(struct options, port), .most = 65535},
-    {"bind", 'b', "ADDRESS", "on this address: a name or number, 0.0.0.0 or :: for every interface, unix:/path, "
-     "unix:@name or fd:3 (default: 127.0.0.1)", TEXT(bind)},
-    {"directory", 'd', "DIR", "serve this directory (default: the current one)", TEXT(directory)},
-    {"protocol", 0, "VERSION", "HTTP/1.1, or HTTP/1.0 for a connection per request (default: HTTP/1.1)",
+    {"port", "PORT", "listen on this port (default: 8000; 0: any free one)",
+     .take = take_port, .offset = offsetof(struct options, port), .most = 65535, .letter = 'p'},
+    {"bind", "ADDRESS", "on this address: a name or number, 0.0.0.0 or :: for every interface, unix:/path, "
+     "unix:@name or fd:3 (default: 127.0.0.1)", TEXT(bind), .letter = 'b'},
+    {"directory", "DIR", "serve this directory (default: the current one)", TEXT(directory), .letter = 'd'},
+    {"protocol", "VERSION", "HTTP/1.1, or HTTP/1.0 for a connection per request (default: HTTP/1.1)",
      WORD(protocol, protocols)},
-    {"mixin", 0, "NAME[,NAME]", "who runs requests: eventloop, threading, threadpool, forking, preforking, two of them "
+    {"mixin", "NAME[,NAME]", "who runs requests: eventloop, threading, threadpool, forking, preforking, two of them "
      "as in preforking,eventloop, or sequential (default: eventloop)", .take = take_mixins},
-    {"workers", 0, "N", "loops of eventloop, threads of threadpool, processes of preforking", NUMBER(workers, 1, 1024)},
-    {"mime", 0, "EXT=TYPE", "the media type of files that end in EXT or have it as their whole name, as in --mime "
+    {"workers", "N", "loops of eventloop, threads of threadpool, processes of preforking", NUMBER(workers, 1, 1024)},
+    {"mime", "EXT=TYPE", "the media type of files that end in EXT or have it as their whole name, as in --mime "
      "log=text/plain or --mime README=text/plain; may be given several times", .take = take_type},
-    {"cache", 0, "SECONDS", "how long browsers and caches may use a file without asking again (default: 0, they always "
+    {"cache", "SECONDS", "how long browsers and caches may use a file without asking again (default: 0, they always "
      "ask)", NUMBER(cache, 0, INT_MAX)},
-    {"compress", 0, "WHAT", "for clients that accept it: off, precompressed (name.zst, name.br, name.gz for name), small "
+    {"compress", "WHAT", "for clients that accept it: off, precompressed (name.zst, name.br, name.gz for name), small "
      "(text up to 64 KiB, too, once for all), or all (longer text, too, each time) (default: small)",
      WORD(compress, compressions)},
-    {"symlinks", 0, "WHICH", "follow symbolic links: never, inside (those that lead to something in the directory), "
+    {"symlinks", "WHICH", "follow symbolic links: never, inside (those that lead to something in the directory), "
      "follow (to any file on this machine) (default: inside)", WORD(symlinks, symlinks)},
-    {"hidden", 0, NULL, "serve and list names that begin with a dot, too; without it only /.well-known/ is served",
+    {"hidden", NULL, "serve and list names that begin with a dot, too; without it only /.well-known/ is served",
      FLAG(dotfiles, HTTP_DOTFILES_SERVED)},
-    {"access-log", 0, "FILE", "append the log of requests to this file, which is opened anew at SIGHUP and never served "
+    {"access-log", "FILE", "append the log of requests to this file, which is opened anew at SIGHUP and never served "
      "(default: stderr)", TEXT(access_log)},
-    {"log-format", 0, "NAME", "python, common, combined (Apache's), or json, which alone has the time that each request "
+    {"log-format", "NAME", "python, common, combined (Apache's), or json, which alone has the time that each request "
      "took (default: python)", WORD(log_format, formats)},
-    {"upload", 0, NULL, "let clients store files: a form on each listing, POST of multipart/form-data to a directory, "
+    {"upload", NULL, "let clients store files: a form on each listing, POST of multipart/form-data to a directory, "
      "and PUT; to be used among people who trust each other", FLAG(upload, 1)},
-    {"on-duplicate", 0, "WHAT", "when a file is sent whose name is taken: error, overwrite or rename (default: error for "
+    {"on-duplicate", "WHAT", "when a file is sent whose name is taken: error, overwrite or rename (default: error for "
      "POST, overwrite for PUT)", WORD(on_duplicate, duplicates), UPLOADS},
-    {"max-upload", 0, "SIZE", "the most that a request may send, as in 500K, 20M or 4G (default: 1G)",
+    {"max-upload", "SIZE", "the most that a request may send, as in 500K, 20M or 4G (default: 1G)",
      SIZE(max_upload, 1), UPLOADS},
-    {"max-uploads", 0, "N", "how many requests may send files at once (default: 256)", NUMBER(max_uploads, 1, 4096),
+    {"max-uploads", "N", "how many requests may send files at once (default: 256)", NUMBER(max_uploads, 1, 4096),
      UPLOADS},
-    {"max-receiving", 0, "SIZE", "the most that they may send all together (default: 8 times --max-upload)",
+    {"max-receiving", "SIZE", "the most that they may send all together (default: 8 times --max-upload)",
      SIZE(max_receiving, 1), UPLOADS},
-    {"min-free", 0, "SIZE", "what is to be left on the disk (default: 64M, but nothing on a disk of less than 1G)",
+    {"min-free", "SIZE", "what is to be left on the disk (default: 64M, but nothing on a disk of less than 1G)",
      SIZE(min_free, 0), UPLOADS},
-    {"upload-index", 0, NULL, "let clients store index pages and what lies below /.well-known/",
+    {"upload-index", NULL, "let clients store index pages and what lies below /.well-known/",
      FLAG(reserved, HTTP_RESERVED_STORED), UPLOADS},
-    {"upload-siblings", 0, NULL, "send name.zst, name.br or name.gz for name with --upload, too, as does --compress "
+    {"upload-siblings", NULL, "send name.zst, name.br or name.gz for name with --upload, too, as does --compress "
      "precompressed, though a client may have stored it", FLAG(siblings, HTTP_SIBLINGS_SENT), UPLOADS},
-    {"write-timeout", 0, "SECONDS", "how long a client may pause before it takes more of its answer, as players do; 0: "
+    {"write-timeout", "SECONDS", "how long a client may pause before it takes more of its answer, as players do; 0: "
      "for ever (default: 300)", NUMBER(write_timeout, 0, INT_MAX / 1000)},
-    {"min-rate", 0, "BYTES", "what a client sends of a request, and takes of an answer, in a second, a minute of waiting "
+    {"min-rate", "BYTES", "what a client sends of a request, and takes of an answer, in a second, a minute of waiting "
      "taken together; slower ones are given up; 0: none (default: 240)", NUMBER(min_rate, 0, 1000000)},
-    {"max-connections-per-client", 0, "N", "how many connections of one address are served at once; more wait; 0: no "
+    {"max-connections-per-client", "N", "how many connections of one address are served at once; more wait; 0: no "
      "limit (default: 256 of threading, 40 of forking, else 0)", NUMBER(per_client, 0, 1000000)},
-    {"server-tokens", 0, "WHAT", "what the Server field of each answer says: on (name and version), name, or off: there "
+    {"server-tokens", "WHAT", "what the Server field of each answer says: on (name and version), name, or off: there "
      "is none (default: on)", WORD(server_tokens, tokens)},
-    {"cgi", 0, NULL, NULL, .take = refuse_cgi},
-    {"quiet", 'q', NULL, "log nothing on stderr", FLAG(quiet, 1)},
-    {"help", 'h', NULL, "show this and exit", .take = NULL},
-    {"version", 'V', NULL, "show the version and what is in, and exit", .take = NULL},
+    {"cgi", NULL, NULL, .take = refuse_cgi},
+    {"quiet", NULL, "log nothing on stderr", FLAG(quiet, 1), .letter = 'q'},
+    {"help", NULL, "show this and exit", .letter = 'h'},
+    {"version", NULL, "show the version and what is in, and exit", .letter = 'V'},
     {.name = NULL},
 };
 /* clang-format on */
