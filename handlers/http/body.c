@@ -11,9 +11,9 @@ enum {
     LINE_SIZE = 1024,       /* of a chunk's size line or a trailer */
     SIZE_DIGITS = 15,       /* of a chunk's size, hexadecimal */
     MAX_EXTRA = 16 * 1024,  /* chunk extensions and trailers, together */
-    SKIP_BYTES = 64 * 1024, /* of a body that nobody read */
+    SKIP_BYTES = 64 * 1024, /* of a body that the handler has not read */
     SKIP_TIME = 1000,       /* ms for them to come */
-    EXPANSION = 16,         /* bytes that a handler makes of one, when it answers as it reads */
+    EXPANSION = 16,         /* a handler that answers as it reads writes at most so many bytes for one */
 };
 
 static int refuse(struct http_exchange *x, int status, const char *explain)
@@ -23,8 +23,8 @@ static int refuse(struct http_exchange *x, int status, const char *explain)
     return status == 413 ? -EMSGSIZE : -EPROTO;
 }
 
-/* The client holds the body back until it is told to send it. Nobody needs telling when some of it
-   is there, and nothing may be told once the response is on its way (RFC 9110 10.1.1). */
+/* The client holds the body back until it gets a 100. That is not needed when some of the body has come
+   already, and not allowed once the response is on its way (RFC 9110 10.1.1). */
 static int send_continue(struct http_exchange *x)
 {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -190,8 +190,8 @@ bool http_body_is_hopeless(const struct http_exchange *x)
     return !body->done && (body->expecting || body->refusal.status || body->left > SKIP_BYTES);
 }
 
-/* What is written meanwhile stays where it is: waiting flushes what other requests have got. (Apart: most
-   requests have no body, and are spared the page of stack and its protector's check.) */
+/* While this waits, the response's own output is not flushed, only that of earlier requests. (A function by
+   itself: most requests have no body, and need neither the page of stack nor the check of its protector.) */
 __attribute__((noinline)) static bool skip_rest(struct http_exchange *x)
 {
     struct ss_stream *tied = x->in->tied;
@@ -237,7 +237,7 @@ void http_body_settle(struct http_exchange *x)
         x->close = true;
 }
 
-/* Bytes of it that the handler has got. */
+/* Bytes of the body that the handler has read. */
 static int64_t taken(const struct http_exchange *x)
 {
     const struct http_body *body = &x->body;
@@ -245,8 +245,8 @@ static int64_t taken(const struct http_exchange *x)
     return come - body->left - (int64_t)(x->rfile.rend - x->rfile.rpos);
 }
 
-/* Waits a moment until the connection's buffer has the rest: then there is nothing to wait for when it is
-   skipped. The rest of chunks cannot be told without taking it from the handler. */
+/* Waits a moment until the rest of the body is in the connection's buffer, where it can be skipped later
+   without waiting. Of chunks nobody knows how long the rest is. */
 static bool comes_in_time(struct http_exchange *x)
 {
     struct ss_stream *tied = x->in->tied;
@@ -276,11 +276,6 @@ bool http_body_is_ignored(struct http_exchange *x, int64_t written, bool flushed
 static const struct ss_stream_class body_stream = {
     .name = "http request body",
     .read = body_read,
-    .write = NULL,
-    .sendfile = NULL,
-    .flush = NULL,
-    .write_eof = NULL,
-    .close = NULL,
 };
 
 int http_body_begin(struct http_exchange *x)

@@ -1,6 +1,6 @@
-/* The response's body in a content coding (RFC 9110 8.4), when the handler has asked for it with
-   http_compress: a stream over the body's that compresses what is written. Short bodies are left as they
-   are. */
+/* The response's body in a content coding (RFC 9110 8.4), for handlers that have called http_compress: a
+   stream that compresses what is written to it, and writes the result to the stream of the body. Short bodies
+   stay plain. */
 #include "http/coded_output.h"
 #include "compress/compress.h"
 #include "http/header.h"
@@ -54,7 +54,8 @@ struct work {
     enum http_coder_step step;
 };
 
-/* In another thread, where there is a loop that must not stop, and a small stack. */
+/* Runs in another thread where there is an event loop: compressing would stop the loop, and needs a large
+ * stack. */
 static int work(void *argument)
 {
     struct work *w = argument;
@@ -76,8 +77,9 @@ static int code(struct http_exchange *x, const char *data, size_t size, enum htt
     return more < 0 ? more : rc;
 }
 
-/* The decision to compress: the head gets its field, which it can until it is committed. False: out of
-   memory, or there are too many at work. That is an error where there is nothing else for the client: 503. */
+/* Begins to compress, and adds Content-Encoding to the head, which has not left. False: there is no memory,
+   or there are too many bodies being compressed; then the body stays plain, but for a client that refuses
+   that this is an error: 503. */
 static bool start(struct http_exchange *x)
 {
     struct http_coded *c = x->coded;
@@ -131,12 +133,8 @@ static int coded_flush(struct ss_stream *s)
 
 static const struct ss_stream_class coded_stream = {
     .name = "http response body in a content coding",
-    .read = NULL,
     .write = coded_write,
-    .sendfile = NULL,
     .flush = coded_flush,
-    .write_eof = NULL,
-    .close = NULL,
 };
 
 int http_coded_begin(struct http_exchange *x)
@@ -155,7 +153,7 @@ int http_coded_begin(struct http_exchange *x)
     return 0;
 }
 
-/* A short body is still in the buffer, all of it. */
+/* All of a short body is still in the buffer. */
 int http_coded_end(struct http_exchange *x)
 {
     struct http_coded *c = x->coded;

@@ -66,7 +66,7 @@ static int send_data(struct http_exchange *x, const struct http_source *source,
     return ss_sendfile(x->h->wfile, source->fd, (off_t)range->first, (size_t)range->size);
 }
 
-/* What is written ends the chunk, or the connection, when the end comes. */
+/* Sends a file whose size is not known, to its end. */
 static int send_to_the_end(struct ss_handler *h, int fd)
 {
     enum { PIECE = 16384 };
@@ -111,7 +111,7 @@ static int send_part(struct http_exchange *x, const struct http_source *source,
 
 /* ---------------------------------------------------------------- several parts */
 
-/* Nobody who writes a file can know it, and it needs no quotes. */
+/* Random, so that nobody can write a file that has it inside; and it needs no quotes. */
 static int make_boundary(char boundary[BOUNDARY_SIZE + 1])
 {
     unsigned char bytes[BOUNDARY_SIZE / 2];

@@ -1,5 +1,5 @@
-/* Sending a representation, or a part of it, once it is decided what. Shared by http_send_content and the
-   files of SimpleHTTPRequestHandler, whose header fields are ready-made. */
+/* Sends a representation, or a part of it, as http_evaluate has decided. For http_send_content, and for
+   files, whose header fields are kept ready-made. */
 #ifndef HTTP_CONTENT_H
 #define HTTP_CONTENT_H
 
@@ -15,7 +15,7 @@ struct http_source {
     const char *more;    /* lines for a 304 too */
     size_t more_size;
     const struct http_field *extra; /* as in struct http_content */
-    enum http_coding coding;        /* into which data is to be put while it is sent; fields say so */
+    enum http_coding coding;        /* what the data is put into while it is sent; `fields` say so already */
     const char *data;               /* NULL: in fd */
     int fd;
     int64_t size; /* -1: fd is sent to its end, wherever that is */

@@ -82,9 +82,9 @@ void http_accept_line(struct http_accept_list *list, const char *value)
         read_element(list, element, element + size);
 }
 
-/* A client that says nothing would take anything (RFC 9110 12.5.3), but the simplest ones say nothing, and
-   can undo nothing. Identity needs no mention; it comes last then, as a client that lists codings likes
-   them. */
+/* A client that does not send the field accepts any coding (RFC 9110 12.5.3), but the simplest clients do not
+   send it and understand none, so they get none. Identity is accepted without being listed, but then every
+   listed coding is preferred to it. */
 void http_accept_end(const struct http_accept_list *list, struct http_accepted *accepted)
 {
     for (int coding = 0; coding < HTTP_CODINGS; coding++) {

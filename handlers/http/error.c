@@ -1,4 +1,4 @@
-/* Error responses with a small page, and the methods that answer for the server itself. */
+/* Error responses with a small page. */
 #include "http/error.h"
 #include "http/body.h"
 #include "http/status.h"
@@ -93,7 +93,7 @@ int http_default_send_error(struct ss_handler *h, int status, const char *messag
     return send_page(h, status, message, explain);
 }
 
-/* What is not the client's fault is 5xx: 503 where the same request may succeed a little later. */
+/* 5xx for what is not the client's fault: 503 when the same request may succeed a little later. */
 int http_errno_status(int error)
 {
     switch (-error) {

@@ -5,9 +5,9 @@
 #include "http/exchange.h"
 
 int http_default_send_error(struct ss_handler *h, int status, const char *message, const char *explain);
-/* The status for what the system says (-errno) about something that a request asks for: a file to be opened,
-   a directory to be read, an upload to be stored. 404, 403, 409, 413, 507 (no room), 503 (short of
-   descriptors, memory or threads: it passes), else 500. No other place makes a status of an errno. */
+/* The status for a system call's error, -errno, when it was to open, read or store what the request asks for:
+   404, 403, 409, 413, 507 (no room on the disk), 503 (short of descriptors, memory or threads for a moment),
+   else 500. No other function makes a status of an errno. */
 int http_errno_status(int error);
 /* Answers with an error page of that status, a 503 with Retry-After. `explain` as for http_send_error.
    0 or -errno. */

@@ -26,11 +26,11 @@
 /* The request's body as it comes from the connection. */
 struct http_body {
     bool chunked;
-    bool done;                   /* all of it was read */
-    bool chunk_open;             /* the line end behind the chunk's data is to come */
+    bool done;                   /* the client's last byte of it was read */
+    bool chunk_open;             /* a chunk's data was read, the end of its line was not */
     bool expecting;              /* the client waits for 100 Continue */
     bool reading;                /* the handler waits for more of it */
-    int64_t left;                /* of the body, or of the chunk */
+    int64_t left;                /* bytes to come: of the body, or of the chunk */
     int64_t total;               /* bytes of chunks so far */
     size_t extra;                /* bytes of chunk extensions and trailers so far */
     struct http_refusal refusal; /* status != 0: the body cannot be read on */
@@ -43,7 +43,7 @@ enum http_framing {
     HTTP_CHUNKED,
     HTTP_UNTIL_CLOSE,
     HTTP_TUNNEL, /* another protocol follows: 101, or CONNECT */
-    HTTP_EMPTY,  /* there cannot be a body */
+    HTTP_EMPTY,  /* the status allows no body */
 };
 
 /* A line of a response's head, which the handler may replace by one of its own. */
@@ -54,40 +54,40 @@ struct http_line {
 struct http_response {
     int status;     /* 0: none begun */
     bool ended;     /* http_end_headers was called */
-    bool committed; /* the head has gone to the connection: nothing can be taken back */
-    bool headless;  /* the request was HEAD: what is written only counts */
-    /* fields that the handler has sent itself */
+    bool committed; /* the head has been given to the connection */
+    bool headless;  /* the request is a HEAD: the body is counted and not sent */
+    /* which fields the handler has sent itself */
     bool has_close, has_allow, has_coding;
-    enum http_coding coding; /* that the body is to be put into, if it does not end short */
-    bool promised;           /* in any case: the field for it is there */
-    bool needed;             /* the client takes the body in no other form */
+    enum http_coding coding; /* what the body is put into, unless it is short */
+    bool promised;           /* the head says so already: a short body is put into it, too */
+    bool needed;             /* the client refuses the plain form */
     enum http_framing framing;
     int64_t length;  /* Content-Length, -1: none */
     int64_t written; /* bytes of the body */
-    uint64_t start;  /* of the body: how much had been given to the connection before it */
+    uint64_t start;  /* of the body among all bytes of the connection's output */
     char *text;      /* the head so far: the status line, Server and Date, the handler's fields */
     size_t size, room;
     struct http_line server, date;
-    int error; /* the first one while the head was made */
+    int error; /* the first one while the head was made, -errno */
 };
 
-/* Of the next error response, see http_error_header. */
+/* A field that http_error_header has kept for the next error response. */
 struct http_error_field {
     const char *name, *value;
     struct http_error_field *next;
 };
 
-#define HTTP_HEAD_TEXT 1024 /* bytes of a response's head for which there is room at once */
+#define HTTP_HEAD_TEXT 1024 /* bytes of a response's head that need no more memory */
 #define HTTP_LOG_ERRORS 512 /* bytes of all that log_error is told during a request; more is cut */
 
 struct http_exchange {
     struct ss_handler *h; /* whose `exchange` this is */
     const struct http_class *cls;
-    struct ss_stream *in, *out;    /* the connection's; h->rfile and h->wfile are meanwhile ... */
-    struct ss_stream rfile, wfile; /* ... these, the bodies' */
+    struct ss_stream *in, *out;    /* the connection's */
+    struct ss_stream rfile, wfile; /* the bodies': what h->rfile and h->wfile are in do_X */
     char head_text[HTTP_HEAD_TEXT];
     char told[HTTP_LOG_ERRORS]; /* what log_error was told during the request, told_size bytes */
-    /* from here on one request's */
+    /* what follows is set to zero for each request */
     struct http_head head;
     uint64_t begun; /* ns: when its first byte was there; 0 where nobody logs */
     struct http_body body;
@@ -97,8 +97,8 @@ struct http_exchange {
     bool negotiated;          /* the response depends on Accept-Encoding: Vary says so */
     bool close;               /* the connection, after this response */
     size_t told_size;
-    int failure;      /* why the server could not do what it was asked for, or give its answer; 0: it could */
-    bool logged;      /* its line is written */
+    int failure;      /* -errno: why the server could not answer as asked; 0: it could */
+    bool logged;      /* log_request was called */
     bool reason_told; /* the line says what has gone wrong */
 };
 

@@ -60,8 +60,8 @@ static int on_headers_complete(llhttp_t *parser)
     return HPE_PAUSED;
 }
 
-/* Here llhttp is stricter than the RFC: it takes tabs behind some values for a part of them, and no empty
-   element behind "chunked" (RFC 9110 5.6.1, 5.6.3). */
+/* Replaces what llhttp would refuse at the end of a value though the RFC allows it: tabs, and empty elements
+   behind "chunked" (RFC 9110 5.6.1, 5.6.3). */
 static void blank_end(char *line, size_t size)
 {
     char *at = line + size - 1; /* the colon is behind all that this skips */
@@ -95,7 +95,7 @@ static int check_lines(char *text, size_t size, struct http_refusal *refusal)
     return 0;
 }
 
-/* Of two builds of llhttp the one that this processor is good for. */
+/* Runs that one of two builds of llhttp which this processor can run best. */
 static llhttp_errno_t execute(llhttp_t *parser, const char *text, size_t size)
 {
 #ifdef HTTP_LLHTTP_SSE42
@@ -112,7 +112,8 @@ static int run_llhttp(const char *text, size_t size, struct parse *parse, llhttp
     static const llhttp_settings_t settings = {
         .on_header_field = on_field, .on_header_value = on_value, .on_headers_complete = on_headers_complete};
     static const char line[] = "POST / HTTP/1.1\r\n";
-    static _Thread_local llhttp_t behind_line; /* always the same: one for all requests */
+    static _Thread_local llhttp_t
+        behind_line; /* the parser as it is behind the line, made once for each thread */
     if (!behind_line.settings) {
         llhttp_init(&behind_line, HTTP_REQUEST, &settings);
         if (llhttp_execute(&behind_line, line, sizeof line - 1) != HPE_OK) {

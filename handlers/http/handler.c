@@ -25,7 +25,8 @@ static int do_OPTIONS(struct ss_handler *h)
     return http_end_headers(h);
 }
 
-/* The methods of RFC 9110 and PATCH are known, only not here: 405; others are not: 501. */
+/* 405 for the methods of RFC 9110 and PATCH, which the class does not have; 501 for methods that nobody
+ * knows. */
 static int unknown_method(struct http_exchange *x, const char *name)
 {
     static const char known[][8] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
@@ -99,7 +100,7 @@ static int finish_response(struct http_exchange *x)
     return http_response_finish(x);
 }
 
-/* Only what is short, or full, tells more of do_X's errors than that it has failed. */
+/* Of do_X's errors the client learns what passes or is full (503, 507); all others are just a 500. */
 static int send_failure(struct http_exchange *x, const struct http_refusal *refusal, int error)
 {
     if (refusal->status)
@@ -157,7 +158,7 @@ static int answer(struct http_exchange *x)
     return conclude(x, complete(x, rc < 0 ? rc : run_method(x)));
 }
 
-/* What follows cannot be told from what was refused. */
+/* The connection is closed, since nobody knows where the next request would begin. */
 static int answer_refused(struct http_exchange *x)
 {
     const struct http_refusal refusal = x->head.refusal;
@@ -169,7 +170,7 @@ static int answer_refused(struct http_exchange *x)
         x->head.request.command = "HEAD"; /* so that no content is sent, whatever else was wrong */
     http_response_reset(x);
     http_body_begin(x);
-    x->body.done = false; /* nobody knows */
+    x->body.done = false; /* there may be one */
     return conclude(x, complete(x, http_send_error(x->h, refusal.status, NULL, refusal.explain)));
 }
 

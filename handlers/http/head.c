@@ -20,7 +20,7 @@ struct scan {
 
 enum { INCOMPLETE, COMPLETE };
 
-/* RFC 9112 3: 501 for a method longer than any, 414 for a target that is too long. */
+/* 501 for a method that is longer than any known, 414 for a target that is too long (RFC 9112 3). */
 static int refuse_long_line(const char *line, size_t size, struct http_refusal *refusal)
 {
     return http_refuse(refusal, http_span(line, size, HTTP_TOKEN) > LONGEST_METHOD ? 501 : 414, NULL);
@@ -43,7 +43,8 @@ static int end_line(struct scan *scan, const char *data, size_t newline,
     return size == 0 ? COMPLETE : INCOMPLETE;
 }
 
-/* Before waiting: a request line that is wrong, or none at all, gets its answer without delay. */
+/* Called before waiting for more: a malformed request line, or what is no request at all, is refused at once.
+ */
 static int check_incomplete(struct scan *scan, const char *data, size_t size,
                             const struct http_handler_class *limit, struct http_refusal *refusal)
 {
@@ -57,7 +58,7 @@ static int check_incomplete(struct scan *scan, const char *data, size_t size,
     return INCOMPLETE;
 }
 
-/* Behind the request line: lines that are known need not be looked for. */
+/* Called behind the request line: field lines that are known need not be looked for one by one. */
 static int match_known(struct http_exchange *x, struct scan *scan, const char *data, size_t size)
 {
     struct http_memo *known = http_memo_find(x->h->request, data + scan->start, size - scan->start);
@@ -105,8 +106,8 @@ static int skip_empty_lines(struct ss_stream *in, const char **data, size_t *siz
     return 0;
 }
 
-/* The strings of a head that is refused before it can be parsed: for the log. Of a line without an end a few
-   bytes are enough to tell another protocol, or a long address. */
+/* Keeps the request line for the log when the head is refused before it is parsed. Of a line without an end
+   the first bytes are enough: they show another protocol, or a long address. */
 static void keep_line(struct http_exchange *x, const struct scan *scan)
 {
     const char *data;
@@ -133,8 +134,8 @@ static void copy_line(const char *from, size_t size, char *to, size_t encoded_si
         http_encode_line(from, size, to);
 }
 
-/* Copies the head, the request line twice: once for the log. `first`: the line's size, when it is encoded if
-   that is not the size that it has. */
+/* Copies the head and parses the copy; a second copy of the request line is for the log. `first` is the size
+   of the line in the copy: it is encoded there if that is not the size that was sent. */
 static int parse_copy(struct http_exchange *x, const struct scan *scan, const char *data, size_t first)
 {
     size_t room = scan->lines - 2; /* without request line and empty line */
@@ -161,8 +162,8 @@ static int parse_copy(struct http_exchange *x, const struct scan *scan, const ch
     return HTTP_ARRIVED;
 }
 
-/* Takes the head out of the stream's buffer. Few have something to be encoded, and those are refused
-   first. */
+/* Takes the head out of the stream's buffer and parses it. A line that has something to be encoded, which few
+   have, is refused at first, and parsed again when it is encoded. */
 static int parse(struct http_exchange *x, const struct scan *scan, const char *data)
 {
     size_t first = scan->first, tried;

@@ -15,7 +15,7 @@ struct http_refusal {
 
 struct http_head {
     struct http_request request;
-    bool close;           /* the client wants it so: this was the last request */
+    bool close;           /* the client sends no further request */
     bool expect_continue; /* Expect: 100-continue */
     bool connects;        /* the method is CONNECT */
     bool negotiates;      /* there is an Accept-Encoding */
@@ -23,28 +23,28 @@ struct http_head {
     struct http_refusal refusal;
 };
 
-/* What the field lines say, whatever the request line is. */
+/* What the field lines say by themselves, before the request line is looked at. */
 struct http_said {
     size_t count;                /* of fields */
     int hosts, lengths, codings; /* how many there are of Host, Content-Length, Transfer-Encoding */
     size_t host, length, coding; /* which field is the first one */
-    bool good_host;              /* the value is one that may be */
+    bool good_host;              /* the Host is a valid authority */
     bool close, keep_alive, expect_continue, expect_other, conditional, negotiates;
-    bool chunked;            /* so says the parser, */
-    uint64_t content_length; /* and so */
+    bool chunked;            /* what llhttp says about the framing, */
+    uint64_t content_length; /* to be compared with the fields */
 };
 
-/* Sets the reason; -EBADMSG. */
+/* Stores the reason. Returns -EBADMSG. */
 int http_refuse(struct http_refusal *refusal, int status, const char *explain);
 
-/* Checks a request line (without its end) as it was sent: path and query may have bytes from 0x80 up, as
-   busybox and curl send them. 0, or -EBADMSG with the reason. */
+/* Checks a request line, without its end, as the client has sent it: path and query may have bytes from 0x80
+   up, as busybox and curl send them. 0, or -EBADMSG with the reason. */
 int http_check_line(const char *line, size_t size, struct http_refusal *refusal);
-/* The line with those bytes percent-encoded, which makes path and query what RFC 3986 knows: its size, and
-   itself. */
+/* Percent-encode those bytes, so that path and query are what RFC 3986 allows. The first one returns the size
+   that the line then has, the second one writes it. */
 size_t http_encoded_line_size(const char *line, size_t size);
 void http_encode_line(const char *line, size_t size, char *to);
-/* How much of the target is one, with those bytes, the first at `n`. */
+/* Returns how many bytes of `target` belong to it, those bytes included, the first of which is at `n`. */
 size_t http_raw_target_span(const char *target, size_t size, size_t n);
 bool http_is_raw(char c);
 /* True for "http://..." and "https://...". */
@@ -75,7 +75,7 @@ enum http_arrival {
     HTTP_IDLE,    /* nothing is there yet */
     HTTP_ENDED,   /* the client has closed */
 };
-/* Waits for the rest of a head if some of it is there. Returns one of http_arrival or -errno. */
+/* Waits for a whole head, once its first byte is there. Returns one of http_arrival or -errno. */
 int http_read_head(struct http_exchange *x);
 
 #endif

@@ -78,8 +78,8 @@ static bool take_tag(const char **text, struct tag *tag)
     return true;
 }
 
-/* The next tag of a list; false at its end, or where it is malformed: what follows then is anybody's
-   guess. A tag may contain commas. */
+/* The next tag of a list, which may have commas inside. False at the end of the list, and where it is
+   malformed, since nobody knows then what follows. */
 static bool next_tag(const char **list, struct tag *tag)
 {
     *list += strspn(*list, ", \t");
@@ -121,7 +121,7 @@ static bool names(const struct http_request *request, const struct lines *lines,
 
 /* ---------------------------------------------------------------- dates */
 
-/* False if there is no date to compare, or none to compare it with: then the field is ignored. */
+/* False if one of the two dates to be compared is missing or malformed: then the field is ignored. */
 static bool date_of(const struct lines *lines, const struct http_validators *current, time_t *date)
 {
     return lines->count == 1 && current && current->last_modified &&
@@ -148,7 +148,7 @@ static int check_conditions(const struct http_request *request, const struct ask
     return 200;
 }
 
-/* RFC 9110 13.1.5: what the client has is a part of this very representation. */
+/* True if the client has a part of just this representation (RFC 9110 13.1.5). */
 static bool is_part_of(const struct lines *if_range, const struct http_validators *current)
 {
     struct tag own, other;
@@ -165,7 +165,7 @@ static bool is_part_of(const struct lines *if_range, const struct http_validator
 
 enum fit { FITS, LIES_OUTSIDE, IS_NONE };
 
-/* The last `count` bytes. The whole of nothing cannot be said in a Content-Range. */
+/* The last `count` bytes. A Content-Range cannot express a part of an empty representation. */
 static enum fit fit_suffix(int64_t count, int64_t size, struct http_range *range)
 {
     if (count == 0)
@@ -250,7 +250,7 @@ static int divide(const char *list, int64_t size, struct http_decision *d)
 
 /* ---------------------------------------------------------------- together */
 
-/* RFC 9110 13.2.1: there is nothing to compare in what these do. */
+/* True for methods whose results have no validators (RFC 9110 13.2.1). */
 static bool is_beyond(const char *method)
 {
     return strcmp(method, "OPTIONS") == 0 || strcmp(method, "CONNECT") == 0 || strcmp(method, "TRACE") == 0;

@@ -53,7 +53,7 @@ static void decide_framing(struct http_exchange *x, bool final)
         r->length = -1;
 }
 
-/* Apart, as few requests have a body that is left. */
+/* A function by itself, as few requests have a body that was not read. */
 __attribute__((noinline)) static bool leaves_body(struct http_exchange *x, enum progress progress,
                                                   size_t size)
 {
@@ -62,7 +62,7 @@ __attribute__((noinline)) static bool leaves_body(struct http_exchange *x, enum 
                : http_body_is_ignored(x, x->response.written + (int64_t)size, progress == FLUSHED);
 }
 
-/* A client that is told that the connection ends need not be cut off later. */
+/* Whether the response must say that the connection is closed behind it. */
 static bool must_close(struct http_exchange *x, enum progress progress, size_t size)
 {
     const struct http_response *r = &x->response;
@@ -122,8 +122,8 @@ static size_t total_of(const struct iovec *vector, int count)
     return size;
 }
 
-/* Lets the head leave first, and refuses a body that there is no head for, or that is longer than was
-   promised. 1: go on; 0: nothing is to be sent; or -errno. */
+/* Called before `size` bytes of the body are sent: lets the head leave first, and refuses a body without a
+   head, or one that is longer than its Content-Length. 1: they are to be sent; 0: they are not; or -errno. */
 static int admit(struct http_exchange *x, size_t size)
 {
     struct http_response *r = &x->response;
@@ -138,7 +138,8 @@ static int admit(struct http_exchange *x, size_t size)
     return size > 0 && !r->headless && r->framing != HTTP_EMPTY;
 }
 
-/* One chunk, all in one piece: its size, its data, and their ends. `last`: the body's end too. */
+/* Writes one chunk in one piece: its size, its data and the ends of both. `last`: also the end of the body.
+ */
 __attribute__((noinline)) static int write_chunk(struct ss_stream *out, const struct iovec *vector, int count,
                                                  bool last)
 {
@@ -159,7 +160,7 @@ __attribute__((noinline)) static int write_chunk(struct ss_stream *out, const st
 static int output_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     struct http_exchange *x = s->context;
-    (void)more; /* the connection's buffer knows better */
+    (void)more; /* the connection has a buffer of its own */
     int rc = admit(x, total_of(vector, count));
     if (rc <= 0)
         return rc;
@@ -195,8 +196,9 @@ static const struct ss_stream_class output_stream = {
     .flush = output_flush,
 };
 
-/* A body that may turn out to be short, or to be all of the response before it is known what becomes of the
-   request's body, waits in a buffer. A write of more than was promised does not fit, and so is seen. */
+/* A body waits in a buffer when its length is not known, since it may be short, and when the unread rest of
+   the request's body is to be skipped before the head leaves. A counted one has a buffer of just its length:
+   more does not fit, and is refused. */
 static size_t buffer_size(const struct http_exchange *x)
 {
     const struct http_response *r = &x->response;
@@ -230,7 +232,8 @@ int http_write_body(struct http_exchange *x, const void *body, size_t size)
     return commit(x, WRITING, size, &(struct iovec){(void *)(uintptr_t)body, size});
 }
 
-/* What is still in the buffer, and the last chunk. (Apart, as most have nothing left: see stream.c.) */
+/* Writes what is still in the buffer, and the last chunk. (A function by itself, as most responses have
+   nothing there: a vector on the stack costs the check of its protector.) */
 __attribute__((noinline)) static int write_buffer(struct http_exchange *x, bool chunked)
 {
     struct iovec rest = {x->wfile.wbuf, x->wfile.wend};
@@ -341,7 +344,8 @@ int http_send_response(struct ss_handler *h, int status, const char *message)
     return 0;
 }
 
-/* An interim response: leaves at once, and another one follows. HTTP/1.0 has none. */
+/* An interim response leaves at once, and another response follows. A client of HTTP/1.0 knows none, and gets
+ * none. */
 static int send_interim(struct http_exchange *x)
 {
     struct http_response *r = &x->response;
@@ -372,7 +376,7 @@ int http_end_headers(struct ss_handler *h)
     if ((r->has_coding && !r->promised) || r->framing == HTTP_EMPTY || r->framing == HTTP_TUNNEL)
         r->coding = HTTP_IDENTITY;
     if (r->coding != HTTP_IDENTITY) {
-        r->length = -1; /* that of the body before it is coded */
+        r->length = -1; /* the plain body's length */
         r->framing = HTTP_UNDECIDED;
     }
     if (!r->has_allow && r->status == 405) /* RFC 9110 15.5.6 */
