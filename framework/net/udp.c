@@ -181,18 +181,26 @@ static int wait_to_reply(struct ss_stream *s, bool is_unix, int *waited)
     return ss_sleep(s->server, pause);
 }
 
-static ssize_t send_from(const struct ss_stream *s, struct ss_datagram *datagram)
+enum { SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT };
+
+/* Not inlined: most servers have one address. */
+__attribute__((noinline)) static ssize_t send_from(const struct ss_stream *s, struct ss_datagram *datagram)
 {
-    enum { FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT };
     struct ss_address *client = &datagram->client_address;
-    if (!is_wildcard(&s->server->server_address))
-        return sendto(s->fd, s->wbuf, s->wend, FLAGS, &client->u.any, client->length);
     union control control = {0};
     struct iovec data = {s->wbuf, s->wend};
     struct msghdr message = {
         .msg_name = &client->u, .msg_namelen = client->length, .msg_iov = &data, .msg_iovlen = 1};
     set_source(&message, &control, &datagram->local_address, client);
-    return sendmsg(s->fd, &message, FLAGS);
+    return sendmsg(s->fd, &message, SEND_FLAGS);
+}
+
+static ssize_t send_reply(const struct ss_stream *s, struct ss_datagram *datagram)
+{
+    const struct ss_address *client = &datagram->client_address;
+    if (is_wildcard(&s->server->server_address))
+        return send_from(s, datagram);
+    return sendto(s->fd, s->wbuf, s->wend, SEND_FLAGS, &client->u.any, client->length);
 }
 
 /* Sends what the handler has written as the answer; an empty one is none. */
@@ -203,7 +211,7 @@ static int datagram_close(struct ss_stream *s)
     int waited = 0, earlier = 0, rc = 0;
     if (s->error || s->wend == 0 || !datagram->client_address.length)
         return 0; /* without an address there is nobody to answer */
-    while (rc == 0 && send_from(s, datagram) < 0) {
+    while (rc == 0 && send_reply(s, datagram) < 0) {
         if (errno != EAGAIN && errno != EINTR && earlier++ == 0)
             continue; /* the error may be that of an earlier reply */
         if (errno == ECONNREFUSED || errno == ENOENT)

@@ -20,7 +20,7 @@ static void no_finish(struct ss_handler *h)
     (void)h;
 }
 
-/* Runs an instance from `setup` to `finish`, and sends what it has written. */
+/* Runs an instance from `setup` to `finish`. */
 static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h)
 {
     int rc = cls->setup(h);
@@ -33,6 +33,11 @@ static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h
     if (rc > 0 && rc != SS_PARK)
         rc = -EDOM; /* the handler's mistake: it may be a number of bytes */
     cls->finish(h);
+    return rc;
+}
+
+static int flush_output(struct ss_handler *h, int rc)
+{
     int flushed = h->wfile ? ss_flush(h->wfile) : 0;
     return rc >= 0 && flushed < 0 ? flushed : rc;
 }
@@ -114,6 +119,8 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
         request->busy = false;
         h->rfile = h->wfile = stream;
         rc = run_instance(&self->core->handler, h);
+        if (rc == SS_PARK || h->wfile != stream) /* ss_close flushes the stream */
+            rc = flush_output(h, rc);
         ss_release(h, mark);
         if (rc == SS_PARK)
             rc = park_or_go_on(h, stream);

@@ -95,7 +95,8 @@ int ss_client_address(const struct ss_request *request, struct ss_address *addre
     int rc = 0;
     address->length = 0;
     if (request->datagram) {
-        *address = request->datagram->client_address;
+        address->length = request->datagram->client_address.length;
+        memcpy(&address->u, &request->datagram->client_address.u, address->length);
     } else if (request->client.any.sa_family != AF_UNSPEC) {
         address->length =
             request->client.any.sa_family == AF_INET ? sizeof address->u.in : sizeof address->u.in6;

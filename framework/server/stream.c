@@ -445,7 +445,8 @@ int ss_close(struct ss_stream *s)
     int rc = 0;
     for (struct ss_stream *below; s; s = below) {
         below = s->below; /* before s is freed */
-        int flushed = ss_flush(s), closed = s->methods->close ? s->methods->close(s) : 0;
+        int flushed = s->methods->flush || below ? flush_through(s) : flush(s, false);
+        int closed = s->methods->close ? s->methods->close(s) : 0;
         if (rc == 0)
             rc = flushed < 0 ? flushed : closed;
     }
