@@ -118,11 +118,20 @@ void core_init_variables(struct ss_server *self)
             core->mro[i]->init(self);
 }
 
+static void add_request_state(struct ss_core *core, int i, size_t size)
+{
+    if (!size)
+        return;
+    core->request_state[i] = ALIGNED_SIZE(core->request_size);
+    core->request_size = core->request_state[i] + size;
+}
+
 int core_resolve(struct ss_core *core, const struct ss_class *const *bases)
 {
     int rc = linearize(core, bases);
     if (rc < 0)
         return rc;
+    core->request_size = sizeof(struct request);
     for (int i = core->count - 1; i >= 0; i--) {
         const struct ss_class *cls = core->mro[i];
         core->methods[i] = *cls;
@@ -130,8 +139,7 @@ int core_resolve(struct ss_core *core, const struct ss_class *const *bases)
             inherit(&core->methods[i], &core->methods[i + 1]);
         if (cls->state_size && !(core->state[i] = calloc(1, cls->state_size)))
             return -ENOMEM;
-        core->request_state[i] = core->request_state_size;
-        core->request_state_size += ALIGNED_SIZE(cls->request_state_size);
+        add_request_state(core, i, cls->request_state_size);
     }
     return 0;
 }
@@ -167,6 +175,7 @@ void *ss_state(const struct ss_server *self, const struct ss_class *cls)
 void *ss_request_state(const struct ss_server *self, struct ss_request *request, const struct ss_class *cls)
 {
     int i = position(self, cls);
-    char *state = (char *)container_of(request, struct request, request) + REQUEST_SIZE;
-    return i < 0 || cls->request_state_size == 0 ? NULL : state + self->core->request_state[i];
+    if (i < 0 || !cls->request_state_size)
+        return NULL;
+    return (char *)container_of(request, struct request, request) + self->core->request_state[i];
 }

@@ -23,8 +23,8 @@ struct ss_core {
         *mro[SS_MAX_MRO];                /* the server's classes in the order of search: Python's __mro__ */
     struct ss_class methods[SS_MAX_MRO]; /* [i]: the complete table of mro[i] and all that follow */
     void *state[SS_MAX_MRO];             /* [i]: ss_state of mro[i] */
-    size_t request_state[SS_MAX_MRO];    /* [i]: where ss_request_state of mro[i] begins, behind a request */
-    size_t request_state_size;           /* of all classes together */
+    size_t request_state[SS_MAX_MRO];    /* [i]: where ss_request_state of mro[i] begins in a request */
+    size_t request_size;                 /* of a struct request with all these behind it */
     struct ss_handler_class handler;     /* the handler class, put together */
     bool has_streams;                    /* its instances have rfile and wfile */
     bool is_tcp;       /* the socket is TCP's; another stream socket (SCTP) may have such addresses, too */

@@ -8,13 +8,13 @@
 
 struct request *request_new(const struct ss_server *self)
 {
-    size_t state_size = self->core->request_state_size;
-    struct request *request = spare_alloc(REQUEST_SIZE + state_size);
+    size_t size = self->core->request_size;
+    struct request *request = spare_alloc(size);
     if (!request)
         return NULL;
     memset(request, 0, sizeof *request);
-    if (state_size)
-        memset((char *)request + REQUEST_SIZE, 0, state_size);
+    if (size > sizeof *request)
+        memset(request + 1, 0, size - sizeof *request);
     request->request.fd = request->number = -1;
     request->forks = forks_made(); /* before there is a connection, so a later fork is not missed */
     timer_init(&request->entry.timer);
@@ -23,7 +23,7 @@ struct request *request_new(const struct ss_server *self)
 
 void request_free(const struct ss_server *self, struct request *request)
 {
-    spare_free(request, REQUEST_SIZE + self->core->request_state_size);
+    spare_free(request, self->core->request_size);
 }
 
 /* ---------------------------------------------------------------- how many are in progress */

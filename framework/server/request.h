@@ -2,7 +2,6 @@
 #ifndef SS_REQUEST_H
 #define SS_REQUEST_H
 
-#include "memory/arena.h"
 #include "server/timer.h"
 #include "socketserver.h"
 
@@ -27,9 +26,6 @@ struct request {
     bool late; /* it was taken when the drain had begun: what the client has sent may still be on its way */
     bool expired; /* it was parked for too long, or the server drains: it is to be closed */
 };
-
-/* Its bytes. What classes keep for it (ss_request_state) is behind them, aligned for anything. */
-enum { REQUEST_SIZE = ALIGNED_SIZE(sizeof(struct request)) };
 
 /* Parked connections, in the order in which they became idle. */
 struct idle {
