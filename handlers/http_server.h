@@ -455,6 +455,7 @@ struct simple_http_class {
                                        what others get for `name` */
     const char *file_fields;        /* more header fields of each file: lines that end with "\r\n". "":
                                        none */
+    const char *all_fields;         /* private */
 
     /* translate_path: the file name below `directory` for a request path, from ss_alloc; relative,
        without a slash in front ("" is the directory itself), and with one at its end if a directory is

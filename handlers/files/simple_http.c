@@ -8,9 +8,10 @@
 #include "http/content.h"
 #include "http/error.h"
 #include "http/exchange.h"
-#include "text/number.h"
 #include "text/url.h"
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -113,28 +114,29 @@ struct http_validators http_file_validators(const struct http_file *file)
     };
 }
 
-/* Adds the fields that all files of the class have: how long they may be kept, and file_fields. 0 or
-   -ENOMEM. */
-static int class_fields(struct ss_handler *h, const struct simple_http_class *cls, struct http_source *source)
+/* Makes the text of class_fields. Of several threads that do so at the same time one keeps its own. */
+static const char *make_class_fields(const struct simple_http_class *cls, const char **place)
 {
-    static const char no_cache[] = "Cache-Control: no-cache\r\n", max_age[] = "Cache-Control: max-age=";
-    size_t more = strlen(cls->file_fields);
-    bool ask = cls->cache_seconds <= 0;
-    source->more = no_cache;
-    source->more_size = sizeof no_cache - 1;
-    if (ask && more == 0)
-        return 0;
-    char *text = ss_alloc(h, sizeof max_age + sizeof "2147483647\r\n" + more), *end = text;
-    if (!text)
-        return -ENOMEM;
-    if (ask)
-        end = mempcpy(end, no_cache, sizeof no_cache - 1);
-    else
-        end = mempcpy(http_append_number(mempcpy(end, max_age, sizeof max_age - 1), cls->cache_seconds),
-                      "\r\n", 2);
-    source->more = text;
-    source->more_size = (size_t)((char *)mempcpy(end, cls->file_fields, more) - text);
-    return 0;
+    char *text, control[sizeof "max-age=2147483647"] = "no-cache";
+    const char *none = NULL;
+    if (cls->cache_seconds > 0)
+        snprintf(control, sizeof control, "max-age=%d", cls->cache_seconds);
+    if (asprintf(&text, "Cache-Control: %s\r\n%s", control, cls->file_fields) < 0)
+        return NULL;
+    if (__atomic_compare_exchange_n(place, &none, text, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        return text;
+    free(text);
+    return none;
+}
+
+/* The fields that all files of the class have: how long they may be kept, and file_fields. They are made for
+   the first file, and kept in the complete table, which lives as long as the program. NULL if out of memory.
+ */
+static const char *class_fields(const struct simple_http_class *cls)
+{
+    const char **place = (const char **)(uintptr_t)&cls->all_fields;
+    const char *text = __atomic_load_n(place, __ATOMIC_ACQUIRE);
+    return text ? text : make_class_fields(cls, place);
 }
 
 /* Describes the file, decides what its validators and the request's conditions come to, and answers so. */
@@ -145,24 +147,24 @@ static int send_file(struct ss_handler *h, const struct simple_http_class *cls, 
         .fields_size = file->fields_size,
         .type_size = file->type_size,
         .content_size = file->content_size,
+        .more = class_fields(cls),
         .coding = file->source ? file->coding : HTTP_IDENTITY,
         .data = file->content,
         .fd = file->fd,
         .size = file->unsized ? -1 : (int64_t)file->size,
     };
     struct http_decision decision;
-    int rc = class_fields(h, cls, &source);
-    if (rc < 0)
-        return rc;
+    if (!source.more)
+        return -ENOMEM;
+    source.more_size = strlen(source.more);
     decision.status = 200;
     decision.range_count = 0;
     if (http_is_conditional(h)) {
         struct http_validators current = http_file_validators(file);
         http_evaluate(http_request(h), &current, source.size, &decision);
     }
-    if (file->source &&
-        decision.status == 206) /* a form that is compressed now has no known length, and so no parts */
-        decision.status = 200;
+    if (file->source && decision.status == 206)
+        decision.status = 200; /* a form that is compressed now has no known length, and so no parts */
     return http_send_source(h, &source, &decision);
 }
 
