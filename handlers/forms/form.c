@@ -93,9 +93,10 @@ SS_API int http_form_open(struct ss_handler *h, struct http_form **form)
     memset(made, 0, sizeof *made);
     made->h = h;
     int rc = http_form_init(made, h->rfile, http_header(h, "Content-Type"));
-    if (rc == 0)
-        *form = made;
-    return rc;
+    if (rc < 0)
+        return rc;
+    *form = made;
+    return 0;
 }
 
 /* ---------------------------------------------------------------- all at once */
