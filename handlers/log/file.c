@@ -21,16 +21,15 @@ enum {
 
 struct http_log_file {
     pthread_mutex_t lock;
-    pthread_cond_t changed; /* `flushers` or `running` */
-    atomic_int fd;          /* -1: not open */
-    atomic_bool regular;    /* it is a regular file, which can always be written */
-    atomic_bool torn;       /* the line that was written last lacks its end */
-    bool running;           /* there is a thread, which will write what is in the buffer */
-    unsigned flushers; /* threads that wait until everything is written: it must not wait for more lines */
-    unsigned direct;   /* so many more lines are written at once */
-    int error;         /* the first one that lines were lost by */
-    bool told;         /* somebody knows of it */
-    uint64_t lost;     /* lines */
+    pthread_cond_t flushed;
+    atomic_int fd;       /* -1: not open */
+    atomic_bool regular; /* it is a regular file, which can always be written */
+    atomic_bool torn;    /* the line that was written last lacks its end */
+    bool running;        /* there is a thread, which will write what is in the buffer */
+    unsigned direct;     /* so many more lines are written at once */
+    int error;           /* the first one that lines were lost by */
+    bool told;           /* somebody knows of it */
+    uint64_t lost;       /* lines */
     size_t size;
     char text[HTTP_LOG_BUFFER];
 };
@@ -114,18 +113,18 @@ static struct timespec after(int ms)
     return t;
 }
 
-/* Waits for `changed`. False: the time is over. */
+/* False: the time is over. */
 static bool wait_until(struct http_log_file *log, const struct timespec *until)
 {
-    return pthread_cond_clockwait(&log->changed, &log->lock, CLOCK_MONOTONIC, until) == 0;
+    return pthread_cond_clockwait(&log->flushed, &log->lock, CLOCK_MONOTONIC, until) == 0;
 }
 
 /* Waits without the lock, which serving threads need. */
-static void wait_for_reader(struct http_log_file *log)
+static void wait_for_reader(struct http_log_file *log, int ms)
 {
     struct pollfd reader = {.fd = log->fd, .events = POLLOUT};
     pthread_mutex_unlock(&log->lock);
-    (void)poll(&reader, 1, PATIENCE);
+    (void)poll(&reader, 1, ms);
     pthread_mutex_lock(&log->lock);
 }
 
@@ -135,17 +134,16 @@ static void *run(void *argument)
     struct http_log_file *log = argument;
     struct timespec until = after(log->regular ? FILE_DELAY : PIPE_DELAY);
     pthread_mutex_lock(&log->lock);
-    while (!log->flushers && wait_until(log, &until))
+    while (log->size && wait_until(log, &until))
         ;
     while (write_out(log) == -EAGAIN)
-        wait_for_reader(log);
+        wait_for_reader(log, PATIENCE);
     log->running = false;
-    pthread_cond_broadcast(&log->changed);
     pthread_mutex_unlock(&log->lock);
     return NULL;
 }
 
-/* No signal is for this thread: neither a reader that has gone nor a file at its limit ends the process. */
+/* No signal is for this thread. False: it cannot be made. */
 static bool start(struct http_log_file *log)
 {
     sigset_t every, before;
@@ -189,10 +187,9 @@ static void begin_anew(void)
 {
     for (int i = 0; i < ALL; i++) {
         struct http_log_file *log = all[i];
-        log->changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+        log->flushed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
         log->running = false;
         log->torn = false;
-        log->flushers = 0;
         log->size = 0;
         log->direct = DIRECT;
     }
@@ -245,25 +242,36 @@ int http_log_end(struct http_log_file *log, const char *end, bool now)
 
 /* ---------------------------------------------------------------- for the program */
 
-/* Waits until the thread has written everything, or has waited too long for a reader. */
+/* Writes everything, unless the reader has to be waited for too long. The thread has nothing left to do. */
 static void flush(struct http_log_file *log)
 {
-    struct timespec until = after(PATIENCE);
+    uint64_t until = ss_now() + PATIENCE;
     pthread_mutex_lock(&log->lock);
-    log->flushers++;
-    if (log->size)
-        hand_over(log);
-    pthread_cond_broadcast(&log->changed);
-    while (log->running && wait_until(log, &until))
-        ;
-    log->flushers--;
+    while (write_out(log) == -EAGAIN && ss_now() < until)
+        wait_for_reader(log, PATIENCE / 10);
+    pthread_cond_broadcast(&log->flushed);
     pthread_mutex_unlock(&log->lock);
 }
 
+/* Neither a reader that has gone nor a file at its limit ends the process. It is this thread that writes, and
+   not the other one, on which a child that was forked while others made threads could wait for ever under a
+   sanitizer. */
 void http_access_log_flush(void)
 {
+    static const struct timespec at_once = {0};
+    static const int raised[] = {SIGPIPE, SIGXFSZ};
+    sigset_t ours, before;
+    sigemptyset(&ours);
+    pthread_sigmask(SIG_BLOCK, &ours, &before);
+    for (size_t i = 0; i < sizeof raised / sizeof *raised; i++)
+        if (!sigismember(&before, raised[i]))
+            sigaddset(&ours, raised[i]);
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
     for (int i = 0; i < ALL; i++)
         flush(all[i]);
+    while (sigtimedwait(&ours, NULL, &at_once) > 0)
+        ;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int http_log_descriptor(void)
@@ -308,8 +316,8 @@ uint64_t http_access_log_lost(void)
 }
 
 struct http_log_file http_log_stderr = {.lock = PTHREAD_MUTEX_INITIALIZER,
-                                        .changed = PTHREAD_COND_INITIALIZER,
+                                        .flushed = PTHREAD_COND_INITIALIZER,
                                         .fd = STDERR_FILENO,
                                         .direct = DIRECT};
 struct http_log_file http_log_access = {
-    .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .fd = -1, .direct = DIRECT};
+    .lock = PTHREAD_MUTEX_INITIALIZER, .flushed = PTHREAD_COND_INITIALIZER, .fd = -1, .direct = DIRECT};
