@@ -23,9 +23,11 @@ void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, 
 
 void ss_stream_over(struct ss_stream *s, struct ss_stream *below)
 {
-    for (const struct ss_stream *other = below; other; other = other->below)
-        if (other == s)
-            give_up("ss_stream_over: the stream \"%s\" would be over itself", s->methods->name);
+    const struct ss_stream *lowest = below;
+    while (lowest != s && lowest->below)
+        lowest = lowest->below;
+    if (lowest == s)
+        give_up("ss_stream_over: the stream \"%s\" would be over itself", s->methods->name);
     s->below = below;
     below->above = s;
     s->server = below->server;

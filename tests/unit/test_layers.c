@@ -374,8 +374,8 @@ static void exchange_running(int fd, struct key *key, const char *text)
 {
     char data[200], expected[200];
     size_t size = strlen(text);
-    memcpy(data, text, size);
-    memcpy(expected, text, size);
+    memcpy(data, text, size + 1);
+    memcpy(expected, text, size + 1);
     run_on(key->out, data, size);
     run_on(key->in, expected, size);
     assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);

@@ -114,7 +114,7 @@ static void say_masked(int fd, const char *text)
 {
     char data[200];
     size_t size = strlen(text);
-    memcpy(data, text, size);
+    memcpy(data, text, size + 1);
     mask(data, size);
     assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);
 }
