@@ -186,20 +186,22 @@ struct ss_class {
        returned: 0, SS_PARK or -errno. */
     int (*finish_request)(struct ss_server *self, struct ss_request *request);
     /* open_stream: makes the stream that is h->rfile and h->wfile of a StreamRequestHandler or a
-       DatagramRequestHandler, before `setup`. Its memory is ss_alloc's, which here lives as long as the
-       stream: until the connection is closed, or parked; then it is opened anew for the next input. What
-       must outlive parking is kept in ss_request_state. At the end of the connection, and not when it is
-       parked, ss_close ends the stream. Returns 0 or -errno.
+       DatagramRequestHandler, before `setup`. Returns 0 or -errno. The stream's memory is ss_alloc's, which
+       here lives as long as the stream: until the connection is closed, or parked. For the next input of a
+       parked connection a new stream is opened; what must outlive that is kept in ss_request_state. When the
+       connection ends, ss_close ends the stream. One that ends while it is parked has no stream: a class that
+       has to say good-bye then, too, does so in shutdown_request.
        A mix-in that changes what goes over the connection opens its base's stream, and puts its own over it:
 
          static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
          {
-             struct ss_stream *below, *s = ss_alloc(h, sizeof *s + 2 * SIZE);
+             size_t size = self->buffer_size;
+             struct ss_stream *below, *s = ss_alloc(h, sizeof *s + 2 * size);
              int rc = s ? ss_super(self, &SecretMixIn)->open_stream(self, h, &below) : -ENOMEM;
              if (rc < 0)
                  return rc;
              char *buffers = (char *)(s + 1);
-             ss_stream_init(s, &secret_stream, NULL, buffers, SIZE, buffers + SIZE, SIZE);
+             ss_stream_init(s, &secret_stream, NULL, buffers, size, buffers + size, size);
              ss_stream_over(s, below);
              *stream = s;
              return 0;
