@@ -41,7 +41,7 @@ static int do_GET(struct ss_handler *h)
 
 static int do_POST(struct ss_handler *h)
 {
-    struct http_form *form;
+    struct http_form *form = NULL;
     struct http_part part;
     char *message = "";
     int rc = http_form_open(h, &form);
