@@ -2,6 +2,8 @@
 
 import contextlib
 import ctypes
+import importlib.machinery
+import importlib.util
 import os
 import platform
 import re
@@ -252,6 +254,14 @@ def run(argv, limit=LIMIT, directory=None, text=True, **environment):
     errors = result.stderr if text else result.stderr.decode("latin-1")
     assert not REPORT.search(errors), errors
     return result
+
+
+def script(name):
+    """A program of tests/ as a module."""
+    loader = importlib.machinery.SourceFileLoader(f"tests_{name}", os.path.join(TESTS, name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
 
 
 def listener(host="127.0.0.1"):

@@ -106,6 +106,17 @@ def test_missing_object(rooms, tmp_path):
     assert done.returncode == 1 and re.match("framework/loop/loop.c: .*/loop.o is missing", done.stdout)
 
 
+def test_tour():
+    """The README's tour: each file needs only those before it, and no room is left out."""
+    with open(os.path.join(programs.ROOT, "README.md"), encoding="utf-8") as file:
+        tour = file.read().partition("## A tour of the source")[2].partition("\n## ")[0]
+    order = re.findall(r"\]\(([^)]*)\)", tour)
+    house = programs.script("rooms").House(programs.ROOT, programs.BUILD)
+    assert [(path, other) for at, path in enumerate(order) for other in order[at + 1:]
+            if other in house.symbols.get(path, ()) or other in house.includes[path]] == []
+    assert {os.path.dirname(path) for path in order} >= {os.path.dirname(path) for path in house.symbols}
+
+
 def test_figures(rooms):
     status, output = rooms({}, "--figures")
     assert status == 0

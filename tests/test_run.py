@@ -1,7 +1,5 @@
 """`make test` builds and runs what was asked for; tests/run says why tests were skipped, and each reason once."""
 
-import importlib.machinery
-import importlib.util
 import os
 import re
 import shlex
@@ -19,9 +17,7 @@ PYTEST = """<testsuite>
 
 
 def load():
-    loader = importlib.machinery.SourceFileLoader("tests_run", os.path.join(programs.TESTS, "run"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("tests_run", loader))
-    loader.exec_module(module)
+    module = programs.script("run")
     module.BUILD = programs.BUILD
     return module
 
