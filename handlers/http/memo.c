@@ -17,13 +17,13 @@
 enum { SLOTS = 128, SIZE = 1024, FIELDS = 24, PIECE = 16 };
 
 struct place {
-    unsigned short name, value, name_size, value_size; /* where they begin in the lines */
+    unsigned short name, value, name_size, value_size; /* where name and value begin in the lines */
 };
 
 /* What is rarely touched stands in arrays of its own: a connection that has sent one head takes no page of
    those. */
 struct http_memo {
-    atomic_flag lent;
+    atomic_bool lent;
     int fd;
     struct sockaddr_in6 client;
     size_t size; /* of the lines; 0: the connection has sent one head, which was not kept */
@@ -38,13 +38,13 @@ static struct place places[SLOTS][FIELDS];
 static struct http_memo *borrow(const struct ss_request *connection)
 {
     struct http_memo *memo = &memos[(unsigned)connection->fd % SLOTS];
-    return atomic_flag_test_and_set_explicit(&memo->lent, memory_order_acquire) ? NULL : memo;
+    return atomic_exchange_explicit(&memo->lent, true, memory_order_acquire) ? NULL : memo;
 }
 
 void http_memo_release(struct http_memo *memo)
 {
     if (memo)
-        atomic_flag_clear_explicit(&memo->lent, memory_order_release);
+        atomic_store_explicit(&memo->lent, false, memory_order_release);
 }
 
 static bool is_of(const struct http_memo *memo, const struct ss_request *connection)

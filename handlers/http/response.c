@@ -229,7 +229,7 @@ int http_write_body(struct http_exchange *x, const void *body, size_t size)
         r->headless || x->wfile.wsize)
         return ss_write(x->h->wfile, body, size);
     r->written = r->length;
-    return commit(x, WRITING, size, &(struct iovec){(void *)(uintptr_t)body, size});
+    return x->wfile.error = commit(x, WRITING, size, &(struct iovec){(void *)(uintptr_t)body, size});
 }
 
 /* Writes what is still in the buffer, and the last chunk. (A function by itself, as most responses have
