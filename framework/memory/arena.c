@@ -131,8 +131,10 @@ static void pop(struct ss_arena *arena)
 
 void arena_free(struct ss_arena *arena)
 {
-    while (arena->block)
-        pop(arena);
+    for (struct block *next, *b = arena->block; b; b = next) {
+        next = b->next;
+        block_free(b);
+    }
 }
 
 void *ss_alloc(struct ss_handler *h, size_t size)

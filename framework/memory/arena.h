@@ -29,6 +29,7 @@ void spare_free(void *spare, size_t size);
 
 /* Memory of `size` bytes, aligned for anything, that lives until arena_free; NULL: there is none. */
 void *arena_alloc(struct ss_arena *arena, size_t size);
+/* Frees all of it; the arena is not used again. */
 void arena_free(struct ss_arena *arena);
 /* The next size that keeps what follows aligned for anything. */
 #define ALIGNED_SIZE(size) (((size) + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1))
