@@ -36,7 +36,7 @@ static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h
     return rc;
 }
 
-static int flush_output(struct ss_handler *h, int rc)
+static int send_written(struct ss_handler *h, int rc)
 {
     int flushed = h->wfile ? ss_flush(h->wfile) : 0;
     return rc >= 0 && flushed < 0 ? flushed : rc;
@@ -120,7 +120,7 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
         h->rfile = h->wfile = stream;
         rc = run_instance(&self->core->handler, h);
         if (rc == SS_PARK || h->wfile != stream) /* ss_close flushes the stream */
-            rc = flush_output(h, rc);
+            rc = send_written(h, rc);
         ss_release(h, mark);
         if (rc == SS_PARK)
             rc = park_or_go_on(h, stream);
