@@ -11,12 +11,6 @@
 #include <string.h>
 #include <strings.h>
 
-int http_refuse(struct http_refusal *refusal, int status, const char *explain)
-{
-    *refusal = (struct http_refusal){status, explain};
-    return -EBADMSG;
-}
-
 /* Most fields have another name: their first letters tell. */
 bool http_is_named(const struct http_field *field, const char *name, size_t size)
 {

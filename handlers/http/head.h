@@ -3,6 +3,7 @@
 #define HTTP_HEAD_H
 
 #include "http_server.h"
+#include <errno.h>
 
 /* True if the field has this name, in any case. */
 bool http_is_named(const struct http_field *field, const char *name, size_t size);
@@ -34,8 +35,12 @@ struct http_said {
     uint64_t content_length; /* to be compared with the fields */
 };
 
-/* Stores the reason. Returns -EBADMSG. */
-int http_refuse(struct http_refusal *refusal, int status, const char *explain);
+/* Stores the reason. Returns -EBADMSG. (Inline, so that analyzers know what it returns.) */
+static inline int http_refuse(struct http_refusal *refusal, int status, const char *explain)
+{
+    *refusal = (struct http_refusal){status, explain};
+    return -EBADMSG;
+}
 
 /* Checks a request line, without its end, as the client has sent it: path and query may have bytes from 0x80
    up, as busybox and curl send them. 0, or -EBADMSG with the reason. */

@@ -16,6 +16,8 @@
    compared at once. */
 enum { SLOTS = 128, SIZE = 1024, FIELDS = 24, PIECE = 16 };
 
+enum { CLIENT_SIZE = sizeof(((struct ss_request *)0)->client) };
+
 struct place {
     unsigned short name, value, name_size, value_size; /* where name and value begin in the lines */
 };
@@ -25,7 +27,7 @@ struct place {
 struct http_memo {
     atomic_bool lent;
     int fd;
-    struct sockaddr_in6 client;
+    char client[CLIENT_SIZE];
     size_t size; /* of the lines; 0: the connection has sent one head, which was not kept */
     struct http_said said;
 };
@@ -49,7 +51,8 @@ void http_memo_release(struct http_memo *memo)
 
 static bool is_of(const struct http_memo *memo, const struct ss_request *connection)
 {
-    return memo->fd == connection->fd && memcmp(&memo->client, &connection->client, sizeof memo->client) == 0;
+    return memo->fd == connection->fd &&
+           memcmp(memo->client, (const char *)&connection->client, CLIENT_SIZE) == 0;
 }
 
 typedef uint64_t piece __attribute__((vector_size(PIECE)));
@@ -127,7 +130,7 @@ void http_memo_keep(const struct ss_request *connection, const char *lines, cons
         return;
     if (!is_of(memo, connection)) {
         memo->fd = connection->fd;
-        memcpy(&memo->client, &connection->client, sizeof memo->client);
+        memcpy(memo->client, &connection->client, CLIENT_SIZE);
         memo->size = 0;
     } else if (size >= PIECE && size <= SIZE && said->count <= FIELDS) {
         keep(memo, lines, text, size, fields, said);
