@@ -34,41 +34,37 @@ int ss_run_server(struct ss_server *self)
 
 static const char no_descriptors[] = "; raise the limit of open files (ulimit -n)";
 
+/* What to do about an error of ss_server_bind; `of_path` is for Unix sockets, where that is something else.
+ */
+static const struct {
+    int error;
+    const char *advice, *of_path;
+} advices[] = {
+    {-EADDRINUSE, "; another program has this address: stop it, or choose another one", NULL},
+    {-EACCES, "; ports below 1024 are for root: choose a higher one",
+     "; look at the permissions of its directory"},
+    {-ENOENT, "; no host has this name: check its spelling", "; its directory must exist"},
+    {-ENOTDIR, "; its directory must be one", NULL},
+    {-ENAMETOOLONG, "; the kernel takes a path of up to 107 bytes: choose a shorter one", NULL},
+    {-EHOSTUNREACH, "; no name server answers: try again, or write the host as a number", NULL},
+    {-EMFILE, no_descriptors, NULL},
+    {-ENFILE, no_descriptors, NULL},
+    {-EINVAL, "; write host:port, [ipv6]:port, :port, unix:/path, unix:@name or fd:number", NULL},
+    {-EADDRNOTAVAIL, "; no interface of this machine has it", NULL},
+    {-EAFNOSUPPORT,
+     "; unix: is for UnixStreamServer and UnixDatagramServer, host:port for TCPServer and UDPServer", NULL},
+    {-EBADF, "; it is not open: systemd passes its sockets from fd:3 on", NULL},
+    {-EPROTOTYPE, "; it is not a socket of the server's type", NULL},
+    {-ENOTSOCK, "; it is not a socket of the server's type", NULL},
+};
+
 static const char *advice(const char *address, int error)
 {
-    bool is_path = !strncmp(address, "unix:", 5);
-    switch (error) {
-    case -EADDRINUSE:
-        return "; another program has this address: stop it, or choose another one";
-    case -EACCES:
-        return is_path ? "; look at the permissions of its directory"
-                       : "; ports below 1024 are for root: choose a higher one";
-    case -ENOENT:
-        return is_path ? "; its directory must exist" : "; no host has this name: check its spelling";
-    case -ENOTDIR:
-        return "; its directory must be one";
-    case -ENAMETOOLONG:
-        return "; the kernel takes a path of up to 107 bytes: choose a shorter one";
-    case -EHOSTUNREACH:
-        return "; no name server answers: try again, or write the host as a number";
-    case -EMFILE:
-    case -ENFILE:
-        return no_descriptors;
-    case -EINVAL:
-        return "; write host:port, [ipv6]:port, :port, unix:/path, unix:@name or fd:number";
-    case -EADDRNOTAVAIL:
-        return "; no interface of this machine has it";
-    case -EAFNOSUPPORT:
-        return "; unix: is for UnixStreamServer and UnixDatagramServer, host:port for TCPServer and "
-               "UDPServer";
-    case -EBADF:
-        return "; it is not open: systemd passes its sockets from fd:3 on";
-    case -EPROTOTYPE:
-    case -ENOTSOCK:
-        return "; it is not a socket of the server's type";
-    default:
-        return "";
-    }
+    for (size_t i = 0; i < sizeof advices / sizeof *advices; i++)
+        if (advices[i].error == error)
+            return advices[i].of_path && !strncmp(address, "unix:", 5) ? advices[i].of_path
+                                                                       : advices[i].advice;
+    return "";
 }
 
 static bool is_server(const struct ss_class *cls)
