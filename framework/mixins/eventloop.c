@@ -24,26 +24,27 @@ static int eventloop_poll(struct ss_server *self, struct pollfd *fds, nfds_t cou
 
 static int process_request(struct ss_server *self, struct ss_request *request)
 {
-    struct loop *loop = loop_current();
+    struct serving *serving = serving_current();
     struct request *r = container_of(request, struct request, request);
-    if (!loop)
+    /* in no loop, or in that of another server, whose handler is what serves here */
+    if (!serving || serving->server != self)
         return ss_super(self, &EventLoopMixIn)->process_request(self, request);
     r->counted = true;
-    serving_started(serving_of(self));
-    loop_begin(loop, r);
+    serving_started(serving);
+    loop_begin(serving->loop, r);
     return 0;
 }
 
 static void close_request(struct ss_server *self, struct ss_request *request)
 {
-    struct loop *loop = loop_current();
+    struct serving *serving = serving_current();
     struct request *r = container_of(request, struct request, request);
     bool counted = r->counted;
-    if (loop)
-        loop_forget(loop, r);
+    if (serving)
+        loop_forget(serving->loop, r);
     ss_super(self, &EventLoopMixIn)->close_request(self, request);
-    if (counted)
-        serving_ended(serving_of(self));
+    if (serving && counted)
+        serving_ended(serving);
 }
 
 static bool close_idle(struct ss_server *self)

@@ -77,9 +77,9 @@ static void take_local_address(struct ss_address *local, struct msghdr *message)
 }
 
 /* The size of the next datagram is not known, so it is received into a buffer that holds any. */
-static struct ss_datagram *scratch_of(const struct ss_server *self)
+static struct ss_datagram *scratch_of(struct serving *serving)
 {
-    struct serving *serving = serving_of(self);
+    const struct ss_server *self = serving->server;
     if (!serving->packet && (serving->packet = malloc(sizeof *serving->packet + self->max_packet_size))) {
         memset(serving->packet, 0, sizeof *serving->packet);
         serving->packet->data = (char *)(serving->packet + 1);
@@ -101,7 +101,7 @@ static struct ss_datagram *datagram_copy(const struct ss_datagram *scratch)
 
 /* Receives a datagram, and the address that it was sent to. Returns its size, which may be more than there
    was room for, or -errno. */
-static ssize_t receive_asked(const struct ss_server *self, struct ss_datagram *to)
+static ssize_t receive_asked(const struct ss_server *self, int fd, struct ss_datagram *to)
 {
     union control control;
     struct iovec data = {to->data, self->max_packet_size};
@@ -111,7 +111,7 @@ static ssize_t receive_asked(const struct ss_server *self, struct ss_datagram *t
                              .msg_iovlen = 1,
                              .msg_control = &control,
                              .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(ss_fileno(self), &message, MSG_DONTWAIT | MSG_TRUNC);
+    ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC);
     if (n < 0)
         return -errno;
     to->client_address.length = message.msg_namelen;
@@ -121,23 +121,26 @@ static ssize_t receive_asked(const struct ss_server *self, struct ss_datagram *t
 }
 
 /* The same for a socket that has only one address: it takes the kernel less time. */
-static ssize_t receive_plain(const struct ss_server *self, struct ss_datagram *to)
+static ssize_t receive_plain(const struct ss_server *self, int fd, struct ss_datagram *to)
 {
     struct ss_address *client = &to->client_address;
     client->length = sizeof client->u;
-    ssize_t n = recvfrom(ss_fileno(self), to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC,
-                         &client->u.any, &client->length);
+    ssize_t n = recvfrom(fd, to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC, &client->u.any,
+                         &client->length);
     return n < 0 ? -errno : n;
 }
 
 static int get_request(struct ss_server *self, struct ss_request *request)
 {
-    struct ss_datagram *to = scratch_of(self);
+    struct serving *serving = serving_of(self);
+    struct ss_datagram *to = scratch_of(serving);
     if (!to)
         return -ENOMEM;
     ssize_t n = -1;
+    request->fd = *serving->socket;
     for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* the error may be an earlier reply's */
-        n = is_wildcard(&self->server_address) ? receive_asked(self, to) : receive_plain(self, to);
+        n = is_wildcard(&self->server_address) ? receive_asked(self, request->fd, to)
+                                               : receive_plain(self, request->fd, to);
     if (n < 0)
         return (int)n;
     to->truncated = (size_t)n > self->max_packet_size;
@@ -145,7 +148,6 @@ static int get_request(struct ss_server *self, struct ss_request *request)
     if (to->client_address.length <= sizeof(sa_family_t)) /* a Unix client without a name */
         to->client_address.length = 0;
     request->datagram = datagram_copy(to);
-    request->fd = ss_fileno(self);
     return request->datagram ? 0 : -ENOMEM;
 }
 

@@ -56,7 +56,7 @@ static int take_new_request(struct ss_server *self)
     int rc = accept_request(self, &request);
     if (rc < 0 || !request)
         return rc;
-    if (serving_of(self)->can_put_aside && client_is_limited(self) && !client_admit(self, request)) {
+    if (client_is_limited(self) && serving_of(self)->can_put_aside && !client_admit(self, request)) {
         aside_put(self, request);
         return 0;
     }

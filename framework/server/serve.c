@@ -49,18 +49,17 @@ static bool cannot_make_room(void)
 
 /* Waits until fewer than max_requests are active; idle connections end when somebody waits. 0; -EAGAIN:
    nobody does; -ECANCELED. */
-static int wait_for_room(struct ss_server *self)
+static int wait_for_room(struct ss_server *self, const struct serving *serving)
 {
-    const struct serving *serving = serving_of(self);
     unsigned limit = self->max_requests - 1; /* max_requests 0: there is none */
     if (atomic_load(&serving->active) <= limit)
         return 0;
-    if (!cannot_make_room() && !is_readable(ss_fileno(self)))
+    if (!cannot_make_room() && !is_readable(*serving->socket))
         return -EAGAIN; /* room could be made, but nobody waits for it */
     let_others_accept(self);
     int rc;
     do {
-        if (is_readable(ss_fileno(self)))
+        if (is_readable(*serving->socket))
             (void)methods_of(self)->close_idle(self);
         rc = server_wait_active(self, limit, LOOK_AGAIN, DRAINING);
     } while (rc == -ETIMEDOUT);
@@ -90,7 +89,7 @@ static int take_burst(struct ss_server *self, unsigned *vain)
             return 1;
         if (serving->reserve_used)
             make_room(self);
-        int rc = wait_for_room(self);
+        int rc = wait_for_room(self, serving);
         if (rc == 0)
             rc = take_request(self);
         if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(ss_fileno(self)))

@@ -301,6 +301,49 @@ static void test_what_another_thread_ends_is_waited_for(void **state)
         close(clients[count]);
 }
 
+/* ---- a server inside of another one's handler ---- */
+
+static int tell_context(struct ss_handler *h)
+{
+    return ss_printf(h->wfile, "%s\n", (const char *)h->server->context);
+}
+
+/* Serves one request of a server of its own, as a client of which it has come itself. */
+static int serve_another(struct ss_handler *h)
+{
+    static const struct ss_handler_class handler = {.handle = tell_context};
+    char address[SS_ADDRESS_TEXT], line[20] = "";
+    struct ss_server inner;
+    struct ss_stream *s;
+    int rc = ss_server_init(&inner, SS_BASES(&EventLoopMixIn, &TCPServer), "127.0.0.1:0", &handler);
+    inner.context = "inner";
+    rc = rc < 0 ? rc : ss_server_bind(&inner);
+    rc = rc < 0 ? rc : ss_address_format(&inner.server_address, address, sizeof address);
+    rc = rc < 0 ? rc : ss_connect(h->server, address, SOCK_STREAM, PATIENCE, &s);
+    if (rc < 0)
+        return rc;
+    rc = ss_handle_request(&inner);
+    if (rc == 0)
+        rc = ss_readline(s, line, sizeof line) > 0 ? 0 : -EIO;
+    ss_close(s);
+    ss_server_close(&inner);
+    return rc < 0 ? rc : ss_write(h->wfile, line, strlen(line));
+}
+
+static void test_a_request_belongs_to_the_server_that_took_it(void **state)
+{
+    (void)state;
+    const struct ss_handler_class handler = {.handle = serve_another};
+    struct running r;
+    prepare(&r, SS_BASES(&EventLoopMixIn, &TCPServer), "127.0.0.1:0", &handler);
+    r.server.context = "outer";
+    launch(&r);
+    int fd = client_of(&r.server);
+    expect(fd, "inner\n");
+    close(fd);
+    stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +353,7 @@ int main(void)
         cmocka_unit_test(test_a_class_that_accepts_by_itself_gets_all_clients),
         cmocka_unit_test(test_a_drain_ends_all_loops),
         cmocka_unit_test(test_what_another_thread_ends_is_waited_for),
+        cmocka_unit_test(test_a_request_belongs_to_the_server_that_took_it),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);
 }
