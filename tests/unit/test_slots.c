@@ -60,11 +60,8 @@ static int watched_poll(struct ss_server *self, struct pollfd *fds, nfds_t count
     return ss_super(self, &Watching)->poll(self, fds, count, ms);
 }
 
-static const struct ss_class Watching = {.name = "Watching",
-                                                                              .adopt = adopt,
-                                         .forget = forget,
-                                         .offload = offload,
-                                         .poll = watched_poll};
+static const struct ss_class Watching = {
+    .name = "Watching", .adopt = adopt, .forget = forget, .offload = offload, .poll = watched_poll};
 
 /* `handle` under each mix-in, and under none. Each time the client is told "yes". */
 static void with_each(int (*handle)(struct ss_handler *), void (*look)(struct running *r))
