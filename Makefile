@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # socketserver and http.server for C: how it is built, tested and installed.
 # `make help` lists the targets. Sources are found by wildcard: a new file needs no line here.
 
@@ -269,8 +270,8 @@ run-trace: $(PROGRAM) $(BUILD)/tests/trace/recorder.so
 
 HEADERS := framework/socketserver.h handlers/http_server.h
 # MAKE_COMMAND, because what says $(MAKE) is run by `make -n`, too.
-lint: $(SHARED) ## clang-format, clang-tidy, cppcheck, warnings of gcc and clang, public headers, exported symbols
-	@BUILD='$(BUILD)' MAKE='$(MAKE_COMMAND)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
+lint: $(SHARED) $(PROGRAM) ## formats, warnings, static analysis, public headers, exported symbols, licences, rooms
+	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' MAKE='$(MAKE_COMMAND)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
 	    OPTIONAL='$(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS)' tests/lint
 
 ##@ Install

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* socketserver: network servers in C, after Python's module of that name.
 
    A server answers three questions, each with one choice:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_server: HTTP servers in C, after Python's module http.server, on top of socketserver.h.
 
    A handler class has a function for each method it knows, called do_GET, do_POST, ... by custom:

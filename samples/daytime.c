@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* daytime [ADDRESS [CLASS]]: tells the time to everyone who asks (RFC 867). With TCP the server speaks
    first and closes; with UDP any datagram is a question.
 

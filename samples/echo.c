@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* echo CLASS ADDRESS: sends back what it gets, whatever the server: one handler for all of them.
 
    Try:  build/samples/echo ThreadingTCPServer localhost:8007

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* echo_client [-u] ADDRESS: sends each line of its input and shows what comes back; -u: as datagrams.
    Every address that a name has is tried, IPv6 and IPv4.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* guestbook [ADDRESS [FILE]]: GET, POST and files together. / shows the entries and a form, a POST adds
    one, and everything else is a file from www/. The entries are lines of FILE: one write adds one, so
    this works under threads, processes and loops alike.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* hello [ADDRESS]: the smallest HTTP server with a handler of its own.
 
    Try:  build/samples/hello localhost:8081

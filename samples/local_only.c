@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* local_only [ADDRESS]: serves this machine and turns all others away. A class of one's own is a table
    with what it does differently; ss_super() is Python's super().
 

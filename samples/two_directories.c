@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* two_directories [ADDRESS]: one server, two handler classes with a directory each. The server's own class
    hands each request to one of them; only this machine gets at the one with the sources, whatever it asks
    for.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Content codings as clients undo them; what this system cannot undo, or this build not make, is skipped."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixtures of the black box tests. See wire.py for the client, programs.py for the programs."""
 
 import faulthandler

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Starts the programs under test, and looks at how they end."""
 
 import contextlib

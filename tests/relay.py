@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A relay between a client and a server that notes what they say to each other: real clients tell little of it."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Cases of the message layer, each named by the section of the RFC that it shows, and the two things that can come of
 one: it is refused, and nothing behind it is taken for a request; or it is answered, and so is what follows.
 

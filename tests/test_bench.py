@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The benchmark runs and reports: the figures are not judged here."""
 
 import http.server

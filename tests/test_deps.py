@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What `make deps GOAL` asks apt for, with an apt-get that only writes it down. (`make fresh` installs for real.)"""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The binaries are built so that a mistake in memory is of little use to whoever finds it."""
 
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`make install` gives what a user needs to build against the libraries, and `make uninstall` takes all of it away."""
 
 import os

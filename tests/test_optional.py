@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A build without the libraries that may be missing works, says so, and links none of them."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """tests/rooms finds what a room may not know: in a small house of its own, into which faults are built."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`make test` builds and runs what was asked for; tests/run says why tests were skipped, and each reason once."""
 
 import os
@@ -79,6 +80,6 @@ def test_choice(monkeypatch):
 
 
 def test_names_are_for_pytest(tmp_path):
-    done = programs.run([sys.executable, os.path.join(programs.TESTS, "run"), "test_rooms"], K="test_missing_object",
+    done = programs.run([sys.executable, os.path.join(programs.TESTS, "run"), "test_rooms"], 4 * programs.LIMIT, K="test_missing_object",
                         BUILD=str(tmp_path), MAKEFLAGS="")
     assert done.returncode == 0 and done.stdout.endswith("\n1 passed, 0 failed\n")

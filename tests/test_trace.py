@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`make trace` tells what a GET on a kept connection reads."""
 
 import os

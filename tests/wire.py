@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """HTTP/1.x as bytes: a raw client for the tests, and a parser that forgives nothing.
 
 It does not share a line with the server or with http.client: what it accepts is what RFC 9112 allows a server to send.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Stackful coroutines; see coroutine.h. From the top: the news for the tools that must follow a switch (ASan,
  * TSan, valgrind), stacks, and the functions. The switch itself is in coroutine_switch.h. */
 #include "loop/coroutine.h"

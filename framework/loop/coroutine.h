@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Coroutines: functions with a stack of their own, that run until they switch away.
  *
  * The event loop gives one to every connection, so that a handler written as if it blocked need not block its

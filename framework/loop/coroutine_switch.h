@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The switch between two stacks, for each machine. Private to coroutine.c.
  *
  * co_jump(save, load) stores where the running stack stops in *save, and continues the one that stopped at

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an event loop waits for: a table of descriptors, each registered with the poller once, and the
    tasks and parked requests that wait for them. */
 #include "loop/loop.h"

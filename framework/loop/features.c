@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "loop/coroutine.h"
 #include "socketserver.h"
 #include <stdio.h>

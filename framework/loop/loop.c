@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "loop/loop.h"
 #include "loop/coroutine.h"
 #include "loop/poller.h"

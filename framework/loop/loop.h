@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An event loop: one thread, many coroutines, each running a request that believes it blocks.
 
    A task that must wait looks for the next one itself and switches straight to it; there is no

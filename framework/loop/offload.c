@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Helper threads of a loop, which call the functions that would block it. */
 #include "loop/loop.h"
 #include "server/wakeup.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which of many descriptors are ready? epoll(7), in the two ways in which it is used here.
 
    POLLER_EDGE     a descriptor is added once and told about when its state changes; one thread.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory of stacks that are not needed: a handler may have gone deep once, and many may have run at once for
    a moment only. To look at one stack takes a system call, so the tasks that have run are put into a list,
    which is gone through after a while. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Arenas: blocks that are filled from the bottom, and freed together. Each thread keeps a few blocks of the
    usual size; the one that was freed last is used first, as it is in the CPU's cache. */
 #include "memory/arena.h"

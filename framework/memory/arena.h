@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory that is freed all at once: of a handler instance, say. */
 #ifndef SS_ARENA_H
 #define SS_ARENA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Children of a server: processes that are forked to work on its requests, and whose end is noticed without a
    signal handler. A pidfd tells of it, of nothing else, and is nobody else's. Where the kernel has none it is
    a pipe that closes with the process; but whoever inherits it keeps it open, and a process may close it and

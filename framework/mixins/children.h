@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Processes of a server's own, whose end is noticed without signals. */
 #ifndef SS_CHILDREN_H
 #define SS_CHILDREN_H

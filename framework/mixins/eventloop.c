@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* EventLoopMixIn: a coroutine for each request, on one or several threads with a loop each. */
 #include "loop/loop.h"
 #include "net/bind.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ForkingMixIn: a process for each request. */
 #include "mixins/children.h"
 #include "server/aside.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Classes by name: what a program's options and samples choose from. */
 #include "socketserver.h"
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* PreforkingMixIn: processes that are there before the requests, each a server by itself. The parent
    serves nobody; it replaces children that end. */
 #include "mixins/children.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ThreadingMixIn: a thread for each request. */
 #include "server/core.h"
 #include <errno.h>

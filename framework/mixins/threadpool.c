@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ThreadPoolMixIn: a number of threads that run at once. A connection that is parked between two requests
    holds none of them; whichever is free takes its next one.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the files of ThreadPoolMixIn share. */
 #ifndef SS_THREADPOOL_H
 #define SS_THREADPOOL_H

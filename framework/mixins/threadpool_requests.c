@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ThreadPoolMixIn's requests that no thread runs: the queue of those to be begun, and parked connections. The
    poller tells when one of these has input, the wheel when its time is up. Static functions are called with
    the lock held. */

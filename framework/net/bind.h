@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a server gets its socket. */
 #ifndef SS_BIND_H
 #define SS_BIND_H

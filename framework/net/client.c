@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Streams of clients: ss_connect. */
 #include "net/lookup.h"
 #include "net/socket.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Addresses from text, and from names. */
 #include "net/lookup.h"
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Addresses from text, and from names. */
 #ifndef SS_LOOKUP_H
 #define SS_LOOKUP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How slow the other side may be. */
 #include "net/socket.h"
 #include "server/stop.h"

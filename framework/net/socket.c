@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The stream of a connection. Each call is tried; when the kernel says EAGAIN, it waits, and tries again. */
 #include "net/socket.h"
 #include "server/core.h"

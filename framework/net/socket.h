@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Streams over sockets, and how long they wait for the other side. */
 #ifndef SS_SOCKET_H
 #define SS_SOCKET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TCPServer: connections, over IPv4 and IPv6. */
 #include "net/bind.h"
 #include "net/lookup.h"

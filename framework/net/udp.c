@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UDPServer: datagrams, and the streams through which a handler reads and answers them. */
 #include "server/core.h"
 #include "server/stop.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UnixStreamServer and UnixDatagramServer: TCPServer and UDPServer with another kind of address, a file or an
    abstract name. */
 #include "net/bind.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How requests are taken: from the socket, or from those that were put aside. */
 #include "server/accept.h"
 #include "server/aside.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How requests are taken. */
 #ifndef SS_ACCEPT_H
 #define SS_ACCEPT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Addresses as text. */
 #include "socketserver.h"
 #include <arpa/inet.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests that have to wait while others are served. No client may take all places: when it has as many
    requests in progress as it may, the next ones are put aside. So are requests for which no thread or process
    can be made now. */

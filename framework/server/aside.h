@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How many requests a client has, and requests that are put aside. All functions but client_release belong to
    the thread that serves. */
 #ifndef SS_ASIDE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* BaseServer: what a server does if no class overrides it. */
 #include "server/aside.h"
 #include "server/core.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a class is put together from its bases. */
 #include "memory/arena.h"
 #include "server/core.h"

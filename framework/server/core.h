@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The private part of a server, and how a class is put together. */
 #ifndef SS_CORE_H
 #define SS_CORE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a server ends: clients that have connected before are served, and requests in progress may end, as long
    as the drain's time lasts. */
 #include "server/accept.h"

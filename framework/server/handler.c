@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handler instances: they are made, set up, run, finished and freed; and the handler classes that all others
    are based on. */
 #include "server/handler.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handler classes and their instances. */
 #ifndef SS_HANDLER_H
 #define SS_HANDLER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Idle connections are the first to end when a server has no place or no descriptor left. (A part of the
    descriptors is reserved for files.) Here are those that wait in a thread or process of their own; mix-ins
    that park connections have lists of them. */

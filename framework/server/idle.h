@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Connections that are idle between two requests end when somebody else needs their place. */
 #ifndef SS_IDLE_H
 #define SS_IDLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The end of a server's own socket. One that was inherited gets back its blocking mode. */
 #include "server/listener.h"
 #include "server/process.h"

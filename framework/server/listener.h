@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The end of a server's own socket. */
 #ifndef SS_LISTENER_H
 #define SS_LISTENER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Processes: whose this one is, and how often it has forked. */
 #include "server/process.h"
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whose process is this, and how often has it forked? */
 #ifndef SS_PROCESS_H
 #define SS_PROCESS_H

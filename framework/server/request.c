@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Requests: their memory, how many there are, which are idle, and who their clients are. */
 #include "server/request.h"
 #include "memory/arena.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A request as the framework keeps it. */
 #ifndef SS_REQUEST_H
 #define SS_REQUEST_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A whole server in one call, for main(): with signal handlers and without the soft limit of open files. */
 #include "server/core.h"
 #include "server/signal_handlers.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a server serves: it takes requests in bursts, and makes room for them. All waits are made through the
    poll method, so this is the same under every mix-in. */
 #include "server/serve.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* BaseServer's serve_forever. */
 #ifndef SS_SERVE_H
 #define SS_SERVE_H

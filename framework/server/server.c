@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The life of a server: it is made, bound, serves, and is closed. */
 #include "memory/arena.h"
 #include "server/accept.h"

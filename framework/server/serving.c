@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a thread serves with, how it is found, and what else is known of threads. */
 #include "server/serving.h"
 #include "server/core.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a thread serves with. The thread in which serve_forever was called has one, and so has each further
    thread of an event loop with several workers. */
 #ifndef SS_SERVING_H

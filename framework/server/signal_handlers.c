@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What ss_run does with signals: the only part that sets handlers. */
 #include "server/signal_handlers.h"
 #include "server/process.h"

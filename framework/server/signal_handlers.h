@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The signal handlers that ss_run sets. */
 #ifndef SS_SIGNAL_HANDLERS_H
 #define SS_SIGNAL_HANDLERS_H

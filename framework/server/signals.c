@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Signals that a client or a limit can raise in a thread that serves: SIGPIPE when it writes to a client that
    has gone, SIGXFSZ when a file has reached its limit, SIGXCPU when clients have used up the processor time.
    They must not end the server, and nothing is lost without them: the write fails with EPIPE or EFBIG, and at

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Signals that a client or a limit can raise. */
 #ifndef SS_SIGNALS_H
 #define SS_SIGNALS_H

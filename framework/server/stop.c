@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a shutdown is made known to all threads and processes of a server. */
 #include "server/stop.h"
 #include "server/core.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a server ends. */
 #ifndef SS_STOP_H
 #define SS_STOP_H

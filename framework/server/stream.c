@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Streams: a buffer for input and one for output, over the methods of a class. */
 #include "server/stream.h"
 #include "server/core.h"

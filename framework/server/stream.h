@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the classes that make streams need of server/stream.c besides socketserver.h. */
 #ifndef SS_STREAM_H
 #define SS_STREAM_H

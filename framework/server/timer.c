@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The lazy timing wheel; see timer.h.
  *
  * As `now` advances from slot to slot, a timer keeps its level until `now` enters its slot; there it is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Timers, for connections that nearly always do something before their time is up.
  *
  * A hierarchical timing wheel in milliseconds, and a lazy one: to move a queued timer later, or to stop it,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How the framework waits: through the poll method, for what it needs and for the socket by which a shutdown
    ends the wait. */
 #include "server/wait.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How the framework waits. */
 #ifndef SS_WAIT_H
 #define SS_WAIT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Wakes a thread that waits until `ends[0]` can be read: from wakeup_send to wakeup_take. Both ends are one
    eventfd. */
 #ifndef SS_WAKEUP_H

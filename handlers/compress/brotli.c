@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The coding "br" (RFC 7932), by Google's brotli. */
 #include "compress/compress.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Names, endings and first bytes of the content codings. */
 #include "compress/coding.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The content codings (RFC 9110 8.4.1): what they are called, and how their files are told from others. */
 #ifndef HTTP_CODING_H
 #define HTTP_CODING_H

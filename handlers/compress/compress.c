@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "compress/compress.h"
 #include <errno.h>
 #include <stdatomic.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Compression: one interface over the libraries that this build has. Each coding is one file,
    compress/NAME.c, and nobody else sees its library. */
 #ifndef HTTP_COMPRESS_H

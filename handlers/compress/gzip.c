@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The coding "gzip" (RFC 1952), by zlib. */
 #include "compress/compress.h"
 

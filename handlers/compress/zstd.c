@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The coding "zstd" (RFC 8878), by Meta's zstd. The window stays far below the 8 MiB that RFC 9659 allows. */
 #include "compress/compress.h"
 

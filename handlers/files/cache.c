@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The cache of files: which ones are kept, and when they are looked at; see cache.h. */
 #include "files/cache.h"
 #include "files/load.h"

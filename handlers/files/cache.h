@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The files that are being served, ready to be sent: opened, described and, when small, read.
 
    One cache for the process, shared by its threads. It is never stale: before an entry is used for the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which form of a file a client gets.
 
    A form that exists already costs nothing and is tried first; then come those that can be made. To look for

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The form in which a file is sent: as it is, as a file beside it that somebody has compressed before
    (name.zst, name.br, name.gz), or compressed here. */
 #ifndef HTTP_FILE_CODING_H

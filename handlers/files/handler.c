@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SimpleHTTPRequestHandler: the class. What it does is in simple_http.c and listing.c. */
 #include "files/cache.h"
 #include "files/listing.h"

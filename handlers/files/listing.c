@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* list_directory. It reads the names in order, a batch at a time, asks for the status of each entry, and
    writes a row for it. A listing of ordinary length is sent when it is complete, a longer one while it is
    made, so that its memory does not grow with the directory. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SimpleHTTPRequestHandler's list_directory; see http_server.h. Its parts:
 
      listing.c         which form, and the loop over the entries

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A listing for people: one page without scripts, light or dark, for screens of any width. */
 #include "files/listing.h"
 #include "http_server.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A listing for programs:
 
      {"path": "/music/", "entries": [

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Gives out the names in order without holding all of them: each pass over the directory keeps the smallest
    names that fit and come behind the last one that was given out. With room for K of N names that takes N / K
    passes over N names, and N log K comparisons in each. The order depends on the name alone, so that an entry

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The names of a directory in their order, a batch at a time, in bounded memory however many there are. */
 #ifndef HTTP_LISTING_NAMES_H
 #define HTTP_LISTING_NAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A stream into memory, of which all listings together take a bounded amount. */
 #include "files/listing_text.h"
 #include "files/tag.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The text of a listing before it is sent. All of a listing that is not very long is there before its head
    is, so that it has an entity tag, a length, and no error in its middle. */
 #ifndef HTTP_LISTING_TEXT_H

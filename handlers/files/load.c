@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opens a file, reads it if it is small, and writes the header fields that go with it. */
 #include "files/load.h"
 #include "files/media_type.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes an entry of the file cache: opens, reads and describes a file. */
 #ifndef HTTP_FILE_LOAD_H
 #define HTTP_FILE_LOAD_H

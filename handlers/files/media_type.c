@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a media type is, what the ending of a name is, and which types are worth compressing. */
 #include "files/media_type.h"
 #include "text/chars.h"

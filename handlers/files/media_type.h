@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Media types and the endings of names (media_type.c). Pure functions. */
 #ifndef HTTP_MEDIA_TYPE_H
 #define HTTP_MEDIA_TYPE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The system's list of media types, in the form of /etc/mime.types: lines of a type and its endings. It is
    read once, kept for ever, and then only looked into. */
 #include "files/media_type.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Media types by the ending of a file's name: first those that were added, then the table of what a browser
    or its user may want to know exactly, then the system's list. */
 #include "files/mimetypes.h"

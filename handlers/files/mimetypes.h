@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Media types by the system's own list (mime_file.c). */
 #ifndef HTTP_MIMETYPES_H
 #define HTTP_MIMETYPES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* openat2(2) with RESOLVE_BENEATH; what it cannot do, the walk does. */
 #include "files/open_beneath.h"
 

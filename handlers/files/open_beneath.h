@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opening files that cannot lie outside of a directory, whatever their name and the symbolic links on the
    way say. */
 #ifndef HTTP_OPEN_BENEATH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opens a name component by component, and lets the kernel follow no link, so that nobody who renames
    directories or changes links meanwhile can lead it out of the directory. Links are read, and their text is
    walked in turn. */

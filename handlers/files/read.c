@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reads a file that is open: the size that is promised is the size that was read. */
 #include "files/read.h"
 #include "files/tag.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How much of a file there is, and what: not always what stat(2) says. */
 #ifndef HTTP_FILE_READ_H
 #define HTTP_FILE_READ_H

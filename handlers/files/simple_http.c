@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GET and HEAD for the files below a directory; the class is in handler.c. */
 #include "files/simple_http.h"
 #include "files/cache.h"

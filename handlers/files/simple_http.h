@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What classes based on SimpleHTTPRequestHandler share. */
 #ifndef HTTP_SIMPLE_HTTP_H
 #define HTTP_SIMPLE_HTTP_H

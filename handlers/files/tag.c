@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What an entity tag is made of; see tag.h. */
 #include "files/tag.h"
 #include <errno.h>

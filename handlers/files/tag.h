@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Entity tags of files (RFC 9110 8.8.3): other bytes, other tag, whatever the times say; and the same bytes,
    the same tag, whatever has been done to the file otherwise.
 

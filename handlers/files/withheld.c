@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files that nobody gets, by whatever name; see withheld.h. */
 #include "files/withheld.h"
 #include "log/owned.h"

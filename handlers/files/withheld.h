@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What lies among the files that are served, and is none of them: it is neither served nor listed. */
 #ifndef HTTP_WITHHELD_H
 #define HTTP_WITHHELD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a client sends: forms in either coding, and whole bodies. */
 #include "forms/form.h"
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Forms as streams of fields, in either coding. What is public of this is described in http_server.h. form.c
    steps through the fields; urlencoded.c and multipart.c, with part_head.c, are the codings; both read by
    input.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The body, as the codings of a form read it, and what becomes of one that cannot be read on. */
 #include "forms/form.h"
 #include "http/exchange.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* multipart/form-data (RFC 7578): where its parts begin and end (RFC 2046 5.1.1). Lines end with CR LF, and
    with nothing else: a bare LF is data. */
 #include "forms/form.h"

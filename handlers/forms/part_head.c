@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The head of a part of a form: Content-Disposition and Content-Type (RFC 7578 4), in the dialects that are
    sent. Everything becomes a string in place. */
 #include "forms/form.h"

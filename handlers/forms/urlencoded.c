@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* application/x-www-form-urlencoded, as the URL standard of the WHATWG (5.1) parses it: what looks like an
    escape and is none stands for itself, so that nothing is malformed. */
 #include "forms/form.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The Accept field; see accept.h. */
 #include "http/accept.h"
 

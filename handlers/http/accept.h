@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Content negotiation by media type: the Accept field (RFC 9110 12.5.1). */
 #ifndef HTTP_ACCEPT_H
 #define HTTP_ACCEPT_H

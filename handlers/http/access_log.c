@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The access log: one line for each request, in one of four forms; and BaseHTTPRequestHandler's own log,
    which is Python's: client - - [date] text. */
 #include "http/log.h"

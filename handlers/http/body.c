@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The request's body as a stream: it ends where Content-Length or the last chunk say (RFC 9112 6, 7).
    Chunks are read strictly: whoever reads them otherwise sees other requests behind them. */
 #include "http/body.h"

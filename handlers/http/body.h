@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The request's body (body.c). */
 #ifndef HTTP_BODY_H
 #define HTTP_BODY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handler classes with everything that they inherit, found once and kept. */
 #include "http/exchange.h"
 #include "text/chars.h"

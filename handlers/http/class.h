@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handler classes with everything inherited filled in: the table (inherit.c), and what goes with it
    (class.c). */
 #ifndef HTTP_CLASS_H

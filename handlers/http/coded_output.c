@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The response's body in a content coding (RFC 9110 8.4), for handlers that have called http_compress: a
    stream that compresses what is written to it, and writes the result to the stream of the body. Short bodies
    stay plain. */

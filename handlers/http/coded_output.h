@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The response's body in a content coding (coded_output.c). */
 #ifndef HTTP_CODED_OUTPUT_H
 #define HTTP_CODED_OUTPUT_H

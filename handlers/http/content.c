@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sends a representation as http_evaluate has decided: all of it, parts of it, or the news that nothing
    has changed. */
 #include "http/content.h"

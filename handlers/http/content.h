@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Sends a representation, or a part of it, as http_evaluate has decided. For http_send_content, and for
    files, whose header fields are kept ready-made. */
 #ifndef HTTP_CONTENT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "http/content_coding.h"
 #include "http/exchange.h"
 #include "text/chars.h"

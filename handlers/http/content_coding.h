@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which content coding a client gets: what Accept-Encoding says, and the choice that follows from it (RFC
    9110 12.5.3). Without input or output. */
 #ifndef HTTP_CONTENT_CODING_H

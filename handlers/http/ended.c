@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Logs each request once, when it has ended, with the bytes of its answer that were sent and what has gone
    wrong. */
 #include "http/log.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Error responses with a small page. */
 #include "http/error.h"
 #include "http/body.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Error responses (error.c). */
 #ifndef HTTP_ERROR_H
 #define HTTP_ERROR_H

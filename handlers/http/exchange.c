@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a handler asks about its request and response. */
 #include "http/exchange.h"
 #include "text/chars.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One request and its response, as the files of http/ share them. The life of a request:
 
      handler.c       the loop over a connection's requests; calls the others in this order

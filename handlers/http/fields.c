@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Parses the header fields of a request (RFC 9112 5), the only file that knows llhttp.
 
    llhttp gets the fields behind a request line of our own, because it knows only some methods and treats some

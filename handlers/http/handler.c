@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* BaseHTTPRequestHandler: the loop over the requests of a connection. */
 #include "http/body.h"
 #include "http/coded_output.h"

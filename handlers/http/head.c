@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Waits for a request head: finds its end line by line, within the limits and the time allowed. */
 #include "http/log.h"
 #include "http/memo.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A request's head: waiting for it (head.c), parsing it (request.c, fields.c, raw_target.c). */
 #ifndef HTTP_HEAD_H
 #define HTTP_HEAD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The header fields of a response: each is checked, and collected until the head leaves (response.c). */
 #include "http/header.h"
 #include "text/chars.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The header fields of a response, collected (header.c). */
 #ifndef HTTP_HEADER_H
 #define HTTP_HEADER_H

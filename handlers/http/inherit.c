@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The table of a handler class with everything that it inherits. Tables of different classes have different
    sizes: a class with options of its own has a slot `inherit`, and what it reads is there only in tables that
    are large enough. So each table is looked at before it is read. */

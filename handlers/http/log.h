@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is logged of a request (access_log.c), and when (ended.c). */
 #ifndef HTTP_LOG_H
 #define HTTP_LOG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Field lines that came before. A client repeats itself: from one request to the next often just the request
    line differs. Lines that are the same as those of the connection's last head mean the same, and comparing
    them takes far less than parsing them.

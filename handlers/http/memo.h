@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Heads that came before (memo.c). */
 #ifndef HTTP_MEMO_H
 #define HTTP_MEMO_H

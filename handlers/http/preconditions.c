@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Preconditions and ranges (RFC 9110 13 and 14): from what the request says and what is known of the
    representation to what is to be answered. Nothing is read, sent or kept here. */
 #include "http/head.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Request lines with bytes from 0x80 up, as busybox and curl send them: they are encoded, which makes path
    and query what RFC 3986 knows. */
 #include "http/head.h"

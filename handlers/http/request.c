@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Parses a request head (RFC 9112): the request line with the target in its four forms, and what the fields
    mean that HTTP itself needs. */
 #include "http/head.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The response on its way to the connection. Its head is completed with what HTTP asks for and leaves as late
    as possible, together with the body. The body is a stream over the connection's, framed as the head says;
    when its length is known, or it is too large for the buffer, it is not copied here. */

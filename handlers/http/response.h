@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The response on its way to the connection (response.c). */
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HTTPServer: TCPServer for clients that speak first, and at some length. */
 #include "compress/compress.h"
 #include "http/class.h"

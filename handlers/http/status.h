@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The status codes that IANA has registered: X(code, phrase, explanation). (http.HTTPStatus) */
 #ifndef HTTP_STATUS_H
 #define HTTP_STATUS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* httpserver: serves a directory, as `python3 -m http.server` does. A server class, a mix-in and a handler
    class, put together by the command line. */
 #include "http_server.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reading the command line: that of `python3 -m http.server`, and what we have besides. */
 #include "httpserver/options.h"
 #include <getopt.h>

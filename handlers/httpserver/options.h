@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The command line of httpserver. An option is a line of the table in settings.c, from which the parser and
    --help come:
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The options of httpserver, a line each, and those that have a grammar of their own. */
 #include "httpserver/options.h"
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the arguments of options are: numbers, sizes, words. */
 #include "httpserver/options.h"
 #include "text/number.h"

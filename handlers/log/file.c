@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The buffers of log lines, and the threads that write what is in them. */
 #include "log/file.h"
 #include "http_server.h"

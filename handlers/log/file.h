@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Buffers of log lines: for stderr, and for the file of the access log. Lines are gathered in the process's
    memory and written in large pieces, whole lines only, so that those of several processes do not mix.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Opens the file of the access log, and opens it anew after somebody has moved it away. */
 #include "log/open.h"
 #include "http_server.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which log the lines of requests go to (open.c; the rest of it is public). */
 #ifndef HTTP_LOG_OPEN_H
 #define HTTP_LOG_OPEN_H

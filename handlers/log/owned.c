@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A file is known by device, inode and time of birth. So it is recognized when it has another name, and no
    file is taken for it that has got its inode after it was removed. */
 #include "log/owned.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The files that are logs of this server. A log tells who has asked for what, so none is served, listed or
    replaced, whatever its name is by now. */
 #ifndef HTTP_LOG_OWNED_H

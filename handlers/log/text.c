@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pieces of log lines: the time, and the client's address. */
 #include "log/text.h"
 #include "http_server.h"

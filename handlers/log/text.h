@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The pieces of log lines. Each function writes one behind `to` and returns its end, without NUL; nothing is
    allocated. Any thread. */
 #ifndef HTTP_LOG_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "text/chars.h"
 #include "text/number.h"
 #include <arpa/inet.h>

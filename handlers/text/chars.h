@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The characters of HTTP's grammar, and lists of them. Pure functions. */
 #ifndef HTTP_CHARS_H
 #define HTTP_CHARS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Dates as HTTP writes them (RFC 9110 5.6.7). The calendar is computed here, because strftime depends on the
    locale and gmtime takes a lock. */
 #include "text/date.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Dates in other forms than the one that http_server.h offers. The locale does not matter. */
 #ifndef HTTP_DATE_H
 #define HTTP_DATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "text/escape.h"
 #include "text/number.h"
 #include "text/utf8.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Escapes what a client has sent for a log's line or a string of JSON, so that it can neither end them nor
    speak to a terminal. Pure functions. */
 #ifndef HTTP_ESCAPE_H

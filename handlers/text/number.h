@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Numbers as text. Pure functions. */
 #ifndef HTTP_NUMBER_H
 #define HTTP_NUMBER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Compares the origin of a page (RFC 6454) with the host that a request is for. */
 #include "text/url.h"
 

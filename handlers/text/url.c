@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Percent-encoding, HTML escapes, and the way from a request's path to a file's name. */
 #include "text/url.h"
 #include "http_server.h"

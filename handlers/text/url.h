@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Makes names of files from the paths of requests, and text that may stand in URLs and pages. Pure
    functions. */
 #ifndef HTTP_URL_H

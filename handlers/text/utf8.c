@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "text/utf8.h"
 
 size_t http_utf8_size(const char *text)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UTF-8 (RFC 3629), and characters that do not look like what they are. Pure functions; NUL ends each
    text. */
 #ifndef HTTP_UTF8_H

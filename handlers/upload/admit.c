@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who may store what: what is refused before anything is received, and how. */
 #include "files/cache.h"
 #include "http/error.h"

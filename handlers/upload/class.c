@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The options of UploadHTTPRequestHandler; its table is in upload.c. */
 #include "upload/class.h"
 #include "http/class.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The options of UploadHTTPRequestHandler (class.c). */
 #ifndef HTTP_UPLOAD_CLASS_H
 #define HTTP_UPLOAD_CLASS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A file that is received: it has no name yet, or a hidden one. */
 #include "upload/upload.h"
 #include <errno.h>

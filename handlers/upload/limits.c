@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How much is received at once, by all threads and processes of a server together. */
 #include "upload/upload.h"
 #include <errno.h>

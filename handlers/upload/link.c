@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a file gets its name: in one step where the file system can, and by detours where it cannot. */
 #include "upload/upload.h"
 #include <errno.h>

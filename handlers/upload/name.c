@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The names of files that others send. Pure functions. */
 #include "compress/coding.h"
 #include "files/simple_http.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Parts: files that have a hidden name while they are received. Those that a killed server has left are
    removed. */
 #include "upload/upload.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* POST of a form with files to a directory. */
 #include "files/listing.h"
 #include "files/simple_http.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Gives a file that was received its name, or says why it cannot have it. */
 #include "files/cache.h"
 #include "upload/upload.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* PUT of a file. */
 #include "files/cache.h"
 #include "files/simple_http.h"

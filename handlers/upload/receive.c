@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Receives a file, and gives it its name. */
 #include "http/exchange.h"
 #include "log/owned.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UploadHTTPRequestHandler: SimpleHTTPRequestHandler that takes files, too; see upload.h for its parts. */
 #include "upload/upload.h"
 #include "http/exchange.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* UploadHTTPRequestHandler; see http_server.h. Its parts:
 
      upload.c    the class; its options are in class.c

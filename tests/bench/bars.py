@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """CPU time per request as bars, a group for each row of the table."""
 
 import statistics

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """What a request costs, what a connection keeps, how long clients wait: httpserver and the samples beside others.
 
     make bench                                            all of it; some ten minutes

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the benchmark's load generators and reference servers share. */
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H

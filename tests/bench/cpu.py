@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The CPU time of a request: one load on several servers, in turns."""
 
 import dataclasses

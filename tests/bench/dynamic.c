@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* dynamic PORT: a handler with an answer of its own to GET and POST, 1 KiB of text; a POST's body is read to
    its end. What a small web application costs, without the application. Its twin is dynamic.py. */
 #include "common.h"

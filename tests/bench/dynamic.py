@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """dynamic.py PORT: the twin of dynamic.c with Python's own http.server."""
 
 import http.server

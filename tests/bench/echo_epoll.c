@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* echo_epoll PORT: what a TCP echo costs at least: one thread, one epoll, one recv and one send for each
    message. The benchmark's yardstick for the event loop. */
 #include "common.h"

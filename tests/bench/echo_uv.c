@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* echo_uv PORT: TCP echo on libuv as its friends would write it for speed: one buffer for all connections,
    and uv_try_write before any uv_write. */
 #include "common.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* One more client among load_http's, that wants more than the others (its option -g).
 
    It lives in the generator's own loop. As a process of its own it would take turns with the generator on its

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_floor PORT FILE: what an HTTP answer costs at least: one thread, one epoll, one recv and one send for
    whatever requests are there; nothing is parsed but the blank lines at their ends, the answer is always the
    same, made at the start. The benchmark's yardstick for httpserver. */

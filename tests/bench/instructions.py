@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Instructions per request: what a server itself executes, exactly, however noisy the machine.
 
 Each server runs under valgrind twice, for N and for 2 N requests (--quick: fewer); the difference, over N, is what a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Latency: how long clients wait, by how many they are, and beside one that wants more than the others.
 
 The loads are closed loops: every connection asks again as soon as it is answered, so the server is always busy, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What grows with the number of connections, as lines on logarithmic scales."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the load generators share: when to stop, how long answers took, what is reported.
 
    A generator keeps a number of connections busy from one thread, each with its next request as soon as the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* load_http: asks an HTTP/1.1 server for one thing again and again; see load.h.
 
    load_http [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-p DEPTH] [-1] [-H FIELD]... [-b BYTES] [-g KIND]

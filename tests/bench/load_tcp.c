@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* load_tcp: plays ping-pong with a TCP echo server; see load.h.
 
    load_tcp [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-b BYTES] PORT

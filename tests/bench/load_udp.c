@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* load_udp: plays ping-pong with a UDP echo server; see load.h.
 
    load_udp [-c CLIENTS] [-w WINDOW] [-s SECONDS | -n REQUESTS] [-b BYTES] PORT

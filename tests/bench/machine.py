@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The machine under the benchmark: a network of its own, processors, and what a tree of processes takes of it."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Memory: what a connection keeps that is idle, and what a server has when it has answered its first request.
 
 Memory is user memory, as /proc/PID/smaps_rollup counts it for all processes of a server; what sockets take of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the plots have in common: their look, by day and by night, and the frame of a page."""
 
 import textwrap

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The results as the table in README.md, a line for each load."""
 
 import itertools

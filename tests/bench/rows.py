@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is measured: the servers, the loads, and how they are put together. A further measurement is one more here."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The servers that the benchmark compares: how each is started, and stopped."""
 
 import contextlib

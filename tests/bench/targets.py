@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is wanted of the figures, and whether it is so.
 
 A target is part of a summary, and of the JSON file: {"what", "of", "value", "at_most" or "at_least", "met"}. `of` is

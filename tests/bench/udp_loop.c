@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* udp_loop PORT: UDP echo in the plainest way, recvfrom and sendto; the benchmark's yardstick for UDPServer.
  */
 #include "common.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // Handlers in C++ that wait while exceptions are being handled, or on their way; for test_exceptions.py.
 //
 // usage: exceptions CLASS ADDRESS WORKERS     A line names what to do, each further line lets it go on.

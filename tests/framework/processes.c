@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* processes CLASS ADDRESS [NAME=VALUE...]: a server whose handlers fork, exec, die, and close what is not
    theirs. Each line that a client sends is a command of the table below; the answer is a line. It prints its
    address once clients can connect. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* rig CLASS ADDRESS MODE [NAME=VALUE...]: the handlers that the tests of the framework talk to; the modes are
    in a table below, the settings at the end. It prints its address once clients can connect. */
 #include "socketserver.h"

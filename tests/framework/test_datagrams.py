@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Datagrams: who answers, and that none is forgotten."""
 
 import os

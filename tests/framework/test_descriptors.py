@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Descriptors: what is told of them, and those that a handler closes by itself."""
 
 import select

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a drain leaves alone, and what it does not."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Handlers in C++: exceptions are each handler's own, also when it waits while it handles one."""
 
 import os

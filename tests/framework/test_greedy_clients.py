@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients that take more than their share, and servers that cannot have what they want for a while."""
 
 

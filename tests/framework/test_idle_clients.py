@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Idle connections give way to others when something runs short."""
 
 import resource

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No input is overlooked, and none is told of that is not there."""
 
 import socket

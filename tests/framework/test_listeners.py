@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The sockets of a server and of its clients: who else may have them, and how they are given back."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Processes, threads and loops that share the work."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Signals: what is left alone, and what a process finds that a handler has made."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Servers that cannot start say why in one line, and exit with 1. (tests/unit/test_run.c has every line.)"""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the threads of a pool do for each other."""
 
 import contextlib

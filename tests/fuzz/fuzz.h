@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the fuzz targets share. A target is a file fuzz_NAME.c with LLVMFuzzerTestOneInput, which stops the
    program by REQUIRE when the code under test breaks a promise. Its first inputs are corpus/NAME/, inputs
    that once failed crashes/NAME/, words of its language NAME.dict. libFuzzer and AFL++ link it with a main

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Accept fields and media types: whatever is sent, what is made of it is in range, and the order of lines has
    no meaning. */
 #include "files/media_type.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/http/content_coding.c: any field, in any number of lines, gives weights in range and a choice that
    the client accepts and the server has. The first byte says what the server has; line feeds part the lines.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Addresses: what is accepted, written down and read again is the same address. */
 #include "net/lookup.h"
 #include "pieces.h"

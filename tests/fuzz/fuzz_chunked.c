@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The body in chunks against a decoder of its own, however the input is cut: the same data and the same end,
    or both refuse (RFC 9112 7.1). */
 #include "http/body.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A whole connection: whatever a client sends, and however it is cut on its way, the same requests are
    answered, nothing is answered behind one that is refused, and what comes out is responses. */
 #include "http/exchange.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_parse_date: what it accepts is a date, and the one that the text says. */
 #include "fuzz.h"
 #include "http_server.h"

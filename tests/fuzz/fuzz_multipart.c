@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* multipart/form-data: however the body is cut into pieces and read, the same fields come of it, and they are
    what another parser, which has the whole body before it, finds between the delimiters (RFC 2046 5.1.1). The
    first line is the boundary, as the Content-Type has it; two bytes before it choose the pieces. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/text/url.c: from the path of a request to the name of a file, and what goes into a Location. */
 #include "http_server.h"
 #include "memory/arena.h"

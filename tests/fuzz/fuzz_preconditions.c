@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* http_evaluate: any request, any representation. The input: a byte that chooses method and representation, a
    byte for the size, then field lines, whose first byte chooses the name. */
 #include "http_server.h"

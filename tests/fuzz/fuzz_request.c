@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The parser of request heads against a reader of its own: a head that is accepted keeps every rule that
    another server could take otherwise (RFC 9112 2.2, 3, 5, 6; RFC 9110 5.5, 7.2). */
 #include "fuzz.h"

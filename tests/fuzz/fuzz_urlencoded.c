@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* application/x-www-form-urlencoded: however the body is cut into pieces and read, the same fields come of
    it, and no more than was sent; what is wrong can only be a name. Two bytes before the body choose the
    pieces. */

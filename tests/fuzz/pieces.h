@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A stream that hands out an input in pieces of any size, as a network does. */
 #ifndef FUZZ_PIECES_H
 #define FUZZ_PIECES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The main of a fuzz target in the tests, without a fuzzer: its corpus, the inputs that once failed, and
    FUZZ_RUNS (20000) mutations of them that are the same each time. An input that fails is left beside the
    program, as NAME.crash. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* content [NAME=VALUE...]: handlers that answer with http_send_content and http_evaluate, as one with a
    database would. For the settings see settings.h. */
 #include "settings.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* cpython [NAME=VALUE...]: the methods of BaseHTTPServerTestCase in CPython's test_httpservers.py, and no
    GET. For the settings see settings.h. */
 #include "settings.h"

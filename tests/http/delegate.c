@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A server whose class hands requests over: /files/ to the directory "files", /drop/ to uploads into "drop",
    and what else there is to delegates that go about it in their own ways. Each slot `before` leaves a letter
    on the instance; GET /.../trail answers with them, and so does a slot that is named in X-Refused-By. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* probe [NAME=VALUE...]: the handlers that the tests talk to; GET and POST do what their path says. For the
    settings see settings.h. */
 #include "settings.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the programs of this directory have in common: they serve HTTP on 127.0.0.1 with a port of the
    kernel's choice, print their URL, and take their settings from the command line as NAME=VALUE:
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The access log: a line for each request, behind its response, with what was sent; nothing lost, nothing forged."""
 
 import collections

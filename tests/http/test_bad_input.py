@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Whatever a client sends: a clear error or a close, nothing behind a refusal is taken for a request, and others are
 served meanwhile and afterwards."""
 

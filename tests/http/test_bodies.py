@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Request bodies: with Content-Length and in chunks, read, not read and half read; and what the answer says."""
 
 import random

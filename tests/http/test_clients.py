@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients that others wrote: curl, requests, http.client, urllib."""
 
 import http.client

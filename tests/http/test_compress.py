@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """http_compress: what a handler writes leaves in the coding that the client likes best (RFC 9110 8.4, 12.5.3)."""
 
 import base64

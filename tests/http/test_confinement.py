@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Nothing outside of the directory is served, and what may not be read is not."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files in the form that the client likes best: as they are, compressed by somebody before, or here (RFC 9110 8.4,
 12.5.3)."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Slot `before`, and http_delegate: one server, several handler classes (tests/http/delegate.c)."""
 
 import re

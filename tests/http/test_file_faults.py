@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files and listings when the system fails: what is not to be had one way is had another, or the answer says so."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is served is what is in the directory, as it is now, and nothing else."""
 
 import os

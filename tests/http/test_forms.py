@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Forms and bodies that a handler reads: /form and /json of the probe."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Tables of handler classes, as the compiler sees them. What they inherit: tests/unit/test_handler_class.c."""
 
 import os

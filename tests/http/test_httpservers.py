@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The counterparts of CPython's Lib/test/test_httpservers.py, by name. Where the answer differs, the reason stands there.
 
 Without counterpart: CGI; test_all (names of a Python module); test_windows_colon; test_http_0_9 and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The counterparts of CPython's test_httpservers.py, second part: the handler classes, which it tests without a socket,
 and the command line. See test_httpservers.py."""
 

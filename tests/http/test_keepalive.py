@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A connection carries many requests, until somebody wants otherwise; and what a drain does with it."""
 
 import signal

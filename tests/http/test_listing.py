@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Directory listings: two forms of the same, whatever the names are and however many."""
 
 import html.parser

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One line for each request, whatever becomes of it: errors stand inside, and nothing stands beside it on stderr."""
 
 import json

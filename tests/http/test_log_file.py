@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The file of the access log: moved away and made anew, and, where it lies in the directory that is served, no part of it."""
 
 import os

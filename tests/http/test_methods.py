@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Methods: those of the class, HEAD, OPTIONS, those that are not there; and handlers that fail."""
 
 import pytest

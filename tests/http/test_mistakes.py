@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Handlers that go about a response in the wrong order: the client gets an answer that is meant, or 500."""
 
 import programs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From the path in a URL to a file, or to none: escapes, dot segments, links, dotfiles, special files, redirects."""
 
 import os

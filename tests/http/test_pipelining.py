@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Requests sent without waiting for the answers: all are answered, in order, and no byte is taken for another's."""
 
 import os

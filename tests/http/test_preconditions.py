@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9110 13, over the wire: validators, preconditions, and what 304 and 412 look like. The decisions themselves have
 their tables in tests/unit/test_preconditions.c."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """httpserver, the program: its options, what it prints, and how it ends."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """httpserver beside `python3 -m http.server`, on the same tree: the same requests, and every difference has a reason.
 
 What both answer is reduced to a line: the status, then what matters of the fields and of the body. Where the lines

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9110 14, over the wire: parts of files, and downloads that are taken up again. The decisions themselves have
 their tables in tests/unit/test_ranges.c."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Targets with bytes that are no ASCII, as busybox wget and curl send them: path and query count as percent-encoded."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every command line that the documents show is run as it stands there: those of README.md and CONTRIBUTING.md, of
 `httpserver --help` and of the samples' first lines. Each runs in a network of its own (unshare), so that ports need not
 be free."""
@@ -56,7 +57,7 @@ def lines_of(document):
 def lines_of_sample(path):
     """What stands behind "Try:", "and:", "or:" and below; a remark is set off by two spaces."""
     with open(path, encoding="utf-8") as file:
-        head = file.read().split("*/")[0]
+        head = file.read().removeprefix("/* SPDX-License-Identifier: MIT */\n").split("*/")[0]
     lines = re.findall(r"^ *(?:Try: |and: |or: |(?=build/|nc ))(.*)$", head, re.MULTILINE)
     return [re.split(r"  +", line.strip())[0] for line in lines]
 

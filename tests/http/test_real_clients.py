@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients that others wrote, doing what people do with them: curl, wget, aria2c, git, apt, requests, http.client.
 
 What they ask for is looked at as well as what they make of it (tests/relay.py): a client that gets no ranges, say, often

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients that are large: ffmpeg, Chromium, node. Tested where they are installed (make deps clients)."""
 
 import os

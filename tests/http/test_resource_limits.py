@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """No signal that a limit of the process raises ends the server: files at their limit (RLIMIT_FSIZE, SIGXFSZ), processor
 time that is used up (SIGXCPU). Nor does SIGPIPE."""
 

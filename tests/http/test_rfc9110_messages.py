@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9110: methods (9), Expect (10.1.1) and what a response may say and carry (6, 8, 15)."""
 
 import programs

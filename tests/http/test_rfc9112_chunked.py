@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9112 7: the chunked transfer coding, its extensions and its trailers."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9112 9: how long a connection lasts, in which order it is answered, and how it ends."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9112 5 and RFC 9110 5: header fields."""
 
 import pytest

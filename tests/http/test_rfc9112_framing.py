@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9112 6: where a body ends. Where two readers could come to different ends, nothing is believed."""
 
 import pytest

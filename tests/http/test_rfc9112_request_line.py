@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9112 2 and 3: how a message begins, the request line and its four forms of target. (What a target may hold:
 test_bad_input.py and the tests of paths.)"""
 

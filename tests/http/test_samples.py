@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The samples do what their first lines say."""
 
 import os

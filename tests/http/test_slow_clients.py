@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Clients that take their time, and those that take everybody's."""
 
 import time

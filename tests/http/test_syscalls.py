@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The budget: what a request costs in system calls, as strace sees them."""
 
 import collections

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the system refuses is the server's affair: 503 where it passes, else 500, and never "not found"."""
 
 import errno

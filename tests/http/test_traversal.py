@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Twenty thousand ways to ask for a file beside the root: none gets it, and the server lives."""
 
 import itertools

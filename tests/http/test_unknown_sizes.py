@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Files of which stat(2) does not know the size, and files that change while they are read: what was read is what is
 promised."""
 

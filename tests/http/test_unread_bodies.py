@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RFC 9112 9.6: a connection that ends because of a body that nobody has read ends with a response that says so."""
 
 import itertools

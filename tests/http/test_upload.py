@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """httpserver --upload: POST of a form with files to a directory, and PUT of a file."""
 
 import concurrent.futures

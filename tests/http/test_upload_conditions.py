@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """PUT: its conditions, also when others store the same file meanwhile, its entity tag, and names that are taken."""
 
 import os

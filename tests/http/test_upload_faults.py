@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Uploads when the system fails, as strace has it fail: a file is the old one or the new one, and the answer says which."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Uploads in all: how many at once, how much, what is left on the disk; and what a killed server leaves."""
 
 import os

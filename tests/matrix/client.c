@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Clients made of plain sockets. */
 #include "matrix.h"
 #include <errno.h>

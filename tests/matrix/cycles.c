@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Servers that come and go in one process leave nothing behind: no descriptor, thread, child or byte. */
 #include "matrix.h"
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The handler of all combinations, compiled once. */
 #include "matrix.h"
 #include <errno.h>

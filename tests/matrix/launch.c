@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The server's process: how it begins, and what it must leave behind. */
 #include "matrix.h"
 #include <errno.h>

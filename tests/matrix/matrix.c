@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* matrix [NAME...]: runs all combinations, or those whose name contains one of the arguments; a few at
    a time, each in a process of its own. Says "ok" or "not ok" for each check of each, and ends with a
    table for the README. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The matrix test: every server class under every mix-in at every kind of address, with one handler.
  *
  * A trial is one combination. Its checks run one after another in a process of their own; each has a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checks of a server that serves. */
 #include "matrix.h"
 #include <errno.h>

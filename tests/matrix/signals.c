@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ThreadSanitizer keeps a signal that comes at a bad moment for the coroutine that runs, and that one may
    not run again for long: so another process gets the signals, and calls ss_shutdown and ss_cancel as any
    process of a server may. Elsewhere nothing of this happens. */

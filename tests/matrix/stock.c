@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a process owns: descriptors, threads, children, memory. */
 #include "matrix.h"
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Checks of how a server ends. */
 #include "matrix.h"
 #include <stdio.h>

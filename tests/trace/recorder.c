@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Preloaded into a program that was compiled with -finstrument-functions: writes the address of each function
    that the program enters into the file that $TRACE names, behind the number of them. What is more than the
    file has room for is counted, and not written. */

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Cross-compiles the coroutines and their checks for aarch64, and runs them under qemu.
 # usage: aarch64.sh [build directory]      exits 0 passed, 1 failed, 77 a tool is missing
 set -eu

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The checks of the coroutines, in plain C, so that they run where there is no cmocka: under an emulator,
    say. Alone this is a program that prints what failed; test_coroutine.c includes it. */
 #include "coroutine_check.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The checks of coroutines that need no more than a switch: order, values, registers. */
 #ifndef COROUTINE_CHECK_H
 #define COROUTINE_CHECK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Forms from memory, in pieces of any size, and what comes of them as text. For unit tests and fuzz targets.
  */
 #ifndef TESTS_UNIT_FORM_RIG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* For the tests of handlers/http/preconditions.c: requests from text, rows, representations. */
 #ifndef TESTS_PRECONDITIONS_RIG_H
 #define TESTS_PRECONDITIONS_RIG_H

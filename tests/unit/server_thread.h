@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* For unit tests: a server in a thread of its own, and plain clients. To be included behind cmocka.h. */
 #ifndef SERVER_THREAD_H
 #define SERVER_THREAD_H

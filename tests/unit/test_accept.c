@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/http/accept.c: what an Accept field says about a type (RFC 9110 12.5.1). */
 #include "http/accept.h"
 

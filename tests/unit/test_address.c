@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Addresses as ss_server_bind reads them, and the sockets that they become. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who counts as one client. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/text/chars.c: what may stand where, and lists. */
 #include <setjmp.h>
 #include <stdarg.h>

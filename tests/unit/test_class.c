@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How classes inherit: methods, class variables, state, handlers. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ss_connect, outside of servers and in handlers. */
 #include <setjmp.h>
 #include <stdarg.h>

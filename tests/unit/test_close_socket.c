@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who closes a server's socket: the slot close_socket, under every mix-in and when binding fails. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/compress/compress.c and the files of its codings: what goes in comes out of the decoders that
    everybody has. */
 #include "compress/compress.h"

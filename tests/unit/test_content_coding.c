@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/http/content_coding.c: what Accept-Encoding means, by section of RFC 9110. */
 #include "http/content_coding.h"
 #include <setjmp.h>

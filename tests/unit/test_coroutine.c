@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Coroutines: the checks of coroutine_check.c, and how an overflow looks from outside. */
 #include <setjmp.h>
 #include <stdarg.h>

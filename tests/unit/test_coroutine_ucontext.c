@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The oracle: the same tests of the same functions, made of ucontext. Whatever passes here and fails in
    test_coroutine.c is wrong in the assembly. What it defines takes precedence over the library's. The stacks
    here are those of a crowd, whose guards are madvised. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* CPython's ErrorHandlerTest, and what else handle_request does: time-outs, limits, service_actions. */
 #include <setjmp.h>
 #include <stdarg.h>

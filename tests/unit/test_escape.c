@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/text/escape.c, utf8.c: what strangers have sent, as it may stand in a log or in JSON. */
 #include <setjmp.h>
 #include <stdarg.h>

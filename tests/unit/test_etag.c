@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/files/load.c: entity tags (RFC 9110 8.8.3). Other bytes, other tag, however fast and whatever the
    times say; the same bytes, the same tag. */
 #include "files/cache.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* System calls that fail for a moment, as those of a machine that is short of memory do: whoever waits goes
    on. */
 #include <setjmp.h>

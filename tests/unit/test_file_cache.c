@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/files/cache.c, file_load.c: what is served is what is there, and nothing else. */
 #include "files/cache.h"
 #include "files/coding.h"

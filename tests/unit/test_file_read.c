@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/files/read.c: files of which fstat(2) does not know the size. What was read is what is
    promised. */
 #include "files/read.h"

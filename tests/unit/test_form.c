@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Forms in both codings: what comes of a body, in whatever pieces it arrives and is read. */
 #include <errno.h>
 #include <setjmp.h>

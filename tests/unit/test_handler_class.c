@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handler classes with options of their own: what they inherit, and mistakes in their tables, which are named
    before anything is read that is not there. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Dates, against the C library's own arithmetic. */
 #include <setjmp.h>
 #include <stdarg.h>

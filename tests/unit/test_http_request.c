@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Request heads, accepted and refused; each row names its rule (sections of RFC 9112 if no other). */
 #include <errno.h>
 #include <pthread.h>

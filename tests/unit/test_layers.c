@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Streams over streams: a mix-in opens its base's stream and puts one of its own over it. What handlers do
    with their streams works the same through layers, under every mix-in. */
 #include <setjmp.h>

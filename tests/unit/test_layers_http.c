@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HTTP through a layer: a mix-in masks every byte of a connection, and knows nothing of HTTP, which knows
    nothing of it. Kept connections are parked, files are sent, and a drain ends all, under every mix-in. */
 #include <setjmp.h>

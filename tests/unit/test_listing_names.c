@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/files/listing_names.c: every name once and in order, with room for a few of them. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/log/text.c, file.c: what stands in a log, and that none of it is lost or mixed. */
 #include <errno.h>
 #include <setjmp.h>

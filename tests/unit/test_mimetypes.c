@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/files/mimetypes.c: media types by the ending of a name. */
 #include "http_server.h"
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A caller's mistake is an error, or an assertion that names it: never a crash, an endless loop or a spin. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When there is no memory for another stack, requests wait for one that comes free. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/text/number.c: numbers as text, and back. */
 #include <setjmp.h>
 #include <stdarg.h>

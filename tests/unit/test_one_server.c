@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* There is one struct ss_server: the one that the program has made, in all handlers of all threads. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/files/open_beneath.c, open_walk.c: what is opened lies inside, and both ways find the same. */
 #include "files/open_beneath.h"
 #include <errno.h>

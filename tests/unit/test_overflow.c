@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A handler that overflows its coroutine's stack ends its process, and one line says why. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Clients that take their time, and how long they may. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* SS_PARK: a connection between two requests, under every mix-in. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/http/preconditions.c: If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since and their
    order; each row names its section of RFC 9110. Ranges: test_ranges.c. */
 #include "preconditions_rig.h"

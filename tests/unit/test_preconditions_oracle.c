@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/http/preconditions.c against a second opinion: random requests are made from what they mean, and
    what is to be answered is read off the meaning, step by step as RFC 9110 13.2.2 says, byte by byte for
    ranges. */

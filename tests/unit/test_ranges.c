@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/http/preconditions.c: Range and If-Range; each row names its section of RFC 9110. */
 #include "preconditions_rig.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What ss_run says when a server cannot start, or go on: one line, with what to do about it. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Signals under ss_serve_forever, which sets no handler: none that a client or a limit can raise ends the
    process, and programs that a handler starts know nothing of that. */
 #include <setjmp.h>

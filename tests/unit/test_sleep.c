@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ss_sleep and ss_offload: in an event loop others run meanwhile. And how a drain ends all waits. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The slots through which the framework waits and calls: a class of the program's own may override each,
    under every mix-in. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The streams of connections: when output leaves, time limits, files, and the end of each direction. */
 #include <setjmp.h>
 #include <stdarg.h>

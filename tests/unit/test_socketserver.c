@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What CPython's test_socketserver.py tests, under the same names, as far as it makes sense in C. */
 #include <setjmp.h>
 #include <stdarg.h>

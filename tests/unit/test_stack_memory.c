@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What handlers have touched of their stacks is given back: by those that wait, and by those that nobody
    needs. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Streams: over a class of our own that counts, and over sockets. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Timers, against the naivest possible ones: an array of deadlines. */
 #include <setjmp.h>
 #include <stdarg.h>

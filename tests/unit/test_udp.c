@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Datagrams: who answers, what was cut, and what cannot be answered. */
 #include <setjmp.h>
 #include <stdarg.h>

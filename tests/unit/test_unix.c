@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Unix sockets: files that are left behind, in use, or somebody else's. */
 #include <setjmp.h>
 #include <stdarg.h>

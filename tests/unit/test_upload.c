@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files that others send: their names, and how they come to them, with O_TMPFILE and without. */
 #include "upload/upload.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* handlers/text/url.c: percent-encoding, and from a request's path to a file's name. */
 #include "http_server.h"
 #include "text/url.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* ss_poll in handlers: alone, in threads, and in an event loop. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A wake-up is not lost when the system refuses it: it is only late. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The matrix under valgrind, one thread at a time: the sequential and the forking servers, for streams and for
 # datagrams. It sees what the sanitizers do not: memory that was never initialised. Skipped (77) without valgrind,
 # and in a build with sanitizers, which do not go together with it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* For the tests of waiting: pipes, and one handler under several mix-ins. */
 #ifndef WAIT_RIG_H
 #define WAIT_RIG_H
