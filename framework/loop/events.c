@@ -43,12 +43,12 @@ static struct known *lengthen(struct loop *loop, int fd)
     int count = loop->fd_count ? loop->fd_count : 64;
     while (count <= fd)
         count *= 2;
-    struct known *fds = realloc(loop->fds, (size_t)count * sizeof *fds);
+    struct known *fds = calloc((size_t)count, sizeof *fds); /* what nobody uses yet takes no memory */
     if (!fds)
         return NULL;
-    memset(fds + loop->fd_count, 0, (size_t)(count - loop->fd_count) * sizeof *fds);
-    for (int i = loop->fd_count; i < count; i++)
-        fds[i].lasting = LASTING;
+    if (loop->fds)
+        memcpy(fds, loop->fds, (size_t)loop->fd_count * sizeof *fds);
+    free(loop->fds);
     loop->fds = fds;
     loop->fd_count = count;
     return &fds[fd];
@@ -106,6 +106,12 @@ static inline short first_name(short events)
     return events & SECOND_NAMES ? both_names(events) & ~SECOND_NAMES : events;
 }
 
+/* The events of a descriptor that stay true when somebody has waited for them. */
+static inline short lasting(const struct known *known)
+{
+    return known->stays_readable ? LASTING | POLLIN : LASTING;
+}
+
 static short matching(short events, short wanted)
 {
     if (events & LASTING)
@@ -150,7 +156,7 @@ static void deliver(struct loop *loop, const struct poller_event *event)
         wake_parked(loop, known);
         left &= POLLOUT;
     }
-    known->ready |= left | (event->events & known->lasting);
+    known->ready |= left | (event->events & lasting(known));
     if (known->watched && (event->events & INPUT))
         call_watch(loop, event->fd);
 }
@@ -227,7 +233,7 @@ bool loop_park(struct loop *loop, struct request *request)
     if (!known || ensure_registered(loop, r->fd, known) < 0)
         return false;
     if ((known->ready | untold(known, r->fd)) & INPUT) {
-        known->ready &= POLLOUT | known->lasting;
+        known->ready &= POLLOUT | lasting(known);
         loop_queue(loop, &request->entry);
         return true;
     }
@@ -251,7 +257,7 @@ int loop_collect(struct loop *loop, struct pollfd *fds, nfds_t count)
         if (!hit)
             continue;
         fds[i].revents = hit;
-        known->ready &= (short)~(first_name(hit) & ~known->lasting);
+        known->ready &= (short)~(first_name(hit) & ~lasting(known));
         ready++;
     }
     return ready;
@@ -350,14 +356,14 @@ void loop_ignore(struct loop *loop, int fd)
     known->tag++;
 }
 
-int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument)
+int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(void *), void *argument)
 {
     struct known *known = lookup(loop, fd);
     int rc = known ? ensure_registered(loop, fd, known) : -ENOMEM;
     if (rc < 0)
         return rc;
     known->owner = loop;
-    known->lasting = lasting ? LASTING | POLLIN : LASTING;
+    known->stays_readable = stays_readable;
     if (ready) {
         assert(loop->watch_count < MAX_WATCHES);
         loop->watches[loop->watch_count++] = (struct watch){fd, ready, argument};

@@ -27,13 +27,13 @@ struct waiter {
 struct known {
     struct waiter *waiters;
     struct request *parked;
-    uint32_t tag;      /* of the registration that is in force: events of earlier ones are old news */
-    const void *owner; /* keeps it registered until loop_release; NULL: it is registered for each wait */
-    short ready;       /* events that the kernel has told of, and nobody has waited for yet */
-    short lasting;     /* events that stay true when somebody has waited for them */
-    bool registered;   /* with the poller */
-    bool urgent;  /* urgent data has come: reads end before it, and of what is behind it no event tells */
-    bool watched; /* there is a struct watch for it */
+    const void *owner;   /* keeps it registered until loop_release; NULL: it is registered for each wait */
+    uint32_t tag;        /* of the registration that is in force: events of earlier ones are old news */
+    short ready;         /* events that the kernel has told of, and nobody has waited for yet */
+    bool registered : 1; /* with the poller */
+    bool stays_readable : 1; /* for good, once it is */
+    bool watched : 1;        /* there is a struct watch for it */
+    bool urgent : 1; /* urgent data has come: reads end before it, and of what is behind it no event tells */
 };
 
 /* A descriptor of the loop's own, with the function to be called for it. Not in the table of descriptors, in
@@ -99,8 +99,8 @@ void loop_wake(struct loop *loop, struct task *task);
 /* Waits for events up to `ms` milliseconds (-1: no limit), and queues what can run because of them. */
 void loop_look(struct loop *loop, int ms);
 /* Keeps `fd` registered, and calls `ready` (may be NULL) in the loop's thread when it becomes readable.
-   `lasting`: it then stays readable for good. 0 or -errno. */
-int loop_watch(struct loop *loop, int fd, bool lasting, void (*ready)(void *), void *argument);
+   `stays_readable`: for good, once it is. 0 or -errno. */
+int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(void *), void *argument);
 
 /* Parks a connection: it waits for its next input without a task. False: it cannot be parked. */
 bool loop_park(struct loop *loop, struct request *request);
