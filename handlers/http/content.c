@@ -38,7 +38,7 @@ static int send_fields(struct http_exchange *x, int status, const struct http_so
                        int64_t length)
 {
     int rc = http_send_response(x->h, status, NULL);
-    if (rc == 0)
+    if (rc == 0 && source->more_size)
         rc = http_add_lines(x, source->more, source->more_size);
     if (rc == 0)
         rc = http_add_lines(x, source->fields + skip, source->fields_size - skip);

@@ -304,25 +304,23 @@ static bool is_value(const char *text)
     return http_value_span(text, size) == size;
 }
 
-static struct http_line put_line(struct http_exchange *x, const char *line, size_t size)
-{
-    http_head_put(x, line, size);
-    return (struct http_line){x->response.size - size, size};
-}
-
 /* The status line and the usual fields, which an interim response has not. */
 static int begin_head(struct http_exchange *x, const char *status, size_t size, bool interim)
 {
     struct http_response *r = &x->response;
-    if (http_head_room(x, 11 + size + x->cls->server_field_size + HTTP_DATE_FIELD_SIZE) < 0)
+    const struct http_class *cls = x->cls;
+    if (http_head_room(x, 11 + size + cls->server_field_size + HTTP_DATE_FIELD_SIZE) < 0)
         return r->error;
-    http_head_put(x, x->cls->persistent ? "HTTP/1.1 " : "HTTP/1.0 ", 9);
-    http_head_put(x, status, size);
-    http_head_put(x, "\r\n", 2);
+    char *at = APPEND(r->text, "HTTP/1.1 ");
+    at[-2] = cls->persistent ? '1' : '0';
+    at = APPEND((char *)mempcpy(at, status, size), "\r\n");
     if (!interim) {
-        r->server = put_line(x, x->cls->server_field, x->cls->server_field_size);
-        r->date = put_line(x, http_date_field(), HTTP_DATE_FIELD_SIZE);
+        r->server = (struct http_line){(size_t)(at - r->text), cls->server_field_size};
+        at = mempcpy(at, cls->server_field, cls->server_field_size);
+        r->date = (struct http_line){(size_t)(at - r->text), HTTP_DATE_FIELD_SIZE};
+        at = mempcpy(at, http_date_field(), HTTP_DATE_FIELD_SIZE);
     }
+    r->size = (size_t)(at - r->text);
     return 0;
 }
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "text/number.h"
-#include <string.h>
 
 char *http_append_number(char *at, int64_t value)
 {
-    char digits[20], *end = digits + sizeof digits, *first = end;
     uint64_t left = (uint64_t)value;
-    do
-        *--first = (char)('0' + left % 10);
-    while ((left /= 10) > 0);
-    return mempcpy(at, first, (size_t)(end - first));
+    char *end = at + 1;
+    for (uint64_t bound = 10; bound <= left; bound *= 10)
+        end++;
+    for (char *digit = end; digit > at; left /= 10)
+        *--digit = (char)('0' + left % 10);
+    return end;
 }
 
 char *http_append_hex(char *at, unsigned char byte)
