@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the classes that make streams need of server/stream.c besides socketserver.h. */
+/* What streams, and the classes that make them, need besides socketserver.h. */
 #ifndef SS_STREAM_H
 #define SS_STREAM_H
 
@@ -7,6 +7,10 @@
 
 /* Gives `s` the server, request, descriptor and time limits of a handler. */
 void stream_serve(struct ss_stream *s, struct ss_handler *h);
+
+/* stream_output.c */
+/* Remembers the first error of a stream, and returns it. */
+int stream_failed(struct ss_stream *s, ssize_t rc);
 /* ss_sendfile for a stream that has no better way: reads the file and writes what it has read. */
 int stream_copy_file(struct ss_stream *s, int fd, off_t offset, size_t size);
 
