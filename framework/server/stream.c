@@ -4,6 +4,7 @@
 #include "server/stream.h"
 #include "server/core.h"
 #include <errno.h>
+#include <string.h>
 
 void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, void *context, char *rbuf,
                     size_t rsize, char *wbuf, size_t wsize)

@@ -24,9 +24,10 @@ def test_all_are_tested():
 
 @pytest.mark.parametrize("name", ALL)
 def test_one_screen(name):
-    """Short, and the first line says what it is."""
+    """Short, and the first line behind the licence says what it is."""
     with open(os.path.join(programs.ROOT, "samples", name + ".c"), encoding="utf-8") as file:
-        lines = file.read().splitlines()
+        licence, *lines = file.read().splitlines()
+    assert "SPDX" in licence
     assert lines[0].startswith(f"/* {name}") and ": " in lines[0]
     assert any("Try:" in line and f"build/samples/{name}" in line or "build/samples/" in line for line in lines[:12])
     assert len(lines) <= 100 and max(map(len, lines)) <= 120
