@@ -10,6 +10,7 @@ enum { FIRST_BYTES = 5 /* seconds */, BUFFER_SIZE = 32768 };
 
 struct state {
     const struct http_class *cls; /* of the handlers; NULL: none, or one that is not for HTTP */
+    bool active;                  /* the slots server_activate of all its classes were called */
 };
 
 static void init(struct ss_server *self)
@@ -44,15 +45,19 @@ static void close_class(struct ss_server *self, const struct http_class *cls)
             from->server_close(self, cls->table);
 }
 
-/* Only who has the address may tidy up. */
+/* Only who has the address may tidy up. The further sockets of an event loop with several threads are
+   activated, too: for them the classes have nothing left to do. */
 static int server_activate(struct ss_server *self)
 {
     struct state *state = ss_state(self, &HTTPServer);
     int rc = ss_super(self, &HTTPServer)->server_activate(self);
-    if (rc < 0 || !http_class_is_based_on(self->RequestHandlerClass, &BaseHTTPRequestHandler.handler))
+    if (rc < 0 || state->active ||
+        !http_class_is_based_on(self->RequestHandlerClass, &BaseHTTPRequestHandler.handler))
         return rc;
     state->cls = http_class_get(self->RequestHandlerClass);
-    return state->cls ? activate_class(self, state->cls) : -ENOMEM;
+    rc = state->cls ? activate_class(self, state->cls) : -ENOMEM;
+    state->active = rc == 0;
+    return rc;
 }
 
 /* What was logged is to be read when the server has gone. */

@@ -388,6 +388,20 @@ static void test_server_slots(void **state)
     }
 }
 
+/* Though each thread of the loop has a socket of its own, which is activated as well. */
+static void test_server_slots_of_several_loops(void **state)
+{
+    struct running r;
+    (void)state;
+    memset(shared, 0, sizeof *shared);
+    prepare(&r, SS_BASES(&EventLoopMixIn, &HTTPServer), "127.0.0.1:0", &DerivedSite.handler);
+    r.server.workers = 3;
+    r.server.allow_reuse_port = true;
+    launch(&r);
+    stop(&r);
+    assert_string_equal(shared->letters, "csfFSC");
+}
+
 static void test_server_slot_fails(void **state)
 {
     struct ss_server server;
@@ -495,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_circle_of_delegates),
         cmocka_unit_test(test_instance_of_a_delegate),
         cmocka_unit_test(test_server_slots),
+        cmocka_unit_test(test_server_slots_of_several_loops),
         cmocka_unit_test(test_server_slot_fails),
         cmocka_unit_test(test_delegates_files_are_closed),
         cmocka_unit_test(test_mistakes_are_named_at_the_start),
