@@ -15,7 +15,7 @@
 
 /* Of longer heads, or with more fields, nothing is kept; nor of heads shorter than PIECE, the bytes that are
    compared at once. */
-enum { SLOTS = 128, SIZE = 1024, FIELDS = 24, PIECE = 16 };
+enum { SIZE = 1024, FIELDS = 24, PIECE = 16 };
 
 enum { CLIENT_SIZE = sizeof(((struct ss_request *)0)->client) };
 
@@ -33,14 +33,14 @@ struct http_memo {
     struct http_said said;
 };
 
-static struct http_memo memos[SLOTS];
-static char texts[SLOTS][SIZE];
-static struct place places[SLOTS][FIELDS];
+static struct http_memo memos[HTTP_MEMO_SLOTS];
+static char texts[HTTP_MEMO_SLOTS][SIZE];
+static struct place places[HTTP_MEMO_SLOTS][FIELDS];
 
 /* Its slot, which is the caller's until http_memo_release; NULL: it is another's at the moment. */
 static struct http_memo *borrow(const struct ss_request *connection)
 {
-    struct http_memo *memo = &memos[(unsigned)connection->fd % SLOTS];
+    struct http_memo *memo = &memos[(unsigned)connection->fd % HTTP_MEMO_SLOTS];
     return atomic_exchange_explicit(&memo->lent, true, memory_order_acquire) ? NULL : memo;
 }
 

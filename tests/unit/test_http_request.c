@@ -424,7 +424,8 @@ static void test_memo(void **state)
 static void test_memo_of_others(void **state)
 {
     static const char lines[] = HOST "Cookie: secret\r\n\r\n";
-    struct ss_request one = {.fd = 4}, same = {.fd = 4}, later = {.fd = 4}, beside = {.fd = 4 + 128};
+    struct ss_request one = {.fd = 4}, same = {.fd = 4}, later = {.fd = 4},
+                      beside = {.fd = 4 + HTTP_MEMO_SLOTS};
     struct http_field fields[FIELDS];
     struct http_said said;
     struct http_refusal refusal;
