@@ -38,11 +38,13 @@ static int send_fields(struct http_exchange *x, int status, const struct http_so
                        int64_t length)
 {
     int rc = http_send_response(x->h, status, NULL);
-    if (rc == 0 && source->more_size)
+    if (rc < 0)
+        return rc;
+    x->response.length = length;
+    if (source->more_size)
         rc = http_add_lines(x, source->more, source->more_size);
     if (rc == 0)
         rc = http_add_lines(x, source->fields + skip, source->fields_size - skip);
-    x->response.length = length;
     for (const struct http_field *f = source->extra; rc == 0 && f && f->name; f++)
         if (!is_left_out(status, f->name))
             rc = http_send_header(x->h, f->name, f->value);

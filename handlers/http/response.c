@@ -387,9 +387,10 @@ int http_reply(struct ss_handler *h, int status, const char *type, const void *b
 {
     struct http_exchange *x = http_exchange_of(h);
     int rc = http_send_response(h, status, NULL);
-    if (rc == 0)
-        rc = http_send_header(h, "Content-Type", type);
+    if (rc < 0)
+        return rc; /* another response's head may have left, with a length of its own */
     x->response.length = (int64_t)size;
+    rc = http_send_header(h, "Content-Type", type);
     if (rc == 0)
         rc = http_end_headers(h);
     return rc < 0 ? rc : http_write_body(x, body, size);

@@ -365,6 +365,25 @@ static int too_late(struct ss_handler *h)
     return ss_printf(h->wfile, ", then %d", refused);
 }
 
+/* The head of the first one has left, so the others are refused, and leave it as it is. */
+static int too_many(struct ss_handler *h)
+{
+    text_reply(h, "first");
+    int rc = ss_flush(h->wfile);
+    const struct http_content content = {.type = "text/plain", .data = "third one", .size = 9};
+    bool refused = text_reply(h, "the second") == -EALREADY && http_send_content(h, &content) == -EALREADY;
+    return refused ? rc : -EIO;
+}
+
+/* A status that there is not is refused, and its length with it. */
+static int no_status(struct ss_handler *h)
+{
+    int refused = http_reply(h, 1000, "text/plain", "much too long", 13) == -EINVAL;
+    http_send_response(h, 200, NULL);
+    http_end_headers(h);
+    return ss_printf(h->wfile, "%d", refused);
+}
+
 /* The second one counts. */
 static int two_responses(struct ss_handler *h)
 {
@@ -507,6 +526,8 @@ static const struct {
     {"/nothing", nothing},
     {"/not-ended", not_ended},
     {"/too-late", too_late},
+    {"/too-many", too_many},
+    {"/no-status", no_status},
     {"/two-responses", two_responses},
     {"/short", too_short},
     {"/long", too_long},

@@ -8,7 +8,8 @@ import pytest
 @pytest.mark.parametrize("path, status, body", [
     ("/not-ended?200b", 500, None), ("/not-ended?404b", 500, None), ("/not-ended?204b", 500, None), ("/not-ended?200", 500, None),
     ("/not-ended?404", 404, b""), ("/not-ended?301", 301, b""), ("/not-ended?204", 204, b""), ("/not-ended?304", 304, b""),
-    ("/nothing", 500, None), ("/too-late", 200, b"2 refused, then 1"), ("/two-responses", 200, b"second")])
+    ("/nothing", 500, None), ("/too-late", 200, b"2 refused, then 1"),
+    ("/too-many", 200, b"first"), ("/no-status", 200, b"1"), ("/two-responses", 200, b"second")])
 def test_order(probe, mixin, path, status, body):
     server = probe(*programs.as_settings(mixin))
     for method in "GET", "POST", "HEAD":
