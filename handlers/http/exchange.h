@@ -57,6 +57,7 @@ struct http_response {
     bool ended;     /* http_end_headers was called */
     bool committed; /* the head has been given to the connection */
     bool headless;  /* the request is a HEAD: the body is counted and not sent */
+    bool modern;    /* the status line says HTTP/1.1, as the class wanted that began the head */
     /* which fields the handler has sent itself */
     bool has_close, has_allow, has_coding;
     enum http_coding coding; /* what the body is put into, unless it is short */

@@ -46,7 +46,7 @@ static void decide_framing(struct http_exchange *x, bool final)
         if (x->wfile.wend > 0 || !r->headless)
             r->length = (int64_t)x->wfile.wend;
     } else if (r->framing == HTTP_UNDECIDED) {
-        r->framing = x->head.request.minor > 0 && x->cls->persistent ? HTTP_CHUNKED : HTTP_UNTIL_CLOSE;
+        r->framing = x->head.request.minor > 0 && r->modern ? HTTP_CHUNKED : HTTP_UNTIL_CLOSE;
     }
     if (r->framing == HTTP_EMPTY && r->status != 304)
         r->length = r->status == 205 ? 0 : -1;
@@ -91,7 +91,7 @@ static int add_tail(struct http_exchange *x)
         at = APPEND(http_append_number(APPEND(at, "Content-Length: "), r->length), "\r\n");
     if (r->framing == HTTP_CHUNKED)
         at = APPEND(at, "Transfer-Encoding: chunked\r\n");
-    if (x->close && x->cls->persistent && !r->has_close && r->framing != HTTP_TUNNEL)
+    if (x->close && r->modern && !r->has_close && r->framing != HTTP_TUNNEL)
         at = APPEND(at, "Connection: close\r\n");
     else if (!x->close && x->head.request.minor == 0)
         at = APPEND(at, "Connection: keep-alive\r\n");
@@ -311,8 +311,9 @@ static int begin_head(struct http_exchange *x, const char *status, size_t size, 
     const struct http_class *cls = x->cls;
     if (http_head_room(x, 11 + size + cls->server_field_size + HTTP_DATE_FIELD_SIZE) < 0)
         return r->error;
+    r->modern = cls->persistent;
     char *at = APPEND(r->text, "HTTP/1.1 ");
-    at[-2] = cls->persistent ? '1' : '0';
+    at[-2] = r->modern ? '1' : '0';
     at = APPEND((char *)mempcpy(at, status, size), "\r\n");
     if (!interim) {
         r->server = (struct http_line){(size_t)(at - r->text), cls->server_field_size};

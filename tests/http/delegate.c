@@ -56,10 +56,20 @@ static bool asks_for(const struct ss_handler *h, const char *end)
     return size >= length && strcmp(path + size - length, end) == 0;
 }
 
+/* Without a length, so that the head leaves when do_X has returned. */
+static int send_short(struct ss_handler *h)
+{
+    http_send_response(h, 200, NULL);
+    http_end_headers(h);
+    return ss_printf(h->wfile, "short");
+}
+
 static int get_file(struct ss_handler *h)
 {
     if (asks_for(h, "/trail"))
         return send_trail(h);
+    if (asks_for(h, "/short"))
+        return send_short(h);
     return asks_for(h, "/fail") ? -ENOSPC : http_do_GET(h);
 }
 
@@ -107,8 +117,26 @@ static const struct upload_class Drop = {
                .translate_path = translate_path},
     .max_uploads = 1,
 };
-static const struct http_handler_class Old = {
-    .handler = {.base = &Base.http.handler}, .table_size = sizeof Old, .protocol_version = "HTTP/1.0"};
+
+/* A body that a coding takes in whole before anything comes out, so that the head leaves when do_X has
+ * returned. */
+static int get_much(struct ss_handler *h)
+{
+    unsigned number = 1;
+    if (!asks_for(h, "/much"))
+        return http_do_GET(h);
+    http_send_response(h, 200, NULL);
+    http_compress(h);
+    http_end_headers(h);
+    for (int i = 0; i < 15000; i++)
+        ss_printf(h->wfile, "%08x", number = number * 1664525 + 1013904223);
+    return 0;
+}
+
+static const struct http_handler_class Old = {.handler = {.base = &Base.http.handler},
+                                              .table_size = sizeof Old,
+                                              .methods = HTTP_METHODS({"GET", get_much}),
+                                              .protocol_version = "HTTP/1.0"};
 
 /* A delegate with a delegate. */
 static int go_further(struct ss_handler *h)

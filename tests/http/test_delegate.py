@@ -108,6 +108,25 @@ def test_old_protocol(site):
         assert response.status == 404 and response.closes
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "identity"])
+def test_framing_is_that_of_the_status_line(site, coding):
+    """HTTP/1.0 knows no chunks, also where the head leaves when the server's class has the exchange again."""
+    with site.client() as client:
+        response = client.ask(path="/old/much", Accept_Encoding=coding)
+        assert response.status == 200 and response.version == "1.0" and response.closes
+        assert "Transfer-Encoding" not in response
+
+
+def test_a_new_delegate_of_an_old_class(probe, mixin, tmp_path):
+    """Its status line says HTTP/1.1, so its head says that the connection is closed."""
+    (tmp_path / "files").mkdir()
+    site = probe(*programs.as_settings(mixin), "protocol=HTTP/1.0", program="delegate")
+    with site.client() as client:
+        response = client.ask(path="/files/short")
+        assert (response.status, response.version, response.body) == (200, "1.1", b"short")
+        assert response.get("Connection") == "close"
+
+
 def test_too_late(site):
     with site.client() as client:
         assert client.ask(path="/late").body == b"too late"
