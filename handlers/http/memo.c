@@ -29,11 +29,11 @@ struct http_memo {
     atomic_bool lent;
     int fd;
     char client[CLIENT_SIZE];
-    size_t size; /* of the lines; 0: the connection has sent one head, which was not kept */
-    struct http_said said;
+    unsigned short size; /* of the lines; 0: the connection has sent one head, which was not kept */
 };
 
 static struct http_memo memos[HTTP_MEMO_SLOTS];
+static struct http_said meanings[HTTP_MEMO_SLOTS];
 static char texts[HTTP_MEMO_SLOTS][SIZE];
 static struct place places[HTTP_MEMO_SLOTS][FIELDS];
 
@@ -92,13 +92,13 @@ size_t http_memo_size(const struct http_memo *memo)
 
 const struct http_said *http_memo_said(const struct http_memo *memo)
 {
-    return &memo->said;
+    return &meanings[memo - memos];
 }
 
 void http_memo_recall(const struct http_memo *memo, char *text, struct http_field *fields)
 {
     const struct place *place = places[memo - memos];
-    for (size_t i = 0; i < memo->said.count; i++, place++) {
+    for (size_t i = 0; i < meanings[memo - memos].count; i++, place++) {
         char *name = text + place->name, *value = text + place->value;
         name[place->name_size] = 0;
         value[place->value_size] = 0;
@@ -118,8 +118,8 @@ static void keep(struct http_memo *memo, const char *lines, const char *text, si
             .name_size = (unsigned short)fields[i].name_size,
             .value_size = (unsigned short)fields[i].value_size,
         };
-    memo->said = *said;
-    memo->size = size;
+    meanings[memo - memos] = *said;
+    memo->size = (unsigned short)size;
 }
 
 /* Not the first one of a connection: many send no other. */
