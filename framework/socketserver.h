@@ -27,10 +27,20 @@
 
    Four things to learn: class, server, handler, stream. The rules that hold everywhere:
 
-   Errors.    A function that returns int or ssize_t returns >= 0 when it went well, else -errno.
+   Words.     A request is what a server takes from its socket: a connection or a datagram. A request
+              that is being served, or parked, has one of the server's max_requests places.
+              A handler that returns SS_PARK parks its connection. A parked connection stays open and
+              waits for input, but it has neither a handler instance nor a stream. Under
+              ThreadPoolMixIn and EventLoopMixIn it has no thread and no stack, either.
+              The drain is the time from ss_shutdown until ss_serve_forever returns, in which the
+              requests in progress may end. The comment on ss_shutdown says what happens then.
+              The complete table of a class is the class with all slots filled in that it inherits.
+   Errors.    A function that returns int or ssize_t returns >= 0 when it went well, else -errno. (ss_run is
+              for main, so it returns an exit status instead.)
    Owners.    1. The caller owns struct ss_server; it does not move between ss_server_init and
                  ss_server_close, and closing it twice is harmless.
-              2. Class tables are const and live as long as the program.
+              2. Tables (struct ss_class, struct ss_handler_class, struct ss_stream_class) are const and live
+                 as long as the program.
               3. A successful get_request is paired with exactly one shutdown_request.
               4. The framework makes the handler instance, zeroed, and frees it after `finish`.
               5. What ss_alloc returns in a handler lives until `finish` has returned.
@@ -110,11 +120,12 @@ struct ss_address {
 
 #define SS_ADDRESS_TEXT 128 /* bytes that always hold an address as text */
 
-/* Writes `address` as text in the notation above (numbers, never names) into `text` of `size`
-   bytes and ends it with NUL. Returns its length, or -ENOSPC. Any thread. */
+/* Writes `address` into `text`, in the notation above and with numbers instead of names, and puts a NUL
+   behind it. An address of length 0 is "unix:". `text` has room for `size` bytes; SS_ADDRESS_TEXT are always
+   enough. Returns the length without the NUL, or -ENOSPC. Any thread. */
 SS_API int ss_address_format(const struct ss_address *address, char *text, size_t size);
 
-/* The port of an IPv4 or IPv6 address in host order, else 0. Any thread. */
+/* Returns the port of an IPv4 or IPv6 address in host order, and 0 for other addresses. Any thread. */
 SS_API unsigned ss_address_port(const struct ss_address *address);
 
 /* ---------------------------------------------------------------- classes
@@ -133,8 +144,13 @@ SS_API unsigned ss_address_port(const struct ss_address *address);
      static const struct ss_class LocalOnly = {
          .name = "LocalOnly", .base = &TCPServer, .verify_request = local_only};
 
-   A comment that begins with a name and a colon gives the method of Python's socketserver that the slot
-   stands for, or the slot's own name where Python has none. */
+   The comment on a slot begins with the name of the method of Python's socketserver that the slot stands for.
+   Where Python has no such method, it is the slot's own name.
+
+   Whoever makes and closes the server calls the slots "for the caller". The thread that serves calls those
+   from get_request to process_request, handle_timeout, child_ended, service_actions and close_idle. An event
+   loop with several workers has several such threads, so there these methods must be thread-safe. The thread,
+   process or coroutine that runs the request calls what comes after process_request. */
 
 struct ss_class {
     const char *name;            /* for messages */
@@ -158,9 +174,11 @@ struct ss_class {
 
     /* --- for the caller --- */
 
-    /* serve_forever: accepts and processes requests until ss_shutdown, then drains. */
+    /* serve_forever: accepts and processes requests until ss_shutdown, then drains. Returns 0, or -errno when
+       the server could not go on. */
     int (*serve_forever)(struct ss_server *self);
-    /* server_bind: makes self->socket and binds it to self->address. 0 or -errno. */
+    /* server_bind: makes self->socket, binds it to self->address, and stores in self->server_address where it
+       is bound. 0 or -errno. */
     int (*server_bind)(struct ss_server *self);
     /* server_activate: listens, so that clients can connect. 0 or -errno. */
     int (*server_activate)(struct ss_server *self);
@@ -174,14 +192,15 @@ struct ss_class {
 
     /* --- the life of a request, in order --- */
 
-    /* get_request: accepts a connection or receives a datagram from ss_fileno(self) into `request`; never
-       waits: -EAGAIN when there is none. */
+    /* get_request: accepts a connection or receives a datagram from ss_fileno(self) into `request`. It never
+       waits. Returns 0, -EAGAIN when there is none, or another -errno. */
     int (*get_request)(struct ss_server *self, struct ss_request *request);
-    /* verify_request: false turns the client away: shutdown_request follows at once. */
+    /* verify_request: returns true when the client is to be served. After false, shutdown_request follows at
+       once, and no handler is made. */
     bool (*verify_request)(struct ss_server *self, struct ss_request *request);
     /* process_request: runs the request: has finish_request called, here or in another thread, process or
-       coroutine. Mix-ins override this one. When it returns 0 it is responsible for the request, and calls
-       shutdown_request once, now or later; when it returns -errno the caller still is. */
+       coroutine. Mix-ins override this one. A method that returns 0 has taken the request over: it calls
+       shutdown_request once, now or later. After -errno the request is still the caller's. */
     int (*process_request)(struct ss_server *self, struct ss_request *request);
     /* finish_request: makes an instance of the handler class and runs it. Returns what `handle`
        returned: 0, SS_PARK or -errno. */
@@ -217,7 +236,8 @@ struct ss_class {
 
     /* --- on occasion --- */
 
-    /* handle_timeout: ss_handle_request has waited for self->timeout, and no request has come. */
+    /* handle_timeout: called when ss_handle_request has waited for self->timeout milliseconds, and no request
+       has come. */
     void (*handle_timeout)(struct ss_server *self);
     /* handle_error: a request failed with `error` (-errno). The default writes one line to stderr, but not
        for -EPIPE, -ECONNRESET and -ECANCELED, which say only that the client or the server has ended, and not
@@ -229,16 +249,18 @@ struct ss_class {
        go on serving, 0 if it ended for another reason. The default writes one line to stderr. Called in the
        parent. */
     void (*child_ended)(struct ss_server *self, pid_t pid, int status, int error);
-    /* service_actions: called each time serve_forever has been woken. */
+    /* service_actions: called each time serve_forever has been woken, and at the end of ss_handle_request. */
     void (*service_actions)(struct ss_server *self);
 
-    /* close_idle: somebody else needs a place (max_requests) or a descriptor: closes the connection that has
-       been parked for the longest time, now or in a moment. False: no connection is parked. */
+    /* close_idle: called when somebody else needs a place (max_requests) or a descriptor. It closes the
+       connection that has been parked for the longest time, now or in a moment. Returns false when no
+       connection is parked. */
     bool (*close_idle)(struct ss_server *self);
 
     /* --- ours: the seam through which everything waits, and what an event loop must know besides --- */
 
-    /* poll: as poll(2), but it returns -errno. Every wait of the framework is made here. A class may wait for
+    /* poll: as poll(2), but it returns -errno. `ms` is in milliseconds, -1: no limit. Every wait of the
+       framework is made here, by whichever thread has to wait. A class may wait for
        a change instead of a state, as epoll's edge-triggered mode does: a caller has had EAGAIN from each
        descriptor since it was told last that it is ready. (ss_poll sees to that for handlers.) With count 0
        and ms 0 it lets others run. */
@@ -272,8 +294,9 @@ extern SS_API const struct ss_class ss_BaseServer, ss_TCPServer, ss_UDPServer, s
 #define UnixStreamServer ss_UnixStreamServer
 #define UnixDatagramServer ss_UnixDatagramServer
 
-/* Mix-ins. The leftmost one decides who runs a request. PreforkingMixIn leaves that to the next one, so it
-   stands on its left:
+/* Mix-ins. Take one of these five; it decides who runs a request. PreforkingMixIn leaves that decision to the
+   mix-in on its right, so it may stand before one of the others. A mix-in of your own that does not override
+   process_request may stand on either side of them.
      ThreadingMixIn   a thread for each request (socketserver.ThreadingMixIn)
      ThreadPoolMixIn  self->workers threads at work at once. A parked connection holds no thread, and a
                       thread whose handler waits for its client is replaced by another one meanwhile
@@ -281,8 +304,9 @@ extern SS_API const struct ss_class ss_BaseServer, ss_TCPServer, ss_UDPServer, s
      PreforkingMixIn  self->workers processes, each a server by itself. One that ends is replaced (see
                       child_ended). ss_serve_forever returns -errno when all of the first ones fail within
                       a second, or when the server's socket is broken
-     EventLoopMixIn   coroutines on self->workers threads, one loop each: all of them call the methods of
-                      the class. One loop where a class on the left overrides process_request */
+     EventLoopMixIn   a coroutine for each request, on self->workers threads with a loop each. All these
+                      threads call the methods of your classes. There is only one loop where a class on
+                      the left overrides process_request */
 extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_ForkingMixIn,
     ss_PreforkingMixIn, ss_EventLoopMixIn;
 #define ThreadingMixIn ss_ThreadingMixIn
@@ -302,20 +326,21 @@ extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_Fo
 #endif
 
 /* Finds bases by the name of their composition: "ThreadingTCPServer", "ForkingUnixStreamServer",
-   "EventLoopUDPServer", "PreforkingThreadingTCPServer". Returns NULL for an unknown name. The array
-   lives until the calling thread asks again. Any thread. */
+   "EventLoopUDPServer", "PreforkingThreadingTCPServer". Upper and lower case matter. Returns NULL for an
+   unknown name. The array lives until the calling thread calls ss_bases again, or ends. Any thread. */
 SS_API const struct ss_class *const *ss_bases(const char *name);
 
-/* Finds a mix-in by its name with or without "MixIn", in any case: "threading", "EventLoopMixIn".
-   NULL if there is none. Any thread. */
+/* Finds one of the five mix-ins by its name, with or without "MixIn", in upper or lower case: "threading",
+   "EventLoopMixIn". Returns NULL if there is none of that name. Any thread. */
 SS_API const struct ss_class *ss_mixin(const char *name);
 
-/* The complete table of a server, no slot NULL: Python's type(self). Any thread. */
+/* The complete table of a server's class, in which no slot is NULL: Python's type(self). It lives until
+   ss_server_close. Any thread. */
 SS_API const struct ss_class *ss_class_of(const struct ss_server *self);
 
 /* The complete table as it is seen from `cls` on to the right, without `cls` itself: Python's super(cls,
-   self). `cls` is one of self's bases. Another class is a mistake in the program: it is named on stderr, and
-   abort(3) ends the process, as assert(3) would. Any thread. */
+   self). It lives until ss_server_close. `cls` is one of self's bases. Another class is a mistake in the
+   program: it is named on stderr, and abort(3) ends the process, as assert(3) would. Any thread. */
 SS_API const struct ss_class *ss_super(const struct ss_server *self, const struct ss_class *cls);
 
 /* The cls->state_size bytes that self keeps for `cls`, zeroed by ss_server_init; they live until
@@ -351,13 +376,14 @@ struct ss_server {
     int write_timeout;        /* ms: what struct ss_handler.write_timeout begins with; 0 */
     unsigned min_rate;        /* bytes a second: what struct ss_handler.min_rate begins with; 240 */
     int rate_window;          /* ms of waiting over which that rate is measured; 60,000 */
-    int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000 */
+    int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000. -1: no
+                                 limit */
     size_t max_packet_size;   /* max_packet_size: a longer datagram is cut; 65,535 */
     unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children), in each
-                                 process and each loop. Further clients wait in the kernel's queue; a parked
-                                 connection is closed to make room for one of them. 1,024 under
-                                 ThreadingMixIn and without a mix-in, 160 under ForkingMixIn, 16,384 under
-                                 EventLoopMixIn and ThreadPoolMixIn */
+                                 process and each loop; 0: no limit. Further clients wait in the kernel's
+                                 queue; a parked connection is closed to make room for one of them. 1,024
+                                 under ThreadingMixIn and without a mix-in, 160 under ForkingMixIn, 16,384
+                                 under EventLoopMixIn and ThreadPoolMixIn */
     /* How many of these connections one client may have: an IPv4 address, or a /64 of IPv6. (Clients of Unix
        sockets are not told apart.) Further connections of a client are accepted and put aside until one of
        its earlier ones ends, so that they keep nobody else waiting. 0 (default): a quarter of max_requests,
@@ -548,15 +574,20 @@ struct ss_handler_class {
                                             as suits the server */
     size_t size;                         /* of an instance, which begins with struct ss_handler;
                                             0: the base's */
-    /* setup, handle, finish: NULL means inherited. `finish` runs whenever `setup` returned 0; after another
-       result of `setup` nothing is written.
-       handle returns 0: it is done, and the connection is closed; -errno: it failed, and handle_error is
-       called; SS_PARK: it has nothing in progress, and is to be called again when there is input. Any other
-       positive number counts as the failure -EDOM. A parked connection takes about 100 bytes: its instance is
-       finished and freed, and the next input gets a new one, with the same request. The value of h->timeout
-       when `handle` returns limits the wait for that input. */
+    /* NULL means inherited. */
+
+    /* setup: runs first. After 0 `handle` runs, and then `finish`. After -errno neither of them runs, nothing
+       is sent, and handle_error is called. */
     int (*setup)(struct ss_handler *h);
+    /* handle: serves the request. It returns 0 when it is done, and -errno when it has failed: then
+       handle_error is called. In both cases the connection is closed. It returns SS_PARK when nothing is in
+       progress, and it is to be called again when there is input. Any other positive number counts as the
+       failure -EDOM.
+       When a connection is parked its instance is finished and freed. The next input gets a new instance
+       with the same request. The value of h->timeout when `handle` returns limits the wait for that input.
+       Under EventLoopMixIn a parked connection takes about 200 bytes. */
     int (*handle)(struct ss_handler *h);
+    /* finish: runs when `handle` has returned, whatever it has returned. */
     void (*finish)(struct ss_handler *h);
 };
 
@@ -592,16 +623,16 @@ extern SS_API const struct ss_handler_class ss_BaseRequestHandler, ss_StreamRequ
 #define StreamRequestHandler ss_StreamRequestHandler
 #define DatagramRequestHandler ss_DatagramRequestHandler
 
-/* `size` bytes that live until the instance is finished, aligned for anything, not zeroed; NULL if there is
-   no memory. */
+/* Returns `size` bytes, aligned for anything and not zeroed, or NULL if there is no memory. They live until
+   `finish` has returned; then the framework frees them. */
 SS_API void *ss_alloc(struct ss_handler *h, size_t size);
 
-/* A formatted string in memory as from ss_alloc; NULL if out of memory. */
+/* Formats as printf(3) does. Returns a string in memory as from ss_alloc, or NULL if there is no memory. */
 SS_API char *ss_format(struct ss_handler *h, const char *format, ...) SS_PRINTF(2, 3);
 
-/* Frees early, in a handler that serves many requests in one `handle`: ss_release frees everything that was
-   allocated since ss_mark returned `mark`. Marks are released in the reverse order; one may be released
-   again. */
+/* For a handler that serves many requests in one `handle`, and has to free memory between them. ss_mark
+   returns a mark, and ss_release frees everything that ss_alloc and ss_format have returned since then. The
+   mark stays valid, and may be released again. Marks are released in the reverse order. */
 struct ss_mark {
     void *block, *at;
 };
@@ -621,10 +652,13 @@ SS_API int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int
 /* Waits for `ms` milliseconds; with 0 it only lets others run. Returns 0, -ECANCELED, or -errno. */
 SS_API int ss_sleep(struct ss_server *self, int ms);
 
-/* Calls a function that blocks (on a disk, on a name server), and returns its result. Under EventLoopMixIn a
-   helper thread calls it, and others run meanwhile; elsewhere it is a plain call. A drain does not cut it
-   short. -EAGAIN when no thread could be made for ten seconds; -ECANCELED when a drain ended that attempt.
-   Waits. */
+/* Calls a function that blocks (on a disk, on a name server) with `argument`, and returns what the function
+   returns. Under EventLoopMixIn one of the loop's four helper threads calls it, and others run meanwhile;
+   further calls wait until a helper is free. So the function may call nothing of this header but what any
+   thread may call. Elsewhere it is a plain call. `argument` is the caller's, and in use until ss_offload
+   returns. A drain does not cut the function short. The function was not called, and the result is -EAGAIN,
+   when no thread could be made for ten seconds, -ECANCELED when a drain has ended that attempt, or -ENOMEM or
+   -EMFILE. Waits. */
 SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *argument);
 
 /* The number of this turn of the event loop: it stays the same until the loop waits. What was checked in a
@@ -780,17 +814,17 @@ SS_API int ss_write_eof(struct ss_stream *s);
    from now; -1: no such limit. s->timeout, the limit of each single wait, holds besides. */
 SS_API void ss_set_deadline(struct ss_stream *s, int ms);
 
-/* Says whether the other side owes input: the rest of a request that it has begun, say. While it does, it
-   must keep to s->min_rate. (Inside of ss_readline and ss_readexactly it must do so anyway, once a part has
-   come.) */
+/* Says whether the other side owes input, as it does when it has begun a request and not ended it. While it
+   owes input it must send s->min_rate bytes a second. (Inside of ss_readline and ss_readexactly it must do so
+   anyway, once a part has come.) */
 SS_API void ss_set_owed(struct ss_stream *s, bool owed);
 
-/* Flushes and closes a stream, and those below it. It is for streams that ss_connect and ss_stream_init have
-   made; the framework closes a handler's rfile and wfile. A stream from ss_connect is freed. Returns 0 or the
-   first error. NULL is harmless. May wait. */
+/* Flushes and closes a stream, and those below it. Call it for streams that ss_connect and ss_stream_init
+   have made; the framework itself closes a handler's rfile and wfile. ss_close also frees a stream that
+   ss_connect has made. Returns 0 or the first error. NULL is harmless. May wait. */
 SS_API int ss_close(struct ss_stream *s);
 
-/* The time in milliseconds by the monotonic clock. Any thread. */
+/* Returns the time in milliseconds by the monotonic clock. Any thread. */
 SS_API uint64_t ss_now(void);
 
 /* ---------------------------------------------------------------- client */
@@ -798,7 +832,8 @@ SS_API uint64_t ss_now(void);
 /* Connects to `address` (see above; not fd:). `type` is SOCK_STREAM or SOCK_DGRAM, `self` the server in whose
    handler this is called, or NULL outside of servers. Tries every address that a name has, for `ms`
    milliseconds all together (-1: no limit); the look-up of the name comes on top, and has limits of its own
-   (resolv.conf). Stores a stream that the caller closes with ss_close, or NULL after an error. Each wait of
+   (resolv.conf). Stores a stream that the caller owns and closes with ss_close, or NULL after an error. With
+   `self` NULL any thread may call this; one thread at a time uses the stream. Each wait of
    the stream is limited to `ms` milliseconds, too (see ss_set_timeout). With SOCK_DGRAM each flush sends one
    datagram and each read receives one; what does not fit is lost. Returns 0 or -errno: that of the last
    address that was tried, -ETIMEDOUT, -ENOENT for an unknown name, -EINVAL for an address that cannot be
