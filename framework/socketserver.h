@@ -225,7 +225,9 @@ struct ss_class {
              ss_stream_over(s, below);
              *stream = s;
              return 0;
-         } */
+         }
+
+       The section "streams" shows the methods of secret_stream. */
     int (*open_stream)(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream);
     /* shutdown_request: ends the connection, so that the client reads the end, and calls close_request. With
        request->linger it waits for the client first. It calls shutdown(2) where a process that a handler has
@@ -682,7 +684,40 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
    NULL (the streams of a BaseRequestHandler) for everything. This does not stick.
 
    A stream may stand over another one, as one that encrypts stands over a socket's: see ss_stream_over. Its
-   methods call ss_read, ss_peek_now, ss_write and so on for the stream below, s->below. */
+   methods call ss_read, ss_peek_now, ss_write and so on for the stream below, s->below. Each method of a
+   stream counts the bytes that it has moved in s->received or s->sent. These are the methods of one that
+   changes each byte:
+
+     static ssize_t read_secret(struct ss_stream *s, void *data, size_t size)
+     {
+         ssize_t n = ss_read(s->below, data, size);
+         if (n > 0) {
+             decrypt(data, (size_t)n);
+             s->received += (size_t)n;
+         }
+         return n;
+     }
+     static ssize_t read_secret_now(struct ss_stream *s, void *data, size_t size)
+     {
+         const char *there;
+         ssize_t n = ss_peek_now(s->below, &there);
+         return n <= 0 ? n : read_secret(s, data, size);
+     }
+     static int write_secret(struct ss_stream *s, struct iovec *vector, int count, bool more)
+     {
+         int rc = 0;
+         (void)more;
+         for (int i = 0; rc == 0 && i < count; i++) {
+             rc = write_encrypted(s->below, vector[i].iov_base, vector[i].iov_len);
+             s->sent += rc == 0 ? vector[i].iov_len : 0;
+         }
+         return rc;
+     }
+     static const struct ss_stream_class secret_stream = {
+         .name = "secret", .read = read_secret, .read_now = read_secret_now, .write = write_secret};
+
+   `write` may not change the bytes of the pieces, so write_encrypted makes an encrypted copy and passes it to
+   ss_write. It need not flush the stream below: ss_flush does so. */
 
 struct ss_stream_class {
     const char *name; /* for messages */
@@ -731,7 +766,8 @@ struct ss_stream {
     char *rbuf, *wbuf;          /* input not yet taken: rbuf[rpos..rend), output: wbuf[0..wend) */
     size_t rpos, rend, rsize;
     size_t wend, wsize;
-    uint64_t sent;      /* bytes that have left, also before an error; `write` and `sendfile` count them */
+    uint64_t sent;      /* bytes that have left, also before an error; `write` and `sendfile` count them.
+                           Streams of datagrams count neither these nor the next */
     uint64_t received;  /* bytes that have come; `read` and `read_now` count them */
     unsigned *min_rate; /* as struct ss_handler's; NULL: none */
     bool owed;          /* see ss_set_owed */
