@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* http_server: HTTP servers in C, after Python's module http.server, on top of socketserver.h.
 
-   A handler class has a function for each method it knows, called do_GET, do_POST, ... by custom:
+   A handler class has a function for each method that it knows. By custom the functions are called do_GET,
+   do_POST and so on; below, do_X stands for any of them:
 
      static int do_GET(struct ss_handler *h)
      {
@@ -29,20 +30,26 @@
    more is -EOVERFLOW. Without Content-Length, a short body gets one by itself, and a longer one is sent in
    chunks. What is written in answer to HEAD is dropped. Before http_end_headers a write fails with -EINVAL.
 
-   What do_X has not read of the request's body is skipped before the response leaves, as long as it is at
-   most 64 KiB and comes within a second. Otherwise the connection is closed after the response, which says so
-   with "Connection: close" (RFC 9112 9.6). If do_X writes more than the buffer of h->wfile holds, the head
-   must leave before do_X has returned: then the connection is kept if do_X has read about as much as it has
-   written, or has called ss_flush before. Chunks that do_X has not read are skipped before an error response
-   or a file is sent, so that a malformed body is refused and not answered.
+   do_X need not read the request's body. What it has not read is skipped before the response leaves, as long
+   as that is at most 64 KiB and comes within a second. Otherwise the connection is closed after the response,
+   which says so with "Connection: close" (RFC 9112 9.6). If do_X writes more than the buffer of h->wfile
+   holds, the head leaves before do_X has returned, when nobody knows yet how much do_X is going to read. Then
+   the connection is kept if do_X has read about as much as it has written, or has called ss_flush before.
+   Before an error response or a file is sent, chunks that do_X has not read are skipped, so that a request
+   with a malformed body is refused and not answered.
 
-   do_X returns 0 or -errno. If it returns without http_end_headers, the head is ended for it; but if it has
-   written something, which had nowhere to go, or if the status is 200, which promises a body, the client gets
-   500. An error is also that do_X has not answered at all, or has written less than it has promised. After
-   an error the connection is closed. If nothing of the response has left yet, the client is sent 400, 413 or
-   408 for a request body that is malformed, too long or too late, 503 with Retry-After for -EMFILE, -ENFILE,
-   -ENOMEM, -ENOBUFS and -EAGAIN (the machine is short of something for a moment), 507 for -ENOSPC and
-   -EDQUOT, and 500 for all others. handle_error is told, unless the client was to blame.
+   do_X returns 0 or -errno. If it returns 0 and has not called http_end_headers, the library does that for
+   it. There are three mistakes that count as an error, too: do_X has begun no response; it has written less
+   than its Content-Length says; or it has not called http_end_headers, although it has written something, or
+   although the status is 200, which promises a body unless Content-Length is 0.
+
+   After an error the connection is closed. If nothing of the response has left yet, the client gets
+     400, 413 or 408     for a request body that is malformed, too long or too late
+     503 with Retry-After for -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS and -EAGAIN: the machine is short of
+                         something for a moment
+     507                 for -ENOSPC and -EDQUOT
+     500                 for all others, and for the three mistakes.
+   handle_error is called, unless the client was to blame.
 
    The rules of socketserver.h about errors, owners, threads and waiting hold here too. Strings of
    the request live until do_X returns. Status codes are data, never return values. */
@@ -60,7 +67,8 @@ extern "C" {
 /* ---------------------------------------------------------------- class */
 
 /* HTTPServer: TCPServer for HTTP. Its buffers hold a whole request head, and a connection is accepted
-   when its first bytes are there (http.server.HTTPServer). */
+   when its first bytes are there, or after 5 seconds (http.server.HTTPServer). So its buffer_size is 32,768,
+   and its defer_accept is 5. */
 extern SS_API const struct ss_class http_HTTPServer;
 #define HTTPServer http_HTTPServer
 
@@ -68,15 +76,26 @@ struct http_method {
     const char *name;                 /* "GET"; any token, methods are case-sensitive */
     int (*run)(struct ss_handler *h); /* do_GET */
 };
-/* The methods and the delegates of a class; the element that ends them is added. For tables outside of
-   functions. (C++: write the array, ended by {nullptr, nullptr} or nullptr.) */
+/* The methods and the delegates of a class; the macros add the element that ends the array. Use them in
+   tables outside of functions, so that the arrays live as long as the program. C++ has no such macros, and
+   before C++20 no designators, so there a function makes the table:
+
+     static const http_method methods[] = {{"GET", do_GET}, {nullptr, nullptr}};
+     static const http_handler_class Hello = [] {
+         http_handler_class cls{};
+         cls.handler.base = &BaseHTTPRequestHandler.handler;
+         cls.methods = methods;
+         return cls;
+     }(); */
 #ifndef __cplusplus
 #define HTTP_METHODS(...) ((const struct http_method[]){__VA_ARGS__, {NULL, NULL}})
 #define HTTP_DELEGATES(...) ((const struct http_handler_class *const[]){__VA_ARGS__, NULL})
 #endif
 
 /* A handler class: a table of what it does otherwise than its base. NULL and 0 mean inherited, unless a
-   comment says "not inherited". Tables are const and live as long as the program. */
+   comment says "not inherited". Tables are const and live as long as the program. The chain of a class is
+   the class itself, its base, the base of that, and so on to BaseHTTPRequestHandler. The comment on a number
+   ends with what BaseHTTPRequestHandler has. */
 struct http_handler_class {
     struct ss_handler_class handler;   /* .base: &BaseHTTPRequestHandler.handler, or that of a class
                                           based on it. .size: of an instance that begins with struct
@@ -104,27 +123,36 @@ struct http_handler_class {
                                      408. 20,000 */
     int idle_timeout;             /* ms that a kept-alive connection may be silent. 60,000 */
 
-    /* send_error makes error pages. log_request, log_error and log_message write logs.
-       log_message gets one line without its end; the default writes it to stderr behind client and date,
-       with control characters escaped. log_request is called once for each request, when its response
-       has gone to the connection or cannot go on: also for requests that were refused, and when a tunnel
-       ends. `status` is that of the final response; 0: none has left, as when the client went away.
-       `size`: bytes of its body that were sent, without what frames chunks; 0 for HEAD and 304.
-       http_request, http_header and http_duration tell the rest; what was not understood of a request
-       that was refused is "". "log" below has functions for it. A send_error of one's own can
-       call BaseHTTPRequestHandler.send_error, and the others likewise. */
+    /* An override of these four can call what it overrides: BaseHTTPRequestHandler.send_error and so on. */
+
+    /* send_error: sends an error response with its page; http_send_error calls it, and says what the
+       arguments mean. Returns 0 or -errno. */
     int (*send_error)(struct ss_handler *h, int status, const char *message, const char *explain);
+    /* log_request: called once for each request, when its response has gone to the connection or cannot go
+       on, also for requests that were refused, and when a tunnel (after CONNECT or 101) ends. `status` is
+       that of the final response; 0: none has left, as when the client went away. `size`: bytes of its body
+       that were sent, without what frames chunks; 0 for HEAD and 304. http_request, http_header and
+       http_duration tell the rest; what was not understood of a request that was refused is "". The section
+       "log" has functions for this slot. */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
+    /* log_error: gets a text that says what has gone wrong with the request, without a line's end: for each
+       error response its status and message, for instance. The default keeps it for the line of the request
+       where log_request is one of the four functions of the section "log" that write a line, and else calls
+       log_message. */
     void (*log_error)(struct ss_handler *h, const char *text);
+    /* log_message: gets one line without its end. The default writes it to stderr behind client and date,
+       with control characters escaped. */
     void (*log_message)(struct ss_handler *h, const char *text);
 
-    /* before runs ahead of do_X, whatever the method is, known or not: who may ask, how often. It is not
-       inherited but called in every class of the chain that has one, the base's first, so that no class
-       evades what its base forbids. If it begins a response (return http_send_error(h, 403, NULL,
-       NULL)), that is the answer: neither the slots of further classes nor do_X are called. Nor are they
-       if it returns -errno, which is then treated as do_X's. Else 0. */
+    /* before: runs ahead of do_X, whatever the method is, known or not. It decides who may ask, and how
+       often. It is not inherited; instead every class of the chain that has one is called, the base's
+       first, so that no class evades what its base forbids. It returns 0 to go on. If it begins a response
+       (return http_send_error(h, 403, NULL, NULL)), that is the answer: neither the slots of further
+       classes nor do_X are called. Nor are they called after -errno, which counts as do_X's. Meanwhile
+       http_class_of returns the table of the class that the request is for, not that of the base. */
     int (*before)(struct ss_handler *h);
-    /* The classes to which do_X may hand requests over, see http_delegate; ended by NULL */
+    /* The classes to which do_X may hand requests over, see http_delegate and HTTP_DELEGATES. They are
+       inherited, all or none; ended by NULL */
     const struct http_handler_class *const *delegates;
     /* What the class needs while a server runs, and gives back: a database is opened, left-over files
        are removed. An HTTPServer calls these slots in every class of the chain, and of its delegates'
