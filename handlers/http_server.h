@@ -163,11 +163,11 @@ struct http_handler_class {
     int (*server_activate)(struct ss_server *self, const struct http_handler_class *cls);
     void (*server_close)(struct ss_server *self, const struct http_handler_class *cls);
 
-    /* For a class with options of its own, whose struct begins with that of its base. It completes the
-       table `to` with the options of this class that are NULL or 0 in it, from the table `from` of a
-       base, option by option with HTTP_INHERIT; it converts both to its struct, which they are at least
-       as large as. Options of the base are left to the base's `inherit`. NULL: the class has no options
-       of its own. Not inherited */
+    /* inherit: for a class with options of its own, whose struct begins with that of its base. It converts
+       `to` and `from` to that struct; both are large enough. `to` is a table that is being completed, and
+       `from` is that of a class in its chain. For each option of this class it calls HTTP_INHERIT, which
+       takes the value from `from` if it is NULL or 0 in `to`. The options of the base are left to the
+       base's `inherit`. NULL: the class has no options of its own. Not inherited */
     void (*inherit)(struct http_handler_class *to, const struct http_handler_class *from);
 };
 #define HTTP_INHERIT(to, from, slot) ((to)->slot = (to)->slot ? (to)->slot : (from)->slot)
@@ -186,27 +186,38 @@ struct http_handler {
 extern SS_API const struct http_handler_class http_BaseHTTPRequestHandler;
 #define BaseHTTPRequestHandler http_BaseHTTPRequestHandler
 
-/* The complete table of h's class: everything that is inherited is filled in, what is not inherited is
-   its own. It is as large as the largest table of its bases, and lives as long as the program. */
+/* Returns the complete table of h's class: everything that it inherits is filled in, and what is not
+   inherited is as the class has it. The table is as large as the largest one in the chain, so it can be
+   converted to the struct of a class with options of its own, if h's class is based on that one. It lives
+   as long as the program. */
 SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h);
 
-/* Hands the request over to another handler class, one of the `delegates` of h's class: its slots
-   `before` run, then its do_X, or the answer that it has none, with its options and its error pages;
-   meanwhile http_class_of returns its table. Two directories of one server are two delegates:
+/* Hands the request over to `other`, one of the `delegates` of h's class. The slots `before` in the
+   chain of `other` run, and then its do_X, with the options and the error pages of `other`; if it has
+   no do_X for the method, the answer is 405 or 501. Meanwhile http_class_of returns the table of
+   `other`. Two directories of one server are two delegates:
 
      static int do_GET(struct ss_handler *h)
      {
          bool picture = strncmp(http_request(h)->path, "/pictures/", 10) == 0;
          return http_delegate(h, picture ? &Pictures.http : &Manuals.http);
      }
+     static const struct http_handler_class Site = {
+         .handler = {.base = &BaseHTTPRequestHandler.handler},
+         .methods = HTTP_METHODS({"GET", do_GET}),
+         .delegates = HTTP_DELEGATES(&Pictures.http, &Manuals.http),
+     };
 
-   The class of the server stays responsible for what is over before and for what comes after: the limits
-   of the head, idle_timeout, log_request, and the page for an -errno that do_X returns. A body of
-   announced size must keep to max_body of both, one in chunks to that of the delegate. The instance, h,
-   is the one that the server's class has made: so a delegate must not have another one (size, setup,
-   handle or finish of its own).
-   To be called before a response was begun. Returns what do_X returns: 0 or -errno; -EINVAL for a class
-   that is not among the delegates, which log_error is told; -EALREADY when a response was begun. */
+   The class that hands over needs a do_X for each method that its delegates are to serve: Site above
+   answers a POST with 405 by itself.
+
+   The server's class keeps what happens before do_X and after it: the limits of the head, idle_timeout,
+   log_request, and the page for an -errno that do_X returns. A body of announced size must keep to
+   max_body of both classes, one in chunks to that of the delegate. The instance, h, is the one that the
+   server's class has made. So a delegate may not have a size, setup, handle or finish of its own.
+   Call http_delegate before a response was begun. Returns what do_X returns, 0 or -errno; -EINVAL for a
+   class that is not among the delegates, and then log_error is called; -EALREADY when a response was
+   begun. */
 SS_API int http_delegate(struct ss_handler *h, const struct http_handler_class *other);
 
 /* ---------------------------------------------------------------- request */
@@ -234,38 +245,38 @@ struct http_request {
     size_t field_count;
 };
 
-/* The request that do_X is called for. It lives until do_X returns, and for log_request. Python keeps these
-   members on the handler itself. */
+/* Returns the request that do_X is called for; never NULL. It lives until do_X has returned, and until
+   log_request has returned. Python keeps these members on the handler itself. */
 SS_API const struct http_request *http_request(const struct ss_handler *h);
 
-/* The value of a header field, of the first one when there are several, or NULL. Upper and lower case of the
-   name do not matter. The string lives as long as the request. (headers.get) */
+/* Returns the value of the first header field that has this name, or NULL when there is none. Upper and lower
+   case of the name do not matter. The string lives as long as the request. (headers.get) */
 SS_API const char *http_header(const struct ss_handler *h, const char *name);
 
 /* True if `token` is an element of the field's list, "upgrade" in "Connection: keep-alive, Upgrade". All
    lines of the field count as one list, and upper and lower case do not matter. */
 SS_API bool http_header_has(const struct ss_handler *h, const char *name, const char *token);
 
-/* The methods of h's class as the Allow field lists them, "GET, HEAD, OPTIONS". The string lives as long as
-   the program. */
+/* Returns the methods of h's class as the Allow field lists them, "GET, HEAD, OPTIONS". The string lives as
+   long as the program. */
 SS_API const char *http_allow(const struct ss_handler *h);
 
 /* ---------------------------------------------------------------- reply */
 
 /* Begins a response with status line, Server and Date. `message` NULL: the usual phrase of the status. A
    response that was begun before, and of which nothing has left, is forgotten. An interim response (100, 102,
-   103) leaves with http_end_headers, and another response follows it. 0 or -errno: -EINVAL when the status is
-   not within 100..999 or `message` has a control character, -EALREADY when a response has left.
-   (send_response; RFC 9112 4)
- */
+   103) leaves with http_end_headers, and another response follows it. Returns 0 or -errno: -EINVAL when the
+   status is not within 100..999 or `message` has a control character, -EALREADY when a response has left.
+   (send_response; RFC 9112 4) */
 SS_API int http_send_response(struct ss_handler *h, int status, const char *message);
 
 /* Adds a header field. Some have an effect of their own: after "Connection: close" the connection is closed
    when the response has left, "Content-Length" tells how much do_X is going to write, "Date" and "Server"
    replace the usual ones. The library itself sees to keep-alive and chunks, and to what 1xx, 204, 205 and 304
-   may not have. 0 or -errno. -EINVAL, and nothing is added, when the name is no token (RFC 9110 5.1), when
-   the value has a CR, LF, NUL or another control character, and for a second Content-Length or any
-   Transfer-Encoding. (send_header) */
+   may not have. `name` and `value` are copied. Returns 0 or -errno. It is -EINVAL, and nothing is added, when
+   no response was begun, when its head has ended, when the name is no token (RFC 9110 5.1), when the value
+   has a control character other than the tab, and for a second Content-Length or any Transfer-Encoding.
+   http_send_headerf makes the value as printf(3) does, and is else the same. (send_header) */
 SS_API int http_send_header(struct ss_handler *h, const char *name, const char *value);
 SS_API int http_send_headerf(struct ss_handler *h, const char *name, const char *format, ...) SS_PRINTF(3, 4);
 
@@ -281,32 +292,37 @@ SS_API int http_send_headerf(struct ss_handler *h, const char *name, const char 
 
    The ETag of a compressed response must be a weak one, or another one than that of the plain form. Do not
    compress a page that has both a secret and something that a stranger can choose: the length of the result
-   tells him the secret (BREACH). 0 or -errno as http_send_header. */
+   tells him the secret (BREACH). Returns 0, also when the body is not going to be compressed; -EINVAL when no
+   response was begun or its head has ended. */
 SS_API int http_compress(struct ss_handler *h);
 
-/* Ends the head; from now on h->wfile takes the body. A 405 without Allow gets one. 0 or -errno.
- * (end_headers) */
+/* Ends the head; from now on h->wfile takes the body. A 405 without Allow gets one. The head leaves together
+   with the body: when the buffer of h->wfile is full, at ss_flush, or when do_X has returned. Returns 0;
+   -EINVAL when no response was begun, or its head has ended already; or the error of a call before.
+   (end_headers) */
 SS_API int http_end_headers(struct ss_handler *h);
 
 /* Sends a whole error response with a small page. `message` and `explain` are escaped for HTML; NULL means
    the status's usual phrase and explanation. After 400, 408, 411, 413, 414, 417, 431, 501 and 505 the
-   connection is closed, as nobody can tell where the next request would begin. 0 or -errno; -EALREADY when a
-   response has left. (send_error) */
+   connection is closed, as nobody can tell where the next request would begin. do_X returns after this call,
+   as in "return http_send_error(h, 404, NULL, NULL);". Returns 0 or -errno; -EALREADY when a response has
+   left, and then the connection is closed, too. (send_error) */
 SS_API int http_send_error(struct ss_handler *h, int status, const char *message, const char *explain);
 
 /* Sends a whole response in one call: the status, a Content-Type, and `size` bytes of body, which are
-   borrowed for the call. 0 or -errno. */
+   borrowed for the call. Returns 0 or -errno as http_send_response and http_send_header do. May wait. */
 SS_API int http_reply(struct ss_handler *h, int status, const char *type, const void *body, size_t size);
 
 /* Keeps a field for the next error response to this request, whoever makes its page: Retry-After for a 503,
-   WWW-Authenticate for a 401. Both strings are copied. Call http_send_error afterwards. 0 or -errno as
-   http_send_header. */
+   WWW-Authenticate for a 401. Both strings are copied. Call http_send_error afterwards. Returns 0, -EINVAL
+   for a name or a value that http_send_header refuses, or -ENOMEM. */
 SS_API int http_error_header(struct ss_handler *h, const char *name, const char *value);
 
-/* Has the connection closed after this response. (close_connection = True) */
+/* Closes the connection when this response has left. May be called at any time in do_X. (close_connection =
+   True) */
 SS_API void http_close_connection(struct ss_handler *h);
 
-/* The status of the response that was begun; 0: there is none yet. */
+/* Returns the status of the response that was begun; 0: there is none yet. */
 SS_API int http_status(const struct ss_handler *h);
 
 /* ---------------------------------------------------------------- body and forms
@@ -353,8 +369,9 @@ struct http_part {
    none, -EPROTO when the boundary is malformed, -ENOMEM. */
 SS_API int http_form_open(struct ss_handler *h, struct http_form **form);
 
-/* Steps to the next field. 1: `part` is filled in. 0: there are no more fields, and the body has been read to
-   its end. -errno: as above, or an error of reading the body; all further calls return it again. Waits. */
+/* Steps to the next field. Returns 1 when `part` is filled in; 0 when there are no more fields, and the body
+   has been read to its end; -EPROTO, -EMSGSIZE or -ENOMEM, or an error of reading the body. After an error
+   all further calls return it again. Waits. */
 SS_API int http_form_next(struct http_form *form, struct http_part *part);
 
 /* Reads the rest of the field's value, at most `limit` bytes, into memory as from ss_alloc, and puts a NUL
@@ -486,9 +503,10 @@ struct simple_http_class {
                                        none */
     const char *all_fields;         /* private */
 
-    /* translate_path: the file name below `directory` for a request path, from ss_alloc; relative,
-       without a slash in front ("" is the directory itself), and with one at its end if a directory is
-       meant. NULL: there is no such file (404; 400 when the path has a malformed escape or %00). The
+    /* translate_path: returns the file name below `directory` for a request path, from ss_alloc. The name
+       is relative, without a slash in front ("" is the directory itself), and with one at its end if a
+       directory is meant. `path` is http_request(h)->path as it is: escapes, query and all. NULL: there is
+       no such file (404; 400 when the path has a malformed escape or %00). The
        default decodes the path once, an encoded slash being a slash, and then resolves dot segments,
        never above the root. Whatever it returns, nothing outside of `directory` is opened, through
        symbolic links only as `symlinks` says, and dotfiles only as `dotfiles` says.
@@ -525,9 +543,9 @@ extern SS_API const struct simple_http_class http_SimpleHTTPRequestHandler;
 SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h);
 
 /* do_GET of SimpleHTTPRequestHandler: answers with the file or listing that the path names, or with the
-   error page for it. For do_X of a class that is based on SimpleHTTPRequestHandler, which can hand to it
-   what it does not answer itself. 0 when it has answered, also with an error page; -errno: for do_X to
-   return. */
+   error page for it. The do_X of a class that is based on SimpleHTTPRequestHandler can call it for what
+   it does not answer itself. Returns 0 when it has answered, also with an error page, or -errno, which
+   do_X returns in turn. */
 SS_API int http_do_GET(struct ss_handler *h);
 
 /* ---------------------------------------------------------------- upload */
@@ -675,21 +693,24 @@ SS_API void http_access_log_flush(void);
 /* The number of lines that this process could not write since the file was opened. Any thread. */
 SS_API uint64_t http_access_log_lost(void);
 
-/* ---------------------------------------------------------------- helpers, any thread */
+/* ---------------------------------------------------------------- helpers
 
-/* The phrase and the explanation of a status; "" for an unknown one. (http.HTTPStatus) */
+   Any thread may call those that take no `h`. */
+
+/* Return the phrase of a status ("Not Found") and its explanation; "" for an unknown status. The strings live
+   as long as the program. (http.HTTPStatus) */
 SS_API const char *http_status_phrase(int status);
 SS_API const char *http_status_description(int status);
 
 #define HTTP_DATE_SIZE 30
-/* Writes a time as HTTP's headers have it (IMF-fixdate, RFC 9110 5.6.7), "Sun, 06 Nov 1994 08:49:37 GMT".
-   Returns text. (date_time_string) */
+/* Writes a time as HTTP's headers have it (IMF-fixdate, RFC 9110 5.6.7), "Sun, 06 Nov 1994 08:49:37 GMT",
+   with a NUL. Returns `text`. (date_time_string) */
 SS_API char *http_format_date(time_t t, char text[HTTP_DATE_SIZE]);
-/* Reads a date in any of the three forms of RFC 9110 5.6.7. 0 or -EINVAL. */
+/* Reads a date in any of the three forms of RFC 9110 5.6.7, and stores it in *t. Returns 0 or -EINVAL. */
 SS_API int http_parse_date(const char *text, time_t *t);
 
-/* Undoes percent-encoding, once and in place. Returns the new length, or -EINVAL for a malformed escape and
-   for an encoded NUL. (urllib.parse.unquote) */
+/* Undoes percent-encoding, once and in place; '+' stays. Returns the new length, or -EINVAL for a malformed
+   escape and for an encoded NUL: then a part of `text` may be decoded already. (urllib.parse.unquote) */
 SS_API ssize_t http_unquote(char *text);
 /* Percent-encodes what may not stand in a segment of a path; '/' stays. From ss_alloc, or NULL.
    (urllib.parse.quote) */
@@ -714,8 +735,9 @@ SS_API int http_add_type(const char *type, const char *ext);
    types get charset=utf-8. 0 or -errno; without a list there is still the table. (mimetypes.init) */
 SS_API int http_init_types(const char *path);
 
-/* The version of this library, "0.1.0", and what was built into it, a line for each part (those of the
-   framework: ss_features). */
+/* Return the version of this library, "0.1.0", and what was built into it, a line for each part. (For the
+   framework's parts there is ss_features.) The first string lives as long as the program, the second one
+   until the calling thread calls http_features again, or ends. */
 SS_API const char *http_version(void);
 SS_API const char *http_features(void);
 
