@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* echo CLASS ADDRESS: sends back what it gets, whatever the server: one handler for all of them.
+/* echo CLASS ADDRESS: sends back what it gets. The same handler runs under every server class and mix-in.
 
    Try:  build/samples/echo ThreadingTCPServer localhost:8007
          build/samples/echo EventLoopUDPServer localhost:8007

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* echo_client [-u] ADDRESS: sends each line of its input and shows what comes back; -u: as datagrams.
-   Every address that a name has is tried, IPv6 and IPv4.
+/* echo_client [-u] ADDRESS: sends each line of its input and shows what comes back; with -u each line is a
+   datagram. The client tries every address that a name has, IPv6 and IPv4.
 
    Try:  echo hello | build/samples/echo_client localhost:8007
          echo hello | build/samples/echo_client -u localhost:8007
@@ -12,8 +12,8 @@
 
 enum { TIMEOUT = 5000 /* ms */ };
 
-/* Writing fills a buffer; it leaves when we begin to wait for the answer: a datagram in one piece, a
-   stream in as many as the network makes of it. */
+/* ss_write fills a buffer, and the buffer leaves when ss_read begins to wait for the answer. The answer to a
+   datagram comes in one piece, that on a stream in as many as the network makes of it. */
 static int converse(struct ss_stream *s, int datagrams)
 {
     char line[65536];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* guestbook [ADDRESS [FILE]]: GET, POST and files together. / shows the entries and a form, a POST adds
-   one, and everything else is a file from www/. The entries are lines of FILE: one write adds one, so
-   this works under threads, processes and loops alike.
+   an entry, and everything else is a file from www/ below the current directory. Each entry is a line of
+   FILE, and is added by one write(2), so that threads, processes and loops do not disturb each other.
 
    Try:  build/samples/guestbook localhost:8080 guestbook.txt
    and:  curl -d message=Hello http://localhost:8080/ */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* local_only [ADDRESS]: serves this machine and turns all others away. A class of one's own is a table
-   with what it does differently; ss_super() is Python's super().
+/* local_only [ADDRESS]: serves clients on this machine, and turns all others away. A class of one's own is a
+   table of what it does otherwise than its base; ss_super() is Python's super().
 
    Try:  build/samples/local_only :8017
    and:  nc localhost 8017                 from here: hello

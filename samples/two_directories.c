@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* two_directories [ADDRESS]: one server, two handler classes with a directory each. The server's own class
-   hands each request to one of them; only this machine gets at the one with the sources, whatever it asks
-   for.
+   hands each request to one of them. Only clients on this machine get anything from the directory with the
+   sources. The directories are samples/ and www/ below the current one.
 
    Try:  build/samples/two_directories localhost:8083
    and:  curl http://localhost:8083/style.css
@@ -10,7 +10,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* Runs ahead of every do_X of the class: what begins a response here has answered. */
+/* Runs ahead of every do_X of the class. If it begins a response, that is the answer, and do_X is not
+   called. */
 static int only_from_here(struct ss_handler *h)
 {
     const struct ss_address *client = &h->client_address;
@@ -21,7 +22,8 @@ static int only_from_here(struct ss_handler *h)
     return http_send_error(h, 403, NULL, "The sources are for this machine only");
 }
 
-/* "/source/hello.c" is "hello.c" in the directory. */
+/* "/source/hello.c" is "hello.c" in the directory. `path` begins with "/source/" here, as do_GET below hands
+   over nothing else. */
 static const char *translate_path(struct ss_handler *h, const char *path)
 {
     return SimpleHTTPRequestHandler.translate_path(h, strchr(path + 1, '/'));
