@@ -166,9 +166,9 @@ struct ss_class {
     /* Both set class variables (fields of struct ss_server). ss_server_init calls first the `defaults` of all
        classes, each class after those that it is based on and that stand on its right, and then, in the same
        order, their `init`. So a later call overrides an earlier one. The classes of this header have
-       `defaults` only: what the `init` of your server class sets, max_requests say, holds under every mix-in,
-       and a mix-in of your own on its left can still change it. What is set between ss_server_init and
-       ss_server_bind overrides them all. */
+       `defaults` only. So what the `init` of your server class sets (max_requests, for instance) holds under
+       every mix-in, and a mix-in of your own on its left can still change it. What you set between
+       ss_server_init and ss_server_bind overrides them all. */
     void (*defaults)(struct ss_server *self);
     void (*init)(struct ss_server *self);
 
@@ -180,7 +180,8 @@ struct ss_class {
     /* server_bind: makes self->socket, binds it to self->address, and stores in self->server_address where it
        is bound. 0 or -errno. */
     int (*server_bind)(struct ss_server *self);
-    /* server_activate: listens, so that clients can connect. 0 or -errno. */
+    /* server_activate: listens, so that clients can connect. 0 or -errno. It is called again for each further
+       socket of an event loop with several workers; meanwhile self->socket is that socket. */
     int (*server_activate)(struct ss_server *self);
     /* server_close: closes the socket and waits for the requests that are still in progress. In each child of
        ForkingMixIn and PreforkingMixIn it is called, too, for the classes on the right of that mix-in. */
@@ -241,15 +242,15 @@ struct ss_class {
     /* handle_timeout: called when ss_handle_request has waited for self->timeout milliseconds, and no request
        has come. */
     void (*handle_timeout)(struct ss_server *self);
-    /* handle_error: a request failed with `error` (-errno). The default writes one line to stderr, but not
-       for -EPIPE, -ECONNRESET and -ECANCELED, which say only that the client or the server has ended, and not
-       when request->told is set. */
+    /* handle_error: called when a request has failed with `error` (-errno). The default writes one line to
+       stderr, but not for -EPIPE, -ECONNRESET and -ECANCELED, which say only that the client or the server
+       has ended, and not when request->told is set. */
     void (*handle_error)(struct ss_server *self, struct ss_request *request, int error);
-    /* child_ended: a process of ForkingMixIn was killed by a signal, or one of PreforkingMixIn has ended
-       before the server has. (The latter is replaced: at once, or a second later when it had failed or had
-       lived for less than a second.) `status` is waitpid(2)'s; `error` (-errno) is why the process could not
-       go on serving, 0 if it ended for another reason. The default writes one line to stderr. Called in the
-       parent. */
+    /* child_ended: called when a process of ForkingMixIn was killed by a signal, or one of PreforkingMixIn
+       has ended before the server has. (The latter is replaced: at once, or a second later when it had failed
+       or had lived for less than a second.) `status` is waitpid(2)'s; `error` (-errno) is why the process
+       could not go on serving, 0 if it ended for another reason. The default writes one line to stderr.
+       Called in the parent. */
     void (*child_ended)(struct ss_server *self, pid_t pid, int status, int error);
     /* service_actions: called each time serve_forever has been woken, and at the end of ss_handle_request. */
     void (*service_actions)(struct ss_server *self);
@@ -262,25 +263,25 @@ struct ss_class {
     /* --- ours: the seam through which everything waits, and what an event loop must know besides --- */
 
     /* poll: as poll(2), but it returns -errno. `ms` is in milliseconds, -1: no limit. Every wait of the
-       framework is made here, by whichever thread has to wait. A class may wait for
-       a change instead of a state, as epoll's edge-triggered mode does: a caller has had EAGAIN from each
-       descriptor since it was told last that it is ready. (ss_poll sees to that for handlers.) With count 0
-       and ms 0 it lets others run. */
+       framework is made here, by whichever thread has to wait. A class may wait for a change instead of a
+       state, as epoll's edge-triggered mode does. So whoever calls poll has had EAGAIN from each descriptor
+       since poll told last that it is ready. (ss_poll sees to that for handlers.) With count 0 and ms 0 it
+       lets others run. */
     int (*poll)(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
 
-    /* adopt and forget tell a class that keeps something of a descriptor between two waits, as its
-       registration with epoll, for how long it may: from adopt(fd, owner) to forget(fd, owner), with the same
-       owner. They are called for the sockets of ss_connect, and forget for the server's socket, whose owner
-       is the server, too; the class that runs a request knows of its connection. Both are called by the
-       thread that waits for the descriptor. */
+    /* A class may keep something about a descriptor from one wait to the next, such as its registration with
+       epoll. adopt and forget tell the class for how long: from adopt(fd, owner) to forget(fd, owner), with
+       the same owner. Both are called for the sockets of ss_connect; only forget is called for the server's
+       socket, whose owner is the server. The class that runs a request knows of its connection without them.
+       The thread that waits for the descriptor calls them. */
 
-    /* adopt: `owner` has opened `fd`. NULL: `fd` is about to be waited for, and may have been closed and
-       opened again since the last time, by a handler that has told nobody; it keeps its owner. The base does
-       nothing. */
+    /* adopt: `owner` has opened `fd`. With `owner` NULL, a handler is about to wait for `fd`, and may have
+       closed it and opened the number again since it waited last, and told nobody; `fd` keeps its owner. The
+       base does nothing. */
     void (*adopt)(struct ss_server *self, int fd, const void *owner);
-    /* forget: `owner` is about to close `fd`. Returns false when the number has another owner by now, so that
-       it must not be closed, else true. NULL: `fd` stays open, but until this thread waits for it again, only
-       other threads and processes that share it are to be woken. The base returns true. */
+    /* forget: `owner` is about to close `fd`. Returns true, or false when the number has another owner by
+       now: then `fd` must not be closed. With `owner` NULL, `fd` stays open, but until this thread waits for
+       it again, only other threads and processes that share it are to be woken. The base returns true. */
     bool (*forget)(struct ss_server *self, int fd, const void *owner);
 
     /* offload: calls what blocks, as ss_offload says. The base is a plain call. */

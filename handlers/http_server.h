@@ -39,16 +39,17 @@
    with a malformed body is refused and not answered.
 
    do_X returns 0 or -errno. If it returns 0 and has not called http_end_headers, the library does that for
-   it. There are three mistakes that count as an error, too: do_X has begun no response; it has written less
-   than its Content-Length says; or it has not called http_end_headers, although it has written something, or
-   although the status is 200, which promises a body unless Content-Length is 0.
+   it. Three mistakes count as an error, too. First, do_X has begun no response. Second, it has not called
+   http_end_headers, although it has written something, or although the status is 200, which promises a body
+   unless Content-Length is 0. Third, it has written less than its Content-Length says, or has tried to write
+   more: that is found when the head has left, and the client gets a body that is cut short.
 
    After an error the connection is closed. If nothing of the response has left yet, the client gets
      400, 413 or 408     for a request body that is malformed, too long or too late
      503 with Retry-After for -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS and -EAGAIN: the machine is short of
                          something for a moment
      507                 for -ENOSPC and -EDQUOT
-     500                 for all others, and for the three mistakes.
+     500                 for all others, and for the first two mistakes.
    handle_error is called, unless the client was to blame.
 
    The rules of socketserver.h about errors, owners, threads and waiting hold here too. Strings of
