@@ -180,8 +180,9 @@ struct ss_class {
     /* server_bind: makes self->socket, binds it to self->address, and stores in self->server_address where it
        is bound. 0 or -errno. */
     int (*server_bind)(struct ss_server *self);
-    /* server_activate: listens, so that clients can connect. 0 or -errno. It is called again for each further
-       socket of an event loop with several workers; meanwhile self->socket is that socket. */
+    /* server_activate: listens, so that clients can connect. 0 or -errno. With allow_reuse_port, an event
+       loop with several workers calls it again for each further socket; meanwhile self->socket is that
+       socket. */
     int (*server_activate)(struct ss_server *self);
     /* server_close: closes the socket and waits for the requests that are still in progress. In each child of
        ForkingMixIn and PreforkingMixIn it is called, too, for the classes on the right of that mix-in. */
@@ -368,7 +369,8 @@ struct ss_server {
     int request_queue_size;   /* request_queue_size: backlog of listen(2); 4096 */
     bool allow_reuse_address; /* allow_reuse_address: the server can be started again at once, while the
                                  kernel still remembers its connections; true (TCP only) */
-    bool allow_reuse_port;    /* allow_reuse_port: other processes may bind the port too; false */
+    bool allow_reuse_port;    /* allow_reuse_port: other processes may bind the port too, and each loop of
+                                 an event loop with several workers does so; false */
     bool dual_stack;          /* an IPv6 wildcard address takes IPv4 clients too; true */
     int socket_mode;          /* permissions of a Unix socket's file (0600), -1 (default): the umask's */
     int defer_accept;         /* seconds for a client to send its first bytes before it is accepted all
@@ -513,10 +515,10 @@ SS_API int ss_run_server(struct ss_server *self);
    string is constant and lives as long as the program. Any thread. */
 SS_API const char *ss_features(void);
 
-/* For those who write a mix-in whose requests go on elsewhere after process_request has returned. Between the
-   two calls max_requests counts the request, and a drain waits for it. Call ss_request_started in the thread
-   that serves, and ss_request_ended in any thread of the same process; the mix-in's server_close joins that
-   thread. */
+/* For a mix-in of your own whose requests go on in another thread after process_request has returned. Between
+   the two calls max_requests counts the request, and a drain waits for it. Call ss_request_started in the
+   thread that serves, and ss_request_ended in any thread of the same process. The mix-in's server_close joins
+   that thread. */
 SS_API void ss_request_started(struct ss_server *self);
 SS_API void ss_request_ended(struct ss_server *self);
 

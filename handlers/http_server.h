@@ -380,8 +380,8 @@ SS_API int http_form_next(struct http_form *form, struct http_part *part);
    value. Waits. */
 SS_API int http_form_value(struct http_form *form, size_t limit, char **value, size_t *size);
 
-/* The same for the request's body. -EMSGSIZE comes without waiting when Content-Length is too large.
-   (rfile.read()) */
+/* Reads the rest of the request's body in the same way. -EMSGSIZE comes without waiting when Content-Length
+   is more than `limit`. (rfile.read()) */
 SS_API int http_read_body(struct ss_handler *h, size_t limit, char **data, size_t *size);
 
 /* True if the body's Content-Type is `type`, as "application/json", with whatever parameters. */
@@ -539,8 +539,8 @@ struct simple_http_class {
 extern SS_API const struct simple_http_class http_SimpleHTTPRequestHandler;
 #define SimpleHTTPRequestHandler http_SimpleHTTPRequestHandler
 
-/* http_class_of with these options. h's class must be based on SimpleHTTPRequestHandler; if it is not,
-   that is printed on stderr, and abort(3). */
+/* Returns the complete table as http_class_of does, converted to this struct. If h's class is not based on
+   SimpleHTTPRequestHandler, that is printed on stderr, and abort(3) ends the program. */
 SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h);
 
 /* do_GET of SimpleHTTPRequestHandler: answers with the file or listing that the path names, or with the
@@ -593,11 +593,12 @@ struct upload_class {
    to text/html. If one file fails or does not come to its end, nothing of it is stored, and those before
    it stay.
 
-   do_PUT stores the body under the name that the path says: 201, or 204 if there was such a file, whose
-   permissions the new one keeps, with the ETag that GET then has. Content-Range: 400; a missing
-   directory: 409. If-Match, If-None-Match and If-Unmodified-Since hold (412): they are evaluated before
-   the body is read, and again when the file gets its name, while no other upload gives names in that
-   directory; so of several with the same If-Match one wins.
+   do_PUT stores the body under the name that the path says. It answers 201, or 204 if there was such a
+   file, with the ETag that GET then has; the new file keeps the permissions of the old one. A request
+   with Content-Range gets 400, and one for a directory that does not exist gets 409. If-Match,
+   If-None-Match and If-Unmodified-Since are evaluated before the body is read, and again when the file
+   gets its name; the answer is 412 when they do not hold. While a file gets its name, no other upload
+   gives names in that directory. So of several uploads with the same If-Match one wins.
 
    on_duplicate says what both do when a name is taken. A file has no name while it is received, or a
    hidden one where the file system demands one; it is written to the disk (fsync) and then gets its name
@@ -608,7 +609,8 @@ struct upload_class {
 
    Nothing outside of `directory` is written to, except through links to directories that `symlinks`
    follows; a link that has the file's own name is replaced. Names that begin with a dot or hold control
-   characters are refused. No room: 507; no permission: 403; a Content-Encoding other than identity: 415.
+   characters are refused. The answer is 507 when there is no room, 403 when the permission is missing, and
+   415 for a Content-Encoding other than identity.
 
    Files are served with X-Content-Type-Options: nosniff and Content-Security-Policy: sandbox: what
    somebody has stored runs no scripts in the name of this site. Requests that a browser sends for a page
@@ -617,13 +619,13 @@ struct upload_class {
 extern SS_API const struct upload_class http_UploadHTTPRequestHandler;
 #define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
 
-/* http_class_of with these options. h's class must be based on UploadHTTPRequestHandler; if it is not,
-   that is printed on stderr, and abort(3). */
+/* Returns the complete table as http_class_of does, converted to this struct. If h's class is not based on
+   UploadHTTPRequestHandler, that is printed on stderr, and abort(3) ends the program. */
 SS_API const struct upload_class *http_upload_class_of(const struct ss_handler *h);
 
-/* do_POST and do_PUT of UploadHTTPRequestHandler: store what the request sends, and answer. For classes
-   that are based on it. They return as http_do_GET does; -errno also for a body that is malformed or
-   does not come. */
+/* do_POST and do_PUT of UploadHTTPRequestHandler: store what the request sends, and answer. The do_X of a
+   class that is based on it can call them. They return what http_do_GET returns; -errno also for a body
+   that is malformed or does not come. They wait. */
 SS_API int http_do_POST(struct ss_handler *h);
 SS_API int http_do_PUT(struct ss_handler *h);
 
@@ -670,28 +672,30 @@ SS_API void http_log_combined(struct ss_handler *h, int status, int64_t size);
 SS_API void http_log_json(struct ss_handler *h, int status, int64_t size);
 SS_API void http_log_nothing(struct ss_handler *h, int status, int64_t size);
 
-/* Microseconds from the first byte of the request until now. 0 where log_request is http_log_nothing: that
-   needs no clock, so none is read. For handlers and log_request. */
+/* Returns the microseconds from the first byte of the request until now. It is 0 where log_request is
+   http_log_nothing: that needs no clock, so none is read. For handlers and log_request. */
 SS_API int64_t http_duration(const struct ss_handler *h);
 
 /* Makes the functions above write to this file from now on; log_message stays with stderr. The file is made
    (0640) if it is not there, else appended to, so one that is copied and truncated (logrotate's copytruncate)
-   loses only what is written in between. The path is copied. 0 or -errno. For the program, while no server
-   runs in this process; its children have the same file. Waits until the lines for a file that was open are
-   written. Any file that is or was the log, or stderr, is not served, listed or replaced by an upload,
-   whatever its name and wherever it lies; copies of it are files like any other. */
+   loses only what is written in between. The path is copied. Returns 0 or -errno. The program calls this
+   while no server runs in this process; its children have the same file. Waits until the lines for a file
+   that was open are written. Any file that is or was the log, or stderr, is not served, listed or replaced by
+   an upload, whatever its name and wherever it lies; copies of it are files like any other. */
 SS_API int http_access_log_open(const char *path);
 /* Opens a file of that name anew, after somebody (logrotate) has moved the old one away: in this process at
    once, and before their next line in all other processes, parents and children, that were forked since
-   http_access_log_open. Lines that a process has gathered before may go to either file. 0, also when no file
-   is open; -errno, and lines go on to the old file. Any thread, and async-signal-safe: for a handler of
-   SIGHUP, which the library does not install. */
+   http_access_log_open. Lines that a process has gathered before may go to either file. Returns 0, also when
+   no file is open. After -errno lines go on to the old file. Any thread may call this, and a signal handler
+   may, too: it is async-signal-safe. The library itself installs no handler of SIGHUP. */
 SS_API int http_access_log_reopen(void);
-/* Writes what waits and closes the file; lines go to stderr again. Harmless when none is open. Waits. */
+/* Writes the lines that wait and closes the file; from now on lines go to stderr again. Harmless when no file
+   is open. Waits. */
 SS_API void http_access_log_close(void);
-/* Writes what waits. Gives up after 0.5 s when a pipe or a terminal takes nothing. Any thread. Waits. */
+/* Writes the lines that wait. Gives up after 0.5 s when a pipe or a terminal takes nothing. Any thread.
+   Waits. */
 SS_API void http_access_log_flush(void);
-/* The number of lines that this process could not write since the file was opened. Any thread. */
+/* Returns the number of lines that this process could not write since the file was opened. Any thread. */
 SS_API uint64_t http_access_log_lost(void);
 
 /* ---------------------------------------------------------------- helpers
@@ -719,10 +723,10 @@ SS_API const char *http_quote(struct ss_handler *h, const char *text);
 /* Escapes & < > " ' for HTML. From ss_alloc, or NULL. (html.escape) */
 SS_API const char *http_escape(struct ss_handler *h, const char *text);
 
-/* The media type for the longest ending of a file's name that is known ("tar.gz" before "gz"), in any case;
-   "application/octet-stream" for an unknown one. Types that were added are looked up first, then a built-in
-   table of what is in use on the web, then the file of http_init_types. Lives as long as the program.
-   (mimetypes.guess_type) */
+/* Returns the media type for the longest ending of a file's name that is known ("tar.gz" before "gz"), in
+   upper or lower case; "application/octet-stream" if none is known. It looks first at the types that were
+   added, then at a built-in table of what is in use on the web, then at the file of http_init_types. The
+   string lives as long as the program. (mimetypes.guess_type) */
 SS_API const char *http_guess_type(const char *name);
 /* Adds a type, with the parameters that it is to have ("text/plain; charset=utf-8"), for names that end in
    `ext` (".log", "log" or "tar.gz"), and for the name that is `ext` as a whole ("README"), which counts
