@@ -482,8 +482,8 @@ SS_API void ss_cancel(struct ss_server *self);
    its socket while it serves: another thread of the server may be closing self->socket. */
 SS_API int ss_fileno(const struct ss_server *self);
 
-/* True once ss_shutdown was called, in every process of the server; and after ss_server_close. Any
-   thread. */
+/* Returns true once ss_shutdown or ss_cancel was called, in every process of the server; and after
+   ss_server_close. Any thread. */
 SS_API bool ss_draining(const struct ss_server *self);
 
 /* server_close: closes what is open and frees what ss_server_init made. Harmless when called twice, and
@@ -495,11 +495,11 @@ SS_API void ss_server_close(struct ss_server *self);
    both signals to it; SIGKILL ends a single one. Returns an exit status for main: 0; 1 after a line on stderr
    that says what failed; 130 when the second signal came. The main thread, one server at a time.
 
-   This is the only function here that sets signal handlers. Besides those two there is one for SIGSEGV, which
-   says so when a handler has overflowed a coroutine's stack, and one for SIGPIPE, SIGXFSZ and SIGXCPU, which
-   does nothing. SIGINT stays ignored if it was (a shell's background job), and handlers that the program has
-   set for one of the other four stay. In a process that a handler forks for itself all signals act as before
-   ss_run, also for programs that it execs.
+   Only ss_run and ss_run_server set signal handlers. Besides those for SIGINT and SIGTERM there is one for
+   SIGSEGV, which says on stderr that a handler has overflowed a coroutine's stack, and one for SIGPIPE,
+   SIGXFSZ and SIGXCPU, which does nothing. SIGINT stays ignored if it was (a shell's background job), and
+   handlers that the program has set for one of the other four stay. In a process that a handler forks for
+   itself all signals act as before ss_run, also for programs that it execs.
 
    While the server runs, the soft limit of open files is raised to the hard one. A handler that execs a
    program which uses select(2) lowers it again in the child (RLIMIT_NOFILE). */
@@ -507,8 +507,9 @@ SS_API int ss_run(const struct ss_class *const *bases, const char *address,
                   const struct ss_handler_class *handler);
 
 /* The second half of ss_run, for a server that you have initialised and bound, and whose fields you may have
-   set: serves until a signal comes as above. Returns 0, 130, or -errno. Does not close the server. The main
-   thread, one server at a time. */
+   set: serves until a signal comes, with the same signal handlers and limit of open files as ss_run. Returns
+   0, 130 when the second signal came, or -errno. Does not close the server. The main thread, one server at a
+   time. */
 SS_API int ss_run_server(struct ss_server *self);
 
 /* How the library was built, for a program's --version, in lines like "coroutines: x86-64 assembly\n". The
@@ -524,12 +525,12 @@ SS_API void ss_request_ended(struct ss_server *self);
 
 /* ---------------------------------------------------------------- requests */
 
-/* What a datagram server received, and where from. */
+/* What a datagram server received, and where from. The framework frees it together with its request. */
 struct ss_datagram {
     struct ss_address client_address; /* length 0: a Unix socket without a name: cannot be answered */
     struct ss_address local_address;  /* the address that it was sent to: the reply's source */
     bool truncated;                   /* it was longer than self->max_packet_size */
-    size_t size;
+    size_t size;                      /* bytes of `data` */
     char *data;
 };
 
@@ -552,7 +553,7 @@ struct ss_request {
     } client;
     struct ss_datagram *datagram; /* NULL for a connection */
     void *data;                   /* the handler's own: outlives parking */
-    void (*free_data)(void *);    /* called with `data`, if set, by the thread that closes the request */
+    void (*free_data)(void *);    /* whoever closes the request calls it with `data`; NULL: nobody does */
 };
 
 /* Stores the client's address. An IPv4 client of a dual-stack socket gets an IPv4 address; one without an

@@ -332,6 +332,7 @@ SS_API int http_status(const struct ss_handler *h);
 
      struct http_form *form;
      struct http_part part;
+     char *message = "";
      int rc = http_form_open(h, &form);
      while (rc >= 0 && (rc = http_form_next(form, &part)) > 0)
          if (strcmp(part.name, "message") == 0)
