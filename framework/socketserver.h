@@ -435,8 +435,8 @@ SS_API int ss_server_init(struct ss_server *self, const struct ss_class *const *
    -EADDRINUSE; -EACCES; -EADDRNOTAVAIL; -EINVAL for an address that cannot be read; -ENOENT for an unknown
    host name; -EAFNOSUPPORT for an address of another family than the class's; -EBADF for a descriptor that
    was not passed to this program; -ENOTSOCK or -EPROTOTYPE for a descriptor that is no socket of the server's
-   type; -EINVAL when the server is bound already; -EBADF when it is closed. Waits for a name server, and up
-   to 2 s for another server that is starting in the same directory. */
+   type; -EINVAL when the server is bound already; -EBADF when it is closed, or has served and was shut down.
+   Waits for a name server, and up to 2 s for another server that is starting in the same directory. */
 SS_API int ss_server_bind(struct ss_server *self);
 
 /* serve_forever: serves until ss_shutdown, then drains (see there). Returns 0, or -errno when the

@@ -30,6 +30,7 @@ struct ss_core {
     bool has_streams;                    /* its instances have rfile and wfile */
     bool is_tcp;       /* the socket is TCP's; another stream socket (SCTP) may have such addresses, too */
     bool takes_thread; /* each request takes a thread or a process, so no client may have them all */
+    bool has_served;   /* ss_serve_forever was called */
     bool was_blocking; /* the socket was inherited as a blocking one, and is given back as such */
     bool shared;       /* further threads or processes of the server accept from the same socket */
     int kept_socket;   /* closed by the server, but kept open until the last of those has ended; -1: none */

@@ -79,7 +79,7 @@ static bool is_bound(const struct ss_server *self)
 
 int ss_server_bind(struct ss_server *self)
 {
-    if (!self->core)
+    if (!self->core || (self->core->has_served && ss_draining(self)))
         return -EBADF;
     if (is_bound(self))
         return -EINVAL; /* as bind(2) */
@@ -106,6 +106,7 @@ int ss_serve_forever(struct ss_server *self)
         return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served, and was shut down */
     signals_block(&before);
     own_socket(self->core);
+    self->core->has_served = true;
     int rc = methods_of(self)->serve_forever(self);
     listener_close_kept(self->core);
     signals_unblock(&before);

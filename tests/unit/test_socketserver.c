@@ -96,6 +96,20 @@ static void test_shutdown(void **state)
         join(&r[i]);
 }
 
+/* Clients could connect to a server that was shut down, and would wait for ever. */
+static void test_no_second_life(void **state)
+{
+    struct ss_server server;
+    (void)state;
+    assert_int_equal(ss_server_init(&server, SS_BASES(&TCPServer), "127.0.0.1:0", &LineHandler), 0);
+    assert_int_equal(ss_server_bind(&server), 0);
+    ss_shutdown(&server);
+    assert_int_equal(ss_serve_forever(&server), 0);
+    assert_int_equal(ss_server_bind(&server), -EBADF);
+    assert_int_equal(ss_serve_forever(&server), 0);
+    ss_server_close(&server);
+}
+
 static void test_close_immediately(void **state)
 {
     struct ss_server server;
@@ -305,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FOR_ALL(LIST) /* */
         cmocka_unit_test(test_shutdown),
+        cmocka_unit_test(test_no_second_life),
         cmocka_unit_test(test_close_immediately),
         cmocka_unit_test(test_tcpserver_bind_leak),
         cmocka_unit_test(test_context_manager),
