@@ -26,10 +26,10 @@ struct place {
 /* What is rarely touched stands in arrays of its own: a connection that has sent one head takes no page of
    those. */
 struct http_memo {
-    atomic_bool lent;
     int fd;
-    char client[CLIENT_SIZE];
     unsigned short size; /* of the lines; 0: the connection has sent one head, which was not kept */
+    atomic_bool lent;
+    char client[CLIENT_SIZE];
 };
 
 static struct http_memo memos[HTTP_MEMO_SLOTS];

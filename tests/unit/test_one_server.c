@@ -244,11 +244,11 @@ static void test_a_drain_ends_all_loops(void **state)
         int clients[100], count = 0;
         struct running r;
         start_shared(&r, SS_BASES(&Mine, &EventLoopMixIn, &TCPServer), "127.0.0.1:0", &handler, loops, false);
-        while (shared->inside < loops && count < (int)COUNT(clients)) {
+        do {
             clients[count] = client_of(&r.server);
             say(clients[count++], "meet\n");
             poll(NULL, 0, 5);
-        }
+        } while (shared->inside < loops && count < (int)COUNT(clients));
         for (int i = 0; i < count; i++) {
             char line[20];
             assert_true(recv(clients[i], line, sizeof line, 0) > 0);
