@@ -178,7 +178,6 @@ void handler_resolve(struct ss_server *self, const struct ss_handler_class *cls)
 }
 
 const struct ss_handler_class ss_BaseRequestHandler = {
-    .base = NULL,
     .size = sizeof(struct ss_handler),
     .setup = nothing,
     .handle = nothing,

@@ -70,7 +70,6 @@ static int end(struct ss_handler *h, bool empty)
 
 const struct http_listing http_listing_json = {
     .type = "application/json",
-    .send_headers = NULL,
     .begin = begin,
     .write_entry = write_entry,
     .end = end,

@@ -205,7 +205,7 @@ static void remember(const struct stat *status, uint64_t digest)
 /* False: the file cannot be read, or was changed meanwhile. */
 static bool digest_file(struct ss_handler *h, const struct http_file *file, uint64_t *digest)
 {
-    struct reading r = {.fd = file->fd, .size = file->size, .piece = NULL, .digest = 0};
+    struct reading r = {.fd = file->fd, .size = file->size};
     if (recall(&file->status, digest))
         return true;
     r.piece = malloc(PIECE);
