@@ -62,7 +62,7 @@ static int run_method(struct http_exchange *x)
     return rc < 0 ? rc : 0;
 }
 
-SS_API int http_delegate(struct ss_handler *h, const struct http_handler_class *other)
+int http_delegate(struct ss_handler *h, const struct http_handler_class *other)
 {
     struct http_exchange *x = http_exchange_of(h);
     const struct http_class *own = x->cls, *delegate = http_class_delegate(own, &other->handler);
