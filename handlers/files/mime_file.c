@@ -138,7 +138,7 @@ static void load(void)
         close(fd);
 }
 
-SS_API int http_init_types(const char *path)
+int http_init_types(const char *path)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&lock);

@@ -217,7 +217,7 @@ static const char *find_by_ending(const char *path, const char *(*look_up)(const
     return type;
 }
 
-SS_API const char *http_guess_type(const char *name)
+const char *http_guess_type(const char *name)
 {
     const char *type = find_whole(name);
     if (!type)
@@ -229,7 +229,7 @@ SS_API const char *http_guess_type(const char *name)
     return type ? type : "application/octet-stream";
 }
 
-SS_API int http_add_type(const char *type, const char *ext)
+int http_add_type(const char *type, const char *ext)
 {
     char ending[HTTP_ENDING_SIZE];
     if (!http_is_media_type(type) || !http_copy_ending(ext, strlen(ext), ending))

@@ -38,7 +38,7 @@ void http_simple_inherit(struct http_handler_class *table, const struct http_han
     HTTP_INHERIT(to, from, listing_extra);
 }
 
-SS_API const struct simple_http_class *http_simple_class_of(const struct ss_handler *h)
+const struct simple_http_class *http_simple_class_of(const struct ss_handler *h)
 {
     return (const void *)http_class_with(h, http_simple_inherit, "SimpleHTTPRequestHandler");
 }
@@ -228,7 +228,7 @@ int http_refuse_path(struct ss_handler *h)
     return http_send_error(h, 400, NULL, "The path has an escape that is malformed, or a NUL");
 }
 
-SS_API int http_do_GET(struct ss_handler *h)
+int http_do_GET(struct ss_handler *h)
 {
     const struct simple_http_class *cls = http_simple_class_of(h);
     int rc = http_body_inspect(h);

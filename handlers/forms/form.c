@@ -17,7 +17,7 @@ static const char *match_type(const char *field, const char *type)
     return *field == ';' || !*field ? field : NULL;
 }
 
-SS_API bool http_content_type_is(const struct ss_handler *h, const char *type)
+bool http_content_type_is(const struct ss_handler *h, const char *type)
 {
     return match_type(http_header(h, "Content-Type"), type);
 }
@@ -47,7 +47,7 @@ static int skip_value(struct http_form *form)
     return n < 0 ? (int)n : form->error;
 }
 
-SS_API int http_form_next(struct http_form *form, struct http_part *part)
+int http_form_next(struct http_form *form, struct http_part *part)
 {
     struct http_part found = {0};
     int rc = skip_value(form);
@@ -86,7 +86,7 @@ int http_form_init(struct http_form *form, struct ss_stream *in, const char *con
     return http_form_fail(form, -EINVAL, "The body is no form");
 }
 
-SS_API int http_form_open(struct ss_handler *h, struct http_form **form)
+int http_form_open(struct ss_handler *h, struct http_form **form)
 {
     struct http_form *made = ss_alloc(h, sizeof *made);
     if (!made)
@@ -129,13 +129,13 @@ static int collect(struct ss_handler *h, struct ss_stream *from, size_t limit, c
     return 0;
 }
 
-SS_API int http_form_value(struct http_form *form, size_t limit, char **value, size_t *size)
+int http_form_value(struct http_form *form, size_t limit, char **value, size_t *size)
 {
     int rc = collect(form->h, &form->value, limit, value, size);
     return rc == -EMSGSIZE ? http_form_fail(form, rc, "A field of the form is too long") : rc;
 }
 
-SS_API int http_read_body(struct ss_handler *h, size_t limit, char **data, size_t *size)
+int http_read_body(struct ss_handler *h, size_t limit, char **data, size_t *size)
 {
     int64_t length = http_request(h)->content_length;
     int rc = length > 0 && (uint64_t)length > limit ? -EMSGSIZE : collect(h, h->rfile, limit, data, size);

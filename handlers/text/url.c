@@ -28,7 +28,7 @@ static ssize_t decode_percent(const char *from, size_t size, char *to)
     return to - start;
 }
 
-SS_API ssize_t http_unquote(char *text)
+ssize_t http_unquote(char *text)
 {
     ssize_t size = decode_percent(text, strlen(text), text);
     if (size >= 0)
@@ -184,7 +184,7 @@ size_t http_requote(const char *path, size_t size, char *out)
     return encode(path, size, printable, out);
 }
 
-SS_API const char *http_quote(struct ss_handler *h, const char *text)
+const char *http_quote(struct ss_handler *h, const char *text)
 {
     size_t size = strlen(text);
     char *out = ss_alloc(h, 3 * size + 1);
@@ -212,7 +212,7 @@ char *http_append_html(char *to, char c)
     }
 }
 
-SS_API const char *http_escape(struct ss_handler *h, const char *text)
+const char *http_escape(struct ss_handler *h, const char *text)
 {
     char *start = ss_alloc(h, 6 * strlen(text) + 1), *out = start;
     if (!start)

@@ -14,7 +14,7 @@ void http_upload_inherit(struct http_handler_class *table, const struct http_han
     HTTP_INHERIT(to, from, min_free);
 }
 
-SS_API const struct upload_class *http_upload_class_of(const struct ss_handler *h)
+const struct upload_class *http_upload_class_of(const struct ss_handler *h)
 {
     return (const void *)http_class_with(h, http_upload_inherit, "UploadHTTPRequestHandler");
 }

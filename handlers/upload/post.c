@@ -147,7 +147,7 @@ static int post_to(struct ss_handler *h, const char *name, int directory)
     return rc < 0 ? rc : 0;
 }
 
-SS_API int http_do_POST(struct ss_handler *h)
+int http_do_POST(struct ss_handler *h)
 {
     const char *name = http_name_of(h);
     int rc = http_upload_check(h), directory;

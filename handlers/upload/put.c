@@ -175,7 +175,7 @@ static int put_below(struct ss_handler *h, const char *name, const char *file)
 
 /* RFC 9110 9.3.4. Where that leaves a choice, as RFC 4918 9.7 has it: a directory cannot be replaced (405),
    and the directory of a new file must exist (409). */
-SS_API int http_do_PUT(struct ss_handler *h)
+int http_do_PUT(struct ss_handler *h)
 {
     const char *name = http_name_of(h), *slash = name ? strrchr(name, '/') : NULL;
     const char *file = slash ? slash + 1 : name;
