@@ -221,10 +221,12 @@ void http_default_log_message(struct ss_handler *h, const char *text)
     (void)http_log_end(&http_log_stderr, at, true); /* there is nobody else to tell */
 }
 
-/* True if log_request is one of the four functions above, whose lines have a place for errors. */
-static bool takes_errors(const struct http_exchange *x)
+/* True if the request's line has a place for errors: if log_request, also of a request that a delegate
+   answers the one of the server's class, is one of the four functions above. */
+static bool takes_errors(const struct ss_handler *h)
 {
-    void (*log)(struct ss_handler *, int, int64_t) = x->cls->table->log_request;
+    const struct http_class *cls = http_class_get(h->server->RequestHandlerClass);
+    void (*log)(struct ss_handler *, int, int64_t) = cls ? cls->table->log_request : NULL;
     return log == http_log_python || log == http_log_common || log == http_log_combined ||
            log == http_log_json;
 }
@@ -234,7 +236,7 @@ static bool takes_errors(const struct http_exchange *x)
 void http_default_log_error(struct ss_handler *h, const char *text)
 {
     struct http_exchange *x = http_exchange_of(h);
-    if (x->logged || !takes_errors(x)) {
+    if (x->logged || !takes_errors(h)) {
         x->cls->table->log_message(h, text);
         return;
     }

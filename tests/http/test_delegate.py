@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Slot `before`, and http_delegate: one server, several handler classes (tests/http/delegate.c)."""
 
+import json
 import re
 
 import programs
@@ -152,6 +153,16 @@ def test_log(probe, mixin, tmp_path):
     site.stop()
     lines = [line for line in site.log.splitlines() if "/files/" in line]
     assert len(lines) == 2 and all(re.search(r'"GET /files/\S+ HTTP/1.1" [24]0[04] \d+$', line) for line in lines), site.log
+
+
+def test_errors_stand_in_the_line_of_the_server_s_class(probe, mixin, tmp_path):
+    """It is that class whose log_request has a place for them, whatever the delegate's is."""
+    site = probe(*programs.as_settings(mixin), "log=json", program="delegate")
+    with site.client() as client:
+        assert client.ask(path="/old/none").status == 404
+    site.stop()
+    (line,) = [line for line in site.log.splitlines() if "File not found" in line]
+    assert json.loads(line)["error"] == "code 404, message File not found"
 
 
 # ---------------------------------------------------------------- what a delegate needs while the server runs
