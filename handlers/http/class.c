@@ -75,6 +75,7 @@ static int make_texts(struct http_class *cls)
     if (!text)
         return -ENOMEM;
     list_methods(cls, text);
+    cls->texts = text;
     cls->allow = text;
     cls->server_field = text += allow;
     if (size > 0 && http_span(server, size, HTTP_VALUE) == size)
@@ -178,6 +179,7 @@ const struct http_class *http_class_delegate(const struct http_class *cls, const
 
 static void free_class(struct http_class *cls)
 {
+    free(cls->texts);
     free(cls->before);
     free(cls->delegates);
     free(cls->table);

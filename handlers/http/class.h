@@ -18,6 +18,7 @@ struct http_class {
     struct http_handler_class *table;   /* as large as the largest of its bases' */
     const struct ss_handler_class *key; /* the class that this resolves */
     struct http_class *next;
+    char *texts;              /* the memory of the following ones */
     const char *allow;        /* "GET, HEAD, OPTIONS" */
     const char *server_field; /* "Server: ...\r\n" or "" */
     size_t server_field_size;

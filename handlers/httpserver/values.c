@@ -41,11 +41,11 @@ bool read_number(const char *text, int64_t limit, int64_t *value)
 
 int take_number(const struct setting *setting, const char *text, struct options *options)
 {
-    char message[100];
+    char message[120];
     int64_t n;
     if (!read_number(text, setting->most, &n) || n < setting->least) {
-        snprintf(message, sizeof message, "--%s is a number from %" PRId64 " to %" PRId64 ", not ",
-                 setting->name, setting->least, setting->most);
+        snprintf(message, sizeof message, "--%s %s is a number from %" PRId64 " to %" PRId64 ", not ",
+                 setting->name, setting->argument, setting->least, setting->most);
         return complain(message, text);
     }
     *value_of(setting, options) = n;
