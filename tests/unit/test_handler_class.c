@@ -8,11 +8,11 @@
 
 #include <cmocka.h>
 
+#include "aborts.h"
 #include "http/class.h"
 #include "http/exchange.h"
 #include "server_thread.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -120,31 +120,6 @@ static void get(const void *cls)
     (void)http_class_get(cls);
 }
 
-/* abort(3) ends a process that does this, after a line that names the mistake. */
-static void check_named(void (*run)(const void *), const void *argument, const char *mistake)
-{
-    char text[1000] = "";
-    int told[2], status;
-    assert_int_equal(pipe(told), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        struct sigaction act = {.sa_handler = SIG_DFL};
-        dup2(told[1], STDERR_FILENO);
-        sigaction(SIGABRT, &act, NULL);
-        sigaction(SIGSEGV, &act, NULL);
-        alarm(10);
-        run(argument);
-        _exit(1);
-    }
-    close(told[1]);
-    ssize_t n = read(told[0], text, sizeof text - 1);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (n <= 0 || !strstr(text, mistake))
-        fail_msg("\"%s\" instead of \"%s\"", text, mistake);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    close(told[0]);
-}
-
 static const struct simple_http_class Hen,
     Egg = {.http.handler = {.base = &Hen.http.handler}, .directory = "nest"},
     Hen = {.http.handler = {.base = &Egg.http.handler}};
@@ -153,9 +128,9 @@ static const struct http_handler_class Self = {.handler = {.base = &Self.handler
 static void test_circle(void **state)
 {
     (void)state;
-    check_named(get, &Hen, "http_server: a handler class is based on itself");
-    check_named(get, &Egg, "http_server: a handler class is based on itself");
-    check_named(get, &Self, "http_server: a handler class is based on itself");
+    check_aborts(get, &Hen, "http_server: a handler class is based on itself");
+    check_aborts(get, &Egg, "http_server: a handler class is based on itself");
+    check_aborts(get, &Self, "http_server: a handler class is based on itself");
 }
 
 static void test_no_http_class(void **state)
@@ -163,8 +138,8 @@ static void test_no_http_class(void **state)
     static const struct http_handler_class Stream = {.handler = {.base = &StreamRequestHandler}};
     static const struct http_handler_class Nothing = {.max_head = 1};
     (void)state;
-    check_named(get, &Stream, "is not based on BaseHTTPRequestHandler");
-    check_named(get, &Nothing, "is not based on BaseHTTPRequestHandler");
+    check_aborts(get, &Stream, "is not based on BaseHTTPRequestHandler");
+    check_aborts(get, &Nothing, "is not based on BaseHTTPRequestHandler");
 }
 
 /* Whose table would be read past its end, or not as far as it goes. */
@@ -191,17 +166,18 @@ static void test_table_sizes(void **state)
         .name = "Shrunk",
         .inherit = map_inherit};
     (void)state;
-    check_named(get, &Plain,
-                "http_server: Plain has a base with options of its own, and does not say its table_size");
-    check_named(get, &Unsaid,
-                "http_server: a class based on SimpleHTTPRequestHandler has a base with options");
-    check_named(get, &OverUnsaid,
-                "http_server: a class based on SimpleHTTPRequestHandler has a base with options");
-    check_named(get, &Baseless,
-                "http_server: a class based on BaseHTTPRequestHandler has a table_size that is not the size");
-    check_named(get, &NoUpload, "http_server: NoUpload has a table_size that is not the size");
-    check_named(get, &Tiny, "http_server: Tiny has a table_size that is not the size");
-    check_named(get, &Shrunk, "http_server: Shrunk has a slot inherit, and a smaller table than its base");
+    check_aborts(get, &Plain,
+                 "http_server: Plain has a base with options of its own, and does not say its table_size");
+    check_aborts(get, &Unsaid,
+                 "http_server: a class based on SimpleHTTPRequestHandler has a base with options");
+    check_aborts(get, &OverUnsaid,
+                 "http_server: a class based on SimpleHTTPRequestHandler has a base with options");
+    check_aborts(
+        get, &Baseless,
+        "http_server: a class based on BaseHTTPRequestHandler has a table_size that is not the size");
+    check_aborts(get, &NoUpload, "http_server: NoUpload has a table_size that is not the size");
+    check_aborts(get, &Tiny, "http_server: Tiny has a table_size that is not the size");
+    check_aborts(get, &Shrunk, "http_server: Shrunk has a slot inherit, and a smaller table than its base");
 }
 
 /* ---- delegates ---- */
@@ -236,10 +212,10 @@ static const struct http_handler_class Ping,
 static void test_circle_of_delegates(void **state)
 {
     (void)state;
-    check_named(get, &Ping, "http_server: Ping delegates to itself");
-    check_named(get, &Pong, "http_server: Pong delegates to itself");
-    check_named(get, &Lonely, "http_server: Lonely delegates to itself");
-    check_named(get, &Visitor, "http_server: Pong delegates to itself");
+    check_aborts(get, &Ping, "http_server: Ping delegates to itself");
+    check_aborts(get, &Pong, "http_server: Pong delegates to itself");
+    check_aborts(get, &Lonely, "http_server: Lonely delegates to itself");
+    check_aborts(get, &Visitor, "http_server: Pong delegates to itself");
 }
 
 static int set_up(struct ss_handler *h)
@@ -275,10 +251,10 @@ static const struct http_handler_class Sister = {.handler = {.base = &Sized.hand
 static void test_instance_of_a_delegate(void **state)
 {
     (void)state;
-    check_named(get, &ToSized, "http_server: Sized is a delegate, but has an instance");
-    check_named(get, &ToOverSized, "http_server: OverSized is a delegate, but has an instance");
-    check_named(get, &ToSetUp, "http_server: SetUp is a delegate, but has an instance");
-    check_named(get, &ToFinished, "http_server: Finished is a delegate, but has an instance");
+    check_aborts(get, &ToSized, "http_server: Sized is a delegate, but has an instance");
+    check_aborts(get, &ToOverSized, "http_server: OverSized is a delegate, but has an instance");
+    check_aborts(get, &ToSetUp, "http_server: SetUp is a delegate, but has an instance");
+    check_aborts(get, &ToFinished, "http_server: Finished is a delegate, but has an instance");
     assert_non_null(http_class_get(&Sister.handler));
 }
 
@@ -452,9 +428,9 @@ static void bind_server(const void *cls)
 static void test_mistakes_are_named_at_the_start(void **state)
 {
     (void)state;
-    check_named(bind_server, &Ping, "http_server: Ping delegates to itself");
-    check_named(bind_server, &Self, "is based on itself");
-    check_named(bind_server, &ToSized, "http_server: Sized is a delegate, but has an instance");
+    check_aborts(bind_server, &Ping, "http_server: Ping delegates to itself");
+    check_aborts(bind_server, &Self, "is based on itself");
+    check_aborts(bind_server, &ToSized, "http_server: Sized is a delegate, but has an instance");
 }
 
 /* A handler class that is not for HTTP is nobody's mistake. */
@@ -493,8 +469,8 @@ static void test_options_that_a_class_does_not_have(void **state)
     static const struct http_handler_class Plain = {.handler = {.base = &BaseHTTPRequestHandler.handler},
                                                     .name = "Plain"};
     (void)state;
-    check_named(ask_for_files, &Plain, "http_server: Plain is not based on SimpleHTTPRequestHandler");
-    check_named(ask_for_uploads, &Near, "is not based on UploadHTTPRequestHandler");
+    check_aborts(ask_for_files, &Plain, "http_server: Plain is not based on SimpleHTTPRequestHandler");
+    check_aborts(ask_for_uploads, &Near, "is not based on UploadHTTPRequestHandler");
 }
 
 int main(void)

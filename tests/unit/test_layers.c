@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "masked.h"
 #include "server_thread.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -31,53 +32,6 @@ static int put_over(struct ss_handler *h, struct ss_stream *below, const struct 
 }
 
 /* ---- a layer that masks each byte ---- */
-
-static void mask(char *data, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        data[i] ^= 0x55;
-}
-
-static ssize_t masked_read(struct ss_stream *s, void *data, size_t size)
-{
-    ssize_t n = ss_read(s->below, data, size);
-    mask(data, n > 0 ? (size_t)n : 0);
-    return n;
-}
-
-static ssize_t masked_read_now(struct ss_stream *s, void *data, size_t size)
-{
-    const char *there;
-    ssize_t n = ss_peek_now(s->below, &there);
-    if (n <= 0)
-        return n;
-    if ((size_t)n < size)
-        size = (size_t)n;
-    memcpy(data, there, size);
-    mask(data, size);
-    ss_skip(s->below, size);
-    return (ssize_t)size;
-}
-
-static int masked_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
-{
-    int rc = 0;
-    (void)more;
-    for (int i = 0; i < count && rc == 0; i++) {
-        char data[SIZE];
-        for (size_t done = 0, n; done < vector[i].iov_len && rc == 0; done += n) {
-            n = vector[i].iov_len - done < SIZE ? vector[i].iov_len - done : SIZE;
-            memcpy(data, (char *)vector[i].iov_base + done, n);
-            mask(data, n);
-            rc = ss_write(s->below, data, n);
-        }
-        s->sent += vector[i].iov_len;
-    }
-    return rc;
-}
-
-static const struct ss_stream_class masked_stream = {
-    .name = "masked", .read = masked_read, .read_now = masked_read_now, .write = masked_write};
 
 static const struct ss_class Masking;
 

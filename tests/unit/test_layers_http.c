@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "http_server.h"
+#include "masked.h"
 #include "server_thread.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -19,42 +20,6 @@ static const char *const mixins[] = {"",           "Threading", "ThreadPool",   
                                      "Preforking", "EventLoop", "PreforkingEventLoop"};
 
 /* ---- the layer ---- */
-
-static void mask(char *data, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        data[i] ^= 0x55;
-}
-
-static ssize_t masked_read(struct ss_stream *s, void *data, size_t size)
-{
-    ssize_t n = ss_read(s->below, data, size);
-    mask(data, n > 0 ? (size_t)n : 0);
-    return n;
-}
-
-static ssize_t masked_read_now(struct ss_stream *s, void *data, size_t size)
-{
-    const char *there;
-    ssize_t n = ss_peek_now(s->below, &there);
-    return n <= 0 ? n : masked_read(s, data, (size_t)n < size ? (size_t)n : size);
-}
-
-static int masked_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
-{
-    int rc = 0;
-    (void)more;
-    for (int i = 0; i < count; i++)
-        for (size_t at = 0; at < vector[i].iov_len && rc == 0; at++) {
-            char byte = ((char *)vector[i].iov_base)[at] ^ 0x55;
-            rc = ss_write(s->below, &byte, 1);
-            s->sent++;
-        }
-    return rc;
-}
-
-static const struct ss_stream_class masked_stream = {
-    .name = "masked", .read = masked_read, .read_now = masked_read_now, .write = masked_write};
 
 static const struct ss_class Masking;
 

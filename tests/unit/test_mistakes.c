@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
+#include "aborts.h"
 #include "server_thread.h"
 #include <limits.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -141,30 +141,6 @@ static void bind_with(const void *argument)
     struct ss_server server;
     if (ss_server_init(&server, made_of->bases, "127.0.0.1:0", made_of->handler) == 0)
         (void)ss_server_bind(&server);
-}
-
-/* abort(3) ends a process that does this, after a line that names the mistake. */
-static void check_aborts(void (*function)(const void *), const void *argument, const char *mistake)
-{
-    char text[1000] = "";
-    int told[2], status;
-    assert_int_equal(pipe(told), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        struct sigaction act = {.sa_handler = SIG_DFL};
-        dup2(told[1], STDERR_FILENO);
-        sigaction(SIGABRT, &act, NULL);
-        sigaction(SIGSEGV, &act, NULL);
-        alarm(PATIENCE / 1000);
-        function(argument);
-        _exit(1);
-    }
-    close(told[1]);
-    assert_true(read(told[0], text, sizeof text - 1) > 0);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    assert_non_null(strstr(text, mistake));
-    close(told[0]);
 }
 
 static void check_named(const struct ss_class *cls, const struct ss_handler_class *handler,
