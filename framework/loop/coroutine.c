@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Stackful coroutines; see coroutine.h. From the top: the news for the tools that must follow a switch (ASan,
- * TSan, valgrind), stacks, and the functions. The switch itself is in coroutine_switch.h. */
+   TSan, valgrind), stacks, and the functions. The switch itself is in coroutine_switch.h. */
 #include "loop/coroutine.h"
 #include "loop/coroutine_switch.h"
 
@@ -40,7 +40,7 @@
 #define MADV_NONSENSE 0x7fffffff
 
 /* So many stacks are mappings of their own, each with another one for its guard: half of what
- * vm.max_map_count allows by default. */
+   vm.max_map_count allows by default. */
 #ifndef SPLIT_STACKS
 #define SPLIT_STACKS 16384
 #endif
@@ -63,8 +63,8 @@ enum {
 const char co_switch_name[] = CO_SWITCH_NAME;
 
 /* ---- the tools that must be told ----
- *
- * born and dead bracket a stack's life; leave and arrive stand on either side of a switch, on two stacks. */
+
+   born and dead bracket a stack's life; leave and arrive stand on either side of a switch, on two stacks. */
 #if defined(ASAN)
 
 /* Suspended stacks hold pointers that the leak checker would not find, and new ones may carry old red zones.
@@ -88,7 +88,7 @@ static void arrive(struct co *self)
 }
 
 /* ASan frees a fake stack only when its owner leaves for good. A suspended coroutine cannot, so we pretend:
- * arrive in its place, leave for good, and are back. Our own frame must not be on a fake stack meanwhile. */
+   arrive in its place, leave for good, and are back. Our own frame must not be on a fake stack meanwhile. */
 __attribute__((no_sanitize("address"))) static void dead(struct co *co)
 {
     const void *stack;
@@ -175,8 +175,8 @@ static bool follows_advice(char *base, size_t size)
 }
 
 /* A stack counts twice against vm.max_map_count, unless its guard is madvised: then it is one mapping with
- * its neighbours. But a guard of this size takes the kernel three times as long to madvise and to undo, and
- * where memory must not be overcommitted it counts as memory: so only a crowd of stacks is made like that. */
+   its neighbours. But a guard of this size takes the kernel three times as long to madvise and to undo, and
+   where memory must not be overcommitted it counts as memory: so only a crowd of stacks is made like that. */
 static int protect(char *base, size_t size, size_t guard)
 {
     if (atomic_load_explicit(&stacks, memory_order_relaxed) < SPLIT_STACKS || !follows_advice(base, guard))
@@ -244,11 +244,11 @@ static void start(void *top)
 /* ---- exceptions ---- */
 
 /* The C++ runtime's, where the program has one; else NULL.
- * NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl*): its name is given */
+   NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl*): its name is given */
 struct co_exceptions *__cxa_get_globals(void) __attribute__((weak));
 
 /* A handler that waits in a catch block, or in a destructor while its stack is unwound, must find its own
- * exceptions when it goes on. */
+   exceptions when it goes on. */
 static void exchange_exceptions(struct co *from, const struct co *to)
 {
     struct co_exceptions *now;

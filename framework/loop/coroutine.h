@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* Coroutines: functions with a stack of their own, that run until they switch away.
- *
- * The event loop gives one to every connection, so that a handler written as if it blocked need not block its
- * thread. This module only makes stacks and switches between them: who runs next, and which stacks are kept
- * for reuse, is the caller's business.
- *
- *      static void body(void *arg) { for (;;) { ...; co_switch(self, &loop); } }
- *
- *      struct co loop, *self;
- *      co_thread(&loop);
- *      self = co_create(CO_STACK_SIZE, body, NULL);
- *      co_switch(&loop, self);
- *      co_destroy(self);
- *
- * 1. A coroutine belongs to the thread that first switches to it, for good: compilers keep the address of
- * errno and of other thread-local variables across a call.
- * 2. A body never returns (the process aborts if it does): it loops, and switches away for the last time.
- * 3. A switch keeps what a function call keeps, and in a program with C++ what exceptions are being handled:
- * that is each coroutine's own. Errno, the signal mask and the floating-point rounding mode belong to the
- * thread.
- * 4. A suspended stack is destroyed without unwinding: what its frames own is theirs to free first. */
+
+   The event loop gives one to every connection, so that a handler written as if it blocked need not block its
+   thread. This module only makes stacks and switches between them: who runs next, and which stacks are kept
+   for reuse, is the caller's business.
+
+        static void body(void *arg) { for (;;) { ...; co_switch(self, &loop); } }
+
+        struct co loop, *self;
+        co_thread(&loop);
+        self = co_create(CO_STACK_SIZE, body, NULL);
+        co_switch(&loop, self);
+        co_destroy(self);
+
+   1. A coroutine belongs to the thread that first switches to it, for good: compilers keep the address of
+   errno and of other thread-local variables across a call.
+   2. A body never returns (the process aborts if it does): it loops, and switches away for the last time.
+   3. A switch keeps what a function call keeps, and in a program with C++ what exceptions are being handled:
+   that is each coroutine's own. Errno, the signal mask and the floating-point rounding mode belong to the
+   thread.
+   4. A suspended stack is destroyed without unwinding: what its frames own is theirs to free first. */
 #ifndef COROUTINE_H
 #define COROUTINE_H
 
@@ -57,14 +57,14 @@ struct co {
 };
 
 /* A new coroutine that calls body(arg) when first switched to, on a stack of stack_size bytes (rounded up to
- * pages and to 16 KiB; four times that under ASan and TSan, which bloat frames). Memory is only taken for
- * what it touches. Running off its end is a SIGSEGV: below it lies a MiB of address space that cannot be
- * touched, so that an array must be larger than that to miss it, in code without -fstack-clash-protection.
- * NULL with errno set when there is no memory. The caller owns it: co_destroy. */
+   pages and to 16 KiB; four times that under ASan and TSan, which bloat frames). Memory is only taken for
+   what it touches. Running off its end is a SIGSEGV: below it lies a MiB of address space that cannot be
+   touched, so that an array must be larger than that to miss it, in code without -fstack-clash-protection.
+   NULL with errno set when there is no memory. The caller owns it: co_destroy. */
 struct co *co_create(size_t stack_size, void (*body)(void *), void *arg);
 
 /* Makes `self` stand for the calling thread's own stack, to switch from and back to. Needs no end: it may go
- * out of scope once no coroutine will switch to it. */
+   out of scope once no coroutine will switch to it. */
 void co_thread(struct co *self);
 
 /* Suspends `from`, which must be what is running, and continues `to`. Returns when `from` is switched to. */
@@ -74,7 +74,7 @@ void co_switch(struct co *from, struct co *to);
 void co_destroy(struct co *co);
 
 /* Gives back the memory that a coroutine has touched below its present end, but for `keep` bytes that it is
- * likely to need again. It must be suspended, or, with `runs`, be the one that calls this. One system call.
+   likely to need again. It must be suspended, or, with `runs`, be the one that calls this. One system call.
  */
 void co_trim(struct co *co, bool runs, size_t keep);
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* The switch between two stacks, for each machine. Private to coroutine.c.
- *
- * co_jump(save, load) stores where the running stack stops in *save, and continues the one that stopped at
- * `load`. co_prepare(top, bottom, start) makes a new stack look as if it had stopped just before start(top),
- * where `top` is the end of the stack and its argument as well; it returns what to load.
- *
- * In assembly, co_jump pushes what a callee must preserve, exchanges stack pointers, and pops. It stands at
- * file scope because gcc has no naked functions for aarch64, and because no instrumentation (coverage, TSan,
- * stack protector) reaches it here. Its symbols are global, though hidden, so that link-time optimisation may
- * part it from its callers.
- *
- * The floating-point control registers (MXCSR and the x87 control word; FPCR) are not exchanged, though the
- * ABI calls them callee-saved: nothing here changes the rounding mode, and to load them costs more than the
- * rest.
- *
- * co_entry is where a new stack begins. It has no caller, and says so: a backtrace ends there. */
+
+   co_jump(save, load) stores where the running stack stops in *save, and continues the one that stopped at
+   `load`. co_prepare(top, bottom, start) makes a new stack look as if it had stopped just before start(top),
+   where `top` is the end of the stack and its argument as well; it returns what to load.
+
+   In assembly, co_jump pushes what a callee must preserve, exchanges stack pointers, and pops. It stands at
+   file scope because gcc has no naked functions for aarch64, and because no instrumentation (coverage, TSan,
+   stack protector) reaches it here. Its symbols are global, though hidden, so that link-time optimisation may
+   part it from its callers.
+
+   The floating-point control registers (MXCSR and the x87 control word; FPCR) are not exchanged, though the
+   ABI calls them callee-saved: nothing here changes the rounding mode, and to load them costs more than the
+   rest.
+
+   co_entry is where a new stack begins. It has no caller, and says so: a backtrace ends there. */
 #ifndef COROUTINE_SWITCH_H
 #define COROUTINE_SWITCH_H
 
@@ -25,7 +25,7 @@
 #define CO_SWITCH_NAME "x86-64 assembly"
 
 /* The way back is a jump: a `ret` that does not match the last `call` is always mispredicted, at 20 ns. It
- * lands behind some call of co_jump, where there is no endbr64: hence notrack. */
+   lands behind some call of co_jump, where there is no endbr64: hence notrack. */
 #if defined(__CET__) && (__CET__ & 1)
 #define ENDBR "endbr64\n"
 #define NOTRACK "notrack "

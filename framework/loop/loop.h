@@ -147,7 +147,7 @@ void loop_tidy(struct loop *loop, uint64_t now);
 /* The loop of the calling thread, NULL: none. */
 struct loop *loop_current(void);
 /* Makes a loop and enters it: the calling thread, which serves with `serving`, is its first task. 0 or
- * -errno.
+   -errno.
  */
 int loop_enter(struct serving *serving, struct loop **loop);
 /* Leaves the loop and frees it. All its requests have ended, and loop_end_offload was called. */

@@ -150,9 +150,8 @@ int loop_offload(struct loop *loop, int (*function)(void *), void *argument)
         if (job.done)
             break;
         jobs_done(*o);
-        if (job.done)
-            loop_suspend_for(loop,
-                             LOOK_AGAIN); /* jobs_done has put this task into the queue: it must run once */
+        if (job.done) /* jobs_done has put this task into the queue: it must run once */
+            loop_suspend_for(loop, LOOK_AGAIN);
     }
     return job.rc;
 }

@@ -160,7 +160,7 @@ bool child_crashed(const struct ss_server *self, const struct child *child)
     return WIFSIGNALED(child->status) && atomic_load(&self->core->stop->stage) < CANCELED;
 }
 
-void children_kill(struct child *children)
+static void kill_all(struct child *children)
 {
     for (; children; children = children->next)
         kill(children->pid, SIGKILL);
@@ -179,7 +179,7 @@ static int grace_left(struct ss_core *core, struct child *children)
         core->canceled_at = now;
     if (now - core->canceled_at < GRACE)
         return (int)(GRACE - (now - core->canceled_at));
-    children_kill(children);
+    kill_all(children);
     return GRACE;
 }
 

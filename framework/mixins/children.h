@@ -27,7 +27,6 @@ void children_reap(struct ss_server *self, struct child **children,
                    void (*ended)(struct ss_server *, struct child *));
 /* A signal has ended it, and it was none of ours. */
 bool child_crashed(const struct ss_server *self, const struct child *child);
-void children_kill(struct child *children);
 /* As a poll method over super's that also looks for the end of children: -EINTR when one may have ended. */
 int children_poll(struct ss_server *self, const struct ss_class *super, struct child *children,
                   struct pollfd *fds, nfds_t count, int ms);

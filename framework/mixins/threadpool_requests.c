@@ -23,9 +23,7 @@ void pool_enqueue(struct threadpool *p, struct request *request)
     p->last = &request->entry.next;
 }
 
-/* (Not asked for a thread whose handler has waited: it may hold a lock that the others wait for, so it goes
- * on.)
- */
+/* Not asked for a thread whose handler has waited: it may hold a lock that others wait for. */
 bool pool_may_run(const struct threadpool *p)
 {
     return p->running < p->limit || p->stopping;

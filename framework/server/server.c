@@ -154,13 +154,8 @@ void server_forked(struct ss_server *self)
     atomic_store(&serving->waiting, false);
 }
 
-bool server_is_worker(const struct ss_server *self)
-{
-    return self->core->forks > 0;
-}
-
 void server_failed(struct ss_server *self)
 {
-    if (!server_is_worker(self))
+    if (self->core->forks == 0)
         ss_shutdown(self);
 }

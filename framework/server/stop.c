@@ -24,7 +24,7 @@ void stop_forked(void)
 }
 
 /* Sockets, not pipes: one that is shut down can be read for ever, in all processes that have it, and
- * shutdown(2) needs neither room nor memory. */
+   shutdown(2) needs neither room nor memory. */
 static int stop_open(int ends[2])
 {
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0 ? -errno : 0;

@@ -27,8 +27,6 @@ void stop_forked(void);
 /* server.c */
 /* This process cannot go on serving: the server is shut down, unless it has other processes, which go on. */
 void server_failed(struct ss_server *self);
-/* Is this process a child that serves beside others? */
-bool server_is_worker(const struct ss_server *self);
 
 /* drain.c: a drain begins with ss_shutdown, and its time counts from there. */
 /* Serves the clients that have connected and were not taken yet, and those that were put aside; and closes

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The lazy timing wheel; see timer.h.
- *
- * As `now` advances from slot to slot, a timer keeps its level until `now` enters its slot; there it is
- * queued again, at a lower level, until it fires from level 0. What is due on a lower level is therefore
- * always due before anything on a higher one, and one look at the lowest level in use finds the next slot.
- * The top level alone is circular: its slots may belong to the next round. */
+
+   As `now` advances from slot to slot, a timer keeps its level until `now` enters its slot; there it is
+   queued again, at a lower level, until it fires from level 0. What is due on a lower level is therefore
+   always due before anything on a higher one, and one look at the lowest level in use finds the next slot.
+   The top level alone is circular: its slots may belong to the next round. */
 #include "server/timer.h"
 #include "socketserver.h"
 #include <stddef.h>

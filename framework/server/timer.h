@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Timers, for connections that nearly always do something before their time is up.
- *
- * A hierarchical timing wheel in milliseconds, and a lazy one: to move a queued timer later, or to stop it,
- * only stamps its deadline. It stays in its slot, and when that slot's time comes it is queued anew, or
- * dropped. So a connection may set its timer on every read, and the wheel works once per timeout instead.
- *
- *      timer_set(&wheel, &conn->timer, now + 5000);            as often as you like
- *      ...
- *      wait at most until wheel_next(&wheel);
- *      while ((timer = wheel_expire(&wheel, now)) != NULL)
- *          ... the timer is yours again ...
- *
- * Times are milliseconds of a clock that never goes back. No timer fires early. One fires in the first
- * wheel_expire that is told of its deadline or a later time, whatever its distance was; several are returned
- * in about that order.
- *
- * 1. The caller owns the timers and the wheel; nothing is allocated. They belong to one thread.
- * 2. A stopped timer may still be queued: timer_remove before its memory goes.
- * 3. A timer that wheel_expire returned is not queued. To set it again no later than `now` from the loop
- * above is to get it again in that same loop.
+
+   A hierarchical timing wheel in milliseconds, and a lazy one: to move a queued timer later, or to stop it,
+   only stamps its deadline. It stays in its slot, and when that slot's time comes it is queued anew, or
+   dropped. So a connection may set its timer on every read, and the wheel works once per timeout instead.
+
+        timer_set(&wheel, &conn->timer, now + 5000);            as often as you like
+        ...
+        wait at most until wheel_next(&wheel);
+        while ((timer = wheel_expire(&wheel, now)) != NULL)
+            ... the timer is yours again ...
+
+   Times are milliseconds of a clock that never goes back. No timer fires early. One fires in the first
+   wheel_expire that is told of its deadline or a later time, whatever its distance was; several are returned
+   in about that order.
+
+   1. The caller owns the timers and the wheel; nothing is allocated. They belong to one thread.
+   2. A stopped timer may still be queued: timer_remove before its memory goes.
+   3. A timer that wheel_expire returned is not queued. To set it again no later than `now` from the loop
+   above is to get it again in that same loop.
  */
 #ifndef TIMER_H
 #define TIMER_H
@@ -43,7 +43,7 @@ struct timer {
 };
 
 /* All fields are private. A timer's slot is the first in time that its `due` and `now` do not share: level n
- * is where they differ in the n-th six bits, and not above. */
+   is where they differ in the n-th six bits, and not above. */
 struct wheel {
     uint64_t now;                    /* every slot before this time has been emptied */
     uint64_t occupied[WHEEL_LEVELS]; /* a bit for each slot that is not empty */
@@ -54,7 +54,7 @@ struct wheel {
 void wheel_init(struct wheel *wheel, uint64_t now);
 
 /* The time of the earliest slot in use: there may be nothing to fire by then, but there is nothing before.
- * TIMER_NEVER when the wheel is empty. */
+   TIMER_NEVER when the wheel is empty. */
 uint64_t wheel_next(const struct wheel *wheel);
 
 /* One timer whose deadline is `now` or before, no longer queued; call until NULL. */

@@ -56,7 +56,7 @@ struct work {
 };
 
 /* Runs in another thread where there is an event loop: compressing would stop the loop, and needs a large
- * stack. */
+   stack. */
 static int work(void *argument)
 {
     struct work *w = argument;

@@ -36,15 +36,14 @@ static int64_t body_sent(const struct http_exchange *x)
     return left < r->written ? left : r->written;
 }
 
-void http_log_ended(struct ss_handler *h, int failure)
+void http_log_ended(struct http_exchange *x, int failure)
 {
-    struct http_exchange *x = http_exchange_of(h);
     x->logged = true;
     if (failure < 0)
         x->failure = failure;
     int status = x->response.committed ? x->response.status : 0;
-    x->cls->table->log_request(h, status, body_sent(x));
-    h->request->told = failure < 0 && x->reason_told;
+    x->cls->table->log_request(x->h, status, body_sent(x));
+    x->h->request->told = failure < 0 && x->reason_told;
 }
 
 void http_log_nothing(struct ss_handler *h, int status, int64_t size)

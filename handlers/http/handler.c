@@ -27,7 +27,7 @@ static int do_OPTIONS(struct ss_handler *h)
 }
 
 /* 405 for the methods of RFC 9110 and PATCH, which the class does not have; 501 for methods that nobody
- * knows. */
+   knows. */
 static int unknown_method(struct http_exchange *x, const char *name)
 {
     static const char known[][8] = {"GET",     "HEAD",    "POST",  "PUT",  "DELETE",
@@ -140,7 +140,7 @@ static int conclude(struct http_exchange *x, int rc)
     if (x->coded)
         http_coded_free(x);
     if (x->cls->table->log_request != http_log_nothing)
-        http_log_ended(x->h, rc);
+        http_log_ended(x, rc);
     if (rc == 0 && !x->close && http_body_skip(x)) {
         x->h->request->busy = false;
         return NEXT_REQUEST;
@@ -202,7 +202,7 @@ static int handle_one_request(struct http_exchange *x)
         return 0;
     default:
         if (*x->head.request.requestline)
-            http_log_ended(x->h, rc);
+            http_log_ended(x, rc);
         return rc;
     }
 }

@@ -33,7 +33,8 @@ int http_head_room(struct http_exchange *x, size_t size)
     return x->response.room - x->response.size < size ? grow(x, size) : 0;
 }
 
-void http_head_put(struct http_exchange *x, const char *text, size_t size)
+/* There is room for it. */
+static void put(struct http_exchange *x, const char *text, size_t size)
 {
     memcpy(x->response.text + x->response.size, text, size);
     x->response.size += size;
@@ -43,7 +44,7 @@ int http_add_lines(struct http_exchange *x, const char *lines, size_t size)
 {
     int rc = http_head_room(x, size);
     if (rc == 0)
-        http_head_put(x, lines, size);
+        put(x, lines, size);
     return rc;
 }
 
@@ -53,10 +54,10 @@ int http_add_field(struct http_exchange *x, const char *name, const char *value)
     int rc = http_head_room(x, name_size + size + 4);
     if (rc < 0)
         return rc;
-    http_head_put(x, name, name_size);
-    http_head_put(x, ": ", 2);
-    http_head_put(x, value, size);
-    http_head_put(x, "\r\n", 2);
+    put(x, name, name_size);
+    put(x, ": ", 2);
+    put(x, value, size);
+    put(x, "\r\n", 2);
     return 0;
 }
 

@@ -7,8 +7,6 @@
 
 /* Makes room for `size` more bytes of the head. 0 or -ENOMEM. */
 int http_head_room(struct http_exchange *x, size_t size);
-/* Appends bytes for which there is room. */
-void http_head_put(struct http_exchange *x, const char *text, size_t size);
 /* Adds complete lines that need no check. 0 or -errno. */
 int http_add_lines(struct http_exchange *x, const char *lines, size_t size);
 /* Adds a field that needs no check; also to a head that has ended, before it is committed. 0 or -errno. */

@@ -11,7 +11,7 @@ void http_default_log_message(struct ss_handler *h, const char *text);
 /* Notes the time at which the request begins. */
 void http_log_begun(struct http_exchange *x);
 /* Calls log_request when the request has ended. `failure`: 0, or the -errno that ends the connection. */
-void http_log_ended(struct ss_handler *h, int failure);
+void http_log_ended(struct http_exchange *x, int failure);
 /* Stores what has gone wrong during the request, "" for nothing, and returns it. Who calls this puts it into
    the request's line, and handle_error does not say it again. */
 enum { HTTP_LOG_REASON = HTTP_LOG_ERRORS + 128 };

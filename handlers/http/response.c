@@ -345,7 +345,7 @@ int http_send_response(struct ss_handler *h, int status, const char *message)
 }
 
 /* An interim response leaves at once, and another response follows. A client of HTTP/1.0 knows none, and gets
- * none. */
+   none. */
 static int send_interim(struct http_exchange *x)
 {
     struct http_response *r = &x->response;
