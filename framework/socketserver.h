@@ -156,6 +156,8 @@ struct ss_class {
     const char *name;            /* for messages */
     const struct ss_class *base; /* NULL for a mix-in */
     size_t state_size;           /* bytes of zeroed memory that ss_state gives */
+    size_t shared_size;          /* bytes of zeroed memory that all processes of the server share, which
+                                    ss_shared gives */
     size_t request_state_size;   /* bytes of zeroed memory that ss_request_state gives for each request */
 
     /* A mix-in with a lower rank must stand on the left of those with higher ones, or ss_server_init returns
@@ -349,8 +351,39 @@ SS_API const struct ss_class *ss_super(const struct ss_server *self, const struc
 
 /* The cls->state_size bytes that self keeps for `cls`, zeroed by ss_server_init; they live until
    ss_server_close. NULL when `cls` is not among the bases, or its state_size is 0. Any thread; when several
-   threads use the memory itself, `cls` has to lock it. After a fork each process has its own. */
+   threads use the memory itself, `cls` has to lock it. After a fork each process has its own: see
+   ss_shared. */
 SS_API void *ss_state(const struct ss_server *self, const struct ss_class *cls);
+
+/* The cls->shared_size bytes that all processes of self share for `cls`: what one writes the others read.
+   ss_server_init makes them, zeroed and aligned for anything, before any `defaults` or `init` is called. They
+   live until ss_server_close (a process that is forked keeps its view of them when another one closes the
+   server), and stand at the same address in each process. So a pointer that is kept there may point into the
+   same memory; all other memory is each process's own. What a process that is killed has written stays, also
+   when it was half done. NULL when `cls` is not among the bases, or its shared_size is 0, and after
+   ss_server_close. Any thread, any process of the server, and those that a handler forks. Use ss_lock for the
+   memory itself, or atomic variables. */
+SS_API void *ss_shared(const struct ss_server *self, const struct ss_class *cls);
+
+/* Takes the lock that belongs to ss_shared(self, cls): from now to ss_unlock the calling thread is the only
+   one in all threads and processes that has it; others wait in ss_lock. Returns
+     0             the caller has the lock;
+     -EOWNERDEAD   the caller has the lock, too, but the process (or thread) that had it before was killed or
+                   ended with it, and may have left its work half done: put the memory in order. Only one
+                   caller is told, and the next ss_lock returns 0 again;
+     -EDEADLK      the calling thread has it already, and keeps it;
+     -EINVAL       `cls` has no shared memory, or the server is closed.
+   A handler that holds the lock calls no function of this header that waits, and gives the lock back before
+   it returns. Under EventLoopMixIn another connection would run in the same thread while it waits, and its
+   ss_lock would return -EDEADLK; and everywhere else, all who want the lock would wait as long as one client
+   pleases. The wait in ss_lock itself has no limit, and a drain does not end it: it is as short as what is
+   done under the lock. The locks of two classes are taken in the same order by everybody, or two processes
+   wait for each other. Any thread, any process of the server, and those that a handler forks (which do not
+   have the lock that their parent has); not signal handlers. */
+SS_API int ss_lock(const struct ss_server *self, const struct ss_class *cls);
+
+/* Gives the lock back. Returns 0; -EPERM when the calling thread does not have it; -EINVAL as ss_lock. */
+SS_API int ss_unlock(const struct ss_server *self, const struct ss_class *cls);
 
 /* The cls->request_state_size bytes that a request of self's keeps for `cls`, aligned for anything and zeroed
    before get_request. They outlive parking: a layer that encrypts has its session there. What they own is

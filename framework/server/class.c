@@ -145,10 +145,9 @@ int core_resolve(struct ss_core *core, const struct ss_class *const *bases)
     return 0;
 }
 
-static int position(const struct ss_server *self, const struct ss_class *cls)
+int core_position(const struct ss_core *core, const struct ss_class *cls)
 {
-    const struct ss_core *core = self->core;
-    for (int i = 0; i < core->count; i++)
+    for (int i = 0; core && i < core->count; i++)
         if (core->mro[i] == cls)
             return i;
     return -1;
@@ -161,7 +160,7 @@ const struct ss_class *ss_class_of(const struct ss_server *self)
 
 const struct ss_class *ss_super(const struct ss_server *self, const struct ss_class *cls)
 {
-    int i = position(self, cls) + 1;
+    int i = core_position(self->core, cls) + 1;
     if (i == 0)
         give_up("ss_super: %s is not among the bases of this server", class_name(cls));
     return &self->core->methods[i < self->core->count ? i : self->core->count - 1];
@@ -169,13 +168,13 @@ const struct ss_class *ss_super(const struct ss_server *self, const struct ss_cl
 
 void *ss_state(const struct ss_server *self, const struct ss_class *cls)
 {
-    int i = position(self, cls);
+    int i = core_position(self->core, cls);
     return i < 0 ? NULL : self->core->state[i];
 }
 
 void *ss_request_state(const struct ss_server *self, struct ss_request *request, const struct ss_class *cls)
 {
-    int i = position(self, cls);
+    int i = core_position(self->core, cls);
     if (i < 0 || !cls->request_state_size)
         return NULL;
     return (char *)container_of(request, struct request, request) + self->core->request_state[i];

@@ -21,13 +21,16 @@ enum { RANK_PREFORKS = 1, RANK_RUNS = 2 };
 struct ss_core {
     int count; /* of the classes in mro */
     const struct ss_class
-        *mro[SS_MAX_MRO];                /* the server's classes in the order of search: Python's __mro__ */
-    struct ss_class methods[SS_MAX_MRO]; /* [i]: the complete table of mro[i] and all that follow */
-    void *state[SS_MAX_MRO];             /* [i]: ss_state of mro[i] */
-    size_t request_state[SS_MAX_MRO];    /* [i]: where ss_request_state of mro[i] begins in a request */
-    size_t request_size;                 /* of a struct request with all these behind it */
-    struct ss_handler_class handler;     /* the handler class, put together */
-    bool has_streams;                    /* its instances have rfile and wfile */
+        *mro[SS_MAX_MRO];                 /* the server's classes in the order of search: Python's __mro__ */
+    struct ss_class methods[SS_MAX_MRO];  /* [i]: the complete table of mro[i] and all that follow */
+    void *state[SS_MAX_MRO];              /* [i]: ss_state of mro[i] */
+    size_t request_state[SS_MAX_MRO];     /* [i]: where ss_request_state of mro[i] begins in a request */
+    size_t request_size;                  /* of a struct request with all these behind it */
+    struct ss_shared *shares[SS_MAX_MRO]; /* [i]: what all processes share for mro[i]; NULL: nothing */
+    void *mapping;                        /* in which these lie, and its size; NULL: there are none */
+    size_t mapping_size;
+    struct ss_handler_class handler; /* the handler class, put together */
+    bool has_streams;                /* its instances have rfile and wfile */
     bool is_tcp;       /* the socket is TCP's; another stream socket (SCTP) may have such addresses, too */
     bool takes_thread; /* each request takes a thread or a process, so no client may have them all */
     bool has_served;   /* ss_serve_forever was called */
@@ -48,6 +51,9 @@ struct ss_core {
 /* class.c */
 /* Puts the class together from its bases. 0, -EINVAL, -ENOMEM. */
 int core_resolve(struct ss_core *core, const struct ss_class *const *bases);
+/* Where the class stands among the server's; -1: it is none of them, or the server is closed (`core` NULL).
+ */
+int core_position(const struct ss_core *core, const struct ss_class *cls);
 /* Calls the `defaults` of all classes, and then their `init`. */
 void core_init_variables(struct ss_server *self);
 /* Names a mistake in the program on stderr, as an assertion would, and ends it by abort(3). */

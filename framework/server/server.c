@@ -7,6 +7,7 @@
 #include "server/handler.h"
 #include "server/listener.h"
 #include "server/process.h"
+#include "server/shared.h"
 #include "server/signals.h"
 #include "server/stop.h"
 #include "server/wait.h"
@@ -37,6 +38,7 @@ static void core_free(struct ss_core *core)
 {
     for (int i = 0; i < core->count; i++)
         free(core->state[i]);
+    shared_close(core);
     stop_free(core->stop);
     serving_close(&core->serving);
     listener_close_kept(core);
@@ -58,6 +60,8 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     int rc = serving_open(&core->serving, self, &self->socket);
     if (rc == 0)
         rc = core_resolve(core, bases);
+    if (rc == 0)
+        rc = shared_open(core);
     if (rc == 0 && !(core->stop = stop_new()))
         rc = -errno;
     if (rc < 0) {
