@@ -31,7 +31,8 @@
               that is being served, or parked, has one of the server's max_requests places.
               A handler that returns SS_PARK parks its connection. A parked connection stays open and
               waits for input, but it has neither a handler instance nor a stream. Under
-              ThreadPoolMixIn and EventLoopMixIn it has no thread and no stack, either.
+              ThreadPoolMixIn and EventLoopMixIn it has no thread and no stack, either. With
+              request->resume it waits for more than input.
               The drain is the time from ss_shutdown until ss_serve_forever returns, in which the
               requests in progress may end. The comment on ss_shutdown says what happens then.
               The complete table of a class is the class with all slots filled in that it inherits.
@@ -213,8 +214,8 @@ struct ss_class {
        DatagramRequestHandler, before `setup`. Returns 0 or -errno. The stream's memory is ss_alloc's, which
        here lives as long as the stream: until the connection is closed, or parked. For the next input of a
        parked connection a new stream is opened; what must outlive that is kept in ss_request_state. When the
-       connection ends, ss_close ends the stream. One that ends while it is parked has no stream: a class that
-       has to say good-bye then, too, does so in shutdown_request.
+       connection ends, ss_close ends the stream. One that ends while it is parked has no stream, unless its
+       `resume` was called for that: a class that has to say good-bye then, too, does so in shutdown_request.
        A mix-in that changes what goes over the connection opens its base's stream, and puts its own over it:
 
          static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
@@ -259,8 +260,8 @@ struct ss_class {
     void (*service_actions)(struct ss_server *self);
 
     /* close_idle: called when somebody else needs a place (max_requests) or a descriptor. It closes the
-       connection that has been parked for the longest time, now or in a moment. Returns false when no
-       connection is parked. */
+       connection that has been parked for the longest time, now or in a moment: its `resume`, if it has one,
+       is called before. Returns false when no connection is parked. */
     bool (*close_idle)(struct ss_server *self);
 
     /* --- ours: the seam through which everything waits, and what an event loop must know besides --- */
@@ -496,9 +497,9 @@ SS_API int ss_handle_request(struct ss_server *self);
      - Clients that have connected by then, and datagrams that have arrived, are taken and served, in the time
        that the drain has. Then the socket is closed. (A client that connects just before that is reset: TCP
        has no other way to refuse it.)
-     - Idle connections are closed at once: parked ones, and those whose handler waits for input and has read
-       nothing of it, unless request->busy is set. Their wait ends with -ECANCELED. A handler that waits in
-       ss_poll or ss_sleep is taken to be busy.
+     - Idle connections are closed at once: parked ones (request->resume may say good-bye), and those whose
+       handler waits for input and has read nothing of it, unless request->busy is set. Their wait ends with
+       -ECANCELED. A handler that waits in ss_poll or ss_sleep is taken to be busy.
      - Handlers with a request in progress go on. self->shutdown_timeout after the call, or when ss_cancel is
        called, each of their waits ends with -ECANCELED, too.
    Then ss_serve_forever returns. Calling it again, or after ss_server_close, changes nothing. Any thread, any
@@ -587,7 +588,55 @@ struct ss_request {
     struct ss_datagram *datagram; /* NULL for a connection */
     void *data;                   /* the handler's own: outlives parking */
     void (*free_data)(void *);    /* whoever closes the request calls it with `data`; NULL: nobody does */
+
+    /* Goes on with a connection that a handler has parked, in the place of the class's `handle`. For handlers
+       to set before they return SS_PARK. With NULL, which it is at first, `handle` is called when there is
+       input (or a message), and a connection that has to end while it is parked is just closed.
+
+       `resume` runs as `handle` does: in a new instance with the same request, between the class's `setup`
+       and `finish`, with h->timeout and the other limits as they are at first. It returns the same: 0,
+       SS_PARK or -errno. What it has to know of its connection is kept in `data`. It stays set until it sets
+       another function, or NULL.
+
+       `why` says how things are when it is called:
+         - SS_INPUT: there is input, or the input has ended or failed, so the first read does not wait.
+           (Without streams this is about request->fd.)
+         - SS_MESSAGE: there is a message. Both bits can be set.
+         - Zero: neither has come in h->timeout, as that was at SS_PARK: the idle time is over. It returns
+           SS_PARK to wait as long again, perhaps after having asked the client for a sign of life, or 0 to
+           close the connection.
+         - -ECANCELED, which is no set of bits, so look for it first: the connection is about to be closed,
+           because the server drains or somebody else needs its place (close_idle). It can write a good-bye.
+           Then the connection is closed, whatever it returns, SS_PARK included. All waits of its stream end
+           after one second, so that a client which does not read keeps nobody waiting. Without a stream, it
+           should not wait for longer, either.
+       What it leaves when it parks the connection again is the reason for the next call. It is not called for
+       the end of the input when a handler has read that already: nothing can come any more, so SS_PARK closes
+       the connection. Nor is it called when the drain's time is over. A part of something of which a stream
+       over another one cannot make input yet, such as half a record, is no reason to call it. But a thread or
+       coroutine waits for the rest of that, for h->timeout again.
+
+         static int answer(struct ss_handler *h, int why)
+         {
+             char line[200];
+             if (why < 0)
+                 return ss_printf(h->wfile, "The server stops. Bye!\n");
+             if (why == 0)
+                 ss_printf(h->wfile, "Are you there?\n");
+             if (why & SS_INPUT) {
+                 ssize_t n = ss_readline(h->rfile, line, sizeof line);
+                 if (n <= 0)
+                     return (int)n;
+                 ss_printf(h->wfile, "You said %s", line);
+             }
+             h->timeout = 30000;
+             return SS_PARK;
+         } */
+    int (*resume)(struct ss_handler *h, int why);
 };
+
+/* What can end a wait, in the `why` of `resume`. */
+enum { SS_INPUT = 1, SS_MESSAGE = 2, SS_ROOM = 4, SS_IDLE = 8 };
 
 /* Stores the client's address. An IPv4 client of a dual-stack socket gets an IPv4 address; one without an
    address, or whose address cannot be had, gets length 0. Returns 0 or -errno. Any thread that has the
@@ -624,6 +673,7 @@ struct ss_handler_class {
        failure -EDOM.
        When a connection is parked its instance is finished and freed. The next input gets a new instance
        with the same request. The value of h->timeout when `handle` returns limits the wait for that input.
+       When request->resume is set, that function is called instead of `handle`, and for more than input.
        Under EventLoopMixIn a parked connection takes about 200 bytes. */
     int (*handle)(struct ss_handler *h);
     /* finish: runs when `handle` has returned, whatever it has returned. */
@@ -766,7 +816,7 @@ struct ss_stream_class {
     ssize_t (*read)(struct ss_stream *s, void *data, size_t size);
     /* As `read`, but it never waits: -EAGAIN when there is nothing yet. NULL: ss_peek_now flushes the stream
        and calls `read`, which waits. Then a connection with this stream is never parked: with SS_PARK its
-       thread or coroutine waits for the next input. */
+       thread or coroutine waits for the next input, and `resume` is called for nothing else. */
     ssize_t (*read_now)(struct ss_stream *s, void *data, size_t size);
     /* Writes all pieces, and waits as needed; 0 or -errno. It may change the vector, not the pieces. `more`:
        more output will follow at once. NULL: the output stays in the buffer, and more than fits is -EMSGSIZE;

@@ -54,6 +54,11 @@ static struct known *lengthen(struct loop *loop, int fd)
     return &fds[fd];
 }
 
+static struct known *known_of(struct loop *loop, int fd)
+{
+    return fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
+}
+
 static inline struct known *lookup(struct loop *loop, int fd)
 {
     return fd < loop->fd_count ? &loop->fds[fd] : lengthen(loop, fd);
@@ -126,7 +131,6 @@ static void wake_parked(struct loop *loop, struct known *known)
     struct request *request = known->parked;
     known->parked = NULL;
     idle_remove(&loop->serving->parked, request);
-    timer_stop(&request->entry.timer);
     loop_queue(loop, &request->entry);
 }
 
@@ -161,11 +165,11 @@ static void deliver(struct loop *loop, const struct poller_event *event)
         call_watch(loop, event->fd);
 }
 
-static void close_parked(struct loop *loop, struct known *known)
+static void end_parked(struct loop *loop, struct known *known)
 {
     if (!known->parked)
         return;
-    known->parked->expired = true;
+    known->parked->ending = true;
     wake_parked(loop, known);
 }
 
@@ -173,7 +177,7 @@ bool loop_close_oldest(struct loop *loop)
 {
     const struct request *oldest = loop->serving->parked.oldest;
     if (oldest)
-        close_parked(loop, &loop->fds[oldest->request.fd]);
+        end_parked(loop, &loop->fds[oldest->request.fd]);
     return oldest;
 }
 
@@ -185,7 +189,19 @@ static short untold(const struct known *known, int fd)
     return known->urgent && poll(&now, 1, 0) > 0 ? now.revents & POLLIN : 0;
 }
 
-/* Timers that are due: a task is woken, and finds nothing ready; a parked connection is closed. */
+/* The timer of a connection that is not parked any more may still run. */
+static void expire_parked(struct loop *loop, struct request *request)
+{
+    struct known *known = known_of(loop, request->request.fd);
+    if (!known || known->parked != request)
+        return;
+    request->expired = true;
+    wake_parked(loop, known);
+}
+
+/* Timers that are due: a task is woken, and finds nothing ready; the idle time of a parked connection is
+ * over.
+ */
 static void expire(struct loop *loop, uint64_t now)
 {
     struct timer *timer;
@@ -194,7 +210,7 @@ static void expire(struct loop *loop, uint64_t now)
         if (entry->task)
             loop_wake(loop, entry->task);
         else
-            close_parked(loop, &loop->fds[request_of(entry)->request.fd]);
+            expire_parked(loop, request_of(entry));
     }
 }
 
@@ -203,7 +219,7 @@ void loop_drain(void *argument)
     struct loop *loop = argument;
     loop->draining = true;
     for (int fd = 0; fd < loop->fd_count; fd++)
-        close_parked(loop, &loop->fds[fd]);
+        end_parked(loop, &loop->fds[fd]);
 }
 
 /* Without a timer the clock is needed for loop->tidy_time only: then it is not read in each turn. */
@@ -297,11 +313,6 @@ void loop_end_wait(struct loop *loop, struct waiter *w)
         unregister(loop, w->fd, known);
 }
 
-static struct known *known_of(struct loop *loop, int fd)
-{
-    return fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
-}
-
 /* Registers the file that the number stands for. Where it is the same file as before, epoll_ctl(2) refuses
    that, and nothing changes. */
 static void refresh(struct loop *loop, int fd)
@@ -309,6 +320,14 @@ static void refresh(struct loop *loop, int fd)
     const struct known *known = known_of(loop, fd);
     if (known && known->registered && known->owner && known->owner != loop)
         (void)add(loop, fd, known->tag);
+}
+
+/* The number stands for somebody else's file by now, so nothing must be written to it. */
+static void lose_parked(struct loop *loop, struct known *known)
+{
+    if (known->parked)
+        known->parked->request.resume = NULL;
+    end_parked(loop, known);
 }
 
 void loop_adopt(struct loop *loop, int fd, const void *owner)
@@ -319,7 +338,7 @@ void loop_adopt(struct loop *loop, int fd, const void *owner)
     if (!known)
         return;
     if (known->owner) {
-        close_parked(loop, known);
+        lose_parked(loop, known);
         unregister(loop, fd, known);
     }
     known->owner = owner;

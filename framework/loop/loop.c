@@ -85,12 +85,13 @@ static void run(struct loop *loop, struct request *request)
     struct ss_server *self = loop->server;
     const struct ss_class *methods = methods_of(self);
     look_after(loop, loop->running);
-    if (!request->expired) {
-        int rc = methods->finish_request(self, &request->request);
-        if (rc == SS_PARK && loop_park(loop, request))
+    int rc = request_is_over(request) ? 0 : methods->finish_request(self, &request->request);
+    if (rc == SS_PARK) {
+        if (loop_park(loop, request))
             return;
-        request_failed(self, &request->request, rc);
+        rc = request_end(self, request);
     }
+    request_failed(self, &request->request, rc);
     methods->shutdown_request(self, &request->request);
 }
 

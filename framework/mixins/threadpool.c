@@ -45,12 +45,13 @@ static void defaults(struct ss_server *self)
 static void serve(struct ss_server *self, struct request *request)
 {
     const struct ss_class *methods = methods_of(self);
-    if (!request->expired) {
-        int rc = methods->finish_request(self, &request->request);
-        if (rc == SS_PARK && pool_park(threadpool_of(self), request) == 0)
+    int rc = request_is_over(request) ? 0 : methods->finish_request(self, &request->request);
+    if (rc == SS_PARK) {
+        if (pool_park(threadpool_of(self), request) == 0)
             return;
-        request_failed(self, &request->request, rc);
+        rc = request_end(self, request);
     }
+    request_failed(self, &request->request, rc);
     if (request->known)
         pool_forget(threadpool_of(self), request);
     methods->shutdown_request(self, &request->request);

@@ -178,7 +178,7 @@ int pool_time_left(struct threadpool *p, bool draining)
         if (!request)
             continue;
         take_parked(p, &p->slots[fd]);
-        request->expired = true;
+        request->ending = true;
         pool_enqueue(p, request);
     }
     p->draining = draining;
@@ -198,7 +198,7 @@ bool pool_close_oldest(struct threadpool *p)
     struct request *oldest = p->idle_ones.oldest;
     if (oldest) {
         take_parked(p, &p->slots[oldest->request.fd]);
-        oldest->expired = true;
+        oldest->ending = true;
         pool_enqueue(p, oldest);
     }
     pool_unlock(p);

@@ -75,15 +75,24 @@ static bool verify_request(struct ss_server *self, struct ss_request *request)
     return true;
 }
 
+/* Waits until a parked connection goes on. False: it is to be closed. */
+static bool wait_parked(struct ss_server *self, struct request *request)
+{
+    int rc = idle_wait(self, request);
+    request->expired = rc == -ETIMEDOUT;
+    request->ending = rc < 0 && rc != -ETIMEDOUT;
+    return !request_is_over(request);
+}
+
 /* Runs the request here and now. While the connection is parked, this thread waits for it. */
 static int process_request(struct ss_server *self, struct ss_request *request)
 {
     const struct ss_class *methods = methods_of(self);
-    const struct request *parked = container_of(request, struct request, request);
+    struct request *parked = container_of(request, struct request, request);
     int rc;
     do {
         rc = methods->finish_request(self, request);
-    } while (rc == SS_PARK && idle_wait(self, parked) == 0);
+    } while (rc == SS_PARK && wait_parked(self, parked));
     request_failed(self, request, rc);
     methods->shutdown_request(self, request);
     return 0;

@@ -4,6 +4,7 @@
 #include "server/handler.h"
 #include "memory/arena.h"
 #include "server/core.h"
+#include "server/mail.h"
 #include "server/request.h"
 #include "server/timer.h"
 #include <errno.h>
@@ -21,8 +22,8 @@ static void no_finish(struct ss_handler *h)
     (void)h;
 }
 
-/* Runs an instance from `setup` to `finish`. */
-static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h)
+/* Runs an instance from `setup` to `finish`. `why` is for `resume`, if there is one. */
+static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h, int why)
 {
     int rc = cls->setup(h);
     if (rc < 0) {
@@ -30,7 +31,7 @@ static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h
             h->wfile->error = rc; /* so that nothing is sent */
         return rc;
     }
-    rc = cls->handle(h);
+    rc = h->request->resume ? h->request->resume(h, why) : cls->handle(h);
     if (rc > 0 && rc != SS_PARK)
         rc = -EDOM; /* the handler's mistake: it may be a number of bytes */
     cls->finish(h);
@@ -87,22 +88,69 @@ static bool nothing_there(const struct ss_request *request, struct ss_stream *s)
 
 enum { AGAIN = SS_PARK + 1 };
 
-/* What becomes of a handler's SS_PARK: SS_PARK; 0: no input will come; AGAIN: there is input; or -errno. */
+/* Waits for the rest of, say, a record: its first half would be lost with the stream's memory. */
+static int wait_for_rest(struct ss_handler *h, struct ss_stream *s)
+{
+    struct request *request = container_of(h->request, struct request, request);
+    const char *data;
+    ss_set_deadline(s, -1);
+    ssize_t n = ss_peek(s, &data, 1);
+    if (!h->request->resume)
+        return n > 0 ? AGAIN : (int)n;
+    request->expired = n == -ETIMEDOUT;
+    request->ending = n == -ECANCELED;
+    return AGAIN;
+}
+
+/* What becomes of a handler's SS_PARK: SS_PARK; 0: no input will come; AGAIN: the next instance is to run; or
+   -errno. */
 static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
 {
-    const char *data;
     if (nothing_will_come(h->request, s))
         return 0;
     if (!nothing_there(h->request, s)) {
         int rc = ss_sleep(h->server, 0); /* a client that always has input must not keep others waiting */
         return rc < 0 ? rc : AGAIN;
     }
-    if (holds_input(s)) { /* half a record, say: it would be lost with the stream's memory */
-        ssize_t n = ss_peek(s, &data, 1);
-        return n > 0 ? AGAIN : (int)n;
+    return holds_input(s) ? wait_for_rest(h, s) : SS_PARK;
+}
+
+enum { GOOD_BYE = 1000 }; /* ms for what `resume` still writes when the server ends the connection */
+
+/* Why is `resume` to be called now? False: it is not, because nothing has happened that it could see: half a
+   record of a stream below has come, for instance. */
+static bool is_resumed(struct request *request, struct ss_stream *s, int *why)
+{
+    bool expired = request->expired;
+    request->expired = false;
+    if (request->ending) {
+        ss_set_deadline(s, GOOD_BYE);
+        *why = -ECANCELED;
+        return true;
     }
-    remember_deadline(h->request, h->timeout);
-    return SS_PARK;
+    *why = (nothing_there(&request->request, s) ? 0 : SS_INPUT) | (mail_waits(request) ? SS_MESSAGE : 0);
+    return *why || expired;
+}
+
+/* Runs the next instance, unless the parked connection stays so. Returns what comes of that, as park_or_go_on
+   does. */
+static int run_or_stay(struct ss_handler *h, struct ss_stream *s)
+{
+    struct request *request = container_of(h->request, struct request, request);
+    int why = 0;
+    if (h->request->resume && !is_resumed(request, s, &why))
+        return park_or_go_on(h, s);
+    struct ss_mark mark = ss_mark(h);
+    h->request->busy = false;
+    int rc = run_instance(&h->server->core->handler, h, why);
+    if (rc == SS_PARK && request->ending)
+        rc = 0;
+    if (rc == SS_PARK || h->wfile != s) /* ss_close flushes the stream */
+        rc = send_written(h, rc);
+    ss_release(h, mark);
+    if (rc == SS_PARK && (rc = park_or_go_on(h, s)) == SS_PARK)
+        remember_deadline(h->request, h->timeout);
+    return rc;
 }
 
 /* Runs instance after instance as long as there is input. They have one stream; what an instance has
@@ -116,15 +164,8 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
         new_instance(h, self, request, arena);
         if (!stream && self->core->has_streams && (rc = methods_of(self)->open_stream(self, h, &stream)) < 0)
             return rc;
-        struct ss_mark mark = ss_mark(h);
-        request->busy = false;
         h->rfile = h->wfile = stream;
-        rc = run_instance(&self->core->handler, h);
-        if (rc == SS_PARK || h->wfile != stream) /* ss_close flushes the stream */
-            rc = send_written(h, rc);
-        ss_release(h, mark);
-        if (rc == SS_PARK)
-            rc = park_or_go_on(h, stream);
+        rc = run_or_stay(h, stream);
     } while (rc == AGAIN);
     int closed = rc == SS_PARK ? 0 : ss_close(stream);
     return rc >= 0 && closed < 0 ? closed : rc;

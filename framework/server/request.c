@@ -45,6 +45,12 @@ void request_failed(struct ss_server *self, struct ss_request *request, int erro
         methods_of(self)->handle_error(self, request, error);
 }
 
+int request_end(struct ss_server *self, struct request *request)
+{
+    request->ending = true;
+    return request_is_over(request) ? 0 : methods_of(self)->finish_request(self, &request->request);
+}
+
 bool out_of_resources(int rc)
 {
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
@@ -52,18 +58,30 @@ bool out_of_resources(int rc)
 
 /* ---------------------------------------------------------------- which are idle */
 
+static struct request *newer_than(const struct request *request)
+{
+    return request->entry.next ? container_of(request->entry.next, struct request, entry) : NULL;
+}
+
 void idle_add(struct idle *idle, struct request *request)
 {
     request->older = idle->newest;
-    request->newer = NULL;
-    *(request->older ? &request->older->newer : &idle->oldest) = request;
+    request->entry.next = NULL;
+    if (request->older)
+        request->older->entry.next = &request->entry;
+    else
+        idle->oldest = request;
     idle->newest = request;
 }
 
 void idle_remove(struct idle *idle, const struct request *request)
 {
-    *(request->older ? &request->older->newer : &idle->oldest) = request->newer;
-    *(request->newer ? &request->newer->older : &idle->newest) = request->older;
+    struct request *newer = newer_than(request);
+    if (request->older)
+        request->older->entry.next = request->entry.next;
+    else
+        idle->oldest = newer;
+    *(newer ? &newer->older : &idle->newest) = request->older;
 }
 
 /* ---------------------------------------------------------------- who their clients are */

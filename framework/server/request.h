@@ -16,17 +16,23 @@ struct entry {
 
 struct request {
     struct ss_request request;
-    struct entry
-        entry; /* for the mix-in that holds the request; while it is parked, the timer's deadline ends that */
-    unsigned forks; /* what forks_made() said when the request was taken */
+    struct entry entry; /* for the mix-in that holds the request. While it is parked, its idle time is over at
+                           the timer's deadline, and `next` is the one that was parked after it */
+    unsigned forks;     /* what forks_made() said when the request was taken */
     int number; /* the connection's descriptor, whatever the handler has done to request.fd; -1: a datagram */
-    struct request *older, *newer; /* in a list of parked ones */
-    struct client *client;         /* whose limit it counts towards; NULL: nobody's */
-    bool counted;                  /* ss_request_started was called for it */
-    bool known;                    /* an event loop has its descriptor registered */
-    bool late; /* it was taken when the drain had begun: what the client has sent may still be on its way */
-    bool expired; /* it was parked for too long, or the server drains: it is to be closed */
+    struct request *older; /* the one that was parked before it */
+    struct client *client; /* whose limit it counts towards; NULL: nobody's */
+    /* Flags, for whoever has the request: one thread at a time, a pool's under its lock. */
+    bool counted : 1; /* ss_request_started was called for it */
+    bool known : 1;   /* an event loop has its descriptor registered */
+    bool late : 1; /* it was taken when the drain had begun: what the client has sent may still be on its way
+                    */
+    bool expired : 1; /* its idle time is over */
+    bool ending : 1;  /* it was parked, and is to be closed: the server drains, or others need its place */
+    uint32_t box;     /* its mailbox; 0: none */
 };
+/* An idle connection takes little more than this. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct request) <= 152, "a parked connection has grown");
 
 /* Parked connections, in the order in which they became idle. */
 struct idle {
@@ -40,6 +46,14 @@ struct request *request_new(const struct ss_server *self);
 void request_free(const struct ss_server *self, struct request *request);
 /* Did a call fail with `rc` for want of descriptors or memory, which may come free in a moment? */
 bool out_of_resources(int rc);
+/* Is it to be closed without a word? */
+static inline bool request_is_over(const struct request *request)
+{
+    return (request->expired || request->ending) && !request->request.resume;
+}
+/* The server ends a connection that was to be parked: tells its `resume`, if it has one. Returns what comes
+   of that: 0 or -errno. */
+int request_end(struct ss_server *self, struct request *request);
 /* Calls handle_error if `error` is one. */
 void request_failed(struct ss_server *self, struct ss_request *request, int error);
 
