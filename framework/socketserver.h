@@ -816,7 +816,9 @@ struct ss_stream_class {
     ssize_t (*read)(struct ss_stream *s, void *data, size_t size);
     /* As `read`, but it never waits: -EAGAIN when there is nothing yet. NULL: ss_peek_now flushes the stream
        and calls `read`, which waits. Then a connection with this stream is never parked: with SS_PARK its
-       thread or coroutine waits for the next input, and `resume` is called for nothing else. */
+       thread or coroutine waits for the next input, and `resume` is called for nothing else; when h->timeout
+       is over, the connection ends. A stream over another one says -EAGAIN when the lower one has said so, or
+       has some of the input in its buffer: an event loop learns only of new input. */
     ssize_t (*read_now)(struct ss_stream *s, void *data, size_t size);
     /* Writes all pieces, and waits as needed; 0 or -errno. It may change the vector, not the pieces. `more`:
        more output will follow at once. NULL: the output stays in the buffer, and more than fits is -EMSGSIZE;

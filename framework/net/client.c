@@ -5,6 +5,7 @@
 #include "server/core.h"
 #include "server/serving.h"
 #include "server/stop.h"
+#include "server/stream.h"
 #include "server/wait.h"
 #include <errno.h>
 #include <netdb.h>
@@ -73,7 +74,7 @@ static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
         ssize_t n = datagram_read_now(s, data, size);
         if (n != -EAGAIN)
             return n;
-        int rc = ss_flush(s);
+        int rc = stream_flush_above(s);
         if (rc == 0)
             rc = client_of(s)->socket.unread ? stream_pause(s, &vain, *s->timeout)
                                              : stream_wait(s, POLLIN, CANCELED, &vain);

@@ -79,18 +79,6 @@ static int wait_for_late(struct ss_stream *s, struct request *request)
     return rc == -ETIMEDOUT ? -ECANCELED : rc;
 }
 
-/* Sends what the other side may be waiting for, also from the buffers of streams that are over this one. */
-static int flush_all(struct ss_stream *s)
-{
-    int rc = 0;
-    for (; s && rc == 0; s = s->above) {
-        rc = ss_flush(s);
-        if (rc == 0 && s->tied)
-            rc = ss_flush(s->tied);
-    }
-    return rc;
-}
-
 /* Has a part come of something that is read as a whole, by this stream or one that is over it? */
 static bool is_partial(const struct ss_stream *s)
 {
@@ -103,7 +91,7 @@ static bool is_partial(const struct ss_stream *s)
 /* When a drain begins, the wait of a connection with nothing in progress ends. */
 static int wait_for_input(struct ss_stream *s, struct vain_waits *vain)
 {
-    int rc = flush_all(s);
+    int rc = stream_flush_above(s);
     if (rc < 0)
         return rc;
     bool partial = is_partial(s), idle = s->request && !s->request->busy && !partial && s->rpos == s->rend;
@@ -277,10 +265,7 @@ int socket_write_eof(struct ss_stream *s)
 static int socket_close(struct ss_stream *s)
 {
     char byte;
-    bool unread = socket_of(s)->unread && recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-    for (const struct ss_stream *top = s; top; top = top->above)
-        unread |= top->rpos < top->rend;
-    if (unread)
+    if (socket_of(s)->unread && recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
         s->request->linger = true;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "server/core.h"
 #include "server/mail.h"
 #include "server/request.h"
+#include "server/stream.h"
 #include "server/timer.h"
 #include <errno.h>
 #include <string.h>
@@ -64,26 +65,18 @@ static void remember_deadline(struct ss_request *request, int timeout)
     timer->deadline = timeout < 0 ? TIMER_NEVER : ss_now() + (uint64_t)timeout;
 }
 
-/* Has a stream below read input that `s` has not passed on yet? */
-static bool holds_input(const struct ss_stream *s)
-{
-    while (s && s->rpos == s->rend)
-        s = s->below;
-    return s;
-}
-
 static bool nothing_will_come(const struct ss_request *request, const struct ss_stream *s)
 {
     return request->datagram || request->fd < 0 || (s && s->eof && s->rpos == s->rend);
 }
 
-/* Is there no input now? An event loop learns only of new input, so the handler must not have left any. */
-static bool nothing_there(const struct ss_request *request, struct ss_stream *s)
+/* As ss_peek_now. Without a stream nobody takes the input, so poll(2) tells whether there is some. */
+static ssize_t look_for_input(const struct ss_request *request, struct ss_stream *s)
 {
     const char *data;
     if (!s)
-        return poll(&(struct pollfd){.fd = request->fd, .events = POLLIN}, 1, 0) <= 0;
-    return s->rpos == s->rend && ss_peek_now(s, &data) == -EAGAIN;
+        return poll(&(struct pollfd){.fd = request->fd, .events = POLLIN}, 1, 0) > 0 ? 1 : -EAGAIN;
+    return ss_peek_now(s, &data);
 }
 
 enum { AGAIN = SS_PARK + 1 };
@@ -102,17 +95,21 @@ static int wait_for_rest(struct ss_handler *h, struct ss_stream *s)
     return AGAIN;
 }
 
-/* What becomes of a handler's SS_PARK: SS_PARK; 0: no input will come; AGAIN: the next instance is to run; or
-   -errno. */
+/* What becomes of a handler's SS_PARK: SS_PARK; 0: the connection ends, as no input will come, or none has
+   come in time; AGAIN: the next instance is to run; or -errno. An event loop learns only of new input, so
+   none may be left in the socket or in a stream. */
 static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
 {
     if (nothing_will_come(h->request, s))
         return 0;
-    if (!nothing_there(h->request, s)) {
-        int rc = ss_sleep(h->server, 0); /* a client that always has input must not keep others waiting */
-        return rc < 0 ? rc : AGAIN;
-    }
-    return holds_input(s) ? wait_for_rest(h, s) : SS_PARK;
+    h->request->busy = false;
+    ssize_t n = look_for_input(h->request, s);
+    if (n == -EAGAIN)
+        return stream_holds_input(s) ? wait_for_rest(h, s) : SS_PARK;
+    if (n == -ETIMEDOUT || n == -ECANCELED) /* a stream that has no read_now has waited */
+        return 0;
+    int rc = ss_sleep(h->server, 0); /* a client that always has input must not keep others waiting */
+    return rc < 0 ? rc : AGAIN;
 }
 
 enum { GOOD_BYE = 1000 }; /* ms for what `resume` still writes when the server ends the connection */
@@ -128,7 +125,8 @@ static bool is_resumed(struct request *request, struct ss_stream *s, int *why)
         *why = -ECANCELED;
         return true;
     }
-    *why = (nothing_there(&request->request, s) ? 0 : SS_INPUT) | (mail_waits(request) ? SS_MESSAGE : 0);
+    *why = (look_for_input(&request->request, s) == -EAGAIN ? 0 : SS_INPUT) |
+           (mail_waits(request) ? SS_MESSAGE : 0);
     return *why || expired;
 }
 

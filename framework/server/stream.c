@@ -45,6 +45,13 @@ void stream_serve(struct ss_stream *s, struct ss_handler *h)
     s->min_rate = &h->min_rate;
 }
 
+bool stream_holds_input(const struct ss_stream *s)
+{
+    while (s && s->rpos == s->rend)
+        s = s->below;
+    return s;
+}
+
 /* ---------------------------------------------------------------- input */
 
 /* Not a stream that only writes, nor NULL. */

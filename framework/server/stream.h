@@ -7,6 +7,11 @@
 
 /* Gives `s` the server, request, descriptor and time limits of a handler. */
 void stream_serve(struct ss_stream *s, struct ss_handler *h);
+/* Has `s`, or a stream below it, input that was read from the connection and that nobody has taken yet? */
+bool stream_holds_input(const struct ss_stream *s);
+/* Sends what the other side may be waiting for, also from the buffers of the streams that are over `s`, and
+   of those that are tied to these. For streams that are about to wait for input. */
+int stream_flush_above(struct ss_stream *s);
 
 /* stream_output.c */
 /* Remembers the first error of a stream, and returns it. */

@@ -65,6 +65,17 @@ int ss_flush(struct ss_stream *s)
     return s->methods->flush || s->below ? flush_through(s) : flush(s, false);
 }
 
+int stream_flush_above(struct ss_stream *s)
+{
+    int rc = 0;
+    for (; s && rc == 0; s = s->above) {
+        rc = ss_flush(s);
+        if (rc == 0 && s->tied)
+            rc = ss_flush(s->tied);
+    }
+    return rc;
+}
+
 static void copy_out(struct ss_stream *s, const struct iovec *vector, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -203,12 +214,16 @@ int ss_write_eof(struct ss_stream *s)
 int ss_close(struct ss_stream *s)
 {
     int rc = 0;
+    if (stream_holds_input(s) && s->request && !s->request->datagram)
+        s->request->linger = true;
     for (struct ss_stream *below; s; s = below) {
         below = s->below; /* before s is freed */
         int flushed = s->methods->flush || below ? flush_through(s) : flush(s, false);
         int closed = s->methods->close ? s->methods->close(s) : 0;
         if (rc == 0)
             rc = flushed < 0 ? flushed : closed;
+        if (below)
+            below->above = NULL;
     }
     return rc;
 }
