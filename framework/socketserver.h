@@ -214,8 +214,10 @@ struct ss_class {
        DatagramRequestHandler, before `setup`. Returns 0 or -errno. The stream's memory is ss_alloc's, which
        here lives as long as the stream: until the connection is closed, or parked. For the next input of a
        parked connection a new stream is opened; what must outlive that is kept in ss_request_state. When the
-       connection ends, ss_close ends the stream. One that ends while it is parked has no stream, unless its
-       `resume` was called for that: a class that has to say good-bye then, too, does so in shutdown_request.
+       connection ends, ss_close ends the stream. If it is parked then, and a stream over the socket's has a
+       `close`, a stream is opened for that: so the good-bye is said whatever ends the connection.
+       The method may wait, for a handshake say; self->request_timeout limits each wait. One that fails when
+       its base has opened a stream already calls ss_close for that.
        A mix-in that changes what goes over the connection opens its base's stream, and puts its own over it:
 
          static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
@@ -835,7 +837,8 @@ struct ss_stream_class {
     int (*write_eof)(struct ss_stream *s);
     /* Ends the stream: writes a good-bye to the stream below, if the protocol has one, and frees what the
        stream owns (the stream itself, too, if that was allocated). ss_close calls it after ss_flush, and then
-       closes the stream below. It is not called when the connection is parked. When an idle connection ends
+       closes the stream below. It is not called when the connection is parked, but when a parked connection
+       ends. When an idle connection ends
        because the server stops, `s` has the error -ECANCELED, and the stream below has none: it takes the
        good-bye. 0 or -errno. NULL: nothing to do. */
     int (*close)(struct ss_stream *s);

@@ -325,8 +325,10 @@ static void refresh(struct loop *loop, int fd)
 /* The number stands for somebody else's file by now, so nothing must be written to it. */
 static void lose_parked(struct loop *loop, struct known *known)
 {
-    if (known->parked)
+    if (known->parked) {
         known->parked->request.resume = NULL;
+        known->parked->has_good_bye = false;
+    }
     end_parked(loop, known);
 }
 

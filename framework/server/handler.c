@@ -112,7 +112,7 @@ static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
     return rc < 0 ? rc : AGAIN;
 }
 
-enum { GOOD_BYE = 1000 }; /* ms for what `resume` still writes when the server ends the connection */
+enum { GOOD_BYE = 1000 }; /* ms for what `resume` and the streams still write when a connection ends */
 
 /* Why is `resume` to be called now? False: it is not, because nothing has happened that it could see: half a
    record of a stream below has come, for instance. */
@@ -128,6 +128,37 @@ static bool is_resumed(struct request *request, struct ss_stream *s, int *why)
     *why = (look_for_input(&request->request, s) == -EAGAIN ? 0 : SS_INPUT) |
            (mail_waits(request) ? SS_MESSAGE : 0);
     return *why || expired;
+}
+
+/* (The lowest stream is the socket's, where nobody needs a good-bye besides the end.) */
+static bool has_good_bye(const struct ss_stream *s)
+{
+    while (s && s->below && !s->methods->close)
+        s = s->below;
+    return s && s->below;
+}
+
+static bool is_ended(const struct ss_request *request)
+{
+    const struct request *r = container_of(request, const struct request, request);
+    return (r->expired || r->ending) && !request->resume;
+}
+
+/* A parked connection ends, and no handler is called for that. The other side may have gone: that it does not
+   take the good-bye is no failure. */
+static int say_good_bye(struct ss_stream *s)
+{
+    ss_set_deadline(s, GOOD_BYE);
+    (void)ss_close(s);
+    return 0;
+}
+
+/* What is known of a connection while it is parked. */
+static int prepare_to_park(struct ss_handler *h, const struct ss_stream *s)
+{
+    container_of(h->request, struct request, request)->has_good_bye = has_good_bye(s);
+    remember_deadline(h->request, h->timeout);
+    return SS_PARK;
 }
 
 /* Runs the next instance, unless the parked connection stays so. Returns what comes of that, as park_or_go_on
@@ -147,7 +178,7 @@ static int run_or_stay(struct ss_handler *h, struct ss_stream *s)
         rc = send_written(h, rc);
     ss_release(h, mark);
     if (rc == SS_PARK && (rc = park_or_go_on(h, s)) == SS_PARK)
-        remember_deadline(h->request, h->timeout);
+        return prepare_to_park(h, s);
     return rc;
 }
 
@@ -162,6 +193,8 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
         new_instance(h, self, request, arena);
         if (!stream && self->core->has_streams && (rc = methods_of(self)->open_stream(self, h, &stream)) < 0)
             return rc;
+        if (is_ended(request))
+            return say_good_bye(stream);
         h->rfile = h->wfile = stream;
         rc = run_or_stay(h, stream);
     } while (rc == AGAIN);

@@ -29,7 +29,8 @@ struct request {
                     */
     bool expired : 1; /* its idle time is over */
     bool ending : 1;  /* it was parked, and is to be closed: the server drains, or others need its place */
-    uint32_t box;     /* its mailbox; 0: none */
+    bool has_good_bye : 1; /* it is parked, and one of its streams says something when it is closed */
+    uint32_t box;          /* its mailbox; 0: none */
 };
 /* An idle connection takes little more than this. */
 _Static_assert(sizeof(void *) != 8 || sizeof(struct request) <= 152, "a parked connection has grown");
@@ -49,7 +50,7 @@ bool out_of_resources(int rc);
 /* Is it to be closed without a word? */
 static inline bool request_is_over(const struct request *request)
 {
-    return (request->expired || request->ending) && !request->request.resume;
+    return (request->expired || request->ending) && !request->request.resume && !request->has_good_bye;
 }
 /* The server ends a connection that was to be parked: tells its `resume`, if it has one. Returns what comes
    of that: 0 or -errno. */

@@ -106,8 +106,16 @@ static void count_lingering(struct ss_server *self, struct ss_request *request)
     ss_super(self, &Owning)->shutdown_request(self, request);
 }
 
-static const struct ss_class Owning = {
-    .name = "Owning", .open_stream = open_owning, .shutdown_request = count_lingering};
+static void count_error(struct ss_server *self, struct ss_request *request, int error)
+{
+    (void)self, (void)request, (void)error;
+    atomic_fetch_add(&shared->errors, 1);
+}
+
+static const struct ss_class Owning = {.name = "Owning",
+                                       .open_stream = open_owning,
+                                       .shutdown_request = count_lingering,
+                                       .handle_error = count_error};
 
 static int answer_one(struct ss_handler *h)
 {
@@ -147,12 +155,6 @@ static int open_waiting(struct ss_server *self, struct ss_handler *h, struct ss_
 {
     (void)self;
     return open_over(h, &Waiting, &waiting_stream, stream);
-}
-
-static void count_error(struct ss_server *self, struct ss_request *request, int error)
-{
-    (void)self, (void)request, (void)error;
-    atomic_fetch_add(&shared->errors, 1);
 }
 
 static const struct ss_class Waiting = {
@@ -225,6 +227,47 @@ static void test_drain(void **state)
     }
 }
 
+/* ---- parked connections ---- */
+
+enum way { DRAINS, IS_IDLE, GIVES_WAY };
+
+static void check_good_bye(const char *mixin, enum way way)
+{
+    struct running r;
+    prepare_with(&r, &Owning, mixin, &ParkingHandler);
+    r.server.workers = r.server.max_requests = 1;
+    launch(&r);
+    int fd = client_of(&r.server), other = -1;
+    say(fd, way == IS_IDLE ? "short\n" : "long\n");
+    expect(fd, way == IS_IDLE ? "short\n" : "long\n");
+    expect_nothing(fd);
+    if (way == DRAINS)
+        ss_shutdown(&r.server);
+    else if (way == GIVES_WAY)
+        say(other = client_of(&r.server), "long\n");
+    expect(fd, "bye\n");
+    expect_end(fd);
+    close(fd);
+    if (way == GIVES_WAY) {
+        expect(other, "long\n");
+        close(other);
+    }
+    if (way == DRAINS)
+        join(&r);
+    else
+        stop(&r);
+    assert_int_equal(shared->errors, 0);
+}
+
+/* They have no stream; but whatever ends them, the client is told. */
+static void test_good_bye(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++)
+        for (enum way way = DRAINS; way <= GIVES_WAY; way++)
+            check_good_bye(mixins[i], way);
+}
+
 /* ---- a client's stream over datagrams ---- */
 
 static const struct ss_handler_class EchoHandler = {.handle = echo_lines};
@@ -257,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_unread_input),
         cmocka_unit_test(test_idle_time),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_good_bye),
         cmocka_unit_test(test_client_of_datagrams),
     };
     return cmocka_run_group_tests(tests, make_shared, NULL);
