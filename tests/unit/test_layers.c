@@ -222,8 +222,24 @@ static int park_lines(struct ss_handler *h)
     return rc < 0 ? rc : SS_PARK;
 }
 
+/* Is called only when there is something to read. */
+static int resume_lines(struct ss_handler *h, int why)
+{
+    const char *data;
+    if (why == SS_INPUT && ss_peek_now(h->rfile, &data) != -EAGAIN)
+        return park_lines(h);
+    return ss_printf(h->wfile, why == -ECANCELED ? "bye\n" : "??\n");
+}
+
+static int park_to_resume(struct ss_handler *h)
+{
+    h->request->resume = resume_lines;
+    return park_lines(h);
+}
+
 static const struct ss_handler_class EchoHandler = {.handle = echo_lines},
-                                     ParkingHandler = {.handle = park_lines};
+                                     ParkingHandler = {.handle = park_lines},
+                                     ResumingHandler = {.handle = park_to_resume};
 
 /* ---- servers and clients ---- */
 
@@ -302,6 +318,7 @@ static void test_echo(void **state)
             check_echo(stack, mixins[i], "TCPServer", &EchoHandler);
             check_echo(stack, mixins[i], "TCPServer", &ParkingHandler);
             check_echo(stack, mixins[i], "UnixStreamServer", &ParkingHandler);
+            check_echo(stack, mixins[i], "TCPServer", &ResumingHandler);
         }
 }
 
@@ -380,7 +397,8 @@ static void test_running_key(void **state)
 /* Half a block is in progress: the connection is not parked with it, or it would be lost. */
 static void test_half_a_block(void **state)
 {
-    static const struct ss_handler_class *const handlers[] = {&EchoHandler, &ParkingHandler};
+    static const struct ss_handler_class *const handlers[] = {&EchoHandler, &ParkingHandler,
+                                                              &ResumingHandler};
     (void)state;
     for (size_t i = 0; i < COUNT(mixins); i++)
         for (size_t k = 0; k < COUNT(handlers); k++) {
@@ -393,6 +411,11 @@ static void test_half_a_block(void **state)
             say(fd, "yx");
             expect(fd, "\nzyx");
             exchange(fd, "b", "abc\n");
+            if (handlers[k] == &ResumingHandler) { /* its good-bye, and then that of the layer */
+                ss_shutdown(&r.server);
+                expect(fd, "\neyb!dne");
+                expect_end(fd);
+            }
             close(fd);
             stop(&r);
         }
