@@ -858,14 +858,12 @@ struct ss_stream {
     char *rbuf, *wbuf;          /* input not yet taken: rbuf[rpos..rend), output: wbuf[0..wend) */
     size_t rpos, rend, rsize;
     size_t wend, wsize;
-    uint64_t sent;      /* bytes that have left, also before an error; `write` and `sendfile` count them.
-                           Streams of datagrams count neither these nor the next */
-    uint64_t received;  /* bytes that have come; `read` and `read_now` count them */
-    unsigned *min_rate; /* as struct ss_handler's; NULL: none */
-    bool owed;          /* see ss_set_owed */
-    struct ss_pace {
-        uint64_t waited, moved;
-    } in, out;               /* private: ms of waiting in this window, bytes that had moved when it began */
+    uint64_t sent;           /* bytes that have left, also before an error; `write` and `sendfile` count them.
+                                Streams of datagrams count neither these nor the next */
+    uint64_t received;       /* bytes that have come; `read` and `read_now` count them */
+    unsigned *min_rate;      /* as struct ss_handler's; NULL: none */
+    bool owed;               /* see ss_set_owed */
+    unsigned debts;          /* how often that was called */
     struct ss_stream *tied;  /* flushed, too, before this stream waits for input; NULL: none */
     struct ss_stream *below; /* the stream that this one is over, NULL: none; see ss_stream_over */
     struct ss_stream *above; /* the stream that is over this one */

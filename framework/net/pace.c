@@ -28,14 +28,14 @@ static int bytes_left(int fd)
 /* ---------------------------------------------------------------- a rate to keep to */
 
 /* -ETIMEDOUT when a window of waiting is over and fewer bytes have moved than the rate demands. */
-static int keep_pace(const struct ss_stream *s, struct ss_pace *pace, uint64_t window, uint64_t moved)
+static int keep_pace(const struct ss_stream *s, struct pace *pace, uint64_t window, uint64_t moved)
 {
     uint64_t least = *s->min_rate * pace->waited / 1000;
     if (pace->waited < window)
         return 0;
     if (moved - pace->moved < least)
         return -ETIMEDOUT;
-    *pace = (struct ss_pace){.moved = moved};
+    *pace = (struct pace){.moved = moved};
     return 0;
 }
 
@@ -46,29 +46,33 @@ static bool has_rate(const struct ss_stream *s)
 
 uint64_t pace_input_begin(struct ss_stream *s)
 {
+    struct socket *socket = socket_of(s);
     if (!has_rate(s))
         return 0;
-    if (s->in.waited == 0)
-        s->in.moved = s->received;
+    if (socket->in.waited == 0 || socket->debts != s->debts)
+        socket->in = (struct pace){.moved = s->received};
+    socket->debts = s->debts;
     return ss_now();
 }
 
 int pace_input_end(struct ss_stream *s, uint64_t start)
 {
-    s->in.waited += ss_now() - start;
-    return keep_pace(s, &s->in, (uint64_t)s->server->rate_window, s->received);
+    struct pace *in = &socket_of(s)->in;
+    in->waited += ss_now() - start;
+    return keep_pace(s, in, (uint64_t)s->server->rate_window, s->received);
 }
 
 /* Has the other side taken enough? What is still in the socket's buffer was not taken. */
 static int pace_taken(struct ss_stream *s, int limit, uint64_t start)
 {
+    struct pace *out = &socket_of(s)->out;
     uint64_t window = has_rate(s) ? (uint64_t)s->server->rate_window : 0;
     if (limit < 0 || !window)
         return 0;
-    s->out.waited += ss_now() - start;
+    out->waited += ss_now() - start;
     window = window < (uint64_t)limit ? (uint64_t)limit : window;
-    int left = s->out.waited < window ? 0 : bytes_left(s->fd);
-    return left < 0 ? 0 : keep_pace(s, &s->out, window, s->sent - (uint64_t)left);
+    int left = out->waited < window ? 0 : bytes_left(s->fd);
+    return left < 0 ? 0 : keep_pace(s, out, window, s->sent - (uint64_t)left);
 }
 
 /* ---------------------------------------------------------------- output */

@@ -28,11 +28,6 @@ enum { LATE_INPUT = 200 };
    which saves a fifth of the CPU. For smaller ones that is not worth its two system calls. */
 enum { CORK_SIZE = 1 << 20 };
 
-static struct socket *socket_of(struct ss_stream *s)
-{
-    return container_of(s, struct socket, stream);
-}
-
 int stream_pause(struct ss_stream *s, struct vain_waits *vain, int timeout)
 {
     int ms = vain->count++ < VAIN_TRIES ? 0 : 1;
@@ -102,7 +97,7 @@ static int wait_for_input(struct ss_stream *s, struct vain_waits *vain)
     if (s->owed || partial)
         start = pace_input_begin(s);
     else
-        s->in.waited = 0;
+        socket_of(s)->in.waited = 0;
     socket_of(s)->streak = 0;
     rc = stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
     return rc == 0 && start ? pace_input_end(s, start) : rc;

@@ -3,17 +3,29 @@
 #ifndef SS_SOCKET_H
 #define SS_SOCKET_H
 
+#include "server/core.h"
 #include "socketserver.h"
+
+/* A window of waiting, in which so much must move; see struct ss_handler.min_rate. */
+struct pace {
+    uint64_t waited, moved; /* ms of waiting in it; the bytes that had moved when it began */
+};
 
 /* A stream over a socket. */
 struct socket {
     struct ss_stream stream;
+    struct pace in, out;
+    unsigned debts;  /* the stream's when `in` began: with each new one a window begins */
     bool is_tcp;     /* a read that gets less than it asks for has got all, but for urgent data */
     bool drained;    /* the last read has left no input in the socket */
     bool unread;     /* the last read has left some, or may have */
     unsigned polls;  /* what polls_made() said after it */
     unsigned streak; /* calls since this stream has waited, or let others run */
 };
+static inline struct socket *socket_of(struct ss_stream *s)
+{
+    return container_of(s, struct socket, stream);
+}
 /* Its methods; a server's and client.c's tables have them. */
 ssize_t socket_read(struct ss_stream *s, void *data, size_t size);
 ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size);

@@ -266,6 +266,6 @@ void ss_set_owed(struct ss_stream *s, bool owed)
 {
     for (; s; s = s->below) {
         s->owed = owed;
-        s->in.waited = 0;
+        s->debts++;
     }
 }
