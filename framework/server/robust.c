@@ -28,9 +28,3 @@ int robust_unlock(struct robust *lock)
 {
     return -pthread_mutex_unlock(&lock->mutex);
 }
-
-/* Not pthread_mutex_destroy, which would make the lock useless for the other processes; it owns nothing. */
-void robust_destroy(struct robust *lock)
-{
-    (void)pthread_mutex_unlock(&lock->mutex);
-}

@@ -10,7 +10,9 @@ struct robust {
     pthread_mutex_t mutex;
 };
 
-/* 0 or -errno. Before any other process or thread can see it. */
+/* 0 or -errno. Before any other process or thread can see it. A lock owns nothing but its memory, which a
+   process may unmap while others go on with theirs, unless it has the lock: the C library writes into the
+   locks that a thread holds whenever that takes another one. */
 int robust_init(struct robust *lock);
 /* 0, or -EOWNERDEAD: the caller has the lock, but the holder before died with it, and may have left its work
    half done. (Only the next one is told; a robust mutex need not be repaired besides.) -EDEADLK: the calling
@@ -18,9 +20,4 @@ int robust_init(struct robust *lock);
 int robust_lock(struct robust *lock);
 /* 0, or -EPERM: the calling thread has it not. */
 int robust_unlock(struct robust *lock);
-/* Before this process gives the memory back, in which others may go on to use the lock: gives it up if the
-   calling thread has it. (The C library writes into the locks that a thread holds whenever it takes another
-   one.) */
-void robust_destroy(struct robust *lock);
-
 #endif

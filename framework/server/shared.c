@@ -47,9 +47,6 @@ int shared_open(struct ss_core *core)
 
 void shared_close(struct ss_core *core)
 {
-    for (int i = 0; i < core->count; i++)
-        if (core->shares[i])
-            robust_destroy(&core->shares[i]->lock);
     if (core->mapping)
         munmap(core->mapping, core->mapping_size);
 }
