@@ -258,6 +258,13 @@ struct ss_class {
        could not go on serving, 0 if it ended for another reason. The default writes one line to stderr.
        Called in the parent. */
     void (*child_ended)(struct ss_server *self, pid_t pid, int status, int error);
+    /* forked: called in each process that ForkingMixIn or PreforkingMixIn has forked, once, before the
+       process does anything else. Its only thread is the calling one, and what ss_state and other memory hold
+       are copies of the parent's. A class that keeps something there that a child must not use (a descriptor
+       that is the parent's, threads, a mutex that one of them may have had, numbers that must differ) makes
+       it anew here: after ss_super's, so that what is on its right is in order already. Not called in
+       processes that a handler forks; there pthread_atfork helps. */
+    void (*forked)(struct ss_server *self);
     /* service_actions: called each time serve_forever has been woken, and at the end of ss_handle_request. */
     void (*service_actions)(struct ss_server *self);
 
@@ -376,13 +383,13 @@ SS_API void *ss_shared(const struct ss_server *self, const struct ss_class *cls)
                    caller is told, and the next ss_lock returns 0 again;
      -EDEADLK      the calling thread has it already, and keeps it;
      -EINVAL       `cls` has no shared memory, or the server is closed.
-   A handler that holds the lock calls no function of this header that waits, and gives the lock back before
-   it returns. Under EventLoopMixIn another connection would run in the same thread while it waits, and its
-   ss_lock would return -EDEADLK; and everywhere else, all who want the lock would wait as long as one client
-   pleases. The wait in ss_lock itself has no limit, and a drain does not end it: it is as short as what is
-   done under the lock. The locks of two classes are taken in the same order by everybody, or two processes
-   wait for each other. Any thread, any process of the server, and those that a handler forks (which do not
-   have the lock that their parent has); not signal handlers. */
+   Whoever holds the lock calls no function of this header that waits, and gives the lock back before he
+   returns, or closes the server. Under EventLoopMixIn another connection would run in the same thread while
+   it waits, and its ss_lock would return -EDEADLK; and everywhere else, all who want the lock would wait as
+   long as one client pleases. The wait in ss_lock itself has no limit, and a drain does not end it: it is as
+   short as what is done under the lock. The locks of two classes are taken in the same order by everybody, or
+   two processes wait for each other. Any thread, any process of the server, and those that a handler forks
+   (which do not have the lock that their parent has); not signal handlers. */
 SS_API int ss_lock(const struct ss_server *self, const struct ss_class *cls);
 
 /* Gives the lock back. Returns 0; -EPERM when the calling thread does not have it; -EINVAL as ss_lock. */

@@ -76,7 +76,7 @@ pid_t child_fork(struct ss_server *self, struct child **children)
         if (alive[0] >= 0)
             close(alive[0]);
         free(child);
-        server_forked(self);
+        methods_of(self)->forked(self);
         return 0;
     }
     if (alive[1] >= 0)

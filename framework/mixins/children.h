@@ -17,7 +17,7 @@ struct child {
     struct client *client; /* whose request it works on, NULL: nobody's */
     int status;            /* when it has ended, as from waitpid(2); 0 where that knows nothing */
 };
-/* fork(2), with the child prepared to work on `self`. Returns 0 in the child, else its pid or -errno. */
+/* As fork(2); in the child it calls the method `forked`, and returns 0. Else the child's pid, or -errno. */
 pid_t child_fork(struct ss_server *self, struct child **children);
 void child_free(struct child *child);
 /* Frees them all, in a process that is not their parent, or no longer cares. */

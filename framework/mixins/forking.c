@@ -39,7 +39,6 @@ static void collect_children(struct ss_server *self)
 
 static _Noreturn void run_child(struct ss_server *self, struct ss_request *request)
 {
-    children_forget(&forking_of(self)->children);
     if (!request->datagram) /* or clients could connect while the server drains, and port and name stayed in
                                use */
         methods_of(self)->close_socket(self);
@@ -78,6 +77,12 @@ static int forking_poll(struct ss_server *self, struct pollfd *fds, nfds_t count
     return rc;
 }
 
+static void forked(struct ss_server *self)
+{
+    ss_super(self, &ForkingMixIn)->forked(self);
+    children_forget(&forking_of(self)->children);
+}
+
 static void service_actions(struct ss_server *self)
 {
     collect_children(self);
@@ -97,6 +102,7 @@ const struct ss_class ss_ForkingMixIn = {
     .state_size = sizeof(struct forking),
     .defaults = defaults,
     .process_request = process_request,
+    .forked = forked,
     .service_actions = service_actions,
     .server_close = server_close,
     .poll = forking_poll,

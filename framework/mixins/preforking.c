@@ -21,9 +21,8 @@ struct preforking {
     struct child *children;
     struct child *failed; /* have ended and are not told of yet: perhaps nobody can serve */
     int error;            /* why the last of them failed, -errno; 0: none has since they were replaced */
-    bool is_child;
-    bool trouble; /* before the next one is made there is a pause */
-    bool proven;  /* there was one that did not end soon */
+    bool trouble;         /* before the next one is made there is a pause */
+    bool proven;          /* there was one that did not end soon */
 };
 
 static struct preforking *preforking_of(struct ss_server *self)
@@ -50,8 +49,6 @@ static void die_with_parent(pid_t parent)
 static _Noreturn void run_server(struct ss_server *self, pid_t parent)
 {
     die_with_parent(parent);
-    preforking_of(self)->is_child = true;
-    children_forget(&preforking_of(self)->children);
     self->workers = 0;
     const struct ss_class *super = ss_super(self, &PreforkingMixIn);
     int rc = super->serve_forever(self);
@@ -190,11 +187,18 @@ static int serve_forever(struct ss_server *self)
     return rc == -ECANCELED ? 0 : rc;
 }
 
+static void forked(struct ss_server *self)
+{
+    ss_super(self, &PreforkingMixIn)->forked(self);
+    children_forget(&preforking_of(self)->children);
+    children_forget(&preforking_of(self)->failed);
+}
+
 static int preforking_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
     const struct ss_class *super = ss_super(self, &PreforkingMixIn);
     struct preforking *state = preforking_of(self);
-    if (state->is_child || !state->children)
+    if (!state->children)
         return super->poll(self, fds, count, ms);
     int rc = children_poll(self, super, state->children, fds, count, ms);
     if (rc == -EINTR)
@@ -214,5 +218,6 @@ const struct ss_class ss_PreforkingMixIn = {
     .state_size = sizeof(struct preforking),
     .serve_forever = serve_forever,
     .server_close = server_close,
+    .forked = forked,
     .poll = preforking_poll,
 };

@@ -29,9 +29,9 @@ static struct threadpool *threadpool_of(struct ss_server *self)
     return ss_state(self, &ThreadPoolMixIn);
 }
 
-static bool has_threads(const struct ss_server *self, const struct threadpool *p)
+static bool has_threads(const struct threadpool *p)
 {
-    return p->workers && p->forks == self->core->forks;
+    return p->workers != NULL;
 }
 
 static void defaults(struct ss_server *self)
@@ -180,7 +180,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
 {
     struct threadpool *p = threadpool_of(self);
     struct request *r = container_of(request, struct request, request);
-    if (!has_threads(self, p))
+    if (!has_threads(p))
         return ss_super(self, &ThreadPoolMixIn)->process_request(self, request);
     int rc = make_threads(self, p);
     if (rc < 0)
@@ -200,7 +200,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
 static bool close_idle(struct ss_server *self)
 {
     struct threadpool *p = threadpool_of(self);
-    return has_threads(self, p) ? pool_close_oldest(p) : ss_super(self, &ThreadPoolMixIn)->close_idle(self);
+    return has_threads(p) ? pool_close_oldest(p) : ss_super(self, &ThreadPoolMixIn)->close_idle(self);
 }
 
 /* The thread that accepts also closes parked connections whose time is up. */
@@ -208,9 +208,9 @@ static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t co
 {
     struct threadpool *p = threadpool_of(self);
     const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
-    if (working_for == p && has_threads(self, p) && ms != 0)
+    if (working_for == p && has_threads(p) && ms != 0)
         return wait_as_one_more(self, p, fds, count, ms);
-    if (!has_threads(self, p) || !pthread_equal(p->server_thread, pthread_self()))
+    if (!has_threads(p) || !pthread_equal(p->server_thread, pthread_self()))
         return super->poll(self, fds, count, ms);
     int left = pool_time_left(p, ss_draining(self));
     if (left == 0)
@@ -240,7 +240,6 @@ static int start_pool(struct ss_server *self, struct threadpool *p)
     p->last = &p->first;
     p->wake_time = TIMER_NEVER;
     p->wake[0] = p->wake[1] = -1;
-    p->forks = self->core->forks;
     p->server_thread = pthread_self();
     pthread_mutex_init(&p->lock, NULL);
     wheel_init(&p->wheel, ss_now());
@@ -256,6 +255,15 @@ static int start_pool(struct ss_server *self, struct threadpool *p)
     return rc == -EAGAIN ? 0 : rc; /* the first request tries again */
 }
 
+static void free_pool(struct threadpool *p)
+{
+    poller_close(p->poller);
+    wakeup_close(p->wake);
+    free(p->workers);
+    free(p->slots);
+    memset(p, 0, sizeof *p);
+}
+
 static void stop_pool(struct threadpool *p)
 {
     pthread_mutex_lock(&p->lock);
@@ -267,12 +275,17 @@ static void stop_pool(struct threadpool *p)
     for (unsigned i = 0; i < made; i++)
         if (p->workers[i].started)
             pthread_join(p->workers[i].thread, NULL);
-    poller_close(p->poller);
-    wakeup_close(p->wake);
     pthread_mutex_destroy(&p->lock);
-    free(p->workers);
-    free(p->slots);
-    memset(p, 0, sizeof *p);
+    free_pool(p);
+}
+
+/* The threads are the parent's; one of them may have the lock. */
+static void forked(struct ss_server *self)
+{
+    struct threadpool *p = threadpool_of(self);
+    ss_super(self, &ThreadPoolMixIn)->forked(self);
+    if (has_threads(p))
+        free_pool(p);
 }
 
 static int serve_forever(struct ss_server *self)
@@ -294,6 +307,7 @@ const struct ss_class ss_ThreadPoolMixIn = {
     .defaults = defaults,
     .serve_forever = serve_forever,
     .process_request = process_request,
+    .forked = forked,
     .close_idle = close_idle,
     .poll = threadpool_poll,
 };

@@ -36,7 +36,6 @@ struct threadpool {
     uint64_t wake_time;          /* ss_now() when it wakes up by itself */
     bool untold;                 /* it could not be woken: until it is, the other threads look at the clock */
     bool draining, stopping;
-    unsigned forks; /* core->forks when the threads were started: a child has none of them */
     pthread_t server_thread;
     struct worker *workers,
         *left; /* all, `made` of `room`; those without a thread, or with one that has ended */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* BaseServer: what a server does if no class overrides it. */
+#include "memory/arena.h"
 #include "server/aside.h"
 #include "server/core.h"
 #include "server/handler.h"
@@ -9,6 +10,7 @@
 #include "server/serve.h"
 #include "server/stop.h"
 #include "server/wait.h"
+#include "server/wakeup.h"
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -158,6 +160,21 @@ static void child_ended(struct ss_server *self, pid_t pid, int status, int error
                 error ? strerror_r(-error, reason, sizeof reason) : "");
 }
 
+/* The parent's threads and requests are not the child's. */
+static void forked(struct ss_server *self)
+{
+    struct serving *serving = &self->core->serving;
+    self->core->is_child = true;
+    (void)serving_enter(NULL);
+    (void)block_pool_enter(NULL);
+    stop_forked();
+    wakeup_close(serving->wake);
+    (void)wakeup_open(serving->wake);
+    aside_forget(self);
+    atomic_store(&serving->active, 0);
+    atomic_store(&serving->waiting, false);
+}
+
 static void service_actions(struct ss_server *self)
 {
     (void)self;
@@ -206,6 +223,7 @@ const struct ss_class ss_BaseServer = {
     .handle_timeout = handle_timeout,
     .handle_error = handle_error,
     .child_ended = child_ended,
+    .forked = forked,
     .service_actions = service_actions,
     .close_idle = idle_close,
     .poll = base_poll,

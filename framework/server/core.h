@@ -38,7 +38,7 @@ struct ss_core {
     bool shared;       /* further threads or processes of the server accept from the same socket */
     int kept_socket;   /* closed by the server, but kept open until the last of those has ended; -1: none */
     pid_t owner;       /* the process that bound the socket; 0: it is nobody's to give back or to remove */
-    unsigned forks;    /* generations of processes between this one and that which made the server */
+    bool is_child;     /* this process was forked by a mix-in of the server */
     struct serving serving; /* of the thread that the server was made for */
     struct ss_stop *stop;   /* in memory that all processes of the server share */
     pthread_t taker;        /* the thread that takes requests, unless it runs a loop */
@@ -60,9 +60,5 @@ void core_init_variables(struct ss_server *self);
 _Noreturn void give_up(const char *format, ...) SS_PRINTF(1, 2);
 /* For such a message; the class may be NULL. */
 const char *class_name(const struct ss_class *cls);
-
-/* server.c */
-/* In a child after fork(2): the parent's requests are not its own. */
-void server_forked(struct ss_server *self);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a server: it is made, bound, serves, and is closed. */
-#include "memory/arena.h"
 #include "server/accept.h"
 #include "server/aside.h"
 #include "server/core.h"
@@ -144,22 +143,8 @@ void ss_server_close(struct ss_server *self)
     self->core = NULL;
 }
 
-void server_forked(struct ss_server *self)
-{
-    struct serving *serving = &self->core->serving;
-    (void)serving_enter(NULL);
-    stop_forked();
-    block_pool_enter(NULL);
-    wakeup_close(serving->wake);
-    (void)wakeup_open(serving->wake);
-    self->core->forks++;
-    aside_forget(self);
-    atomic_store(&serving->active, 0);
-    atomic_store(&serving->waiting, false);
-}
-
 void server_failed(struct ss_server *self)
 {
-    if (self->core->forks == 0)
+    if (!self->core->is_child)
         ss_shutdown(self);
 }
