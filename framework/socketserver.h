@@ -383,13 +383,13 @@ SS_API void *ss_shared(const struct ss_server *self, const struct ss_class *cls)
                    caller is told, and the next ss_lock returns 0 again;
      -EDEADLK      the calling thread has it already, and keeps it;
      -EINVAL       `cls` has no shared memory, or the server is closed.
-   Whoever holds the lock calls no function of this header that waits, and gives the lock back before he
-   returns, or closes the server. Under EventLoopMixIn another connection would run in the same thread while
-   it waits, and its ss_lock would return -EDEADLK; and everywhere else, all who want the lock would wait as
-   long as one client pleases. The wait in ss_lock itself has no limit, and a drain does not end it: it is as
-   short as what is done under the lock. The locks of two classes are taken in the same order by everybody, or
-   two processes wait for each other. Any thread, any process of the server, and those that a handler forks
-   (which do not have the lock that their parent has); not signal handlers. */
+   Whoever holds the lock calls no function of this header that waits, and gives it back before the
+   handler returns and before the server is closed. Under EventLoopMixIn another connection would run in the
+   same thread while it waits, and its ss_lock would return -EDEADLK; and everywhere else, all who want the
+   lock would wait as long as one client pleases. The wait in ss_lock itself has no limit, and a drain does
+   not end it: it is as short as what is done under the lock. The locks of two classes are taken in the same
+   order by everybody, or two processes wait for each other. Any thread, any process of the server, and those
+   that a handler forks (which do not have the lock that their parent has); not signal handlers. */
 SS_API int ss_lock(const struct ss_server *self, const struct ss_class *cls);
 
 /* Gives the lock back. Returns 0; -EPERM when the calling thread does not have it; -EINVAL as ss_lock. */

@@ -20,4 +20,5 @@ int robust_init(struct robust *lock);
 int robust_lock(struct robust *lock);
 /* 0, or -EPERM: the calling thread has it not. */
 int robust_unlock(struct robust *lock);
+
 #endif
