@@ -3,9 +3,11 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
+from concurrent import futures
 
 import programs
 import pytest
@@ -14,7 +16,7 @@ import wire
 MIXINS = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "PreforkingEventLoop", "PreforkingThreading"]
 STREAMS = [mixin + server for mixin in MIXINS for server in ("TCPServer", "UnixStreamServer")]
 DATAGRAMS = [mixin + server for mixin in MIXINS for server in ("UDPServer", "UnixDatagramServer")]
-ALL = ["daytime", "echo", "echo_client", "guestbook", "hello", "local_only", "two_directories"]
+ALL = ["counter", "daytime", "echo", "echo_client", "guestbook", "hello", "local_only", "two_directories"]
 
 
 def test_all_are_tested():
@@ -35,14 +37,15 @@ def test_one_screen(name):
 
 @pytest.mark.parametrize("name, arguments", [
     ("echo", []), ("echo", ["NoServer", "localhost:0"]), ("echo", ["TCPServer"]), ("echo_client", []),
-    ("daytime", ["localhost:0", "NoServer"]),
+    ("daytime", ["localhost:0", "NoServer"]), ("counter", ["localhost:0", "NoMixin"]),
+    ("counter", ["localhost:0", "Preforking", "Threading", "Threading"]),
 ])
 def test_usage(name, arguments):
     result = programs.run([programs.path_of("samples/" + name), *arguments])
     assert result.returncode == 2 and "usage:" in result.stderr and result.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["daytime", "guestbook", "hello", "local_only", "two_directories"])
+@pytest.mark.parametrize("name", ["counter", "daytime", "guestbook", "hello", "local_only", "two_directories"])
 def test_address_in_use(name, tmp_path):
     with programs.listener() as busy:
         result = programs.run([programs.path_of("samples/" + name), f"127.0.0.1:{busy.getsockname()[1]}"], directory=tmp_path)
@@ -229,6 +232,52 @@ def test_guestbook_curl(guestbook, option):
     url = "http://%s:%d/" % guestbook.address
     result = programs.run(["curl", "--noproxy", "*", "-sS", "-L", option, "message=Hello", url])
     assert "<li>Hello" in result.stdout
+
+
+# ---------------------------------------------------------------- counter
+
+COUNTED = [[], ["Threading"], ["ThreadPool"], ["Forking"], ["Preforking"], ["EventLoop"], ["Preforking", "EventLoop"],
+           ["Preforking", "Threading"], ["Preforking", "ThreadPool"], ["Preforking", "Forking"]]
+
+
+def number_and_process(response):
+    assert response.status == 200
+    return tuple(map(int, re.search(r"<h1>(\d+)</h1>.*process (\d+)", response.text).groups()))
+
+
+@pytest.mark.parametrize("mixins", COUNTED, ids="".join)
+def test_counter(sample, mixins):
+    server = sample("counter", "{address}", *mixins)
+
+    def press(_):
+        seen = []
+        for _ in range(5):
+            with server.client() as client:
+                for _ in range(5):
+                    assert client.ask("POST", "/", b"").status == 303
+                seen.append(number_and_process(client.ask())[0])
+        return seen
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(press, range(8)))
+    assert all(numbers == sorted(numbers) for numbers in seen) and max(map(max, seen)) == 8 * 25
+    with server.client() as client:
+        assert number_and_process(client.ask())[0] == 8 * 25
+        assert client.ask("POST", "/x", b"").status == client.ask(path="/x").status == 404
+        response = client.ask("POST", "/", b"x=y", content_type="application/x-www-form-urlencoded")
+        assert response.get("Location") == "/" and number_and_process(client.ask())[0] == 8 * 25 + 1
+
+
+@pytest.mark.parametrize("mixins", [["Preforking"], ["Preforking", "EventLoop"], ["Preforking", "ThreadPool"]], ids="".join)
+def test_counter_outlives_processes(sample, mixins):
+    server = sample("counter", "{address}", *mixins)
+    seen = set()
+    for times in range(3):
+        assert server.ask("POST", "/", b"").status == 303
+        number, process = number_and_process(server.ask())
+        assert number == times + 1 and process not in seen
+        seen.add(process)
+        os.kill(process, signal.SIGKILL)
 
 
 def test_two_directories(sample, tmp_path):
