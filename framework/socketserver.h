@@ -466,7 +466,8 @@ struct ss_server {
 /* Prepares a server of the class that `bases` make (see SS_BASES; the last one is a server class), to be
    bound to `address` (kept, not copied), with `handler` as the class of its handlers. No socket is opened
    yet. Returns 0; -EINVAL for an argument that is NULL and for bases that make no server, that are too many
-   or in the wrong order (see rank); -EMFILE, -ENOMEM. A class or handler class that is based on itself,
+   or in the wrong order (see rank); -EMFILE, -ENOMEM; -ENOTSUP when a class wants shared memory, and the
+   kernel has no robust locks. A class or handler class that is based on itself,
    perhaps by way of others, is a mistake in the program: it is named on stderr, and abort(3) ends the
    process. */
 SS_API int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, const char *address,

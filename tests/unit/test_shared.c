@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory that all processes of a server share, and its lock, under every mix-in. */
+/* Memory that all processes of a server share. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,262 +7,9 @@
 
 #include <cmocka.h>
 
-#include "server_thread.h"
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdlib.h>
+#include "tally.h"
 #include <sys/mman.h>
 #include <sys/wait.h>
-
-static const char *const mixins[] = {"",
-                                     "Threading",
-                                     "ThreadPool",
-                                     "Forking",
-                                     "Preforking",
-                                     "EventLoop",
-                                     "PreforkingForking",
-#ifndef __SANITIZE_THREAD__ /* which ends a child that makes threads when its parent has some */
-                                     "PreforkingThreading",
-                                     "PreforkingThreadPool",
-#endif
-                                     "PreforkingEventLoop"};
-
-enum { WORKERS = 3, CLIENTS = 12, TIMES = 500 };
-
-static const struct ss_class Tallying;
-
-struct tally {
-    volatile unsigned
-        count;          /* so that each increase reads and writes memory, and one without the lock is lost */
-    unsigned odd;       /* is 1 while the work is half done */
-    atomic_uint killed; /* processes that a signal has ended */
-};
-
-static void note_killed(struct ss_server *self, pid_t pid, int status, int error)
-{
-    struct tally *tally = ss_shared(self, &Tallying);
-    (void)pid, (void)error;
-    if (WIFSIGNALED(status))
-        atomic_fetch_add(&tally->killed, 1);
-}
-
-static const struct ss_class Tallying = {
-    .name = "Tallying", .shared_size = sizeof(struct tally), .child_ended = note_killed};
-
-/* Takes the lock; what its last holder has left half done is put in order. */
-static int take(struct ss_server *self, struct tally *tally)
-{
-    int rc = ss_lock(self, &Tallying);
-    if (rc == -EOWNERDEAD)
-        tally->odd = 0;
-    if (tally->odd)
-        return -EPROTO;
-    tally->odd = 1;
-    return rc;
-}
-
-static void give_back(struct ss_server *self, struct tally *tally)
-{
-    tally->odd = 0;
-    (void)ss_unlock(self, &Tallying);
-}
-
-static void die_with_lock(struct ss_server *self)
-{
-    (void)take(self, ss_shared(self, &Tallying));
-    raise(SIGKILL);
-}
-
-static void kill_child_with_lock(struct ss_server *self)
-{
-    int status;
-    pid_t pid = fork();
-    if (pid == 0)
-        die_with_lock(self);
-    waitpid(pid, &status, 0);
-}
-
-/* ThreadSanitizer reports it as a mistake. */
-static int unlock_again(struct ss_server *self)
-{
-#ifdef __SANITIZE_THREAD__
-    (void)self;
-    return -EPERM;
-#else
-    return ss_unlock(self, &Tallying);
-#endif
-}
-
-static int errors(struct ss_server *self)
-{
-    if (unlock_again(self) != -EPERM || ss_lock(self, &Tallying) != 0)
-        return 1;
-    if (ss_lock(self, &Tallying) != -EDEADLK || ss_unlock(self, &Tallying) != 0)
-        return 2;
-    if (unlock_again(self) != -EPERM)
-        return 3;
-    if (ss_lock(self, &UDPServer) != -EINVAL || ss_unlock(self, &TCPServer) != -EINVAL)
-        return 4;
-    return ss_shared(self, &UDPServer) || ss_shared(self, &TCPServer) ? 5 : 0;
-}
-
-/* Each line is a command for the handler. */
-static int obey(struct ss_handler *h)
-{
-    struct tally *tally = ss_shared(h->server, &Tallying);
-    char line[20];
-    int rc = 0;
-    while (ss_readline(h->rfile, line, sizeof line) > 0) {
-        switch (*line) {
-        case '+':
-            rc = take(h->server, tally);
-            tally->count++;
-            give_back(h->server, tally);
-            break;
-        case 'k':
-            kill_child_with_lock(h->server);
-            break;
-        case 'd':
-            die_with_lock(h->server);
-            break;
-        default:
-            rc = errors(h->server);
-        }
-        ss_printf(h->wfile, "%s\n",
-                  rc == 0             ? "ok"
-                  : rc == -EOWNERDEAD ? "dead"
-                                      : strerror(rc < 0 ? -rc : rc));
-    }
-    return 0;
-}
-
-static const struct ss_handler_class Obeying = {.handle = obey};
-
-/* `first` and the bases of a TCP server under the mix-in. */
-static void prepare_under(struct running *r, const struct ss_class *first, const char *mixin)
-{
-    const struct ss_class *bases[SS_MAX_BASES + 1] = {first};
-    char name[100];
-    snprintf(name, sizeof name, "%sTCPServer", mixin);
-    const struct ss_class *const *own = ss_bases(name);
-    assert_non_null(own);
-    for (int i = 0; own[i]; i++)
-        bases[i + 1] = own[i];
-    prepare(r, bases, "127.0.0.1:0", &Obeying);
-    r->server.workers = WORKERS;
-}
-
-static struct tally *start_under(struct running *r, const char *mixin)
-{
-    prepare_under(r, &Tallying, mixin);
-    launch(r);
-    return ss_shared(&r->server, &Tallying);
-}
-
-static void ask(const struct running *r, const char *command, const char *answer)
-{
-    int fd = client_of(&r->server);
-    say(fd, command);
-    expect(fd, answer);
-    shutdown(fd, SHUT_RDWR); /* a forked child has the descriptor, too */
-    close(fd);
-}
-
-/* ---- the lock ---- */
-
-static void *count_up(void *argument)
-{
-    const struct running *r = argument;
-    int fd = client_of(&r->server);
-    for (int i = 0; i < TIMES; i++) {
-        say(fd, "+\n");
-        expect(fd, "ok\n");
-    }
-    shutdown(fd, SHUT_RDWR);
-    close(fd);
-    return NULL;
-}
-
-/* No increase is lost, and each thread, process and loop sees those of all others. */
-static void test_count(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(mixins); i++) {
-        pthread_t threads[CLIENTS];
-        struct running r;
-        const struct tally *tally = start_under(&r, mixins[i]);
-        for (int k = 0; k < CLIENTS; k++)
-            assert_int_equal(pthread_create(&threads[k], NULL, count_up, &r), 0);
-        for (int k = 0; k < CLIENTS; k++)
-            pthread_join(threads[k], NULL);
-        assert_int_equal(tally->count, CLIENTS * TIMES);
-        stop(&r);
-    }
-}
-
-/* A process that a handler has forked has the memory and the lock, too; it is killed while it holds that. */
-static void test_forked_by_handler_and_killed(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(mixins); i++) {
-        struct running r;
-        const struct tally *tally = start_under(&r, mixins[i]);
-        ask(&r, "k\n", "ok\n");
-        ask(&r, "+\n", "dead\n");
-        ask(&r, "+\n", "ok\n");
-        ask(&r, "k\nk\n+\n+\n", "ok\nok\ndead\nok\n");
-        assert_int_equal(tally->count, 4);
-        stop(&r);
-    }
-}
-
-/* The server's own process is killed while it holds the lock, and others wait for that. */
-static void test_killed(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(mixins); i++) {
-        if (!strstr(mixins[i], "orking"))
-            continue;
-        struct running r;
-        struct tally *tally = start_under(&r, mixins[i]);
-        assert_int_equal(ss_lock(&r.server, &Tallying), 0);
-        int dying = client_of(&r.server), waiting = client_of(&r.server);
-        say(dying, "d\n");
-        say(waiting, "+\n");
-        assert_int_equal(ss_unlock(&r.server, &Tallying), 0);
-        expect_end(dying);
-        close(dying);
-        /* the process that has died may have had this client, too, or this client was the first */
-        char answer[10] = "";
-        ssize_t n = recv(waiting, answer, sizeof answer, 0);
-        assert_true(n <= 0 || !strcmp(answer, "ok\n") || !strcmp(answer, "dead\n"));
-        bool told = n > 0 && !strcmp(answer, "dead\n");
-        close(waiting);
-        if (!told)
-            ask(&r, "+\n", "dead\n");
-        ask(&r, "+\n", "ok\n");
-        for (int ms = 0; atomic_load(&tally->killed) == 0 && ms < PATIENCE; ms++)
-            usleep(1000);
-        assert_int_equal(atomic_load(&tally->killed), 1);
-        stop(&r);
-    }
-}
-
-static void test_errors(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < COUNT(mixins); i++) {
-        struct running r;
-        (void)start_under(&r, mixins[i]);
-        ask(&r, "e\n", "ok\n");
-        stop(&r);
-        assert_null(ss_shared(&r.server, &Tallying));
-        assert_int_equal(ss_lock(&r.server, &Tallying), -EINVAL);
-        assert_int_equal(ss_unlock(&r.server, &Tallying), -EINVAL);
-    }
-}
-
-/* ---- the memory ---- */
 
 enum { LINE = 64 };
 
@@ -383,19 +130,19 @@ static void test_daemon(void **state)
 static void test_too_much(void **state)
 {
     struct ss_server server;
+    int before = count_descriptors();
     (void)state;
     assert_int_equal(ss_server_init(&server, SS_BASES(&Greedy, &TCPServer), "127.0.0.1:0", &Obeying),
                      -ENOMEM);
     assert_int_equal(ss_server_init(&server, SS_BASES(&Page, &Greedy, &TCPServer), "127.0.0.1:0", &Obeying),
                      -ENOMEM);
     ss_server_close(&server);
+    assert_int_equal(count_descriptors(), before);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_count),       cmocka_unit_test(test_forked_by_handler_and_killed),
-        cmocka_unit_test(test_killed),      cmocka_unit_test(test_errors),
         cmocka_unit_test(test_memory),      cmocka_unit_test(test_gone_after_close),
         cmocka_unit_test(test_two_servers), cmocka_unit_test(test_daemon),
         cmocka_unit_test(test_too_much),
