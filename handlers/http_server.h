@@ -44,6 +44,9 @@
    unless Content-Length is 0. Third, it has written less than its Content-Length says, or has tried to write
    more: that is found when the head has left, and the client gets a body that is cut short.
 
+   A do_X that calls http_upgrade leaves HTTP: from then on h->rfile and h->wfile are the connection's own
+   streams, and the rules above hold no more.
+
    After an error the connection is closed. If nothing of the response has left yet, the client gets
      400, 413 or 408     for a request body that is malformed, too long or too late
      503 with Retry-After for -EMFILE, -ENFILE, -ENOMEM, -ENOBUFS and -EAGAIN: the machine is short of
@@ -130,11 +133,12 @@ struct http_handler_class {
        arguments mean. Returns 0 or -errno. */
     int (*send_error)(struct ss_handler *h, int status, const char *message, const char *explain);
     /* log_request: called once for each request, when its response has gone to the connection or cannot go
-       on, also for requests that were refused, and when a tunnel (after CONNECT or 101) ends. `status` is
-       that of the final response; 0: none has left, as when the client went away. `size`: bytes of its body
-       that were sent, without what frames chunks; 0 for HEAD and 304. http_request, http_header and
-       http_duration tell the rest; what was not understood of a request that was refused is "". The section
-       "log" has functions for this slot. */
+       on, also for requests that were refused. After http_upgrade it is called when do_X has returned, so for
+       a connection that goes on parked, when it is parked first. `status` is that of the final response; 0:
+       none has left, as when the client went away. `size`: bytes of its body that were sent, without what
+       frames chunks; 0 for HEAD and 304; after http_upgrade all bytes that were sent behind the head.
+       http_request, http_header and http_duration tell the rest; what was not understood of a request that
+       was refused is "". The section "log" has functions for this slot. */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);
     /* log_error: gets a text that says what has gone wrong with the request, without a line's end: for each
        error response its status and message, for instance. The default keeps it for the line of the request
@@ -216,9 +220,9 @@ SS_API const struct http_handler_class *http_class_of(const struct ss_handler *h
    log_request, and the page for an -errno that do_X returns. A body of announced size must keep to
    max_body of both classes, one in chunks to that of the delegate. The instance, h, is the one that the
    server's class has made. So a delegate may not have a size, setup, handle or finish of its own.
-   Call http_delegate before a response was begun. Returns what do_X returns, 0 or -errno; -EINVAL for a
-   class that is not among the delegates, and then log_error is called; -EALREADY when a response was
-   begun. */
+   Call http_delegate before a response was begun. Returns what do_X returns: 0 or -errno, or after
+   http_upgrade SS_PARK, which the caller's do_X has to return, too; -EINVAL for a class that is not among the
+   delegates, and then log_error is called; -EALREADY when a response was begun. */
 SS_API int http_delegate(struct ss_handler *h, const struct http_handler_class *other);
 
 /* ---------------------------------------------------------------- request */
@@ -266,9 +270,9 @@ SS_API const char *http_allow(const struct ss_handler *h);
 
 /* Begins a response with status line, Server and Date. `message` NULL: the usual phrase of the status. A
    response that was begun before, and of which nothing has left, is forgotten. An interim response (100, 102,
-   103) leaves with http_end_headers, and another response follows it. Returns 0 or -errno: -EINVAL when the
-   status is not within 100..999 or `message` has a control character, -EALREADY when a response has left.
-   (send_response; RFC 9112 4) */
+   103) leaves with http_end_headers, and another response follows it. 101 leaves with http_upgrade. Returns 0
+   or -errno: -EINVAL when the status is not within 100..999 or `message` has a control character, -EALREADY
+   when a response has left. (send_response; RFC 9112 4) */
 SS_API int http_send_response(struct ss_handler *h, int status, const char *message);
 
 /* Adds a header field. Some have an effect of their own: after "Connection: close" the connection is closed
@@ -299,7 +303,8 @@ SS_API int http_compress(struct ss_handler *h);
 
 /* Ends the head; from now on h->wfile takes the body. A 405 without Allow gets one. The head leaves together
    with the body: when the buffer of h->wfile is full, at ss_flush, or when do_X has returned. Returns 0;
-   -EINVAL when no response was begun, or its head has ended already; or the error of a call before.
+   -EINVAL when no response was begun, its head has ended already, or its status is 101 (see http_upgrade); or
+   the error of a call before.
    (end_headers) */
 SS_API int http_end_headers(struct ss_handler *h);
 
@@ -325,6 +330,56 @@ SS_API void http_close_connection(struct ss_handler *h);
 
 /* Returns the status of the response that was begun; 0: there is none yet. */
 SS_API int http_status(const struct ss_handler *h);
+
+/* ---------------------------------------------------------------- other protocols */
+
+/* Ends HTTP on this connection, which goes on in the protocol `name`, "websocket" or "name/version": sends
+   101 with "Connection: Upgrade" and "Upgrade: name". A do_X that answers CONNECT passes NULL for `name`:
+   then 200 is sent, and the tunnel begins (RFC 9110 7.8, 9.3.6). From the next byte on h->rfile and h->wfile
+   are the connection's own streams. What the client has sent behind its request already, before it knew of
+   the answer, is the first that h->rfile reads. (Who works with request->fd itself takes that out first:
+   ss_peek with `want` 0.)
+
+   do_X goes on in straight code, and returns 0 or -errno: then the connection is closed.
+
+     static int do_GET(struct ss_handler *h)
+     {
+         char line[200];
+         ssize_t n;
+         int rc = http_upgrade(h, "echo");
+         if (rc < 0)
+             return rc;
+         while ((n = ss_readline(h->rfile, line, sizeof line)) > 0)
+             ss_write(h->wfile, line, (size_t)n);
+         return (int)n;
+     }
+
+   Or it sets h->request->resume and returns SS_PARK, as suits a protocol whose connections are mostly idle.
+   What `resume` has to know of the request, do_X keeps in request->data: functions about a request or its
+   response, such as http_header, must not be called by `resume`. SS_PARK without request->resume is a
+   mistake: log_error is called, and the connection is closed.
+
+   All time limits of HTTP are taken off. h->timeout is as do_X has it, and now limits each wait for input, or
+   the idle time; set it as the protocol needs. request->busy is cleared, so a drain ends an idle wait at
+   once.
+
+   The client must have asked for just this protocol: with "name/version" in full if it has a version, in
+   upper or lower case. Who speaks several protocols calls http_upgrade for one after another until one is
+   not refused. To add fields to the head (Sec-WebSocket-Accept), call http_send_response(h, 101, NULL) and
+   http_send_header before. For CONNECT the status may be any of 200 to 299. http_end_headers is not called:
+   that is done here. An unread body of the request is read first, and dropped; a client that waits for "100
+   Continue" gets that.
+
+   Returns 0 when the head has left. Otherwise HTTP goes on:
+     - -EPROTO: the client has not asked for this protocol. HTTP/1.0 and HEAD cannot ask. If do_X returns this
+       error, the client gets 426 with "Upgrade: name", or with all names that were tried, and the connection
+       is kept; this counts as no failure. do_X can answer otherwise, too.
+     - -EINVAL: `name` is not a valid one, or the class speaks HTTP/1.0 only (protocol_version), or `name` is
+       NULL and the request no CONNECT, or the other way round.
+     - -EALREADY: another response was begun.
+     - Another -errno of reading the body, for do_X to return, or of writing.
+   May wait. */
+SS_API int http_upgrade(struct ss_handler *h, const char *name);
 
 /* ---------------------------------------------------------------- body and forms
 

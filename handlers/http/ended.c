@@ -24,15 +24,17 @@ int64_t http_duration(const struct ss_handler *h)
 }
 
 /* The bytes of the body that have gone to the connection. After an error these are the ones that had left
-   before it, with the bytes that frame chunks. */
+   before it, with the bytes that frame chunks. After http_upgrade all bytes are the body. */
 static int64_t body_sent(const struct http_exchange *x)
 {
     const struct http_response *r = &x->response;
     if (!r->committed || r->headless || r->framing == HTTP_EMPTY)
         return 0;
-    if (!x->out->error)
+    if (!x->out->error && !x->upgraded)
         return r->written;
     int64_t left = x->out->sent > r->start ? (int64_t)(x->out->sent - r->start) : 0;
+    if (x->upgraded)
+        return left + (x->out->error ? 0 : (int64_t)x->out->wend);
     return left < r->written ? left : r->written;
 }
 

@@ -11,6 +11,7 @@
      response.c      the response's head, and its body as a stream
      coded_output.c  the same in a content coding
      error.c         error pages
+     upgrade.c       101 and CONNECT, after which the connection speaks another protocol
      ended.c         when a request is logged
      access_log.c    in which words
 
@@ -98,6 +99,8 @@ struct http_exchange {
     struct http_coded *coded; /* what puts the body into its coding, NULL: none */
     bool negotiated;          /* the response depends on Accept-Encoding: Vary says so */
     bool close;               /* the connection, after this response */
+    bool upgraded;            /* the connection speaks another protocol now */
+    const char *offered;      /* the protocols that http_upgrade was called for in vain; NULL: none */
     size_t told_size;
     int failure;      /* -errno: why the server could not answer as asked; 0: it could */
     bool logged;      /* log_request was called */

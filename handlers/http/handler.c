@@ -5,6 +5,7 @@
 #include "http/error.h"
 #include "http/log.h"
 #include "http/response.h"
+#include "http/upgrade.h"
 #include <errno.h>
 #include <string.h>
 
@@ -48,18 +49,18 @@ static bool is_answered_before(struct http_exchange *x, int *rc)
     return false;
 }
 
-/* 0 or -errno. */
+/* 0 or -errno; after http_upgrade what do_X has returned. */
 static int run_method(struct http_exchange *x)
 {
     const struct http_request *request = &x->head.request;
-    int answered;
+    int rc;
     if (request->content_length > x->cls->table->max_body)
         return http_send_error(x->h, 413, NULL, NULL);
-    if (is_answered_before(x, &answered))
-        return answered < 0 ? answered : 0;
+    if (is_answered_before(x, &rc))
+        return rc < 0 || x->upgraded ? rc : 0;
     int (*run)(struct ss_handler *) = http_class_find(x->cls, request->command);
-    int rc = run ? run(x->h) : unknown_method(x, request->command);
-    return rc < 0 ? rc : 0;
+    rc = run ? run(x->h) : unknown_method(x, request->command);
+    return rc < 0 || x->upgraded ? rc : 0;
 }
 
 int http_delegate(struct ss_handler *h, const struct http_handler_class *other)
@@ -128,6 +129,8 @@ static int answer_failure(struct http_exchange *x, int error)
 
 static int complete(struct http_exchange *x, int rc)
 {
+    if (rc == -EPROTO && x->offered && !x->response.committed && !x->body.refusal.status)
+        rc = http_upgrade_require(x);
     if (rc == 0)
         rc = finish_response(x);
     return rc < 0 ? answer_failure(x, rc) : 0;
@@ -143,6 +146,7 @@ static int conclude(struct http_exchange *x, int rc)
         http_log_ended(x, rc);
     if (rc == 0 && !x->close && http_body_skip(x)) {
         x->h->request->busy = false;
+        x->h->request->resume = NULL; /* of a do_X whose http_upgrade was refused */
         return NEXT_REQUEST;
     }
     if (!x->body.done || x->in->rpos < x->in->rend)
@@ -156,7 +160,9 @@ static int answer(struct http_exchange *x)
     http_response_reset(x);
     x->in->tied = &x->wfile;
     int rc = http_body_begin(x);
-    return conclude(x, complete(x, rc < 0 ? rc : run_method(x)));
+    if (rc == 0)
+        rc = run_method(x);
+    return x->upgraded ? http_upgrade_conclude(x, rc) : conclude(x, complete(x, rc));
 }
 
 /* The connection is closed, since nobody knows where the next request would begin. */

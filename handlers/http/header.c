@@ -105,6 +105,8 @@ static int take_special(struct http_exchange *x, const char *name, size_t size, 
         r->has_allow = true;
     else if (size == 6 && strcasecmp(name, "Server") == 0)
         cut(r, &r->server);
+    else if (size == 7 && strcasecmp(name, "Upgrade") == 0)
+        return r->status == 101; /* http_upgrade adds it */
     else if (size == 10 && strcasecmp(name, "Connection") == 0)
         return take_connection(x, value);
     else if (size == 14 && strcasecmp(name, "Content-Length") == 0)

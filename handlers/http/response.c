@@ -368,6 +368,8 @@ int http_end_headers(struct ss_handler *h)
         return r->error ? r->error : -EINVAL;
     if (r->status < 200 && r->status != 101)
         return send_interim(x);
+    if (r->status == 101 && !x->upgraded)
+        return -EINVAL;
     if (r->status >= 400)
         http_add_error_fields(x);
     r->ended = true;
