@@ -2,8 +2,13 @@
 #include "server/wakeup.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 int wakeup_open(int ends[2])
@@ -28,6 +33,69 @@ void wakeup_take(const int ends[2])
 {
     uint64_t count;
     (void)!read(ends[0], &count, sizeof count);
+}
+
+/* ---------------------------------------------------------------- by a name
+
+   A datagram socket in Linux's abstract name space. A name is random, so that the datagram goes to nobody
+   else when the process that had it has ended. */
+
+static const char prefix[] = "socketserver-";
+enum { PREFIX = sizeof prefix - 1 };
+enum { QUEUE = 64 }; /* datagrams: more than the kernel keeps by default */
+
+int wakeup_open_sender(void)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+static socklen_t address_of(uint64_t name, struct sockaddr_un *address)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *at = address->sun_path + 1;
+    address->sun_family = AF_UNIX;
+    address->sun_path[0] = 0;
+    memcpy(at, prefix, PREFIX);
+    for (int i = 0; i < 16; i++)
+        at[PREFIX + i] = digits[name >> (4 * i) & 15];
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + PREFIX + 16);
+}
+
+int wakeup_open_named(int *fd, uint64_t *name)
+{
+    struct sockaddr_un address;
+    uint64_t number = 0;
+    int made = wakeup_open_sender(), rc = made < 0 ? made : 0;
+    if (rc == 0 && (getrandom(&number, sizeof number, 0) != sizeof number || !number))
+        rc = -EAGAIN;
+    socklen_t size = address_of(number, &address);
+    if (rc == 0 && bind(made, (struct sockaddr *)&address, size) < 0)
+        rc = -errno;
+    if (rc == 0) {
+        *fd = made;
+        *name = number;
+    } else if (made >= 0) {
+        close(made);
+    }
+    return rc;
+}
+
+int wakeup_send_named(int fd, uint64_t name)
+{
+    struct sockaddr_un address;
+    socklen_t size = address_of(name, &address);
+    ssize_t n = sendto(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+    /* a full queue wakes, too */
+    return n >= 0 || errno == EAGAIN || errno == ECONNREFUSED ? 0 : -errno;
+}
+
+/* No more than a queue holds: a stranger who floods it must not keep us here. */
+void wakeup_take_named(int fd)
+{
+    char byte;
+    for (int i = 0; i < QUEUE && recv(fd, &byte, 1, MSG_DONTWAIT) >= 0; i++)
+        ;
 }
 
 int open_pipe(int pipe[2])

@@ -4,6 +4,8 @@
 #ifndef SS_WAKEUP_H
 #define SS_WAKEUP_H
 
+#include <stdint.h>
+
 enum { LOOK_AGAIN = 1000 }; /* ms; see wakeup_send */
 
 /* 0, or -errno with both ends -1. The descriptor never blocks, and is closed by exec. */
@@ -14,6 +16,16 @@ void wakeup_close(int ends[2]);
    LOOK_AGAIN. Async-signal-safe. Any thread. */
 int wakeup_send(const int ends[2]);
 void wakeup_take(const int ends[2]);
+
+/* The same, but other processes of the server can wake, too, also those that were forked before it was
+   opened: they need the name only. Stores a descriptor that can be read from the wake-up to
+   wakeup_take_named, and a name that is not 0. 0 or -errno. */
+int wakeup_open_named(int *fd, uint64_t *name);
+/* By any descriptor of this kind. 0 or -errno; 0, too, when the one that was to be woken has gone. */
+int wakeup_send_named(int fd, uint64_t name);
+void wakeup_take_named(int fd);
+/* Such a descriptor for sending only, or -errno. */
+int wakeup_open_sender(void);
 
 /* Makes a pipe that never blocks and is closed by exec. 0 or -errno. */
 int open_pipe(int pipe[2]);
