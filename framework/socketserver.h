@@ -88,6 +88,7 @@ struct ss_server;
 struct ss_request;
 struct ss_handler;
 struct ss_stream;
+struct ss_message;
 
 /* ---------------------------------------------------------------- addresses
 
@@ -268,6 +269,10 @@ struct ss_class {
     /* service_actions: called each time serve_forever has been woken, and at the end of ss_handle_request. */
     void (*service_actions)(struct ss_server *self);
 
+    /* handle_message: called when a message has come for the server itself (see ss_server_ref). `message`
+       lives until the method returns. */
+    void (*handle_message)(struct ss_server *self, const struct ss_message *message);
+
     /* close_idle: called when somebody else needs a place (max_requests) or a descriptor. It closes the
        connection that has been parked for the longest time, now or in a moment: its `resume`, if it has one,
        is called before. Returns false when no connection is parked. */
@@ -281,6 +286,11 @@ struct ss_class {
        since poll told last that it is ready. (ss_poll sees to that for handlers.) With count 0 and ms 0 it
        lets others run. */
     int (*poll)(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
+
+    /* await: as poll, for a request that has a mailbox: it returns, with 0, also when a message has come that
+       was not received, or comes while it waits. */
+    int (*await)(struct ss_server *self, struct ss_request *request, struct pollfd *fds, nfds_t count,
+                 int ms);
 
     /* A class may keep something about a descriptor from one wait to the next, such as its registration with
        epoll. adopt and forget tell the class for how long: from adopt(fd, owner) to forget(fd, owner), with
@@ -452,6 +462,12 @@ struct ss_server {
                              -fstack-clash-protection or has no array of more than a MiB: so much address space
                              is kept free below each stack (ulimit -v counts it). */
     size_t buffer_size;   /* bytes of a stream's buffer, each way; 16,384. A stream has at least one */
+    /* What a mailbox holds that nobody has received yet: messages, and bytes of all of them, and so of each;
+       256 and 65,536. */
+    unsigned mailbox_count;
+    size_t mailbox_size;
+    size_t message_memory; /* bytes for all such messages of the server together; 8 MiB. Only what is used
+                              takes memory */
 
     /* Instance variables */
     void *context;                                      /* yours: the framework does not use it */
@@ -645,9 +661,6 @@ struct ss_request {
     int (*resume)(struct ss_handler *h, int why);
 };
 
-/* What can end a wait, in the `why` of `resume`. */
-enum { SS_INPUT = 1, SS_MESSAGE = 2, SS_ROOM = 4, SS_IDLE = 8 };
-
 /* Stores the client's address. An IPv4 client of a dual-stack socket gets an IPv4 address; one without an
    address, or whose address cannot be had, gets length 0. Returns 0 or -errno. Any thread that has the
    request. */
@@ -764,6 +777,133 @@ SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *arg
    turn need not be checked again in it. Outside of event loops every call returns another one. Any thread. */
 SS_API uint64_t ss_turn(const struct ss_server *self);
 
+/* ---------------------------------------------------------------- messages
+
+   Any thread of any process of a server can send a message to a connection: to a handler that waits for it in
+   ss_wait, or to a parked connection, whose handler is called then. A late reply, in two halves:
+
+     static int handle(struct ss_handler *h)               (the handler hands over the work, and waits)
+     {
+         struct job *job = job_new();
+         struct ss_message message;
+         int rc = ss_ref(h, &job->ref);
+         if (rc == 0)
+             rc = job_begin(job);
+         while (rc == 0 && (rc = ss_receive(h, &message)) == -EAGAIN)
+             rc = (rc = ss_wait(h, SS_MESSAGE, 10000)) > 0 ? 0 : rc < 0 ? rc : -ETIMEDOUT;
+         return rc < 0 ? rc : ss_write(h->wfile, message.data, message.size);
+     }
+     ss_post(server, job->ref, answer, strlen(answer));    (another thread does it, and replies)
+
+   A connection has a mailbox from its first ss_ref or ss_subscribe on, and until it is closed. The server's
+   mailbox_count and mailbox_size bound what a mailbox holds, message_memory what all of them hold together:
+   each message is in memory once, however many receive it. A message that was taken in is received once, in
+   the order in which each sender has sent, whether it was posted or came through channels.
+
+   The memory is shared by all processes of the server: by those that mix-ins have forked, and by those that
+   handlers fork. What a process that is killed had in its mailboxes is lost with its connections; what it has
+   sent by then is received; a message that it was just publishing reaches some of the subscribers, and none
+   of them twice. Others go on.
+
+   In an event loop, in a pool and in each process one descriptor wakes those that wait, however many they
+   are. (It is a datagram socket with an abstract name, so that all processes of the server can reach it; a
+   stranger who finds the name can wake them in vain, and no more.) */
+
+#define SS_MAX_CHANNEL_NAME 64    /* bytes of a channel's name, without the NUL */
+#define SS_MAX_SUBSCRIPTIONS 64   /* of one connection */
+#define SS_MAX_REFS 131072        /* mailboxes of a server at the same time, in all its processes */
+#define SS_MAX_CHANNELS 65536     /* of a server at the same time: those that have subscribers */
+#define SS_MAX_SUBSCRIBERS 262144 /* subscriptions of a server, all together */
+
+/* Names a connection, also when it has gone: no other one ever gets the same ref. A plain value: it can be
+   copied, kept and sent to other processes of the server. All zero names none. */
+struct ss_ref {
+    uint64_t number;
+    uint32_t place;
+};
+
+/* A message as ss_receive gives it. */
+struct ss_message {
+    const char *data;    /* aligned as by malloc, and not changed by anybody; it and `channel` live until the
+                            connection's next ss_receive, or its end */
+    size_t size;         /* bytes; may be 0 */
+    const char *channel; /* through which it has come; NULL: it was posted to this connection alone */
+    unsigned dropped; /* messages of channels that had no room in the mailbox (see SS_DROP_OLDEST) since the
+                         last one that was received */
+};
+
+/* Stores the ref of the handler's connection, or of its datagram, which ends when the handler returns. Gives
+   the connection a mailbox, if it has none. Returns 0; -ENOBUFS when SS_MAX_REFS connections have one;
+   -EMFILE, -ENFILE, -ENOMEM; -EOPNOTSUPP in a server whose handlers run in another server's loop. */
+SS_API int ss_ref(struct ss_handler *h, struct ss_ref *ref);
+
+/* Stores the ref of the server itself, in the process that serves: what is posted to it comes to the method
+   handle_message, called by the thread that serves, between two requests. So a datagram server, whose
+   requests end at once, gets messages. With PreforkingMixIn each process has a ref of its own. Returns 0, or
+   -EAGAIN before serve_forever has begun, after it has ended, and when no class overrides handle_message. Any
+   thread. */
+SS_API int ss_server_ref(const struct ss_server *self, struct ss_ref *ref);
+
+/* Posts a copy of `size` bytes of `data` to the connection that `ref` names, in any process of the server.
+   Never waits. Returns 0: it is in the mailbox; -ESTALE: the connection has ended, or `ref` never named one;
+   -EAGAIN: the mailbox is full; -EMSGSIZE: more than mailbox_size; -ENOBUFS: message_memory is used up;
+   -EBADF: the server is not bound, or closed; -ENOMEM: at the time of ss_server_bind there was no memory to
+   share. Any thread, any process of the server; not a signal handler. While another thread may be in here the
+   server must not be closed. */
+SS_API int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t size);
+
+/* Receives the oldest message of the handler's connection. Never waits. Returns 0; -EAGAIN when there is
+   none; -ENOBUFS when the mailbox was full, and a channel's policy ends the connection then (see SS_END). */
+SS_API int ss_receive(struct ss_handler *h, struct ss_message *message);
+
+/* What ss_wait waits for, and what resume is called for. */
+enum {
+    SS_INPUT = 1,   /* ss_read on h->rfile would not wait: there is input, or its end, or an error; more than
+                       ss_readline_now has found already */
+    SS_MESSAGE = 2, /* ss_receive has one */
+    SS_ROOM = 4,    /* the connection takes output */
+    SS_IDLE = 8,    /* not waited for: nothing is in progress, so that a drain ends this wait at once */
+};
+
+/* Flushes h->wfile, and waits until one of the things that `what` names is true, for `ms` milliseconds at
+   most
+   (-1: no limit). `what` is made of the constants above by |. Returns those that are true; 0 when the time is
+   over; -ECANCELED when the server drains and `what` has SS_IDLE, or when the drain's time is over; -ENOBUFS
+   as ss_receive; -EINVAL for another bit; or -errno. A time limit of the stream is not looked at. Waits. */
+SS_API int ss_wait(struct ss_handler *h, int what, int ms);
+
+/* What happens when a message of a channel finds a subscriber's mailbox full. */
+enum {
+    SS_DROP_OLDEST, /* the oldest message of a channel in it makes room, and is counted in ss_message.dropped
+                     */
+    SS_END,         /* the connection is ended: what waits in ss_wait, ss_receive or SS_PARK fails with
+                       -ENOBUFS. (While its handler waits for room to write, write_timeout limits that.) */
+};
+
+/* Subscribes the handler's connection to a channel, whose name is a string of 1 to SS_MAX_CHANNEL_NAME bytes.
+   A channel needs not be made: it is there as long as it has subscribers. A subscription ends with the
+   connection. Returns 0; -EALREADY: it has subscribed; -EINVAL: no name, or no such policy; -ENAMETOOLONG;
+   -ENOBUFS: SS_MAX_SUBSCRIPTIONS, SS_MAX_CHANNELS or SS_MAX_SUBSCRIBERS are reached; or as ss_ref. */
+SS_API int ss_subscribe(struct ss_handler *h, const char *channel, int policy);
+
+/* Ends a subscription. What has come through the channel by then stays in the mailbox. Returns 0, or -ENOENT
+   when there is none. */
+SS_API int ss_unsubscribe(struct ss_handler *h, const char *channel);
+
+/* Sends a copy of `size` bytes of `data` to all subscribers of a channel, in all processes. Never waits: a
+   slow subscriber costs what its mailbox holds, and then its policy says what happens. Returns how many have
+   got it into their mailboxes, 0 when nobody has subscribed; -EINVAL, -ENAMETOOLONG for the name; -EMSGSIZE,
+   -ENOBUFS, -EBADF, -ENOMEM as ss_post, and then nobody has got it. Any thread, any process of the server;
+   not a signal handler. */
+SS_API int ss_publish(struct ss_server *self, const char *channel, const void *data, size_t size);
+
+/* The same, but for the handler's own connection, if it has subscribed. */
+SS_API int ss_publish_others(struct ss_handler *h, const char *channel, const void *data, size_t size);
+
+/* Returns how many connections have subscribed to a channel, or -errno as ss_publish. Any thread, any process
+   of the server. */
+SS_API int ss_subscribers(struct ss_server *self, const char *channel);
+
 /* ---------------------------------------------------------------- streams
 
    A stream has a buffer for input and one for output, over something that reads and writes. Output leaves
@@ -876,6 +1016,7 @@ struct ss_stream {
     struct ss_stream *below; /* the stream that this one is over, NULL: none; see ss_stream_over */
     struct ss_stream *above; /* the stream that is over this one */
     bool has_lost_input;     /* private: a read that came too late had taken more than rbuf can take back */
+    size_t part;    /* private: so many bytes in rbuf are a part of a line, as ss_readline_now has found */
     bool amid_read; /* private: ss_readline or ss_readexactly has some of its input, and waits for the
                        rest */
 };
@@ -906,6 +1047,10 @@ SS_API ssize_t ss_readexactly(struct ss_stream *s, void *data, size_t size);
    longer, and the next call reads on, or the input has ended. With `size` 1 it only writes the NUL, with 0
    nothing at all (`line` may be NULL), and both return 0 without reading. Waits. (rfile.readline(limit)) */
 SS_API ssize_t ss_readline(struct ss_stream *s, char *line, size_t size);
+
+/* As ss_readline, but it never waits: -EAGAIN when the line is not whole yet. What has come of it stays in
+   the buffer, and ss_wait waits until more has come. */
+SS_API ssize_t ss_readline_now(struct ss_stream *s, char *line, size_t size);
 
 /* Shows input without taking it. Waits until at least `want` bytes are in the buffer, and stores in *data
    where they begin: they stay there until the next call that reads. Returns the number of bytes there, which

@@ -2,9 +2,10 @@
 /* What an event loop waits for: a table of descriptors, each registered with the poller once, and the
    tasks and parked requests that wait for them. */
 #include "loop/loop.h"
-#include "loop/poller.h"
 #include "server/core.h"
 #include "server/idle.h"
+#include "server/mail.h"
+#include "server/poller.h"
 #include "server/request.h"
 #include "server/timer.h"
 #include "server/wait.h"
@@ -242,6 +243,14 @@ void loop_look(struct loop *loop, int ms)
         expire(loop, loop->now);
 }
 
+void loop_unpark(struct loop *loop, const struct request *request)
+{
+    int fd = request->request.fd;
+    struct known *known = fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
+    if (known && known->parked == request)
+        wake_parked(loop, known);
+}
+
 bool loop_park(struct loop *loop, struct request *request)
 {
     struct ss_request *r = &request->request;
@@ -256,6 +265,8 @@ bool loop_park(struct loop *loop, struct request *request)
     known->parked = request;
     idle_add(&loop->serving->parked, request);
     timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
+    if (request->box && mail_begin_wait(loop->server, request, NULL))
+        wake_parked(loop, known);
     return true;
 }
 

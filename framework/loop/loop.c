@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop/loop.h"
 #include "loop/coroutine.h"
-#include "loop/poller.h"
 #include "server/core.h"
+#include "server/mail.h"
+#include "server/poller.h"
 #include "server/request.h"
 #include "server/stop.h"
 #include "server/timer.h"
@@ -85,6 +86,8 @@ static void run(struct loop *loop, struct request *request)
     struct ss_server *self = loop->server;
     const struct ss_class *methods = methods_of(self);
     look_after(loop, loop->running);
+    if (request->box)
+        mail_end_wait(self, request);
     int rc = request_is_over(request) ? 0 : methods->finish_request(self, &request->request);
     if (rc == SS_PARK) {
         if (loop_park(loop, request))

@@ -8,9 +8,9 @@
 #define SS_LOOP_H
 
 #include "loop/coroutine.h"
-#include "loop/poller.h"
 #include "server/core.h"
 #include "server/idle.h"
+#include "server/poller.h"
 #include "server/request.h"
 #include "server/serving.h"
 #include <signal.h>
@@ -43,7 +43,7 @@ struct watch {
     void (*ready)(void *);
     void *argument;
 };
-enum { MAX_WATCHES = 2 }; /* the drain, and offloaded calls that have returned */
+enum { MAX_WATCHES = 2 }; /* the drain, and the loop's station */
 
 struct task {
     struct entry entry;
@@ -106,6 +106,8 @@ int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(voi
 bool loop_park(struct loop *loop, struct request *request);
 /* For loop_watch: the server drains. Parked connections are closed, and none is parked any more. */
 void loop_drain(void *loop);
+/* Ends the parking of a connection for which there is a message; harmless for one that is not parked. */
+void loop_unpark(struct loop *loop, const struct request *request);
 /* Has the connection closed that was parked first. False: there is none. */
 bool loop_close_oldest(struct loop *loop);
 
@@ -166,7 +168,17 @@ void loop_suspend_for(struct loop *loop, int ms);
 /* Suspends the task that runs until a helper thread has called the function; returns its result, or -errno as
    ss_offload. */
 int loop_offload(struct loop *loop, int (*function)(void *), void *argument);
-/* Ends them. */
+/* Wakes the tasks whose functions have returned. */
+void loop_end_jobs(struct loop *loop);
+/* Ends the threads. */
 void loop_end_offload(struct loop *loop);
+
+/* ---- messages.c: what other threads and processes send ---- */
+
+/* From now on the loop's station can be opened. */
+void loop_begin_messages(struct loop *loop);
+void loop_end_messages(struct loop *loop);
+/* The await method inside of a loop. */
+int loop_await(struct loop *loop, struct ss_request *request, struct pollfd *fds, nfds_t count, int ms);
 
 #endif

@@ -25,7 +25,6 @@ struct offload {
     pthread_cond_t work;
     struct job *first, **last; /* waiting for a thread */
     struct job *done;
-    int wake[2]; /* wakes the loop when a job is done */
     pthread_t threads[OFFLOAD_THREADS];
     unsigned count, idle, waiting; /* threads; threads without a job; jobs without a thread */
     bool stopping;
@@ -55,17 +54,17 @@ static void *help(void *argument)
         pthread_mutex_lock(&o->lock);
         job->next = o->done;
         o->done = job;
-        (void)wakeup_send(o->wake);
+        (void)wakeup_send_named(o->loop->serving->station.fd, o->loop->serving->station.name);
     }
     pthread_mutex_unlock(&o->lock);
     return NULL;
 }
 
-/* In the loop's thread: wakes the tasks whose jobs are done. */
-static void jobs_done(void *argument)
+void loop_end_jobs(struct loop *loop)
 {
-    struct offload *o = argument;
-    wakeup_take(o->wake);
+    struct offload *o = loop->offload;
+    if (!o)
+        return;
     pthread_mutex_lock(&o->lock);
     struct job *job = o->done;
     o->done = NULL;
@@ -88,7 +87,6 @@ static void offload_free(struct offload *o)
     pthread_mutex_unlock(&o->lock);
     while (o->count > 0)
         pthread_join(o->threads[--o->count], NULL);
-    wakeup_close(o->wake);
     pthread_cond_destroy(&o->work);
     pthread_mutex_destroy(&o->lock);
     free(o);
@@ -103,9 +101,7 @@ static int offload_new(struct loop *loop, struct offload **made)
     o->last = &o->first;
     pthread_mutex_init(&o->lock, NULL);
     pthread_cond_init(&o->work, NULL);
-    int rc = wakeup_open(o->wake);
-    if (rc == 0)
-        rc = loop_watch(loop, o->wake[0], false, jobs_done, o);
+    int rc = station_open_descriptor(&loop->serving->station);
     if (rc < 0)
         offload_free(o);
     else
@@ -149,8 +145,8 @@ int loop_offload(struct loop *loop, int (*function)(void *), void *argument)
         loop_suspend_for(loop, LOOK_AGAIN);
         if (job.done)
             break;
-        jobs_done(*o);
-        if (job.done) /* jobs_done has put this task into the queue: it must run once */
+        loop_end_jobs(loop);
+        if (job.done) /* loop_end_jobs has put this task into the queue: it must run once */
             loop_suspend_for(loop, LOOK_AGAIN);
     }
     return job.rc;

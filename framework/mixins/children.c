@@ -6,6 +6,7 @@
  */
 #include "mixins/children.h"
 #include "server/core.h"
+#include "server/mail.h"
 #include "server/process.h"
 #include "server/stop.h"
 #include "server/wait.h"
@@ -151,6 +152,7 @@ void children_reap(struct ss_server *self, struct child **children,
             continue;
         }
         *children = child->next;
+        stations_child_ended(self, child->pid);
         ended(self, child);
     }
 }

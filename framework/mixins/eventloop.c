@@ -23,6 +23,13 @@ static int eventloop_poll(struct ss_server *self, struct pollfd *fds, nfds_t cou
                 : ss_super(self, &EventLoopMixIn)->poll(self, fds, count, ms);
 }
 
+static int await(struct ss_server *self, struct ss_request *request, struct pollfd *fds, nfds_t count, int ms)
+{
+    struct loop *loop = loop_current();
+    return loop ? loop_await(loop, request, fds, count, ms)
+                : ss_super(self, &EventLoopMixIn)->await(self, request, fds, count, ms);
+}
+
 static int process_request(struct ss_server *self, struct ss_request *request)
 {
     struct serving *serving = serving_current();
@@ -91,8 +98,10 @@ static int serve_with_loop(struct serving *serving)
     struct loop *loop;
     int rc = loop_enter(serving, &loop);
     if (rc >= 0) {
+        loop_begin_messages(loop);
         rc = ss_super(self, &EventLoopMixIn)->serve_forever(self);
         loop_end_offload(loop);
+        loop_end_messages(loop);
         loop_leave(loop);
     }
     if (rc < 0)
@@ -186,6 +195,7 @@ const struct ss_class ss_EventLoopMixIn = {
     .close_request = close_request,
     .close_idle = close_idle,
     .poll = eventloop_poll,
+    .await = await,
     .adopt = adopt,
     .forget = forget,
     .offload = offload,

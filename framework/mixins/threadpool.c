@@ -6,9 +6,9 @@
    again one by one. As long as something is left there, others that are idle are woken: nothing waits for
    a handler that takes its time while a thread has nothing to do. */
 #include "mixins/threadpool.h"
-#include "loop/poller.h"
 #include "memory/arena.h"
 #include "server/core.h"
+#include "server/poller.h"
 #include "server/request.h"
 #include "server/timer.h"
 #include "server/wait.h"
@@ -45,6 +45,8 @@ static void defaults(struct ss_server *self)
 static void serve(struct ss_server *self, struct request *request)
 {
     const struct ss_class *methods = methods_of(self);
+    if (request->box)
+        pool_end_wait(self, request);
     int rc = request_is_over(request) ? 0 : methods->finish_request(self, &request->request);
     if (rc == SS_PARK) {
         if (pool_park(threadpool_of(self), request) == 0)
@@ -81,8 +83,17 @@ static bool look_at_poller(struct threadpool *p)
     pthread_mutex_lock(&p->lock);
     p->idle--;
     p->woken = false;
+    bool woken = false;
     for (int i = 0; i < n; i++)
-        pool_claim(p, &events[i]);
+        if (events[i].fd == p->station->fd)
+            woken = true;
+        else
+            pool_claim(p, &events[i]);
+    if (woken) { /* with the store's lock, which is taken before the pool's */
+        pthread_mutex_unlock(&p->lock);
+        pool_woken(p);
+        pthread_mutex_lock(&p->lock);
+    }
     return n != 0 || !spare || p->first || !is_spare(p);
 }
 
@@ -159,8 +170,7 @@ static int make_threads(struct ss_server *self, struct threadpool *p)
 
 /* A thread whose handler waits for its client, or for time to pass, does not count as one at work: another
    thread takes its place. If none can be made now, the next request tries again. */
-static int wait_as_one_more(struct ss_server *self, struct threadpool *p, struct pollfd *fds, nfds_t count,
-                            int ms)
+static void begin_wait(struct ss_server *self, struct threadpool *p)
 {
     pthread_mutex_lock(&p->lock);
     p->running--;
@@ -168,11 +178,37 @@ static int wait_as_one_more(struct ss_server *self, struct threadpool *p, struct
     if (p->idle == 0 && pool_may_run(p) && !p->stopping)
         (void)make_thread(self, p);
     pool_unlock(p);
-    int rc = ss_super(self, &ThreadPoolMixIn)->poll(self, fds, count, ms);
+}
+
+static void end_wait(struct threadpool *p)
+{
     pthread_mutex_lock(&p->lock);
     p->waiting--;
     p->running++;
     pthread_mutex_unlock(&p->lock);
+}
+
+static int wait_as_one_more(struct ss_server *self, struct threadpool *p, struct pollfd *fds, nfds_t count,
+                            int ms)
+{
+    begin_wait(self, p);
+    int rc = ss_super(self, &ThreadPoolMixIn)->poll(self, fds, count, ms);
+    end_wait(p);
+    return rc;
+}
+
+/* The threads of the pool wait for messages as others do, but count as those whose handlers wait. */
+static int await(struct ss_server *self, struct ss_request *request, struct pollfd *fds, nfds_t count, int ms)
+{
+    struct threadpool *p = threadpool_of(self);
+    const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
+    if (working_for != p || !has_threads(self, p))
+        return super->await(self, request, fds, count, ms);
+    begin_wait(self, p);
+    working_for = NULL; /* this wait counts once */
+    int rc = super->await(self, request, fds, count, ms);
+    working_for = p;
+    end_wait(p);
     return rc;
 }
 
@@ -246,6 +282,8 @@ static int start_pool(struct ss_server *self, struct threadpool *p)
     int rc = wakeup_open(p->wake);
     if (rc == 0)
         rc = poller_open(&p->poller, POLLER_ONESHOT);
+    if (rc == 0)
+        rc = pool_open_station(self, p);
     p->limit = count;
     p->room = self->max_threads > count ? self->max_threads : count;
     if (rc == 0 && !(p->workers = calloc(p->room, sizeof *p->workers)))
@@ -275,6 +313,7 @@ static void stop_pool(struct threadpool *p)
     for (unsigned i = 0; i < made; i++)
         if (p->workers[i].started)
             pthread_join(p->workers[i].thread, NULL);
+    pool_close_station(p);
     pthread_mutex_destroy(&p->lock);
     free_pool(p);
 }
@@ -310,4 +349,5 @@ const struct ss_class ss_ThreadPoolMixIn = {
     .forked = forked,
     .close_idle = close_idle,
     .poll = threadpool_poll,
+    .await = await,
 };

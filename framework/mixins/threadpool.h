@@ -3,9 +3,9 @@
 #ifndef SS_THREADPOOL_H
 #define SS_THREADPOOL_H
 
-#include "loop/poller.h"
 #include "server/core.h"
 #include "server/idle.h"
+#include "server/poller.h"
 #include "server/request.h"
 #include <pthread.h>
 
@@ -36,6 +36,7 @@ struct threadpool {
     uint64_t wake_time;          /* ss_now() when it wakes up by itself */
     bool untold;                 /* it could not be woken: until it is, the other threads look at the clock */
     bool draining, stopping;
+    struct station *station; /* of the process; its descriptor is in the poller, too */
     pthread_t server_thread;
     struct worker *workers,
         *left; /* all, `made` of `room`; those without a thread, or with one that has ended */
@@ -55,6 +56,13 @@ void pool_unlock(struct threadpool *p);
 
 /* Parks a connection: it waits for its next input without a thread. 0 or -errno. */
 int pool_park(struct threadpool *p, struct request *request);
+/* The parked request is run now: messages that come do not wake it any more. */
+void pool_end_wait(struct ss_server *self, struct request *request);
+/* From now on messages wake the parked requests of the pool; until pool_close_station. 0 or -errno. */
+int pool_open_station(struct ss_server *self, struct threadpool *p);
+void pool_close_station(struct threadpool *p);
+/* The station was woken. */
+void pool_woken(struct threadpool *p);
 /* The descriptor of the request is about to be closed. */
 void pool_forget(struct threadpool *p, struct request *request);
 /* With the lock held: puts the connection that the event is about into the queue, unless the event is old. */

@@ -2,10 +2,12 @@
 /* ThreadPoolMixIn's requests that no thread runs: the queue of those to be begun, and parked connections. The
    poller tells when one of these has input, the wheel when its time is up. Static functions are called with
    the lock held. */
-#include "loop/poller.h"
 #include "mixins/threadpool.h"
 #include "server/core.h"
+#include "server/hall.h"
 #include "server/idle.h"
+#include "server/mail.h"
+#include "server/poller.h"
 #include "server/request.h"
 #include "server/timer.h"
 #include "server/wakeup.h"
@@ -108,6 +110,10 @@ static int park_locked(struct threadpool *p, struct request *request)
     int rc = arm(p, request, slot);
     if (rc < 0)
         return rc;
+    if (request->called) { /* a message has come since pool_park asked */
+        pool_enqueue(p, request);
+        return 0;
+    }
     slot->parked = request;
     idle_add(&p->idle_ones, request);
     timer_set(&p->wheel, &request->entry.timer, request->entry.timer.deadline);
@@ -127,9 +133,11 @@ void pool_forget(struct threadpool *p, struct request *request)
 
 int pool_park(struct threadpool *p, struct request *request)
 {
+    bool waits = request->box && mail_begin_wait(p->station->server, request, NULL);
     pthread_mutex_lock(&p->lock);
+    request->called |= waits;
     int rc = park_locked(p, request);
-    pthread_mutex_unlock(&p->lock);
+    pool_unlock(p);
     return rc;
 }
 
@@ -139,6 +147,67 @@ static void take_parked(struct threadpool *p, struct slot *slot)
     idle_remove(&p->idle_ones, slot->parked);
     slot->parked = NULL;
 }
+
+/* ---------------------------------------------------------------- messages for them */
+
+static void arrived_in_pool(struct station *station, struct request *request, void *waiter)
+{
+    struct threadpool *p = station->context;
+    if (waiter) {
+        hall_arrived(station, request, waiter);
+        return;
+    }
+    pthread_mutex_lock(&p->lock);
+    struct slot *slot = request->request.fd < p->slot_count ? &p->slots[request->request.fd] : NULL;
+    if (slot && slot->parked == request) {
+        take_parked(p, slot);
+        pool_enqueue(p, request);
+    } else {
+        request->called = true;
+    }
+    pool_unlock(p);
+}
+
+void pool_end_wait(struct ss_server *self, struct request *request)
+{
+    mail_end_wait(self, request);
+    request->called = false;
+}
+
+static int poll_station(struct station *station)
+{
+    const struct threadpool *p = station->context;
+    return poller_add(p->poller, station->fd, POLLIN, 0, false);
+}
+
+int pool_open_station(struct ss_server *self, struct threadpool *p)
+{
+    int rc = hall_open_poller(self);
+    p->station = &self->core->hall.station;
+    p->station->arrived = arrived_in_pool;
+    p->station->context = p;
+    p->station->opened = poll_station;
+    if (rc == 0 && p->station->fd >= 0)
+        rc = poll_station(p->station);
+    return rc;
+}
+
+void pool_close_station(struct threadpool *p)
+{
+    if (!p->station)
+        return;
+    p->station->arrived = hall_arrived;
+    p->station->opened = NULL;
+}
+
+void pool_woken(struct threadpool *p)
+{
+    wakeup_take_named(p->station->fd);
+    (void)poller_want(p->poller, p->station->fd, POLLIN, 0);
+    station_deliver(p->station);
+}
+
+/* ---------------------------------------------------------------- their input */
 
 void pool_claim(struct threadpool *p, const struct poller_event *event)
 {

@@ -4,6 +4,7 @@
    can be made now. */
 #include "server/aside.h"
 #include "server/core.h"
+#include "server/own_mailbox.h"
 #include "server/request.h"
 #include "server/serving.h"
 #include "server/stop.h"
@@ -220,18 +221,23 @@ static int close_expired(struct ss_server *self)
 int aside_wait(struct ss_server *self)
 {
     struct serving *serving = serving_of(self);
-    if (!atomic_load(&serving->aside_count))
+    int mail = own_mailbox_descriptor(self);
+    bool aside = atomic_load(&serving->aside_count) > 0;
+    if (!aside && mail < 0)
         return server_wait(self, ss_fileno(self), POLLIN, -1, 0, DRAINING);
-    int ms = close_expired(self);
+    int ms = aside ? close_expired(self) : -1;
     struct pollfd fds[] = {{.fd = ss_fileno(self), .events = POLLIN},
                            {.fd = serving->wake[0], .events = POLLIN},
-                           {.fd = self->core->stop->drain[0], .events = POLLIN}};
+                           {.fd = self->core->stop->drain[0], .events = POLLIN},
+                           {.fd = mail, .events = POLLIN}};
     atomic_store(&serving->waiting, true);
-    int rc = methods_of(self)->poll(self, fds, 3, atomic_load(&serving->aside_moves) ? 0 : ms);
+    int rc = methods_of(self)->poll(self, fds, 4, atomic_load(&serving->aside_moves) ? 0 : ms);
     atomic_store(&serving->waiting, false);
     wakeup_take(serving->wake);
     if (rc > 0 && fds[2].revents)
         return -ECANCELED;
+    if (rc > 0 && fds[3].revents)
+        own_mailbox_empty(self);
     if (rc == -ENOMEM) {
         rest();
         rc = 0;

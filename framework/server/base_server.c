@@ -34,6 +34,9 @@ static void defaults(struct ss_server *self)
     self->max_waiting = 4096;
     self->stack_size = 262144;
     self->buffer_size = 16384;
+    self->mailbox_count = 256;
+    self->mailbox_size = 65536;
+    self->message_memory = 8 << 20;
 }
 
 static void server_close(struct ss_server *self)
@@ -107,6 +110,7 @@ static void shutdown_request(struct ss_server *self, struct ss_request *request)
 
 static void close_request(struct ss_server *self, struct ss_request *request)
 {
+    mail_close(self, container_of(request, struct request, request));
     client_release(self, container_of(request, struct request, request)->client);
     if (request->free_data)
         request->free_data(request->data);
@@ -170,6 +174,9 @@ static void forked(struct ss_server *self)
     stop_forked();
     wakeup_close(serving->wake);
     (void)wakeup_open(serving->wake);
+    station_forget(&serving->station);
+    station_forget(&self->core->own_mailbox.station);
+    hall_forget(&self->core->hall);
     aside_forget(self);
     atomic_store(&serving->active, 0);
     atomic_store(&serving->waiting, false);
@@ -178,6 +185,11 @@ static void forked(struct ss_server *self)
 static void service_actions(struct ss_server *self)
 {
     (void)self;
+}
+
+static void handle_message(struct ss_server *self, const struct ss_message *message)
+{
+    (void)self, (void)message;
 }
 
 static int base_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
@@ -226,7 +238,9 @@ const struct ss_class ss_BaseServer = {
     .forked = forked,
     .service_actions = service_actions,
     .close_idle = idle_close,
+    .handle_message = handle_message,
     .poll = base_poll,
+    .await = hall_await,
     .adopt = adopt,
     .forget = forget,
     .offload = offload,

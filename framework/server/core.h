@@ -3,6 +3,7 @@
 #ifndef SS_CORE_H
 #define SS_CORE_H
 
+#include "server/hall.h"
 #include "server/serving.h"
 #include "server/stop.h"
 #include "socketserver.h"
@@ -42,7 +43,16 @@ struct ss_core {
     struct serving serving; /* of the thread that the server was made for */
     struct ss_stop *stop;   /* in memory that all processes of the server share */
     pthread_t taker;        /* the thread that takes requests, unless it runs a loop */
-    uint64_t canceled_at;   /* when a drain first found children that go on after ss_cancel; 0: not yet */
+    struct store *store;    /* shared by all processes of the server, too; NULL: there was no memory for it */
+    struct hall hall;       /* threads that wait for messages, outside of loops */
+    atomic_int sender;      /* see station_sender; -1: none yet */
+    struct own_mailbox {
+        struct station station;
+        uint32_t number;
+        struct ss_ref ref;
+        atomic_bool is_open;
+    } own_mailbox;        /* see own_mailbox.h */
+    uint64_t canceled_at; /* when a drain first found children that go on after ss_cancel; 0: not yet */
 };
 
 /* The complete table of a server. */

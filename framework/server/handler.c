@@ -74,6 +74,8 @@ static bool nothing_will_come(const struct ss_request *request, const struct ss_
 static ssize_t look_for_input(const struct ss_request *request, struct ss_stream *s)
 {
     const char *data;
+    if (s && s->part && s->part == s->rend - s->rpos) /* of this part of a line the handler knows */
+        return stream_has_news(s) ? 1 : -EAGAIN;
     if (!s)
         return poll(&(struct pollfd){.fd = request->fd, .events = POLLIN}, 1, 0) > 0 ? 1 : -EAGAIN;
     return ss_peek_now(s, &data);
@@ -81,17 +83,16 @@ static ssize_t look_for_input(const struct ss_request *request, struct ss_stream
 
 enum { AGAIN = SS_PARK + 1 };
 
-/* Waits for the rest of, say, a record: its first half would be lost with the stream's memory. */
+/* Waits for the rest of, say, a record or a line: its first half would be lost with the stream's memory. */
 static int wait_for_rest(struct ss_handler *h, struct ss_stream *s)
 {
     struct request *request = container_of(h->request, struct request, request);
-    const char *data;
-    ss_set_deadline(s, -1);
-    ssize_t n = ss_peek(s, &data, 1);
-    if (!h->request->resume)
-        return n > 0 ? AGAIN : (int)n;
-    request->expired = n == -ETIMEDOUT;
-    request->ending = n == -ECANCELED;
+    h->rfile = h->wfile = s;
+    int rc = ss_wait(h, SS_INPUT | SS_MESSAGE | SS_IDLE, h->timeout);
+    if (rc > 0 || !h->request->resume)
+        return rc > 0 ? AGAIN : rc < 0 ? rc : -ETIMEDOUT;
+    request->expired = rc == 0;
+    request->ending = rc < 0;
     return AGAIN;
 }
 
@@ -102,6 +103,8 @@ static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
 {
     if (nothing_will_come(h->request, s))
         return 0;
+    if (mail_has_ended(h->server, container_of(h->request, struct request, request)))
+        return -ENOBUFS;
     h->request->busy = false;
     ssize_t n = look_for_input(h->request, s);
     if (n == -EAGAIN)
@@ -116,7 +119,7 @@ enum { GOOD_BYE = 1000 }; /* ms for what `resume` and the streams still write wh
 
 /* Why is `resume` to be called now? False: it is not, because nothing has happened that it could see: half a
    record of a stream below has come, for instance. */
-static bool is_resumed(struct request *request, struct ss_stream *s, int *why)
+static bool is_resumed(const struct ss_server *self, struct request *request, struct ss_stream *s, int *why)
 {
     bool expired = request->expired;
     request->expired = false;
@@ -126,7 +129,7 @@ static bool is_resumed(struct request *request, struct ss_stream *s, int *why)
         return true;
     }
     *why = (look_for_input(&request->request, s) == -EAGAIN ? 0 : SS_INPUT) |
-           (mail_waits(request) ? SS_MESSAGE : 0);
+           (mail_waits(self, request) ? SS_MESSAGE : 0);
     return *why || expired;
 }
 
@@ -167,7 +170,7 @@ static int run_or_stay(struct ss_handler *h, struct ss_stream *s)
 {
     struct request *request = container_of(h->request, struct request, request);
     int why = 0;
-    if (h->request->resume && !is_resumed(request, s, &why))
+    if (h->request->resume && !is_resumed(h->server, request, s, &why))
         return park_or_go_on(h, s);
     struct ss_mark mark = ss_mark(h);
     h->request->busy = false;

@@ -4,6 +4,7 @@
    that park connections have lists of them. */
 #include "server/idle.h"
 #include "server/core.h"
+#include "server/mail.h"
 #include "server/request.h"
 #include "server/serving.h"
 #include "server/stop.h"
@@ -77,7 +78,7 @@ static bool is_wanted(struct ss_server *self, const struct request *request)
            is_readable(ss_fileno(self));
 }
 
-int idle_wait(struct ss_server *self, const struct request *request)
+int idle_wait(struct ss_server *self, struct request *request)
 {
     const struct serving *serving = serving_of(self);
     int place = serving->end_idle[0] >= 0 ? serving->end_idle[0] : ss_fileno(self);
@@ -85,12 +86,16 @@ int idle_wait(struct ss_server *self, const struct request *request)
         struct pollfd fds[] = {{.fd = request->request.fd, .events = POLLIN},
                                {.fd = self->core->stop->drain[0], .events = POLLIN},
                                {.fd = place, .events = POLLIN}};
-        int rc = methods_of(self)->poll(self, fds, 3, ms_until(request->entry.timer.deadline));
+        int ms = ms_until(request->entry.timer.deadline);
+        int rc = request->box ? methods_of(self)->await(self, &request->request, fds, 3, ms)
+                              : methods_of(self)->poll(self, fds, 3, ms);
+        if (rc >= 0 && mail_waits(self, request))
+            return 0;
         if (rc == -ENOMEM)
             rest();
         else if (rc < 0 && rc != -EINTR)
             return rc;
-        if (rc == 0)
+        if (rc == 0 && (ms = ms_until(request->entry.timer.deadline)) == 0)
             return -ETIMEDOUT;
         if (rc > 0 && fds[1].revents)
             return -ECANCELED;

@@ -7,7 +7,7 @@
 
 /* Waits for the next input of a parked connection that holds a thread or a process, until its deadline. 0;
    -ETIMEDOUT; -ECANCELED when the server drains or somebody else needs the place; -errno. */
-int idle_wait(struct ss_server *self, const struct request *request);
+int idle_wait(struct ss_server *self, struct request *request);
 bool is_readable(int fd);
 /* BaseServer's close_idle: one of the connections in idle_wait ends. */
 bool idle_close(struct ss_server *self);

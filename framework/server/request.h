@@ -30,6 +30,7 @@ struct request {
     bool expired : 1; /* its idle time is over */
     bool ending : 1;  /* it was parked, and is to be closed: the server drains, or others need its place */
     bool has_good_bye : 1; /* it is parked, and one of its streams says something when it is closed */
+    bool called : 1;       /* there was a message for it before a pool had parked it */
     uint32_t box;          /* its mailbox; 0: none */
 };
 /* An idle connection takes little more than this. */

@@ -7,6 +7,7 @@
 #include "server/aside.h"
 #include "server/core.h"
 #include "server/idle.h"
+#include "server/own_mailbox.h"
 #include "server/stop.h"
 #include "server/wait.h"
 #include "server/wakeup.h"
@@ -117,6 +118,7 @@ int base_serve_forever(struct ss_server *self)
     struct block_pool pool, *before = block_pool_enter(&pool);
     serving_of(self)->can_put_aside = true;
     idle_open(self);
+    own_mailbox_open(self);
     while (rc >= 0 && !ss_draining(self)) {
         if (rc == 0)
             rc = aside_wait(self);
@@ -137,6 +139,7 @@ int base_serve_forever(struct ss_server *self)
     else /* the server has failed here, and goes on in other processes: the requests here may end */
         (void)server_wait_active(self, 0, self->shutdown_timeout, CANCELED);
     serving_stop_listening(self); /* of datagrams only now: those in progress are answered through it */
+    own_mailbox_close(self);
     idle_shut(self);
     block_pool_leave(&pool, before);
     return rc == -ECANCELED || rc >= 0 ? 0 : rc;

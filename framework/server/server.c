@@ -9,6 +9,7 @@
 #include "server/shared.h"
 #include "server/signals.h"
 #include "server/stop.h"
+#include "server/store.h"
 #include "server/wait.h"
 #include "server/wakeup.h"
 #include <errno.h>
@@ -23,6 +24,7 @@ int serving_open(struct serving *serving, struct ss_server *self, int *socket)
 {
     *serving =
         (struct serving){.server = self, .socket = socket, .reserve_from = INT_MAX, .end_idle = {-1, -1}};
+    station_init(&serving->station, self, NULL);
     return wakeup_open(serving->wake);
 }
 
@@ -39,6 +41,10 @@ static void core_free(struct ss_core *core)
         free(core->state[i]);
     shared_close(core);
     stop_free(core->stop);
+    hall_free(&core->hall);
+    if (core->sender >= 0)
+        close(core->sender);
+    store_free(core->store);
     serving_close(&core->serving);
     listener_close_kept(core);
     free(core);
@@ -54,7 +60,8 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     struct ss_core *core = calloc(1, sizeof *core);
     if (!core)
         return -ENOMEM;
-    core->kept_socket = -1;
+    core->kept_socket = core->sender = -1;
+    hall_init(&core->hall, self);
     forks_watch();
     int rc = serving_open(&core->serving, self, &self->socket);
     if (rc == 0)
@@ -86,6 +93,8 @@ int ss_server_bind(struct ss_server *self)
         return -EBADF;
     if (is_bound(self))
         return -EINVAL; /* as bind(2) */
+    if (!self->core->store)
+        self->core->store = store_new(self);
     int rc = methods_of(self)->server_bind(self);
     if (rc == 0)
         rc = methods_of(self)->server_activate(self);

@@ -5,6 +5,7 @@
 #define SS_SERVING_H
 
 #include "server/idle.h"
+#include "server/mail.h"
 #include <stdatomic.h>
 
 struct loop;
@@ -28,7 +29,8 @@ struct serving {
     /* Set by the loop that the thread runs, if it runs one. */
     struct loop *loop;
     uint64_t turn;
-    struct idle parked; /* this loop's connections */
+    struct station station; /* the loop's */
+    struct idle parked;     /* this loop's connections */
     /* Does the address lie just past the stack of the coroutine that runs? Async-signal-safe. */
     bool (*overflowed)(const struct loop *loop, const void *address);
 };

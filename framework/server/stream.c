@@ -201,6 +201,72 @@ ssize_t ss_readline(struct ss_stream *s, char *line, size_t size)
     return pieces_read(s, line, done, n);
 }
 
+/* As fill(), but it never waits. */
+static ssize_t fill_now(struct ss_stream *s)
+{
+    if (s->error || s->eof)
+        return s->error;
+    if (!s->methods->read_now)
+        return -EAGAIN;
+    if (s->has_lost_input)
+        return -ETIMEDOUT;
+    if (s->rpos) {
+        memmove(s->rbuf, s->rbuf + s->rpos, s->rend - s->rpos);
+        s->rend -= s->rpos;
+        s->rpos = 0;
+    }
+    if (s->rend == s->rsize)
+        return -EAGAIN;
+    ssize_t n = s->methods->read_now(s, s->rbuf + s->rend, s->rsize - s->rend);
+    if (n == -EAGAIN)
+        return n;
+    s->rend += n > 0 ? (size_t)n : 0;
+    return remember(s, n);
+}
+
+/* Streams below may have a part of a record in their buffers: reads what has come of the rest. */
+static void fill_below(struct ss_stream *s)
+{
+    if (!s)
+        return;
+    fill_below(s->below);
+    if (s->rpos < s->rend)
+        (void)fill_now(s);
+}
+
+bool stream_has_news(struct ss_stream *s)
+{
+    size_t there = s->rend - s->rpos;
+    if (!can_read(s))
+        return false;
+    fill_below(s->below);
+    bool news = s->error || s->eof || there != s->part || there == s->rsize || fill_now(s) != -EAGAIN;
+    if (news)
+        s->part = 0;
+    return news;
+}
+
+ssize_t ss_readline_now(struct ss_stream *s, char *line, size_t size)
+{
+    size_t done = 0;
+    ssize_t n = 1;
+    if (!can_read(s))
+        return -EBADF;
+    while (size && n > 0) {
+        size_t there = s->rend - s->rpos;
+        bool whole = there >= size - 1 || there == s->rsize || memchr(s->rbuf + s->rpos, '\n', there);
+        if (whole || (n = fill_now(s)) == 0) {
+            (void)take_line(s, line, size - 1, &done);
+            break;
+        }
+        if (n == -EAGAIN)
+            s->part = there;
+    }
+    if (size)
+        line[done] = '\0';
+    return n < 0 ? n : (ssize_t)done;
+}
+
 ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want)
 {
     if (!can_read(s))

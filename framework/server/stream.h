@@ -13,6 +13,10 @@ bool stream_holds_input(const struct ss_stream *s);
    of those that are tied to these. For streams that are about to wait for input. */
 int stream_flush_above(struct ss_stream *s);
 
+/* Would a read not wait, for more than ss_readline_now has found? Tries once to read. False for a stream
+   without input, or without read_now. */
+bool stream_has_news(struct ss_stream *s);
+
 /* stream_output.c */
 /* Remembers the first error of a stream, and returns it. */
 int stream_failed(struct ss_stream *s, ssize_t rc);

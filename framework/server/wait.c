@@ -47,8 +47,12 @@ static int poll_system(struct pollfd *fds, nfds_t count, int ms)
     return rc < 0 ? -errno : rc;
 }
 
-static int server_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+/* `request`: whose mailbox ends the wait, too; NULL: none. */
+static int server_poll(struct ss_server *self, struct ss_request *request, struct pollfd *fds, nfds_t count,
+                       int ms)
 {
+    if (request)
+        return methods_of(self)->await(self, request, fds, count, ms);
     return self ? methods_of(self)->poll(self, fds, count, ms) : poll_system(fds, count, ms);
 }
 
@@ -73,16 +77,18 @@ static bool keeps_time(const struct ss_server *self)
 
 /* As server_poll, for a wait that a drain does not end, but the end of the drain's time. `fds` has room for
    one descriptor more. -EINTR when the drain begins or its time is over. */
-static int poll_draining(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+static int poll_draining(struct ss_server *self, struct ss_request *request, struct pollfd *fds, nfds_t count,
+                         int ms)
 {
     if (!keeps_time(self))
-        return server_poll(self, fds, count, ms);
+        return server_poll(self, request, fds, count, ms);
     bool draining = ss_draining(self);
     int left = draining ? time_left(self->shutdown_timeout, atomic_load(&self->core->stop->since), 0) : -1;
     bool limited = left >= 0 && (ms < 0 || left < ms);
     fds[count] = (struct pollfd){.fd = draining ? -1 : self->core->stop->drain[0], .events = POLLIN};
-    int rc = server_poll(self, fds, count + 1, limited ? left : ms);
-    if (rc == 0 && limited)
+    int rc = server_poll(self, request, fds, count + 1, limited ? left : ms);
+    if (rc == 0 && limited &&
+        time_left(self->shutdown_timeout, atomic_load(&self->core->stop->since), 0) == 0)
         ss_cancel(self);
     else if (rc <= 0 || !fds[count].revents)
         return rc;
@@ -96,7 +102,7 @@ static int wait_once(struct ss_server *self, int fd, short events, int ms, int u
     if (self && until != NEVER)
         fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
     nfds_t count = fds[1].fd < 0 ? 1 : 2;
-    int rc = (until == CANCELED ? poll_draining : server_poll)(self, fds, count, ms);
+    int rc = (until == CANCELED ? poll_draining : server_poll)(self, NULL, fds, count, ms);
     if (rc > 0) /* POLLNVAL: a handler has closed a descriptor that was not its own. That cancels nothing */
         return fds[1].revents & POLLNVAL ? -EBADF : fds[1].revents ? -ECANCELED : 0;
     return rc == 0 ? -ETIMEDOUT : rc;
@@ -115,6 +121,17 @@ int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t d
     }
 }
 
+int server_await(struct ss_server *self, struct ss_request *request, struct pollfd *fd, int ms, int until)
+{
+    const struct ss_stop *stop = self->core->stop;
+    struct pollfd fds[3] = {*fd,
+                            {.fd = until == DRAINING ? stop->drain[0] : stop->cancel[0], .events = POLLIN}};
+    int rc = (until == CANCELED ? poll_draining : server_poll)(self, request, fds, 2, ms);
+    if (rc > 0 && fds[1].revents)
+        return -ECANCELED;
+    return rc < 0 && goes_on(self, rc, ms) ? 0 : rc;
+}
+
 /* Waits for the caller's descriptors and for the socket that ends all waits. `all` has room for two more. */
 static int poll_cancelable(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
                            int ms)
@@ -126,7 +143,7 @@ static int poll_cancelable(struct ss_server *self, struct pollfd *all, struct po
     all[count] = (struct pollfd){.fd = self->core->stop->cancel[0], .events = POLLIN};
     do {
         left = ms < 0 ? -1 : time_left(ms, start, 0);
-        rc = poll_draining(self, all, count + 1, left);
+        rc = poll_draining(self, NULL, all, count + 1, left);
     } while (goes_on(self, rc, left));
     if (rc > 0 && all[count].revents)
         return -ECANCELED;

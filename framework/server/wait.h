@@ -16,6 +16,10 @@ void rest(void);
    milliseconds (-1: no limit), and until `deadline` (as ss_now counts; 0: none). 0, -ETIMEDOUT, -ECANCELED,
    -errno. */
 int server_wait(struct ss_server *self, int fd, short events, int ms, uint64_t deadline, int until);
+/* One wait for a descriptor of a request (-1: none), and for a message if `request` is not NULL. Returns 1
+   when the descriptor is ready; 0 when the time is over or something else may have happened; -ECANCELED;
+   -errno. */
+int server_await(struct ss_server *self, struct ss_request *request, struct pollfd *fd, int ms, int until);
 /* For the poll method of a mix-in that waits for descriptors of its own, and for a time of its own, besides
    what the caller waits for: calls super's. Returns the number of the caller's descriptors that are ready;
    -EINTR when only the mix-in's own, or its time, has come. */

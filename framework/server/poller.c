@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "loop/poller.h"
+#include "server/poller.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -109,4 +109,9 @@ int poller_wake(struct poller *poller)
     if (write(poller->wake, &(uint64_t){1}, sizeof(uint64_t)) == sizeof(uint64_t))
         return 0;
     return control(poller, EPOLL_CTL_MOD, poller->wake, EPOLLIN | EPOLLET, 0);
+}
+
+int poller_descriptor(const struct poller *poller)
+{
+    return poller->fd;
 }

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory that the processes of a server share for messages. It takes address space for all records that
+   may be in use at once, and memory only for those that ever were. */
+#include "server/store.h"
+#include "memory/arena.h"
+#include "server/core.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Records that name a mailbox of another store are as many as mailboxes can be full. */
+enum { MAX_LETTERS = 1 << 20, MAX_STATIONS = 1 << 14 };
+
+static void add_pool(struct store *store, struct pool *pool, size_t size, size_t max)
+{
+    *pool = (struct pool){.max = (uint32_t)max, .size = (uint32_t)size, .at = store->size};
+    store->size += ALIGNED_SIZE(size * max);
+}
+
+/* Where everything lies. */
+static void lay_out(struct store *store, size_t max_memory)
+{
+    store->size = ALIGNED_SIZE(sizeof *store);
+    add_pool(store, &store->mailboxes, sizeof(struct mailbox), SS_MAX_REFS);
+    add_pool(store, &store->letters, sizeof(struct letter), MAX_LETTERS);
+    add_pool(store, &store->channels, sizeof(struct channel), SS_MAX_CHANNELS);
+    add_pool(store, &store->subscriptions, sizeof(struct subscription), SS_MAX_SUBSCRIBERS);
+    add_pool(store, &store->stations, sizeof(struct station_record), MAX_STATIONS);
+    for (unsigned i = 0; i < MESSAGE_KINDS; i++) {
+        size_t size = (size_t)1 << (SMALLEST_BITS + i);
+        add_pool(store, &store->messages[i], size, max_memory / size);
+    }
+}
+
+/* What a message takes at most: no more than the largest class has room for. */
+static size_t largest(void)
+{
+    return ((size_t)1 << (SMALLEST_BITS + MESSAGE_KINDS - 1)) - sizeof(struct message) - SS_MAX_CHANNEL_NAME -
+           1;
+}
+
+struct store *store_new(const struct ss_server *self)
+{
+    struct store plan;
+    lay_out(&plan, self->message_memory);
+    struct store *store =
+        mmap(NULL, plan.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (store == MAP_FAILED)
+        return NULL;
+    lay_out(store, self->message_memory);
+    store->max_memory = self->message_memory;
+    store->max_count = self->mailbox_count;
+    store->max_size = self->mailbox_size < largest() ? self->mailbox_size : largest();
+    int rc = robust_init(&store->lock);
+    if (rc == 0)
+        return store;
+    munmap(store, plan.size);
+    errno = -rc;
+    return NULL;
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    robust_destroy(&store->lock);
+    munmap(store, store->size);
+}
+
+/* ---------------------------------------------------------------- records */
+
+void *pool_at(const struct store *store, const struct pool *pool, uint32_t number)
+{
+    return (char *)(uintptr_t)store + pool->at + (size_t)(number - 1) * pool->size;
+}
+
+uint32_t pool_take(struct store *store, struct pool *pool)
+{
+    uint32_t number = pool->free;
+    if (number)
+        memcpy(&pool->free, pool_at(store, pool, number), sizeof pool->free);
+    else if (pool->used < pool->max)
+        number = ++pool->used;
+    WRITTEN();
+    return number;
+}
+
+void pool_give(struct store *store, struct pool *pool, uint32_t number)
+{
+    WRITTEN();
+    memcpy(pool_at(store, pool, number), &pool->free, sizeof pool->free);
+    WRITTEN();
+    pool->free = number;
+}
+
+struct mailbox *mailbox_at(const struct store *store, uint32_t number)
+{
+    return pool_at(store, &store->mailboxes, number);
+}
+
+struct station_record *station_at(const struct store *store, uint32_t number)
+{
+    return pool_at(store, &store->stations, number);
+}
+
+/* ---------------------------------------------------------------- messages
+
+   The number of a message is that of its record, and in the lowest bits its class. */
+
+enum { KIND_BITS = 4 };
+
+struct message *message_at(const struct store *store, uint32_t number)
+{
+    const struct pool *pool = &store->messages[number & ((1U << KIND_BITS) - 1)];
+    return pool_at(store, pool, number >> KIND_BITS);
+}
+
+/* The smallest class with room for `size` bytes; the caller has checked that there is one. */
+static unsigned kind_of(size_t size)
+{
+    unsigned kind = 0;
+    while (size > (size_t)1 << (SMALLEST_BITS + kind))
+        kind++;
+    return kind;
+}
+
+uint32_t message_new(struct store *store, const void *data, size_t size, const char *channel)
+{
+    size_t name_size = channel ? strlen(channel) + 1 : 0;
+    unsigned kind = kind_of(sizeof(struct message) + size + name_size);
+    struct pool *pool = &store->messages[kind];
+    if (store->memory + pool->size > store->max_memory)
+        return 0;
+    uint32_t record = pool_take(store, pool);
+    if (!record)
+        return 0;
+    struct message *message = pool_at(store, pool, record);
+    *message =
+        (struct message){.size = (uint32_t)size, .kind = (uint16_t)kind, .name_size = (uint16_t)name_size};
+    char *at = (char *)(message + 1);
+    if (size)
+        memcpy(at, data, size);
+    if (name_size)
+        memcpy(at + size, channel, name_size);
+    store->memory += pool->size;
+    return record << KIND_BITS | kind;
+}
+
+void message_free(struct store *store, uint32_t number)
+{
+    struct pool *pool = &store->messages[number & ((1U << KIND_BITS) - 1)];
+    store->memory -= pool->size;
+    pool_give(store, pool, number >> KIND_BITS);
+}
+
+void message_drop(struct store *store, uint32_t number)
+{
+    if (number && --message_at(store, number)->references == 0)
+        message_free(store, number);
+}

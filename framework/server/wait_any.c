@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* How a handler waits for several things at once. */
+#include "server/core.h"
+#include "server/mail.h"
+#include "server/stream.h"
+#include "server/wait.h"
+#include <errno.h>
+
+enum { ALL = SS_INPUT | SS_MESSAGE | SS_ROOM | SS_IDLE };
+enum { STREAK = 16 }; /* waits in a row that are over at once, until others run */
+
+static struct request *request_of_handler(const struct ss_handler *h)
+{
+    return container_of(h->request, struct request, request);
+}
+
+static bool is_ready(int fd, short events)
+{
+    return fd >= 0 && poll(&(struct pollfd){.fd = fd, .events = events}, 1, 0) > 0;
+}
+
+static bool has_input(const struct ss_handler *h)
+{
+    if (!h->rfile)
+        return is_ready(h->request->fd, POLLIN);
+    return stream_has_news(h->rfile) || (!h->rfile->methods->read_now && is_ready(h->rfile->fd, POLLIN));
+}
+
+/* What is true now of what is waited for. */
+static int look_at(const struct ss_handler *h, int what)
+{
+    int found = 0;
+    if (what & SS_MESSAGE && mail_waits(h->server, request_of_handler(h)))
+        found |= SS_MESSAGE;
+    if (what & SS_INPUT && has_input(h))
+        found |= SS_INPUT;
+    if (what & SS_ROOM && is_ready(h->request->fd, POLLOUT))
+        found |= SS_ROOM;
+    return found;
+}
+
+static int await_once(const struct ss_handler *h, int what, int ms)
+{
+    struct request *request = what & SS_MESSAGE ? request_of_handler(h) : NULL;
+    short events = (short)((what & SS_INPUT ? POLLIN : 0) | (what & SS_ROOM ? POLLOUT : 0));
+    struct pollfd fd = {.fd = events && !h->request->datagram ? h->request->fd : -1, .events = events};
+    int rc = server_await(h->server, request && request->box ? &request->request : NULL, &fd, ms,
+                          what & SS_IDLE ? DRAINING : CANCELED);
+    if (rc > 0)
+        note_poll(); /* so that the stream tries to read again */
+    return rc;
+}
+
+static int left_until(uint64_t end)
+{
+    uint64_t now = end == UINT64_MAX ? 0 : ss_now();
+    return end == UINT64_MAX ? -1 : now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+}
+
+static int wait_for(const struct ss_handler *h, int what, int ms)
+{
+    uint64_t end = ms < 0 ? UINT64_MAX : ss_now() + (uint64_t)ms;
+    int rc = 0, found, left;
+    while ((found = look_at(h, what)) == 0 && (left = left_until(end)) != 0 && rc >= 0)
+        rc = await_once(h, what, left);
+    return found ? found : rc < 0 ? rc : 0;
+}
+
+/* A handler that never has to wait lets others run, and learns here that it must end. */
+static int take_turns(const struct ss_handler *h, int found)
+{
+    static _Thread_local unsigned streak;
+    int rc = ++streak % STREAK == 0 ? ss_sleep(h->server, 0) : 0;
+    return rc < 0 ? rc : found;
+}
+
+int ss_wait(struct ss_handler *h, int what, int ms)
+{
+    if (what & ~ALL)
+        return -EINVAL;
+    int rc = h->wfile && !h->request->datagram ? ss_flush(h->wfile) : 0;
+    if (rc < 0 && rc != -EBADF)
+        return rc;
+    if (what & SS_MESSAGE && mail_has_ended(h->server, request_of_handler(h)))
+        return -ENOBUFS;
+    rc = wait_for(h, what, ms);
+    if (rc > 0 && what & SS_MESSAGE && mail_has_ended(h->server, request_of_handler(h)))
+        return -ENOBUFS;
+    return rc > 0 ? take_turns(h, rc) : rc;
+}
