@@ -202,7 +202,7 @@ static int await(struct ss_server *self, struct ss_request *request, struct poll
 {
     struct threadpool *p = threadpool_of(self);
     const struct ss_class *super = ss_super(self, &ThreadPoolMixIn);
-    if (working_for != p || !has_threads(self, p))
+    if (working_for != p || !has_threads(p))
         return super->await(self, request, fds, count, ms);
     begin_wait(self, p);
     working_for = NULL; /* this wait counts once */

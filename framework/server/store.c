@@ -63,7 +63,6 @@ void store_free(struct store *store)
 {
     if (!store)
         return;
-    robust_destroy(&store->lock);
     munmap(store, store->size);
 }
 
