@@ -136,7 +136,7 @@ struct http_handler_class {
        on, also for requests that were refused. After http_upgrade it is called when do_X has returned, so for
        a connection that goes on parked, when it is parked first. `status` is that of the final response; 0:
        none has left, as when the client went away. `size`: bytes of its body that were sent, without what
-       frames chunks; 0 for HEAD and 304; after http_upgrade all bytes that were sent behind the head.
+       frames chunks; 0 for HEAD and 304; after http_upgrade all bytes of h->wfile.
        http_request, http_header and http_duration tell the rest; what was not understood of a request that
        was refused is "". The section "log" has functions for this slot. */
     void (*log_request)(struct ss_handler *h, int status, int64_t size);

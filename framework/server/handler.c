@@ -164,25 +164,31 @@ static int prepare_to_park(struct ss_handler *h, const struct ss_stream *s)
     return SS_PARK;
 }
 
+/* Runs one instance, and sends what it has written. */
+static int run_next(struct ss_handler *h, struct ss_stream *s, int why)
+{
+    struct ss_mark mark = ss_mark(h);
+    h->request->busy = false;
+    int rc = run_instance(&h->server->core->handler, h, why);
+    if (rc == SS_PARK && container_of(h->request, struct request, request)->ending)
+        rc = 0;
+    if (rc == SS_PARK || h->wfile != s) /* ss_close flushes the stream */
+        rc = send_written(h, rc);
+    ss_release(h, mark);
+    return rc;
+}
+
 /* Runs the next instance, unless the parked connection stays so. Returns what comes of that, as park_or_go_on
    does. */
 static int run_or_stay(struct ss_handler *h, struct ss_stream *s)
 {
     struct request *request = container_of(h->request, struct request, request);
     int why = 0;
-    if (h->request->resume && !is_resumed(h->server, request, s, &why))
-        return park_or_go_on(h, s);
-    struct ss_mark mark = ss_mark(h);
-    h->request->busy = false;
-    int rc = run_instance(&h->server->core->handler, h, why);
-    if (rc == SS_PARK && request->ending)
-        rc = 0;
-    if (rc == SS_PARK || h->wfile != s) /* ss_close flushes the stream */
-        rc = send_written(h, rc);
-    ss_release(h, mark);
-    if (rc == SS_PARK && (rc = park_or_go_on(h, s)) == SS_PARK)
-        return prepare_to_park(h, s);
-    return rc;
+    bool stays = h->request->resume && !is_resumed(h->server, request, s, &why);
+    int rc = stays ? SS_PARK : run_next(h, s, why);
+    if (rc == SS_PARK)
+        rc = park_or_go_on(h, s);
+    return rc == SS_PARK && !stays ? prepare_to_park(h, s) : rc;
 }
 
 /* Runs instance after instance as long as there is input. They have one stream; what an instance has

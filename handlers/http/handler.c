@@ -111,10 +111,21 @@ static int send_failure(struct http_exchange *x, const struct http_refusal *refu
     return status > 500 ? http_send_errno(x->h, error, NULL) : http_send_error(x->h, 500, NULL, NULL);
 }
 
+/* http_upgrade was refused, and do_X has answered nothing else. */
+static int require_upgrade(struct http_exchange *x)
+{
+    int rc = http_upgrade_require(x);
+    return rc < 0 ? rc : finish_response(x);
+}
+
 /* do_X has failed. Returns what is to be reported: a client's bad body is the client's affair. */
 static int answer_failure(struct http_exchange *x, int error)
 {
     const struct http_refusal *refusal = &x->body.refusal;
+    if (error == -EPROTO && x->offered && !x->response.committed && !refusal->status)
+        error = require_upgrade(x);
+    if (error == 0)
+        return 0;
     x->close = true;
     if (!x->response.committed && x->out->error == x->response.error)
         x->out->error = 0; /* of a flush before a read, which has not come as far as the connection */
@@ -129,8 +140,6 @@ static int answer_failure(struct http_exchange *x, int error)
 
 static int complete(struct http_exchange *x, int rc)
 {
-    if (rc == -EPROTO && x->offered && !x->response.committed && !x->body.refusal.status)
-        rc = http_upgrade_require(x);
     if (rc == 0)
         rc = finish_response(x);
     return rc < 0 ? answer_failure(x, rc) : 0;

@@ -37,7 +37,7 @@ static bool is_asked_for(const struct http_exchange *x, const char *name)
 }
 
 /* Several protocols may be tried, one after another: all are offered. */
-static int offer(struct http_exchange *x, const char *name)
+static int offer_protocol(struct http_exchange *x, const char *name)
 {
     const char *before = x->offered ? x->offered : "";
     x->offered = ss_format(x->h, "%s%s%s", before, *before ? ", " : "", name);
@@ -75,7 +75,7 @@ static int send_head(struct http_exchange *x, const char *name)
 }
 
 /* Nothing of HTTP is left on the connection. */
-static void hand_over(struct http_exchange *x)
+static void leave_http(struct http_exchange *x)
 {
     x->in->tied = NULL;
     ss_set_deadline(x->in, -1);
@@ -93,12 +93,12 @@ int http_upgrade(struct ss_handler *h, const char *name)
     if (is_other_response(&x->response, name))
         return -EALREADY;
     if (name && !is_asked_for(x, name))
-        return offer(x, name);
+        return offer_protocol(x, name);
     int rc = skip_body(x);
     if (rc == 0)
         rc = send_head(x, name);
     if (rc == 0)
-        hand_over(x);
+        leave_http(x);
     return rc;
 }
 

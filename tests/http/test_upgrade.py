@@ -69,6 +69,10 @@ def test_early_bytes(server, path):
         assert client.until(b"\n") == number + b"> GET / HTTP/1.1"
         client.send("lf\nquit\n")
         assert client.rest().endswith(b"> half\n")
+    with server.client() as client:  # and one that sends nothing more at all
+        client.send(wire.request(path=path, **ASK) + b"one\ntwo\n").end()
+        check_101(head_of(client))
+        assert client.rest() == (b"> one\n> two\n" if path == "/lines" else b"1> one\n2> two\n")
 
 
 def test_ping(server):

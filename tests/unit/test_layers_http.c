@@ -118,6 +118,39 @@ static void expect_answer(int fd, int status, char filled_with, size_t size)
         assert_int_equal(body[i], filled_with);
 }
 
+/* ---- a connection that leaves HTTP, and is parked, keeps its layer ---- */
+
+static int go_on(struct ss_handler *h, int why)
+{
+    char line[100];
+    if (why != SS_INPUT)
+        return ss_printf(h->wfile, "bye\n");
+    ssize_t n = ss_readline(h->rfile, line, sizeof line);
+    if (n <= 0)
+        return (int)n;
+    ss_printf(h->wfile, "> %s", line);
+    return SS_PARK;
+}
+
+static int do_upgrade(struct ss_handler *h)
+{
+    h->request->resume = go_on;
+    int rc = http_upgrade(h, "lines");
+    return rc < 0 ? rc : SS_PARK;
+}
+
+static const struct simple_http_class Handler = {
+    .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
+             .table_size = sizeof Handler,
+             .methods = HTTP_METHODS({"POST", do_upgrade})},
+};
+
+static void expect_masked(int fd, const char *text)
+{
+    for (; *text; text++)
+        assert_int_equal(next_byte(fd), *text);
+}
+
 static void start_http(struct running *r, const char *mixin)
 {
     const struct ss_class *bases[SS_MAX_BASES + 1] = {&Masking};
@@ -127,7 +160,7 @@ static void start_http(struct running *r, const char *mixin)
     for (const struct ss_class *const *own = ss_bases(name); *own != &TCPServer; own++)
         bases[count++] = *own;
     bases[count] = &HTTPServer;
-    start(r, bases, "127.0.0.1:0", &SimpleHTTPRequestHandler.http.handler);
+    start(r, bases, "127.0.0.1:0", &Handler.http.handler);
 }
 
 static void check_http(const char *mixin)
@@ -154,6 +187,37 @@ static void check_http(const char *mixin)
     join(&r);
 }
 
+static void check_upgrade(const char *mixin)
+{
+    struct running r;
+    start_http(&r, mixin);
+    int fd = client_of(&r.server);
+    say_masked(fd, "GET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect_answer(fd, 200, 's', 100);
+    say_masked(fd, "POST / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: lines\r\n"
+                   "Content-Length: 4\r\n\r\nbodyearly\nha");
+    expect_answer(fd, 101, 0, 0);
+    expect_masked(fd, "> early\n");
+    say_masked(fd, "lf\n");
+    expect_masked(fd, "> half\n");
+    say_masked(fd, "late\n");
+    expect_masked(fd, "> late\n");
+    ss_shutdown(&r.server);
+    expect_masked(fd, "bye\n");
+    expect_end(fd);
+    close(fd);
+    join(&r);
+}
+
+static void test_upgrade(void **state)
+{
+    (void)state;
+    assert_int_equal(chdir(directory), 0);
+    for (size_t i = 0; i < COUNT(mixins); i++)
+        check_upgrade(mixins[i]);
+    assert_int_equal(chdir("/"), 0);
+}
+
 static void test_http(void **state)
 {
     (void)state;
@@ -165,6 +229,6 @@ static void test_http(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_http, make_files, remove_files)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_http), cmocka_unit_test(test_upgrade)};
+    return cmocka_run_group_tests(tests, make_files, remove_files);
 }
