@@ -131,7 +131,7 @@ static void wake_named(struct ss_server *self, const struct names *names)
         stations_wake(self);
 }
 
-static void give(struct ss_server *self, struct store *store, const struct subscription *s, uint32_t message,
+static void give(struct store *store, struct station *own, const struct subscription *s, uint32_t message,
                  struct names *names)
 {
     struct mailbox *box = mailbox_at(store, s->mailbox);
@@ -140,7 +140,7 @@ static void give(struct ss_server *self, struct store *store, const struct subsc
     if (make_room_for(store, box, message_at(store, message)->size, s->policy) &&
         !mailbox_put(store, box, message))
         box->dropped++;
-    uint64_t name = station_call(self, store, s->mailbox);
+    uint64_t name = station_call(store, own, s->mailbox);
     if (name && names->count == NAMES)
         names->more = true;
     else if (name)
@@ -158,11 +158,12 @@ static int publish_locked(struct ss_server *self, const char *name, const void *
     uint32_t message = message_new(store, data, size, name);
     if (!message)
         return -ENOBUFS;
+    struct station *own = station_of_caller(self, store);
     message_at(store, message)->references = 1; /* ours */
     for (uint32_t number = channel_at(store, channel)->subscriptions; number;) {
         const struct subscription *s = subscription_at(store, number);
         if (s->mailbox != except)
-            give(self, store, s, message, names);
+            give(store, own, s, message, names);
         number = s->next;
     }
     int got = (int)message_at(store, message)->references - 1;

@@ -195,7 +195,7 @@ static int post(struct ss_server *self, struct store *store, struct ss_ref ref, 
         return -ESTALE;
     int rc = mailbox_has_room(store, box, size) ? put_new(store, box, data, size) : -EAGAIN;
     if (rc == 0)
-        *name = station_call(self, store, ref.place);
+        *name = station_call(store, station_of_caller(self, store), ref.place);
     return rc;
 }
 

@@ -81,19 +81,23 @@ void station_forget(struct station *station)
 
 /* ---------------------------------------------------------------- who is told of a message */
 
-/* The station whose thread this is: a loop's. */
-static struct station *own_station(const struct ss_server *self)
+static struct station *station_of_loop(const struct ss_server *self)
 {
     struct serving *serving = serving_current();
     return serving && serving->server == self ? &serving->station : NULL;
 }
 
+struct station *station_of_caller(const struct ss_server *self, const struct store *store)
+{
+    struct station *own = station_of_loop(self);
+    return own && own->record && station_at(store, own->record)->pid == getpid() ? own : NULL;
+}
+
 /* When the list was not empty, somebody has sent a wake-up already. */
-uint64_t station_call(struct ss_server *self, struct store *store, uint32_t number)
+uint64_t station_call(struct store *store, struct station *own, uint32_t number)
 {
     struct mailbox *box = mailbox_at(store, number);
     struct station_record *record = station_at(store, box->station);
-    struct station *own = own_station(self);
     if (!box->waiting)
         return 0;
     box->waiting = false;
@@ -124,7 +128,7 @@ void station_deliver(struct station *station)
 
 struct station *station_of(struct ss_server *self)
 {
-    struct station *own = own_station(self);
+    struct station *own = station_of_loop(self);
     return own ? own : &self->core->hall.station;
 }
 

@@ -11,6 +11,8 @@
 #include "socketserver.h"
 #include <stdatomic.h>
 
+struct station;
+
 /* Records of one size. Those that were given back form a list: each begins with the number of the next. */
 struct pool {
     uint32_t free, used, max; /* the first of the list; how many were ever taken, and may be at once */
@@ -152,8 +154,12 @@ void store_unlock(struct store *store);
 
 /* ---- station.c ---- */
 
-/* Has the mailbox's station tell its request of a message, if that waits for one. Returns the name for
-   station_wake, which is to be called without the lock; 0: it need not be. */
-uint64_t station_call(struct ss_server *self, struct store *store, uint32_t number);
+/* The station whose thread calls this: a loop's. NULL: there is none, as in a process that a handler has
+   forked, where what waits is but a copy. */
+struct station *station_of_caller(const struct ss_server *self, const struct store *store);
+/* Has the mailbox's station tell its request of a message, if that waits for one. `own` is what
+   station_of_caller has returned. Returns the name for station_wake, which is to be called without the lock;
+   0: it need not be. */
+uint64_t station_call(struct store *store, struct station *own, uint32_t number);
 
 #endif
