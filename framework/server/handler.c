@@ -123,13 +123,11 @@ static bool is_resumed(const struct ss_server *self, struct request *request, st
 {
     bool expired = request->expired;
     request->expired = false;
-    if (request->ending) {
+    if (request->ending)
         ss_set_deadline(s, GOOD_BYE);
-        *why = -ECANCELED;
-        return true;
-    }
-    *why = (look_for_input(&request->request, s) == -EAGAIN ? 0 : SS_INPUT) |
-           (mail_waits(self, request) ? SS_MESSAGE : 0);
+    /* also when it is ending: input that nobody has taken would reset the connection */
+    *why = look_for_input(&request->request, s) == -EAGAIN ? 0 : SS_INPUT;
+    *why = request->ending ? -ECANCELED : *why | (mail_waits(self, request) ? SS_MESSAGE : 0);
     return *why || expired;
 }
 

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 static const char *const classes[] = {
     "TCPServer",
@@ -37,6 +38,11 @@ static struct counts {
 static int set_up(void **state)
 {
     (void)state;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 4096) {
+        limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
     counts = mmap(NULL, sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return counts == MAP_FAILED ? -1 : 0;
 }
@@ -101,6 +107,8 @@ static int take_line(struct ss_handler *h, struct state *state)
         h->request->resume = NULL;
     if (line[0] == 's')
         ss_shutdown(h->server);
+    if (line[0] == 'b') /* keeps its thread: a plain wait */
+        usleep(1000000);
     return line[0] == 'q' ? 0 : park(h);
 }
 
@@ -402,6 +410,62 @@ static void test_too_late(void **state)
     }
 }
 
+/* What a client has sent when its connection is about to end is taken, though nobody reads it: otherwise the
+   connection would be reset, and the good-bye may be lost with it. */
+static void test_unread(void **state)
+{
+    struct running r;
+    char byte;
+    (void)state;
+    begin(&r, "ThreadPoolTCPServer");
+    r.server.workers = 1;
+    launch(&r);
+    int fd = hello(&r), busy = hello(&r);
+    say(busy, "b\n");
+    struct pollfd wait = {.fd = busy, .events = POLLIN};
+    assert_int_equal(poll(&wait, 1, 100), 0); /* the only thread has begun with that */
+    ss_shutdown(&r.server);
+    assert_int_equal(poll(&wait, 1, 100), 0); /* the other connection is to end */
+    say(fd, "x\n");
+    expect(fd, "good-bye after 0\n");
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    close(fd);
+    expect(busy, "1 b\ngood-bye after 1\n");
+    close(busy);
+    join(&r);
+}
+
+/* A thousand idle connections end at once, each with its good-bye. */
+static void check_many(const char *name)
+{
+    enum { MANY = 1000 };
+    static int fds[MANY];
+    struct running r;
+    begin(&r, name);
+    r.server.max_requests = r.server.max_requests_per_client = 2 * MANY;
+    launch(&r);
+    for (int i = 0; i < MANY; i++)
+        fds[i] = hello(&r);
+    uint64_t start_time = ss_now();
+    stop(&r);
+    print_message("# %s: drained in %d ms\n", name, (int)(ss_now() - start_time));
+    assert_true(ss_now() - start_time < 2000);
+    for (int i = 0; i < MANY; i++) {
+        expect(fds[i], "good-bye after 0\n");
+        expect_end(fds[i]);
+        close(fds[i]);
+    }
+    check(name, MANY);
+}
+
+static void test_many(void **state)
+{
+    (void)state;
+    check_many("EventLoopTCPServer");
+    check_many("ThreadPoolTCPServer");
+    check_many("ThreadingTCPServer");
+}
+
 /* A client that does not read keeps the drain for a second at most. */
 static int flood(struct ss_handler *h, int why)
 {
@@ -519,6 +583,7 @@ int main(void)
         cmocka_unit_test(test_input),         cmocka_unit_test(test_another),
         cmocka_unit_test(test_idle),          cmocka_unit_test(test_nothing_new),
         cmocka_unit_test(test_good_bye),      cmocka_unit_test(test_too_late),
+        cmocka_unit_test(test_unread),        cmocka_unit_test(test_many),
         cmocka_unit_test(test_reads_nothing), cmocka_unit_test(test_makes_room),
         cmocka_unit_test(test_bare),
     };
