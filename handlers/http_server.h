@@ -366,9 +366,9 @@ SS_API int http_status(const struct ss_handler *h);
    The client must have asked for just this protocol: with "name/version" in full if it has a version, in
    upper or lower case. Who speaks several protocols calls http_upgrade for one after another until one is
    not refused. To add fields to the head (Sec-WebSocket-Accept), call http_send_response(h, 101, NULL) and
-   http_send_header before. For CONNECT the status may be any of 200 to 299. http_end_headers is not called:
-   that is done here. An unread body of the request is read first, and dropped; a client that waits for "100
-   Continue" gets that.
+   http_send_header before. ("Connection: Upgrade" and "Upgrade" need not be among them.) For CONNECT the
+   status may be any of 200 to 299. http_end_headers is not called: that is done here. An unread body of the
+   request is read first, and dropped; a client that waits for "100 Continue" gets that.
 
    Returns 0 when the head has left. Otherwise HTTP goes on:
      - -EPROTO: the client has not asked for this protocol. HTTP/1.0 and HEAD cannot ask. If do_X returns this

@@ -71,7 +71,7 @@ static bool nothing_will_come(const struct ss_request *request, const struct ss_
 }
 
 /* As ss_peek_now. Without a stream nobody takes the input, so poll(2) tells whether there is some. */
-static ssize_t look_for_input(const struct ss_request *request, struct ss_stream *s)
+static inline ssize_t look_for_input(const struct ss_request *request, struct ss_stream *s)
 {
     const char *data;
     if (s && s->part && s->part == s->rend - s->rpos) /* of this part of a line the handler knows */

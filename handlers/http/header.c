@@ -70,6 +70,8 @@ static bool take_connection(struct http_exchange *x, const char *value)
         x->close = true;
     if (strcasecmp(value, "close") == 0 || strcasecmp(value, "keep-alive") == 0)
         return true;
+    if (x->response.status == 101 && strcasecmp(value, "upgrade") == 0)
+        return true; /* http_upgrade adds it */
     x->response.has_close |= http_list_has(value, "close");
     return false;
 }
@@ -106,7 +108,7 @@ static int take_special(struct http_exchange *x, const char *name, size_t size, 
     else if (size == 6 && strcasecmp(name, "Server") == 0)
         cut(r, &r->server);
     else if (size == 7 && strcasecmp(name, "Upgrade") == 0)
-        return r->status == 101; /* http_upgrade adds it */
+        return r->status == 101; /* that one, too */
     else if (size == 10 && strcasecmp(name, "Connection") == 0)
         return take_connection(x, value);
     else if (size == 14 && strcasecmp(name, "Content-Length") == 0)

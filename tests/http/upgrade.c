@@ -84,7 +84,8 @@ static int send_own_fields(struct ss_handler *h)
 {
     http_send_response(h, 101, NULL);
     http_send_header(h, "X-Own", http_request(h)->path);
-    http_send_header(h, "Upgrade", "lines/1"); /* is there once, all the same */
+    http_send_header(h, "Connection", "Upgrade"); /* these are there once, all the same */
+    http_send_header(h, "Upgrade", "lines/1");
     return speak_lines(h);
 }
 
