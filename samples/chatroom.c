@@ -10,50 +10,71 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE = 1000, NAME = 20 };
+enum { LINE = 1000, NAME = 20 }; /* bytes; a longer line counts as several */
+#define ROOM "room"
 
-static int tell(struct ss_handler *h, const char *name, const char *what)
+/* Takes the end off a line, and makes question marks of what the others' terminals would obey. */
+static void clean(char *line)
 {
-    char text[LINE + 2 * NAME];
-    int size = snprintf(text, sizeof text, "%s%s\n", name, what);
-    return ss_publish_others(h, "room", text, (size_t)size);
+    line[strcspn(line, "\r\n")] = '\0';
+    for (unsigned char *c = (unsigned char *)line; *c; c++)
+        if (*c < ' ' || *c == 127 || (*c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) /* UTF-8 for 0x80 to 0x9f */
+            *c = '?';
 }
 
-/* Reads what the client has said, and writes what others have. 0 at his end, or -errno. */
-static int chat(struct ss_handler *h, const char *name)
+/* Waits for what the client says, and writes what the others say meanwhile. Returns the number of bytes that
+   were read, 0 at the client's end, or -errno. */
+static ssize_t listen_to(struct ss_handler *h, char *line)
 {
-    char line[LINE + 2] = ": ";
     struct ss_message message;
     ssize_t n = -EAGAIN;
-    int rc = 0;
-    while (rc >= 0 && n == -EAGAIN) {
-        rc = ss_wait(h, SS_INPUT | SS_MESSAGE | SS_IDLE, -1);
-        while (rc >= 0 && ss_receive(h, &message) == 0)
-            rc = ss_write(h->wfile, message.data, message.size);
-        while (rc >= 0 && (n = ss_readline_now(h->rfile, line + 2, LINE)) > 0) {
-            line[strcspn(line, "\r\n")] = '\0';
-            rc = tell(h, name, line);
+    while (n == -EAGAIN) { /* the line is not whole yet */
+        n = ss_wait(h, SS_INPUT | SS_MESSAGE | SS_IDLE, -1);
+        while (n >= 0 && ss_receive(h, &message) == 0) {
+            if (message.dropped)
+                ss_printf(h->wfile, "(You were too slow: %u lines are lost.)\n", message.dropped);
+            n = ss_write(h->wfile, message.data, message.size);
         }
+        if (n >= 0)
+            n = ss_readline_now(h->rfile, line, LINE);
     }
-    return rc < 0 ? rc : (int)n;
+    if (n > 0)
+        clean(line);
+    return n;
+}
+
+static void tell(struct ss_handler *h, const char *name, const char *what)
+{
+    char text[NAME + LINE + 10];
+    int size = snprintf(text, sizeof text, "%s%s\n", name, what);
+    int rc = ss_publish_others(h, ROOM, text, (size_t)size);
+    if (rc < 0)
+        ss_printf(h->wfile, "(Nobody has heard that: %s.)\n", strerror(-rc));
 }
 
 static int handle(struct ss_handler *h)
 {
-    char name[NAME];
-    ss_printf(h->wfile, "Your name? ");
-    ssize_t n = ss_readline(h->rfile, name, sizeof name);
-    if (n <= 0)
-        return (int)n;
-    name[strcspn(name, "\r\n")] = '\0';
-    int rc = ss_subscribe(h, "room", SS_DROP_OLDEST);
-    if (rc < 0)
+    char name[LINE] = "", line[2 + LINE] = ": ", what[100];
+    ssize_t n = 1;
+    while (n > 0 && (!*name || strlen(name) > NAME)) {
+        ss_printf(h->wfile, "Your name, in 1 to %d bytes? ", NAME);
+        n = listen_to(h, name);
+    }
+    int rc = n > 0 ? ss_subscribe(h, ROOM, SS_DROP_OLDEST) : (int)n;
+    if (n <= 0 || rc < 0)
         return rc;
-    ss_printf(h->wfile, "Welcome, %s: you are one of %d.\n", name, ss_subscribers(h->server, "room"));
-    tell(h, name, " has joined.");
-    rc = chat(h, name);
-    tell(h, name, " has left.");
-    return rc;
+    int here = ss_subscribers(h->server, ROOM);
+    ss_printf(h->wfile, "Welcome, %s. In the room: %d.\n", name, here);
+    snprintf(what, sizeof what, " has joined. In the room: %d.", here);
+    tell(h, name, what);
+    while ((n = listen_to(h, line + 2)) > 0)
+        tell(h, name, line);
+    if (ss_draining(h->server))
+        return (int)n; /* all have to go */
+    ss_unsubscribe(h, ROOM);
+    snprintf(what, sizeof what, " has left. In the room: %d.", ss_subscribers(h->server, ROOM));
+    tell(h, name, what);
+    return (int)n;
 }
 
 static const struct ss_handler_class ChatHandler = {.handle = handle};
@@ -62,8 +83,7 @@ int main(int argc, char **argv)
 {
     const struct ss_class *const *bases = argc == 3 ? ss_bases(argv[1]) : NULL;
     if (!bases) {
-        fprintf(stderr, "usage: %s [MIXIN...]SERVER ADDRESS, as in %s EventLoopTCPServer localhost:9000\n",
-                argv[0], argv[0]);
+        fprintf(stderr, "usage: %s [MIXIN...]SERVER ADDRESS\n", argv[0]);
         return 2;
     }
     return ss_run(bases, argv[2], &ChatHandler);

@@ -30,6 +30,8 @@ for host in ("::1", "127.0.0.1") if sys.argv[1] == "localhost" else sys.argv[1:2
         break
     except OSError:
         pass
+s.sendall(sys.stdin.buffer.read())
+s.shutdown(socket.SHUT_WR)
 while data := s.recv(65536):
     sys.stdout.buffer.write(data)
 """

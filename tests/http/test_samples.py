@@ -16,7 +16,8 @@ import wire
 MIXINS = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "PreforkingEventLoop", "PreforkingThreading"]
 STREAMS = [mixin + server for mixin in MIXINS for server in ("TCPServer", "UnixStreamServer")]
 DATAGRAMS = [mixin + server for mixin in MIXINS for server in ("UDPServer", "UnixDatagramServer")]
-ALL = ["counter", "daytime", "echo", "echo_client", "guestbook", "hello", "local_only", "two_directories"]
+ALL = ["chatroom", "counter", "daytime", "echo", "echo_client", "guestbook", "hello", "later", "local_only", "ticker",
+       "two_directories"]
 
 
 def test_all_are_tested():
@@ -37,7 +38,9 @@ def test_one_screen(name):
 
 @pytest.mark.parametrize("name, arguments", [
     ("echo", []), ("echo", ["NoServer", "localhost:0"]), ("echo", ["TCPServer"]), ("echo_client", []),
-    ("daytime", ["localhost:0", "NoServer"]), ("counter", ["localhost:0", "NoMixin"]),
+    ("daytime", ["localhost:0", "NoServer"]), ("chatroom", []), ("chatroom", ["NoServer", "localhost:0"]), ("ticker", []),
+    ("ticker", ["NoServer", "localhost:0"]), ("later", ["localhost:0", "NoMixin"]),
+    ("counter", ["localhost:0", "NoMixin"]),
     ("counter", ["localhost:0", "Preforking", "Threading", "Threading"]),
 ])
 def test_usage(name, arguments):
@@ -45,7 +48,7 @@ def test_usage(name, arguments):
     assert result.returncode == 2 and "usage:" in result.stderr and result.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["counter", "daytime", "guestbook", "hello", "local_only", "two_directories"])
+@pytest.mark.parametrize("name", ["counter", "daytime", "guestbook", "hello", "later", "local_only", "two_directories"])
 def test_address_in_use(name, tmp_path):
     with programs.listener() as busy:
         result = programs.run([programs.path_of("samples/" + name), f"127.0.0.1:{busy.getsockname()[1]}"], directory=tmp_path)
