@@ -100,8 +100,8 @@ uint64_t station_call(struct store *store, struct station *own, uint32_t number)
     struct station_record *record = station_at(store, box->station);
     if (!box->waiting)
         return 0;
-    box->waiting = false;
     if (own && own->record == box->station) {
+        box->waiting = false;
         own->arrived(own, box->request, box->waiter);
         return 0;
     }

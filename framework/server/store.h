@@ -133,7 +133,8 @@ void subscription_end(struct store *store, uint32_t number);
 
 /* ---- store_mailbox.c ---- */
 
-/* Puts the mailbox into its station's list of those that are to be told, and takes it out. */
+/* Puts the mailbox into its station's list of those that are to be told, and takes it out. It waits no longer
+   when it is in there; a process that dies in between leaves it with both, but never with neither. */
 void mailbox_call(struct store *store, uint32_t number);
 void mailbox_uncall(struct store *store, uint32_t number);
 bool mailbox_has_room(const struct store *store, const struct mailbox *box, size_t size);

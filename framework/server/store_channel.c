@@ -39,6 +39,7 @@ uint32_t channel_new(struct store *store, const char *name)
     struct channel *channel = channel_at(store, number);
     *channel = (struct channel){.next = *bucket};
     strcpy(channel->name, name);
+    WRITTEN();
     *bucket = number;
     return number;
 }

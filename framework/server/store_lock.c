@@ -16,9 +16,12 @@ static struct letter *letter_at(const struct store *store, uint32_t number)
 
 /* ---------------------------------------------------------------- messages and letters */
 
+/* Also the marks of a repair that was not ended. */
 static void forget_references(struct store *store)
 {
     store->memory = 0;
+    for (uint32_t i = 1; i <= store->letters.used; i++)
+        letter_at(store, i)->message &= ~(uint32_t)REACHED;
     for (int kind = 0; kind < MESSAGE_KINDS; kind++)
         for (uint32_t i = 1; i <= store->messages[kind].used; i++)
             ((struct message *)pool_at(store, &store->messages[kind], i))->references = 0;
@@ -63,28 +66,29 @@ static void repair_mailboxes(struct store *store)
 /* All that wait are told: whether there is a message they see for themselves. */
 static void repair_stations(struct store *store)
 {
+    unsigned opened = 0;
     for (uint32_t i = 1; i <= store->stations.used; i++) {
         struct station_record *record = station_at(store, i);
+        opened += record->pid != 0;
         record->first_called = record->last_called = 0;
         record->unsure = true;
     }
+    atomic_store(&store->opened, opened);
     for (uint32_t i = 1; i <= store->mailboxes.used; i++) {
         struct mailbox *box = mailbox_at(store, i);
-        bool tell = box->number && (box->waiting || box->called);
-        box->waiting = box->called = false;
-        if (tell)
+        if (box->number && (box->waiting || box->called))
             mailbox_call(store, i);
     }
 }
 
 /* ---------------------------------------------------------------- channels */
 
+/* Whatever a bucket begins with has a name that belongs there. */
 static void forget_channels(struct store *store)
 {
-    for (int i = 0; i < CHANNEL_BUCKETS; i++)
-        store->bucket[i] = 0;
     for (uint32_t i = 1; i <= store->channels.used; i++) {
-        struct channel *channel = pool_at(store, &store->channels, i);
+        struct channel *channel = channel_at(store, i);
+        *channel_bucket(store, channel->name) = 0;
         channel->subscriptions = channel->count = 0;
     }
     for (uint32_t i = 1; i <= store->mailboxes.used; i++)
@@ -95,14 +99,14 @@ static void repair_channels(struct store *store)
 {
     forget_channels(store);
     for (uint32_t i = 1; i <= store->subscriptions.used; i++) {
-        struct subscription *s = pool_at(store, &store->subscriptions, i);
+        struct subscription *s = subscription_at(store, i);
         if (s->mailbox && s->channel && mailbox_at(store, s->mailbox)->number)
             subscription_link(store, i);
         else
             s->mailbox = 0;
     }
     for (uint32_t i = 1; i <= store->channels.used; i++) {
-        struct channel *channel = pool_at(store, &store->channels, i);
+        struct channel *channel = channel_at(store, i);
         uint32_t *bucket = channel_bucket(store, channel->name);
         if (!channel->count)
             continue;

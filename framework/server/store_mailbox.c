@@ -10,6 +10,8 @@ void mailbox_call(struct store *store, uint32_t number)
     struct mailbox *box = mailbox_at(store, number);
     struct station_record *record = station_at(store, box->station);
     box->called = true;
+    WRITTEN();
+    box->waiting = false;
     box->next_called = 0;
     box->previous_called = record->last_called;
     if (record->last_called)
