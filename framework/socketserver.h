@@ -984,11 +984,11 @@ struct ss_stream_class {
        ends the output of the stream below. 0 or -errno. NULL: nothing to do. */
     int (*write_eof)(struct ss_stream *s);
     /* Ends the stream: writes a good-bye to the stream below, if the protocol has one, and frees what the
-       stream owns (the stream itself, too, if that was allocated). ss_close calls it after ss_flush, and then
-       closes the stream below. It is not called when the connection is parked, but when a parked connection
-       ends. When an idle connection ends
-       because the server stops, `s` has the error -ECANCELED, and the stream below has none: it takes the
-       good-bye. 0 or -errno. NULL: nothing to do. */
+       stream owns (the stream itself, too, if that was allocated; not by a server's open_stream, since a
+       parked connection's stream just goes: it has ss_alloc's memory). ss_close calls it after ss_flush, and
+       then closes the stream below. It is not called when the connection is parked, but when a parked
+       connection ends. When an idle connection ends because the server stops, `s` has the error -ECANCELED,
+       and the stream below has none: it takes the good-bye. 0 or -errno. NULL: nothing to do. */
     int (*close)(struct ss_stream *s);
 };
 

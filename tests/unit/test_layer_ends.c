@@ -27,6 +27,13 @@ static int make_shared(void **state)
     return shared == MAP_FAILED;
 }
 
+/* A forked child may have the descriptor, too. */
+static void leave(int fd)
+{
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+}
+
 static void prepare_with(struct running *r, const struct ss_class *layer, const char *mixin,
                          const struct ss_handler_class *handler)
 {
@@ -62,24 +69,27 @@ static int plain_write(struct ss_stream *s, struct iovec *vector, int count, boo
     return ss_writev(s->below, vector, count);
 }
 
+static int say_bye(struct ss_stream *s)
+{
+    return ss_write(s->below, "bye\n", 4);
+}
+
 /* Nobody finds anything in it any more. */
 static int close_and_free(struct ss_stream *s)
 {
-    int rc = ss_write(s->below, "bye\n", 4);
+    int rc = say_bye(s);
     explicit_bzero(s, sizeof *s); /* memset would be left out */
     free(s);
     return rc;
 }
 
 static int open_over(struct ss_handler *h, const struct ss_class *cls, const struct ss_stream_class *methods,
-                     struct ss_stream **stream)
+                     struct ss_stream *s, struct ss_stream **stream)
 {
-    struct ss_stream *below, *s = malloc(sizeof *s + 2 * SIZE);
+    struct ss_stream *below;
     int rc = s ? ss_super(h->server, cls)->open_stream(h->server, h, &below) : -ENOMEM;
-    if (rc < 0) {
-        free(s);
+    if (rc < 0)
         return rc;
-    }
     char *buffers = (char *)(s + 1);
     ss_stream_init(s, methods, NULL, buffers, SIZE, buffers + SIZE, SIZE);
     ss_stream_over(s, below);
@@ -97,7 +107,7 @@ static const struct ss_stream_class owning_stream = {.name = "owning",
 static int open_owning(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
 {
     (void)self;
-    return open_over(h, &Owning, &owning_stream, stream);
+    return open_over(h, &Owning, &owning_stream, malloc(sizeof **stream + 2 * SIZE), stream);
 }
 
 static void count_lingering(struct ss_server *self, struct ss_request *request)
@@ -106,16 +116,8 @@ static void count_lingering(struct ss_server *self, struct ss_request *request)
     ss_super(self, &Owning)->shutdown_request(self, request);
 }
 
-static void count_error(struct ss_server *self, struct ss_request *request, int error)
-{
-    (void)self, (void)request, (void)error;
-    atomic_fetch_add(&shared->errors, 1);
-}
-
-static const struct ss_class Owning = {.name = "Owning",
-                                       .open_stream = open_owning,
-                                       .shutdown_request = count_lingering,
-                                       .handle_error = count_error};
+static const struct ss_class Owning = {
+    .name = "Owning", .open_stream = open_owning, .shutdown_request = count_lingering};
 
 static int answer_one(struct ss_handler *h)
 {
@@ -139,7 +141,7 @@ static void test_unread_input(void **state)
         say(fd, "one\ntwo\n");
         expect(fd, "one\nbye\n");
         assert_int_equal(recv(fd, &byte, 1, 0), 0);
-        close(fd);
+        leave(fd);
         stop(&r);
         assert_int_equal(shared->lingered, 1);
     }
@@ -149,12 +151,18 @@ static void test_unread_input(void **state)
 
 static const struct ss_class Waiting;
 static const struct ss_stream_class waiting_stream = {
-    .name = "waiting", .read = plain_read, .write = plain_write, .close = close_and_free};
+    .name = "waiting", .read = plain_read, .write = plain_write, .close = say_bye};
 
 static int open_waiting(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
 {
     (void)self;
-    return open_over(h, &Waiting, &waiting_stream, stream);
+    return open_over(h, &Waiting, &waiting_stream, ss_alloc(h, sizeof **stream + 2 * SIZE), stream);
+}
+
+static void count_error(struct ss_server *self, struct ss_request *request, int error)
+{
+    (void)self, (void)request, (void)error;
+    atomic_fetch_add(&shared->errors, 1);
 }
 
 static const struct ss_class Waiting = {
@@ -197,7 +205,7 @@ static void test_idle_time(void **state)
         expect(fd, "bye\n");
         expect_end(fd);
         assert_in_range(ss_now() - since, IDLE / 2, 3 * IDLE);
-        close(fd);
+        leave(fd);
         stop(&r);
         assert_int_equal(shared->calls, 2);
         assert_int_equal(shared->errors, 0);
@@ -220,7 +228,7 @@ static void test_drain(void **state)
         ss_shutdown(&r.server);
         expect(fd, "bye\n");
         expect_end(fd);
-        close(fd);
+        leave(fd);
         join(&r);
         assert_in_range(ss_now() - since, 0, 1000);
         assert_int_equal(shared->calls, 1);
@@ -229,12 +237,25 @@ static void test_drain(void **state)
 
 /* ---- parked connections ---- */
 
+static const struct ss_class Polite;
+static const struct ss_stream_class polite_stream = {
+    .name = "polite", .read = plain_read, .read_now = plain_read_now, .write = plain_write, .close = say_bye};
+
+static int open_polite(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
+{
+    (void)self;
+    return open_over(h, &Polite, &polite_stream, ss_alloc(h, sizeof **stream + 2 * SIZE), stream);
+}
+
+static const struct ss_class Polite = {
+    .name = "Polite", .open_stream = open_polite, .handle_error = count_error};
+
 enum way { DRAINS, IS_IDLE, GIVES_WAY };
 
 static void check_good_bye(const char *mixin, enum way way)
 {
     struct running r;
-    prepare_with(&r, &Owning, mixin, &ParkingHandler);
+    prepare_with(&r, &Polite, mixin, &ParkingHandler);
     r.server.workers = r.server.max_requests = 1;
     launch(&r);
     int fd = client_of(&r.server), other = -1;
@@ -247,10 +268,10 @@ static void check_good_bye(const char *mixin, enum way way)
         say(other = client_of(&r.server), "long\n");
     expect(fd, "bye\n");
     expect_end(fd);
-    close(fd);
+    leave(fd);
     if (way == GIVES_WAY) {
         expect(other, "long\n");
-        close(other);
+        leave(other);
     }
     if (way == DRAINS)
         join(&r);
