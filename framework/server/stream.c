@@ -45,13 +45,6 @@ void stream_serve(struct ss_stream *s, struct ss_handler *h)
     s->min_rate = &h->min_rate;
 }
 
-bool stream_holds_input(const struct ss_stream *s)
-{
-    while (s && s->rpos == s->rend)
-        s = s->below;
-    return s;
-}
-
 /* ---------------------------------------------------------------- input */
 
 /* Not a stream that only writes, nor NULL. */
@@ -60,11 +53,21 @@ static bool can_read(const struct ss_stream *s)
     return s && (s->methods->read || s->eof || s->rpos < s->rend);
 }
 
+/* Was a stream flushed, before `s` waited, that has this error? It is that stream's, then, and sticks there.
+ */
+static bool is_anothers(const struct ss_stream *s, ssize_t error)
+{
+    bool found = s->tied && s->tied->error == error;
+    while (!found && (s = s->above))
+        found = s->error == error || (s->tied && s->tied->error == error);
+    return found;
+}
+
 /* Does the error not stick, because output can still be written? An answer to a client that was too slow; or
    the good-bye of the stream above, when the server stops. */
 static bool passes(const struct ss_stream *s, ssize_t error)
 {
-    return !s->error && (error == -ETIMEDOUT || (error == -ECANCELED && s->above));
+    return !s->error && (error == -ETIMEDOUT || (error == -ECANCELED && s->above) || is_anothers(s, error));
 }
 
 /* What a read has returned. */

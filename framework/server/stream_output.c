@@ -211,6 +211,13 @@ int ss_write_eof(struct ss_stream *s)
     return rc < 0 ? stream_failed(s, rc) : 0;
 }
 
+bool stream_holds_input(const struct ss_stream *s)
+{
+    while (s && s->rpos == s->rend)
+        s = s->below;
+    return s;
+}
+
 int ss_close(struct ss_stream *s)
 {
     int rc = 0;

@@ -127,8 +127,6 @@ static int answer_failure(struct http_exchange *x, int error)
     if (error == 0)
         return 0;
     x->close = true;
-    if (!x->response.committed && x->out->error == x->response.error)
-        x->out->error = 0; /* of a flush before a read, which has not come as far as the connection */
     if (x->response.committed || x->out->error)
         return error;
     http_response_reset(x);

@@ -315,6 +315,51 @@ static void test_client_of_datagrams(void **state)
     }
 }
 
+/* ---- a stream that is tied to another one ---- */
+
+static int refuse(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    (void)s, (void)vector, (void)count, (void)more;
+    return -EFBIG;
+}
+
+static const struct ss_stream_class refusing_stream = {.name = "refusing", .write = refuse};
+
+/* What it must not write is its own error: neither the connection's stream nor a layer's is the worse for
+   it. */
+static int read_with_tied(struct ss_handler *h)
+{
+    char wbuf[10], byte;
+    struct ss_stream tied;
+    ss_stream_init(&tied, &refusing_stream, NULL, NULL, 0, wbuf, sizeof wbuf);
+    ss_write(&tied, "large", 5);
+    h->rfile->tied = &tied;
+    ssize_t first = ss_read(h->rfile, &byte, 1), second = ss_read(h->rfile, &byte, 1);
+    h->rfile->tied = NULL;
+    ss_printf(h->wfile, "%d %d %d\n", first == -EFBIG, second == -EFBIG, tied.error == -EFBIG);
+    ss_flush(h->wfile);
+    return ss_read(h->rfile, &byte, 1) == 1 ? ss_write(h->wfile, &byte, 1) : -EPROTO;
+}
+
+static void test_tied(void **state)
+{
+    static const struct ss_handler_class Handler = {.handle = read_with_tied};
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++) {
+        struct running r;
+        prepare_with(&r, &Polite, mixins[i], &Handler);
+        launch(&r);
+        int fd = client_of(&r.server);
+        expect(fd, "1 1 1\n");
+        say(fd, "x");
+        expect(fd, "xbye\n");
+        expect_end(fd);
+        leave(fd);
+        stop(&r);
+        assert_int_equal(shared->errors, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_good_bye),
         cmocka_unit_test(test_client_of_datagrams),
+        cmocka_unit_test(test_tied),
     };
     return cmocka_run_group_tests(tests, make_shared, NULL);
 }
