@@ -393,6 +393,7 @@ else
 $(FUZZ): $(BUILD)/tests/fuzz/replay.o
 endif
 $(BUILD)/tests/matrix/matrix: $(MATRIX)
+$(BUILD)/tests/http/masked: $(filter-out %/main.o,$(HTTPSERVER))
 $(LINKED): $(ARCHIVES) $(BUILD)/files
 	$(link)
 

@@ -34,16 +34,27 @@ if programs.SANITIZED:  # there are thousands of them, and the other two run no 
     FOUR = ("threading", "eventloop")
 ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
 
+# On which side of a mix-in the one stands that masks every byte.
+SIDES = dict(zip(MIXINS, ["left", "right"] * len(MIXINS)))
+
+
+def with_masked(metafunc, names):
+    """The cases of these mix-ins; of programs.also_masked with one that masks every byte, too."""
+    cases = {name: MIXINS[name] for name in names}
+    if hasattr(metafunc.function, "also_masked"):
+        cases.update({f"{name}-masked": [*MIXINS[name], "--masked", SIDES[name]] for name in names})
+    return {"argvalues": cases.values(), "ids": cases.keys()}
+
 
 def pytest_generate_tests(metafunc):
     """`mixin`: all of them; `concurrent_mixin`: those under which many clients are served at once."""
     if "mixin" in metafunc.fixturenames:
-        metafunc.parametrize("mixin", MIXINS.values(), ids=MIXINS.keys())
+        metafunc.parametrize("mixin", **with_masked(metafunc, MIXINS))
     if "concurrent_mixin" in metafunc.fixturenames:
         names = [name for name in MIXINS if name not in ONE_BY_ONE]
         if programs.SANITIZED and "real_clients" in metafunc.module.__name__:  # slow, and of one mind
             names = ["eventloop"]
-        metafunc.parametrize("concurrent_mixin", [MIXINS[name] for name in names], ids=names)
+        metafunc.parametrize("concurrent_mixin", **with_masked(metafunc, names))
 
 
 @pytest.fixture(autouse=True)
@@ -98,11 +109,17 @@ def root(tmp_path):
 
 @pytest.fixture
 def httpserver(started, tmp_path, root):
-    """httpserver(*options) serves `root` on a free port; the same for every test."""
+    """httpserver(*options) serves `root` on a free port; the same for every test. With --masked SIDE it is
+    tests/http/masked.c, whose clients are server.client()."""
 
     def start(*options, directory=root, **more):
         own = [] if directory is None else ["-d", directory]
-        server = programs.Server([programs.path_of("httpserver"), *own, *options, "0"], tmp_path, **more)
+        program = "httpserver"
+        if "--masked" in options:
+            at = options.index("--masked")
+            program, more = "tests/http/masked", {"MASKED": options[at + 1], "masked": True, **more}
+            options = options[:at] + options[at + 2:]
+        server = programs.Server([programs.path_of(program), *own, *options, "0"], tmp_path, **more)
         started.append(server)
         return server.read_banner()
 
@@ -115,7 +132,8 @@ def probe(started, tmp_path, root):
 
     def start(*settings, program="probe", **more):
         path = programs.path_of("tests/http/" + program)
-        server = programs.Server([path, f"directory={root}", *settings], tmp_path, **more)
+        masked = any(setting.startswith("masked=") for setting in settings)
+        server = programs.Server([path, f"directory={root}", *settings], tmp_path, masked=masked, **more)
         started.append(server)
         return server.read_banner()
 

@@ -190,9 +190,10 @@ class Program:
 class Server(Program):
     """A server that has printed a URL, or was given a socket that listens already."""
 
-    def __init__(self, argv, directory, address=None, **more):
+    def __init__(self, argv, directory, address=None, masked=False, **more):
         super().__init__(argv, directory, **more)
         self.directory = directory
+        self.masked = masked
         self.address = address
         self.clients = []
 
@@ -205,13 +206,13 @@ class Server(Program):
 
     def client(self, **options):
         """A new connection (wire.Client), closed at the end of the test."""
-        client = wire.Client(self.address, **options)
+        client = wire.Client(self.address, masked=self.masked, **options)
         self.clients.append(client)
         return client
 
     def ask(self, method="GET", path="/", body=None, **fields):
         """One request on a connection of its own."""
-        with wire.Client(self.address) as client:
+        with wire.Client(self.address, masked=self.masked) as client:
             return client.ask(method, path, body, **fields)
 
     def descriptors(self):
@@ -271,6 +272,13 @@ def listener(host="127.0.0.1"):
     listening.bind((host, 0))
     listening.listen(128)
     return listening
+
+
+def also_masked(test):
+    """A test of a `mixin` that runs once more with a mix-in that masks every byte of a connection (tests/masked.h), on one
+    side of the other or on its other side: what HTTP does must not depend on what is below its streams."""
+    test.also_masked = True
+    return test
 
 
 def as_settings(options):

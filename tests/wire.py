@@ -117,8 +117,44 @@ def check_fields(response):
         raise Malformed(f"405 without Allow: {response!r}")
 
 
+class Mask:
+    """The bytes of one direction as tests/masked.h changes them, each by its place."""
+
+    PERIOD = 65521
+    KEY = 2 * bytes((place + 1) * 2654435761 >> 24 & 255 | 1 for place in range(PERIOD))
+    INPUT, OUTPUT = 0, 30011  # what the server reads and writes
+
+    def __init__(self, way):
+        self.place = way
+
+    def __call__(self, data):
+        size = len(data)
+        repeated = self.KEY[self.place:self.place + self.PERIOD] * (size // self.PERIOD + 1)
+        self.place = (self.place + size) % self.PERIOD
+        return (int.from_bytes(data, "big") ^ int.from_bytes(repeated[:size], "big")).to_bytes(size, "big")
+
+
+class MaskedSocket:
+    """A socket whose other end masks what it reads and writes."""
+
+    def __init__(self, inner):
+        self.inner, self.outgoing, self.incoming = inner, Mask(Mask.INPUT), Mask(Mask.OUTPUT)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+    def sendall(self, data):
+        self.inner.sendall(self.outgoing(data))
+
+    def send(self, data):
+        raise NotImplementedError("it may send a part")
+
+    def recv(self, size):
+        return self.incoming(self.inner.recv(size))
+
+
 class Client:
-    """One connection. `address` is (host, port) or the path of a Unix socket."""
+    """One connection. `address` is (host, port) or the path of a Unix socket; `masked`: the server is."""
 
     def __init__(self, address, **options):
         self.buffer = b""
@@ -138,6 +174,8 @@ class Client:
         self.socket.connect(address)
         if isinstance(address, tuple):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if options.get("masked"):
+            self.socket = MaskedSocket(self.socket)
 
     def __enter__(self):
         return self

@@ -2,13 +2,14 @@
 /* What the programs of this directory have in common: they serve HTTP on 127.0.0.1 with a port of the
    kernel's choice, print their URL, and take their settings from the command line as NAME=VALUE:
 
-     mixin=a,b workers=N directory=DIR protocol=HTTP/1.0 server=NAME max_body=BYTES
+     mixin=a,b masked=left|right workers=N directory=DIR protocol=HTTP/1.0 server=NAME max_body=BYTES
      head_timeout=MS idle_timeout=MS request_timeout=MS write_timeout=MS shutdown_timeout=MS
      min_rate=BYTES rate_window=MS
      mime_types=FILE log=FORMAT compress=all */
 #ifndef TESTS_HTTP_SETTINGS_H
 #define TESTS_HTTP_SETTINGS_H
 
+#include "../masked.h"
 #include "http_server.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,13 +25,29 @@ static int serve_forever(struct ss_server *self)
     return ss_super(self, &Banner)->serve_forever(self);
 }
 
-/* "a,b" as bases between Banner and HTTPServer. */
-static void set_mixins(const struct ss_class **bases, char *names)
+/* What "NAME=" says; NULL: nothing. */
+static char *setting_of(int argc, char **argv, const char *name)
 {
-    for (char *name = strtok(names, ","); name; name = strtok(NULL, ","))
+    size_t size = strlen(name);
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], name, size) == 0)
+            return argv[i] + size;
+    return NULL;
+}
+
+/* Banner, the mix-ins "a,b", and HTTPServer; and among them, if asked for, the one that masks every byte. */
+static void set_bases(const struct ss_class **bases, char *mixins, const char *masked)
+{
+    *bases++ = &Banner;
+    if (masked && strcmp(masked, "left") == 0)
+        *bases++ = &Masking;
+    for (char *name = strtok(mixins, ","); name; name = strtok(NULL, ","))
         if ((*bases = ss_mixin(name)))
             bases++;
-    *bases = &HTTPServer;
+    if (masked && strcmp(masked, "right") == 0)
+        *bases++ = &Masking;
+    *bases++ = &HTTPServer;
+    *bases = NULL;
 }
 
 static struct simple_http_class handler;
@@ -82,13 +99,12 @@ static bool serves_files(const struct ss_handler_class *cls)
 
 static inline int run_probe(int argc, char **argv, const struct http_handler_class *cls)
 {
-    const struct ss_class *bases[SS_MAX_BASES + 1] = {&Banner, &EventLoopMixIn, &HTTPServer};
+    const struct ss_class *bases[SS_MAX_BASES + 1];
+    char eventloop[] = "eventloop", *mixins = setting_of(argc, argv, "mixin=");
     struct ss_server server;
     handler.http.handler.base = &cls->handler;
     handler.http.table_size = serves_files(&cls->handler) ? sizeof handler : sizeof handler.http;
-    for (int i = 1; i < argc; i++)
-        if (strncmp(argv[i], "mixin=", 6) == 0)
-            set_mixins(bases + 1, argv[i] + 6);
+    set_bases(bases, mixins ? mixins : eventloop, setting_of(argc, argv, "masked="));
     if (ss_server_init(&server, bases, "127.0.0.1:0", &handler.http.handler) < 0)
         return 2;
     for (int i = 1; i < argc; i++) {

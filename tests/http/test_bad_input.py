@@ -82,6 +82,7 @@ def test_mutations(server, seed):
 
 
 @pytest.mark.parametrize("data", ["G", "GET /ignore HTTP/1.1", "GET /ignore HTTP/1.1\r\n", HEAD, HEAD + "X: y", HEAD + "\r"])
+@programs.also_masked
 def test_half_a_request(probe, mixin, data):
     """The client ends its side in the middle of a head."""
     server = probe(*programs.as_settings(mixin))

@@ -17,6 +17,7 @@ def body_of(size):
 
 
 @pytest.mark.parametrize("path", ["/echo", "/stream"])
+@programs.also_masked
 def test_content_length(probe, mixin, path):
     with probe(*programs.as_settings(mixin)).client() as client:
         for size in SIZES:
@@ -24,6 +25,7 @@ def test_content_length(probe, mixin, path):
 
 
 @pytest.mark.parametrize("path", ["/echo", "/stream"])
+@programs.also_masked
 def test_chunks(probe, mixin, path):
     with probe(*programs.as_settings(mixin)).client() as client:
         for size in SIZES:
@@ -32,6 +34,7 @@ def test_chunks(probe, mixin, path):
                 assert client.ask("POST", path, pieces).body == body
 
 
+@programs.also_masked
 def test_reply_that_is_flushed(probe, mixin):
     """It is with the client before the handler does anything else, as the body that is sent only then shows."""
     with probe(*programs.as_settings(mixin)).client() as client:
@@ -58,6 +61,7 @@ def test_lines_and_the_end(probe):
             assert client.response().body == b"ignored"
 
 
+@programs.also_masked
 def test_wrong_direction(probe, mixin):
     """What only reads is not written to, and the other way round; neither is the worse for it."""
     with probe(*programs.as_settings(mixin)).client() as client:
@@ -69,6 +73,7 @@ def test_wrong_direction(probe, mixin):
 
 
 @pytest.mark.parametrize("path, answer", [("/ignore", b"ignored"), ("/half", b"0123"), ("/nowhere", None)])
+@programs.also_masked
 def test_unread_body_is_skipped(probe, mixin, path, answer):
     with probe(*programs.as_settings(mixin)).client() as client:
         for body in (b"0123456789" * 1000, [b"0123456789"] * 1000, b"0123" + wire.request(), [b"0123", wire.request()]):
@@ -106,6 +111,7 @@ def test_malformed_unread_body_closes(probe):
         assert client.ends()
 
 
+@programs.also_masked
 def test_body_that_ends_early(probe, mixin):
     """The client closes its side in the middle: 400, or nothing when the answer had begun."""
     server = probe(*programs.as_settings(mixin))
@@ -169,6 +175,7 @@ def test_413_without_the_body(probe):
 # ---------------------------------------------------------------- 100-continue
 
 
+@programs.also_masked
 def test_continue_with_chunks(probe, mixin):
     with probe(*programs.as_settings(mixin)).client() as client:
         for _ in range(3):

@@ -198,12 +198,12 @@ def answers(clients):
     return collections.Counter((head.status, head.get("Content-Encoding")) for head in heads)
 
 
-@pytest.mark.parametrize("runner", ["threading", "eventloop"])
+@pytest.mark.parametrize("runner", [["mixin=threading"], ["mixin=eventloop"], ["mixin=eventloop", "masked=left"]], ids=" ".join)
 @pytest.mark.parametrize("path", ["/compressed-halves", "/large.txt"])
 def test_limit_for_those_who_take_nothing_else(probe, root, name, path, runner):
     """Slow readers that refuse identity: behind 64 coders they are told to come back, and can soon after."""
     (root / "large.txt").write_bytes(base64.encodebytes(random.Random(1).randbytes(8_000_000)))
-    server = probe(f"mixin={runner}", "compress=all")
+    server = probe(*runner, "compress=all")
     only = f"{name}, identity;q=0"
     request = wire.request(path=path, accept_encoding=only)
     if path == "/compressed-halves":  # the other half comes when the client has sent its byte

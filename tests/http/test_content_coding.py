@@ -42,6 +42,7 @@ def fields(response, *left_out):
 # ---------------------------------------------------------------- compressed by somebody before
 
 
+@programs.also_masked
 def test_sibling(httpserver, page, name, mixin):
     """It is sent as it is, under the original's type, in every mix-in."""
     other = coding.sibling(page, name, CODED[name] + b"x")
@@ -277,6 +278,7 @@ def test_weights(httpserver, page, accept, expected):
 # ---------------------------------------------------------------- compressed here
 
 
+@programs.also_masked
 def test_small_text(httpserver, page, made, mixin):
     server = httpserver(*mixin)
     for _ in range(3):
@@ -370,6 +372,7 @@ def test_modes(httpserver, root, page):
 # ---------------------------------------------------------------- while it is sent
 
 
+@programs.also_masked
 def test_large_text(httpserver, root, made, mixin):
     (root / "large.txt").write_bytes(LARGE)
     server = httpserver("--compress", "all", *mixin)

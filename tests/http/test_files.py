@@ -149,6 +149,7 @@ def test_strange_times(files, root):
 # ---------------------------------------------------------------- never stale
 
 
+@programs.also_masked
 def test_edit_save_reload(httpserver, root, mixin):
     """Also when size and second stay the same, and on the connection that has seen the old one."""
     path = root / "page.html"
@@ -160,6 +161,7 @@ def test_edit_save_reload(httpserver, root, mixin):
             assert client.ask(path="/page.html").text == f"version {i:04}"
 
 
+@programs.also_masked
 def test_atomic_replacement(httpserver, root, mixin):
     """As editors save: a new file under the old name; even with the old times."""
     path, new = root / "page.html", root / "page.html~"
@@ -273,6 +275,7 @@ def test_64_mib(httpserver, root, mixin):
         assert client.ask("HEAD", "/large").get("Content-Length") == str(64 << 20)
 
 
+@programs.also_masked
 def test_file_that_shrinks(httpserver, root, mixin):
     """The connection ends. Nothing is made up for what is missing, and the next request is not answered inside of it.
     (That the kernel sends zeros for bytes that it had in its queue when they were cut off is beyond a server.)"""

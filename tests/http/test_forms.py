@@ -48,6 +48,7 @@ def pieces(generator, data):
 # ---------------------------------------------------------------- against Python's own
 
 
+@programs.also_masked
 def test_urlencoded_as_python_reads_it(probe, mixin):
     """URL standard 5.1; urllib.parse agrees for all that is ASCII."""
     generator = random.Random(1)
@@ -64,6 +65,7 @@ def test_urlencoded_as_python_reads_it(probe, mixin):
             assert [(name, value) for name, _, _, value in fields] == expected
 
 
+@programs.also_masked
 def test_multipart(probe, mixin):
     """What is put in comes out, whatever it looks like (RFC 7578 4, RFC 2046 5.1.1)."""
     generator = random.Random(2)
@@ -142,6 +144,7 @@ def test_a_form_without_end(probe):
         assert client.response().status == 400
 
 
+@programs.also_masked
 def test_unread_values(probe, mixin):
     """What is left of a field is skipped, and the connection goes on behind the form."""
     fields = [(b"skip", b"f", None, b"y" * 300000), (b"half", None, None, b"123456" * 5000), (b"a", None, None, b"x")]

@@ -15,6 +15,7 @@ def page(root):
     (root / "index.html").write_bytes(FILE)
 
 
+@programs.also_masked
 def test_many_requests_on_one_connection(httpserver, page, mixin):
     server = httpserver(*mixin)
     with server.client() as client:
@@ -24,12 +25,14 @@ def test_many_requests_on_one_connection(httpserver, page, mixin):
             assert client.buffer == b""
 
 
+@programs.also_masked
 def test_connections_one_after_the_other(httpserver, page, mixin):
     server = httpserver(*mixin)
     for _ in range(30):
         assert server.ask(connection="close").body == FILE
 
 
+@programs.also_masked
 def test_idle_connections_wait_for_their_next_request(httpserver, page, concurrent_mixin):
     server = httpserver(*concurrent_mixin)
     clients = [server.client() for _ in range(20)]
@@ -71,6 +74,7 @@ def test_answer_of_unknown_length(probe):
         assert response.closes and len(response.body) == 100000 and client.ends()
 
 
+@programs.also_masked
 def test_idle_timeout(probe, mixin):
     server = probe("idle_timeout=100", *programs.as_settings(mixin))
     with server.client() as client:
@@ -91,6 +95,7 @@ def begin(client, path):
     client.buffer = head + b"\r\n\r\nfirst" + client.buffer
 
 
+@programs.also_masked
 def test_drain_closes_idle_connections(httpserver, page, mixin):
     server = httpserver(*mixin)
     client, silent = server.client(), server.client()
@@ -101,6 +106,7 @@ def test_drain_closes_idle_connections(httpserver, page, mixin):
     assert silent.send(wire.request()).ends()
 
 
+@programs.also_masked
 def test_drain_lets_a_request_end(probe, mixin):
     server = probe(*programs.as_settings(mixin))
     with server.client() as client:
@@ -110,6 +116,7 @@ def test_drain_lets_a_request_end(probe, mixin):
         assert client.ends()
 
 
+@programs.also_masked
 def test_drain_answers_what_was_sent_before(probe, mixin):
     """A pipelined request behind one in progress, whose answer could not say "close" any more."""
     server = probe(*programs.as_settings(mixin))
@@ -124,6 +131,7 @@ def test_drain_answers_what_was_sent_before(probe, mixin):
         assert client.ends()
 
 
+@programs.also_masked
 def test_drain_says_close(probe, mixin):
     server = probe(*programs.as_settings(mixin))
     with server.client() as idle, server.client() as client:
@@ -140,6 +148,7 @@ def test_drain_says_close(probe, mixin):
         server.check(server.wait())
 
 
+@programs.also_masked
 def test_drain_has_an_end(probe, mixin):
     """A request that does not end is cut off at shutdown_timeout."""
     server = probe("shutdown_timeout=100", *programs.as_settings(mixin))
@@ -149,6 +158,7 @@ def test_drain_has_an_end(probe, mixin):
         assert b"other" not in client.rest()
 
 
+@programs.also_masked
 def test_second_signal_forces(probe, mixin):
     server = probe("shutdown_timeout=1000000", *programs.as_settings(mixin))
     with server.client() as client:
@@ -159,6 +169,7 @@ def test_second_signal_forces(probe, mixin):
         assert b"other" not in client.rest()
 
 
+@programs.also_masked
 def test_drain_answers_those_in_the_queue(httpserver, page, mixin):
     """They have connected, and sent a request, before the server is told to end; it finds them when it has been told."""
     server = httpserver(*mixin)

@@ -18,6 +18,7 @@ def numbered(root):
     return [(root / f"{i}.txt").read_bytes() for i in range(16)]
 
 
+@programs.also_masked
 def test_16(httpserver, numbered, mixin):
     server = httpserver(*mixin)
     with server.client() as client:
@@ -26,6 +27,7 @@ def test_16(httpserver, numbered, mixin):
             assert [client.response().body for _ in range(16)] == numbered
 
 
+@programs.also_masked
 def test_1000(httpserver, numbered, mixin):
     """More than any buffer holds, in both directions: who writes without reading must not block for ever."""
     server = httpserver(*mixin)
@@ -39,6 +41,7 @@ def test_1000(httpserver, numbered, mixin):
         assert client.is_silent(0.05)
 
 
+@programs.also_masked
 def test_mixed_with_bodies_and_heads(probe, numbered, mixin):
     server = probe(*programs.as_settings(mixin))
     random.seed(7)
@@ -92,6 +95,7 @@ def test_nothing_behind_the_last_request_is_answered(httpserver, numbered):
             assert client.ends()
 
 
+@programs.also_masked
 def test_half_closed_connection_gets_its_answers(httpserver, numbered, mixin):
     """`printf ... | nc`: the client ends its side right behind the requests."""
     server = httpserver(*mixin)

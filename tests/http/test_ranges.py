@@ -6,6 +6,7 @@ import os
 import re
 import time
 
+import programs
 import pytest
 import wire
 
@@ -50,6 +51,7 @@ def parts_of(response, size, kind="application/octet-stream"):
 
 
 @pytest.mark.parametrize("name", SIZES)
+@programs.also_masked
 def test_one(httpserver, data, mixin, name):
     """14.1.2, 15.3.7.1: under every mix-in, on one connection."""
     whole, size, server = data[name], SIZES[name], httpserver(*mixin)
@@ -127,6 +129,7 @@ def test_empty_file(files):
 
 
 @pytest.mark.parametrize("name", SIZES)
+@programs.also_masked
 def test_several(httpserver, data, mixin, name):
     """15.3.7.2, 14.6; the length is exact: the next response is found."""
     whole, size, server = data[name], SIZES[name], httpserver(*mixin)
@@ -169,6 +172,7 @@ def test_too_many(files, data):
 
 
 @pytest.mark.parametrize("name", SIZES)
+@programs.also_masked
 def test_resume(httpserver, root, data, mixin, name):
     """13.1.5: by tag and by date; after a change of the content, whatever its size and times, never a part."""
     server, path, size = httpserver(*mixin), root / f"{name}.bin", SIZES[name]
@@ -218,6 +222,7 @@ def test_conditions_come_first(files):
     assert files.ask(path="/small.bin", range="bytes=0-4", if_match=etag).status == 206
 
 
+@programs.also_masked
 def test_file_that_shrinks(httpserver, root, mixin):
     """The connection ends in the middle of the part; nothing is made up."""
     path = root / "shrinks"

@@ -41,6 +41,7 @@ def test_on(server):
 # ---------------------------------------------------------------- POST
 
 
+@programs.also_masked
 def test_post(httpserver, root, mixin):
     """303 See Other to the directory (RFC 9110 15.4.4), whatever the field is called; other fields are ignored."""
     (root / "dir").mkdir()
@@ -197,6 +198,7 @@ def test_forms_without_a_proper_end(httpserver, root, mixin, end):
         assert tree(root) == {b"a"} and (root / "a").read_bytes() == b"old"
 
 
+@programs.also_masked
 def test_parts_before_a_malformed_one_stay(httpserver, root, mixin):
     """Each part is stored when its delimiter has come, whatever follows."""
     server = httpserver("--upload", *mixin)
@@ -219,6 +221,7 @@ def test_heads_of_parts(server, root, parameters, stored):
 # ---------------------------------------------------------------- PUT (RFC 9110 9.3.4)
 
 
+@programs.also_masked
 def test_put(httpserver, root, mixin):
     """201 for a new file, 204 for one that was there; the next GET has it."""
     (root / "dir").mkdir()
@@ -489,6 +492,7 @@ def has_begun(server):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
+@programs.also_masked
 def test_client_goes_away(httpserver, root, mixin, method):
     server = httpserver("--upload", *mixin)
     for leave in wire.Client.reset, wire.Client.close, wire.Client.end:

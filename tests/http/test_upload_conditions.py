@@ -4,6 +4,7 @@
 import os
 import resource
 
+import programs
 import pytest
 import wire
 from uploads import FORM, begin_put, form, tree
@@ -135,6 +136,7 @@ def test_only_absence_is_absence(httpserver, root, concurrent_mixin, fields):
 
 
 @pytest.mark.parametrize("size", [0, 1000, 65536, 65537, 1000000])
+@programs.also_masked
 def test_etag(httpserver, root, mixin, size):
     """RFC 9110 9.3.4: that of the file as GET sends it, so that the next change can be made without asking."""
     (root / "d").mkdir()
