@@ -3,7 +3,6 @@
 #ifndef SS_SOCKET_H
 #define SS_SOCKET_H
 
-#include "server/core.h"
 #include "socketserver.h"
 
 /* A window of waiting, in which so much must move; see struct ss_handler.min_rate. */
@@ -22,10 +21,7 @@ struct socket {
     unsigned polls;  /* what polls_made() said after it */
     unsigned streak; /* calls since this stream has waited, or let others run */
 };
-static inline struct socket *socket_of(struct ss_stream *s)
-{
-    return container_of(s, struct socket, stream);
-}
+struct socket *socket_of(struct ss_stream *s);
 /* Its methods; a server's and client.c's tables have them. */
 ssize_t socket_read(struct ss_stream *s, void *data, size_t size);
 ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size);

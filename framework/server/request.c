@@ -45,6 +45,11 @@ void request_failed(struct ss_server *self, struct ss_request *request, int erro
         methods_of(self)->handle_error(self, request, error);
 }
 
+bool request_is_over(const struct request *request)
+{
+    return (request->expired || request->ending) && !request->request.resume && !request->has_good_bye;
+}
+
 int request_end(struct ss_server *self, struct request *request)
 {
     request->ending = true;

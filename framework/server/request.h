@@ -49,10 +49,7 @@ void request_free(const struct ss_server *self, struct request *request);
 /* Did a call fail with `rc` for want of descriptors or memory, which may come free in a moment? */
 bool out_of_resources(int rc);
 /* Is it to be closed without a word? */
-static inline bool request_is_over(const struct request *request)
-{
-    return (request->expired || request->ending) && !request->request.resume && !request->has_good_bye;
-}
+bool request_is_over(const struct request *request);
 /* The server ends a connection that was to be parked: tells its `resume`, if it has one. Returns what comes
    of that: 0 or -errno. */
 int request_end(struct ss_server *self, struct request *request);
