@@ -116,23 +116,23 @@ static bool make_room_for(struct store *store, struct mailbox *box, size_t size,
 }
 
 /* Stations that are to be woken when the lock was given back. */
-enum { NAMES = 32 };
-struct names {
-    uint64_t name[NAMES];
+enum { WAKES = 32 };
+struct wakes {
+    struct wake wake[WAKES];
     int count;
     bool more; /* than there is room for */
 };
 
-static void wake_named(struct ss_server *self, const struct names *names)
+static void wake_all(struct ss_server *self, const struct wakes *wakes)
 {
-    for (int i = 0; i < names->count; i++)
-        station_wake(self, names->name[i]);
-    if (names->more)
+    for (int i = 0; i < wakes->count; i++)
+        station_wake(self, &wakes->wake[i]);
+    if (wakes->more)
         stations_wake(self);
 }
 
 static void give(struct store *store, struct station *own, const struct subscription *s, uint32_t message,
-                 struct names *names)
+                 struct wakes *wakes)
 {
     struct mailbox *box = mailbox_at(store, s->mailbox);
     if (box->ended)
@@ -140,16 +140,16 @@ static void give(struct store *store, struct station *own, const struct subscrip
     if (make_room_for(store, box, message_at(store, message)->size, s->policy) &&
         !mailbox_put(store, box, message))
         box->dropped++;
-    uint64_t name = station_call(store, own, s->mailbox);
-    if (name && names->count == NAMES)
-        names->more = true;
-    else if (name)
-        names->name[names->count++] = name;
+    struct wake wake = station_call(store, own, s->mailbox);
+    if (wake.name && wakes->count == WAKES)
+        wakes->more = true;
+    else if (wake.name)
+        wakes->wake[wakes->count++] = wake;
 }
 
 /* `except`: the mailbox that does not get it; 0: all do. */
 static int publish_locked(struct ss_server *self, const char *name, const void *data, size_t size,
-                          uint32_t except, struct names *names)
+                          uint32_t except, struct wakes *wakes)
 {
     struct store *store = self->core->store;
     uint32_t channel = channel_find(store, name);
@@ -163,7 +163,7 @@ static int publish_locked(struct ss_server *self, const char *name, const void *
     for (uint32_t number = channel_at(store, channel)->subscriptions; number;) {
         const struct subscription *s = subscription_at(store, number);
         if (s->mailbox != except)
-            give(store, own, s, message, names);
+            give(store, own, s, message, wakes);
         number = s->next;
     }
     int got = (int)message_at(store, message)->references - 1;
@@ -174,16 +174,16 @@ static int publish_locked(struct ss_server *self, const char *name, const void *
 static int publish(struct ss_server *self, const char *channel, const void *data, size_t size,
                    uint32_t except)
 {
-    struct names names = {.count = 0};
+    struct wakes wakes = {.count = 0};
     int rc = check_name(channel);
     if (rc == 0)
         rc = mail_check(self, size);
     if (rc < 0)
         return rc;
     store_lock(self->core->store);
-    rc = publish_locked(self, channel, data, size, except, &names);
+    rc = publish_locked(self, channel, data, size, except, &wakes);
     store_unlock(self->core->store);
-    wake_named(self, &names);
+    wake_all(self, &wakes);
     return rc;
 }
 

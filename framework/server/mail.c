@@ -104,6 +104,7 @@ bool mailbox_begin_wait(struct ss_server *self, uint32_t number, void *waiter)
     store_lock(store);
     struct mailbox *box = mailbox_at(store, number);
     bool waits = has_mail(box);
+    mailbox_uncall(store, number);
     box->waiting = !waits;
     box->waiter = waiter;
     store_unlock(store);
@@ -186,7 +187,7 @@ static int put_new(struct store *store, struct mailbox *box, const void *data, s
 }
 
 static int post(struct ss_server *self, struct store *store, struct ss_ref ref, const void *data, size_t size,
-                uint64_t *name)
+                struct wake *wake)
 {
     if (ref.place == 0 || ref.place > store->mailboxes.used || ref.number == 0)
         return -ESTALE;
@@ -195,7 +196,7 @@ static int post(struct ss_server *self, struct store *store, struct ss_ref ref, 
         return -ESTALE;
     int rc = mailbox_has_room(store, box, size) ? put_new(store, box, data, size) : -EAGAIN;
     if (rc == 0)
-        *name = station_call(store, station_of_caller(self, store), ref.place);
+        *wake = station_call(store, station_of_caller(self, store), ref.place);
     return rc;
 }
 
@@ -205,10 +206,10 @@ int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t 
     if (rc < 0)
         return rc;
     struct store *store = self->core->store;
-    uint64_t name = 0;
+    struct wake wake = {.name = 0};
     store_lock(store);
-    rc = post(self, store, ref, data, size, &name);
+    rc = post(self, store, ref, data, size, &wake);
     store_unlock(store);
-    station_wake(self, name);
+    station_wake(self, &wake);
     return rc;
 }

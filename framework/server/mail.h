@@ -40,10 +40,6 @@ void station_forget(struct station *station);
 void station_deliver(struct station *station);
 /* The calling thread's: that of its loop, or else the process's threads'. */
 struct station *station_of(struct ss_server *self);
-/* Wakes the station of that name; 0 is harmless. */
-void station_wake(struct ss_server *self, uint64_t name);
-/* Wakes all that have mailboxes to be told of a message. */
-void stations_wake(struct ss_server *self);
 /* What this process sends wake-ups with: a descriptor, or -errno. */
 int station_sender(struct ss_server *self);
 /* A child of the server has ended: frees what it has left in the store, and wakes who may have missed that.

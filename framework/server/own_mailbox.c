@@ -53,6 +53,7 @@ void own_mailbox_empty(struct ss_server *self)
     struct own_mailbox *own = &self->core->own_mailbox;
     struct ss_message message;
     wakeup_take_named(own->station.fd);
+    station_deliver(&own->station);
     for (int i = 0; i < BURST && mailbox_receive(self, own->number, &message) == 0; i++)
         methods_of(self)->handle_message(self, &message);
     if (mailbox_begin_wait(self, own->number, NULL)) /* the rest, after others */

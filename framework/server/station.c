@@ -6,6 +6,7 @@
 #include "server/store.h"
 #include "server/wakeup.h"
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 void station_init(struct station *station, struct ss_server *self,
@@ -35,7 +36,12 @@ static int add_record(struct store *store, struct station *station)
     uint32_t number = pool_take(store, &store->stations);
     if (!number)
         return -ENOBUFS;
-    *station_at(store, number) = (struct station_record){.pid = getpid(), .name = station->name};
+    struct station_record *record = station_at(store, number);
+    record->name = station->name;
+    record->first_called = record->last_called = 0;
+    record->round++;
+    WRITTEN();
+    record->pid = getpid();
     atomic_fetch_add(&store->opened, 1);
     station->record = number;
     return 0;
@@ -93,21 +99,26 @@ struct station *station_of_caller(const struct ss_server *self, const struct sto
     return own && own->record && station_at(store, own->record)->pid == getpid() ? own : NULL;
 }
 
-/* When the list was not empty, somebody has sent a wake-up already. */
-uint64_t station_call(struct store *store, struct station *own, uint32_t number)
+/* The wake-up of the station, if none was sent since it has looked at its list. */
+static struct wake wake_of(const struct store *store, uint32_t number)
+{
+    const struct station_record *record = station_at(store, number);
+    bool is_woken = atomic_load(&record->woken) == record->round;
+    return (struct wake){.name = is_woken ? 0 : record->name, .station = number, .round = record->round};
+}
+
+struct wake station_call(struct store *store, struct station *own, uint32_t number)
 {
     struct mailbox *box = mailbox_at(store, number);
-    struct station_record *record = station_at(store, box->station);
     if (!box->waiting)
-        return 0;
+        return (struct wake){.name = 0};
     if (own && own->record == box->station) {
         box->waiting = false;
         own->arrived(own, box->request, box->waiter);
-        return 0;
+        return (struct wake){.name = 0};
     }
-    bool wake = !record->first_called || record->unsure;
     mailbox_call(store, number);
-    return wake ? record->name : 0;
+    return wake_of(store, box->station);
 }
 
 void station_deliver(struct station *station)
@@ -117,7 +128,7 @@ void station_deliver(struct station *station)
     if (!station->record)
         return;
     store_lock(store);
-    station_at(store, station->record)->unsure = false;
+    station_at(store, station->record)->round++;
     while ((number = station_at(store, station->record)->first_called)) {
         const struct mailbox *box = mailbox_at(store, number);
         mailbox_uncall(store, number);
@@ -145,34 +156,6 @@ int station_sender(struct ss_server *self)
     return none;
 }
 
-/* The wake-up has failed, for want of memory: the next message sends another one. */
-static void note_lost(struct store *store, uint64_t name)
-{
-    store_lock(store);
-    for (uint32_t i = 1; i <= store->stations.used; i++)
-        if (station_at(store, i)->pid && station_at(store, i)->name == name)
-            station_at(store, i)->unsure = true;
-    store_unlock(store);
-}
-
-void station_wake(struct ss_server *self, uint64_t name)
-{
-    if (name && wakeup_send_named(atomic_load(&self->core->sender), name) < 0)
-        note_lost(self->core->store, name);
-}
-
-void stations_wake(struct ss_server *self)
-{
-    struct store *store = self->core->store;
-    for (uint32_t i = 1; i <= store->stations.used; i++) {
-        store_lock(store);
-        const struct station_record *record = station_at(store, i);
-        uint64_t name = record->pid && record->first_called ? record->name : 0;
-        store_unlock(store);
-        station_wake(self, name);
-    }
-}
-
 static void clear_station(struct store *store, uint32_t number)
 {
     for (uint32_t i = 1; i <= store->mailboxes.used; i++)
@@ -181,15 +164,51 @@ static void clear_station(struct store *store, uint32_t number)
     remove_record(store, number);
 }
 
+/* Nobody has that name any more: the process was killed, and its parent does not know that it was one of the
+   server's. (A process may have a network of its own, where nobody has any of these names.) */
+static void clear_if_dead(struct store *store, const struct wake *wake)
+{
+    store_lock(store);
+    const struct station_record *record = station_at(store, wake->station);
+    if (record->pid && record->name == wake->name && kill(record->pid, 0) < 0 && errno == ESRCH)
+        clear_station(store, wake->station);
+    store_unlock(store);
+}
+
+/* When it fails, for want of memory, the next message sends another one. */
+void station_wake(struct ss_server *self, const struct wake *wake)
+{
+    struct store *store = self->core->store;
+    int rc = wake->name ? wakeup_send_named(atomic_load(&self->core->sender), wake->name) : -ENOENT;
+    if (rc == 0)
+        atomic_store(&station_at(store, wake->station)->woken, wake->round);
+    if (rc == -ECONNREFUSED)
+        clear_if_dead(store, wake);
+}
+
+void stations_wake(struct ss_server *self)
+{
+    struct store *store = self->core->store;
+    for (uint32_t i = 1; i <= store->stations.used; i++) {
+        struct wake wake = {.name = 0};
+        store_lock(store);
+        if (station_at(store, i)->pid && station_at(store, i)->first_called)
+            wake = wake_of(store, i);
+        store_unlock(store);
+        station_wake(self, &wake);
+    }
+}
+
 void stations_child_ended(struct ss_server *self, pid_t pid)
 {
     struct store *store = self->core->store;
-    if (!store || atomic_load(&store->opened) == 0 || station_sender(self) < 0)
+    if (!store || atomic_load(&store->opened) == 0)
         return;
     store_lock(store);
     for (uint32_t i = 1; i <= store->stations.used; i++)
         if (station_at(store, i)->pid == pid)
             clear_station(store, i);
     store_unlock(store);
-    stations_wake(self); /* the process may have called a mailbox, and not sent the wake-up */
+    if (station_sender(self) >= 0)
+        stations_wake(self); /* the process may have called a mailbox, and not sent the wake-up */
 }

@@ -35,13 +35,22 @@ struct store {
     uint32_t bucket[CHANNEL_BUCKETS]; /* the first channel of each */
 };
 
+/* A wake-up that is to be sent to a station; name 0: none. */
+struct wake {
+    uint64_t name;
+    uint32_t station, round;
+};
+
 /* What is woken for its mailboxes: a loop, or the threads of a process that wait. */
 struct station_record {
     uint32_t next_free;
     pid_t pid;                          /* 0: the record is free */
     uint64_t name;                      /* see wakeup_open_named */
     uint32_t first_called, last_called; /* mailboxes whose requests are to be told of a message */
-    bool unsure;                        /* it may not have been woken for these: a process was killed */
+    uint32_t round; /* one more whenever the station has begun to look at that list; goes on when the record
+                       is used again */
+    atomic_uint woken; /* the round for which a wake-up was sent. It is set after that, without the lock: a
+                          process that is killed before leaves it as it was, and the next one sends another */
 };
 
 struct mailbox {
@@ -159,8 +168,11 @@ void store_unlock(struct store *store);
    forked, where what waits is but a copy. */
 struct station *station_of_caller(const struct ss_server *self, const struct store *store);
 /* Has the mailbox's station tell its request of a message, if that waits for one. `own` is what
-   station_of_caller has returned. Returns the name for station_wake, which is to be called without the lock;
-   0: it need not be. */
-uint64_t station_call(struct store *store, struct station *own, uint32_t number);
+   station_of_caller has returned. What it returns is for station_wake. */
+struct wake station_call(struct store *store, struct station *own, uint32_t number);
+/* Sends that wake-up. Called without the lock. */
+void station_wake(struct ss_server *self, const struct wake *wake);
+/* Wakes all that have mailboxes to be told of a message, and were not. Called without the lock. */
+void stations_wake(struct ss_server *self);
 
 #endif

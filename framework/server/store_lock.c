@@ -71,7 +71,7 @@ static void repair_stations(struct store *store)
         struct station_record *record = station_at(store, i);
         opened += record->pid != 0;
         record->first_called = record->last_called = 0;
-        record->unsure = true;
+        record->round++; /* so that it is woken by the next message, whatever was sent before */
     }
     atomic_store(&store->opened, opened);
     for (uint32_t i = 1; i <= store->mailboxes.used; i++) {

@@ -81,13 +81,26 @@ int wakeup_open_named(int *fd, uint64_t *name)
     return rc;
 }
 
-int wakeup_send_named(int fd, uint64_t name)
+static int send_to(int fd, uint64_t name)
 {
     struct sockaddr_un address;
     socklen_t size = address_of(name, &address);
     ssize_t n = sendto(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&address, size);
-    /* a full queue wakes, too */
-    return n >= 0 || errno == EAGAIN || errno == ECONNREFUSED ? 0 : -errno;
+    return n < 0 ? -errno : 0;
+}
+
+/* -EAGAIN: the receiver's queue is full, which wakes it as well; or this sender's datagrams that others have
+   not received yet are too many, which a new sender has none of. */
+int wakeup_send_named(int fd, uint64_t name)
+{
+    int rc = send_to(fd, name);
+    if (rc != -EAGAIN)
+        return rc;
+    int other = wakeup_open_sender();
+    rc = other < 0 ? other : send_to(other, name);
+    if (other >= 0)
+        close(other);
+    return rc == -EAGAIN ? 0 : rc;
 }
 
 /* No more than a queue holds: a stranger who floods it must not keep us here. */

@@ -21,7 +21,7 @@ void wakeup_take(const int ends[2]);
    opened: they need the name only. Stores a descriptor that can be read from the wake-up to
    wakeup_take_named, and a name that is not 0. 0 or -errno. */
 int wakeup_open_named(int *fd, uint64_t *name);
-/* By any descriptor of this kind. 0 or -errno; 0, too, when the one that was to be woken has gone. */
+/* By any descriptor of this kind. 0 or -errno: -ECONNREFUSED when the one that was to be woken has gone. */
 int wakeup_send_named(int fd, uint64_t name);
 void wakeup_take_named(int fd);
 /* Such a descriptor for sending only, or -errno. */
