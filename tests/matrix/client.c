@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Clients made of plain sockets. */
+#include "../masked.h"
 #include "matrix.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,9 @@ static bool wait_for(int fd, short events, int ms)
     struct pollfd p = {.fd = fd, .events = events};
     return poll(&p, 1, ms) == 1;
 }
+
+/* How far each client is, by its descriptor. Every datagram begins anew. */
+static struct mask_places places[1024];
 
 static int try_client(const struct trial *t)
 {
@@ -27,6 +31,7 @@ static int try_client(const struct trial *t)
         return -1;
     }
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
+    places[fd] = (struct mask_places){0};
     return fd;
 }
 
@@ -60,10 +65,40 @@ void vanish(struct trial *t, int fd, bool reset)
     close(fd);
 }
 
-bool send_all(int fd, const char *data, size_t size)
+static struct mask_places *places_of(const struct trial *t, int fd)
+{
+    if (!t->place->stream)
+        places[fd] = (struct mask_places){0};
+    return &places[fd];
+}
+
+static ssize_t send_some(const struct trial *t, int fd, const char *data, size_t size)
+{
+    static char masked[1 << 16];
+    if (t->side == PLAIN)
+        return send(fd, data, size, MSG_NOSIGNAL);
+    uint32_t *place = &places_of(t, fd)->in, next = *place;
+    if (size > sizeof masked)
+        size = sizeof masked;
+    memcpy(masked, data, size);
+    mask(MASK_INPUT, &next, masked, size);
+    ssize_t n = send(fd, masked, size, MSG_NOSIGNAL);
+    *place = (uint32_t)((*place + (n > 0 ? (size_t)n : 0)) % MASK_PERIOD);
+    return n;
+}
+
+static ssize_t receive_some(const struct trial *t, int fd, char *data, size_t size)
+{
+    ssize_t n = recv(fd, data, size, 0);
+    if (n > 0 && t->side != PLAIN)
+        mask(MASK_OUTPUT, &places_of(t, fd)->out, data, (size_t)n);
+    return n;
+}
+
+bool send_all(const struct trial *t, int fd, const char *data, size_t size)
 {
     while (size > 0) {
-        ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
+        ssize_t n = send_some(t, fd, data, size);
         if (n < 0 && (errno != EAGAIN || !wait_for(fd, POLLOUT, PATIENCE)))
             return false;
         if (n > 0) {
@@ -81,11 +116,11 @@ bool exchange(const struct trial *t, int fd, const char *request, size_t size, c
     while (got < expected || sent < size) {
         if (!wait_for(fd, sent < size ? POLLIN | POLLOUT : POLLIN, PATIENCE))
             return false;
-        ssize_t n = sent < size ? send(fd, request + sent, size - sent, MSG_NOSIGNAL) : 0;
+        ssize_t n = sent < size ? send_some(t, fd, request + sent, size - sent) : 0;
         if (n < 0 && errno != EAGAIN)
             return false;
         sent += n > 0 ? (size_t)n : 0;
-        n = recv(fd, reply + got, expected - got, 0);
+        n = receive_some(t, fd, reply + got, expected - got);
         if ((n < 0 && errno != EAGAIN) || (n == 0 && expected > got))
             return false;
         got += n > 0 ? (size_t)n : 0;

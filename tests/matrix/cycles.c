@@ -15,7 +15,7 @@ static int serve_one(struct trial *t, struct ss_server *server)
     char reply[3] = "";
     t->server_address = server->server_address;
     int fd = client(t), rc = -1;
-    if (fd >= 0 && send_all(fd, "q", 1))
+    if (fd >= 0 && send_all(t, fd, "q", 1))
         rc = ss_serve_forever(server);
     if (rc == 0 && (!exchange(t, fd, NULL, 0, reply, 3) || memcmp(reply, "bye", 3) != 0))
         rc = -1;
@@ -25,7 +25,7 @@ static int serve_one(struct trial *t, struct ss_server *server)
 
 static int cycle(struct trial *t, struct hub *hub, bool serves)
 {
-    const struct ss_class *bases[6];
+    const struct ss_class *bases[MAX_TRIAL_BASES];
     struct ss_server server;
     trial_bases(t, bases);
     int rc = ss_server_init(&server, bases, t->address, &MatrixHandler);

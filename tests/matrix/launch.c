@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The server's process: how it begins, and what it must leave behind. */
+#include "../masked.h"
 #include "matrix.h"
 #include <errno.h>
 #include <signal.h>
@@ -24,12 +25,16 @@ const char *because(const char *format, ...)
     return text;
 }
 
-void trial_bases(const struct trial *t, const struct ss_class *bases[6])
+void trial_bases(const struct trial *t, const struct ss_class *bases[MAX_TRIAL_BASES])
 {
     int n = 0;
     bases[n++] = &Matrix;
+    if (t->side == LEFT)
+        bases[n++] = &Masking;
     for (int i = 0; i < 3 && t->model->mixins[i]; i++)
         bases[n++] = t->model->mixins[i];
+    if (t->side == RIGHT)
+        bases[n++] = &Masking;
     bases[n++] = t->place->base;
     bases[n] = NULL;
 }
@@ -43,7 +48,7 @@ struct ends {
 
 static int set_up(struct trial *t, struct ends *ends, struct ss_server *server)
 {
-    const struct ss_class *bases[6];
+    const struct ss_class *bases[MAX_TRIAL_BASES];
     trial_bases(t, bases);
     int rc = ss_server_init(server, bases, t->address, &MatrixHandler);
     if (rc < 0)

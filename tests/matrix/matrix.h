@@ -62,9 +62,15 @@ struct place {
     bool stream;
 };
 
+/* Where the mix-in stands that masks every byte (tests/masked.h), beside those of the model. */
+enum side { PLAIN /* nowhere */, LEFT, RIGHT };
+
+enum { MAX_TRIAL_BASES = 7 };
+
 struct trial {
     const struct model *model;
     const struct place *place;
+    enum side side;
     const char *prefix; /* of names that nobody else uses */
     int number;
     char address[108]; /* as given to the server */
@@ -96,7 +102,7 @@ const char *because(const char *format, ...) SS_PRINTF(1, 2);
 /* ---- launch.c: the server's process ---- */
 
 /* The class of a trial, NULL at its end. */
-void trial_bases(const struct trial *t, const struct ss_class *bases[6]);
+void trial_bases(const struct trial *t, const struct ss_class *bases[MAX_TRIAL_BASES]);
 /* A new address for the next server. */
 void name_address(struct trial *t);
 /* Starts a server and waits until it has answered; NULL or what is wrong. */
@@ -139,7 +145,7 @@ int client(struct trial *t);
 /* Sends it all, reading what comes back until `expected` bytes are there; false if either fails. */
 bool exchange(const struct trial *t, int fd, const char *request, size_t size, char *reply, size_t expected);
 /* Sends all of it. */
-bool send_all(int fd, const char *data, size_t size);
+bool send_all(const struct trial *t, int fd, const char *data, size_t size);
 /* The server has closed the connection, within `ms`, with nothing more sent. */
 bool at_end(int fd, int ms);
 /* A new client gets `size` bytes back, the first an e. */

@@ -26,7 +26,7 @@ static const char *crowd_round(struct trial *t, int round)
     char line[40], reply[40];
     for (int i = 0; i < CROWD; i++) {
         int n = snprintf(line, sizeof line, "p client %d, round %d\n", i, round);
-        if (!send_all(t->clients[i], line, (size_t)n))
+        if (!send_all(t, t->clients[i], line, (size_t)n))
             return because("client %d cannot send in round %d", i, round);
     }
     for (int i = 0; i < CROWD; i++) {
@@ -58,7 +58,7 @@ static bool lose_stream(struct trial *t, char command, size_t size, bool reset)
     char data[20000];
     int fd = client(t);
     memset(data, command, sizeof data);
-    bool good = fd >= 0 && send_all(fd, data, size) && exchange(t, fd, NULL, 0, data, 1);
+    bool good = fd >= 0 && send_all(t, fd, data, size) && exchange(t, fd, NULL, 0, data, 1);
     vanish(t, fd, reset);
     return good && echo(t, 1);
 }
@@ -66,7 +66,7 @@ static bool lose_stream(struct trial *t, char command, size_t size, bool reset)
 static bool lose_datagram(struct trial *t)
 {
     int fd = client(t);
-    bool good = fd >= 0 && send_all(fd, "w", 1);
+    bool good = fd >= 0 && send_all(t, fd, "w", 1);
     vanish(t, fd, false);
     return good && echo(t, 1);
 }
@@ -92,7 +92,7 @@ static const char *check_fail(struct trial *t)
     const char *wrong = launch(t);
     for (int i = 1; !wrong && i <= 3; i++) {
         int fd = client(t);
-        if (fd < 0 || !send_all(fd, "f", 1) || !expect_event(t, 'f'))
+        if (fd < 0 || !send_all(t, fd, "f", 1) || !expect_event(t, 'f'))
             wrong = "handle_error was not called";
         else if (t->shared->failed != i || t->shared->error != -EUCLEAN)
             wrong = because("%d failures, the last %d", t->shared->failed, t->shared->error);
@@ -116,7 +116,7 @@ static const char *check_verify(struct trial *t)
     t->shared->refuse = true;
     int fd = client(t);
     if (fd >= 0)
-        (void)send_all(fd, "e", 1); /* it may be gone by now */
+        (void)send_all(t, fd, "e", 1); /* it may be gone by now */
     if (fd < 0 || !expect_event(t, 'v'))
         return "verify_request was not called";
     t->shared->refuse = false;

@@ -63,7 +63,7 @@ static const char *check_drain(struct trial *t)
     if (wrong)
         return wrong;
     int slow = client(t), idle = -1;
-    if (slow < 0 || !send_all(slow, "s", 1) || !expect_event(t, 's'))
+    if (slow < 0 || !send_all(t, slow, "s", 1) || !expect_event(t, 's'))
         return "the request does not begin";
     if (t->place->stream && !t->model->streams)
         if ((idle = client(t)) < 0 || !exchange(t, idle, "e", 1, &byte, 1))
@@ -88,7 +88,7 @@ static const char *get_stuck(struct trial *t)
     if (wrong)
         return wrong;
     int fd = client(t);
-    if (fd < 0 || !send_all(fd, "x", 1) || !expect_event(t, 'x'))
+    if (fd < 0 || !send_all(t, fd, "x", 1) || !expect_event(t, 'x'))
         return "the request does not begin";
     tell(t);
     return expect_event(t, 'd') ? NULL : "the drain does not begin";
