@@ -23,17 +23,32 @@ HERE = os.path.relpath(programs.BUILD, programs.ROOT)
 FETCH = ("import sys, urllib.request as u; url = sys.argv[1].replace('localhost', '127.0.0.1')\n"
          "sys.stdout.buffer.write(u.urlopen(url, timeout=30).read())")
 # Not every system knows the name localhost, and nc is as wise as the one it has.
-NETCAT = """import socket, sys
-for host in ("::1", "127.0.0.1") if sys.argv[1] == "localhost" else sys.argv[1:2]:
-    try:
-        s = socket.create_connection((host, int(sys.argv[2])), 30)
-        break
-    except OSError:
-        pass
+CONNECT = """import socket, sys
+def connect(name, port):
+    for host in ("::1", "127.0.0.1") if name == "localhost" else [name]:
+        try:
+            return socket.create_connection((host, port), 30)
+        except OSError:
+            pass
+"""
+NETCAT = CONNECT + """s = connect(sys.argv[1], int(sys.argv[2]))
 s.sendall(sys.stdin.buffer.read())
 s.shutdown(socket.SHUT_WR)
 while data := s.recv(65536):
     sys.stdout.buffer.write(data)
+"""
+# Two who chat: the first one speaks until the second one is there.
+CHAT = CONNECT + """ann, bob = connect("localhost", 9000), connect("localhost", 9000)
+bob.settimeout(0.2)
+heard = b""
+while not heard:
+    ann.sendall(b"Hello!\\n")
+    try:
+        heard = bob.recv(1000)
+    except TimeoutError:
+        pass
+bob.sendall(b"Hello, Ann!\\n")
+print(heard.decode().splitlines()[0], ann.recv(1000).decode(), sep="\\n", end="")
 """
 # What a client needs that is shown without its server.
 SERVERS = ["build/samples/echo ThreadingTCPServer localhost:8007", "build/samples/echo ForkingUDPServer localhost:8007",
@@ -253,19 +268,38 @@ def test_make_serve(network):
     wire.wait_until(lambda: not server.group_exists())
 
 
+@pytest.fixture
+def program_of_the_readme(network, tmp_path):
+    """program_of_the_readme(0) is the first program shown, compiled as it says there, and started."""
+
+    def start(number):
+        (tmp_path / "echo.c").write_text(blocks_of(README, "c")[number])
+        for line in commands(lines_of(README)):
+            line = line.replace("/tmp/ss", f"{tmp_path}/ss")
+            if line.startswith("make install "):
+                line += f" BUILD={programs.BUILD} -C {programs.ROOT}"
+            elif not line.startswith("cc "):
+                continue
+            result = programs.run(["sh", "-c", line], directory=tmp_path, limit=4 * programs.LIMIT)
+            assert result.returncode == 0, result.stderr
+        server = network("./echo")
+        wire.wait_until(lambda: listens(server, "./echo"))
+        return server
+
+    return start
+
+
 @pytest.mark.usefixtures("built")
-def test_program_of_the_readme(network, tmp_path):
+def test_program_of_the_readme(program_of_the_readme):
     """The first thing that a reader does: installs, compiles the program shown, and tries it."""
-    (tmp_path / "echo.c").write_text(blocks_of(README, "c")[0])
-    for line in commands(lines_of(README)):
-        line = line.replace("/tmp/ss", f"{tmp_path}/ss")
-        if line.startswith("make install "):
-            line += f" BUILD={programs.BUILD} -C {programs.ROOT}"
-        elif not line.startswith("cc "):
-            continue
-        result = programs.run(["sh", "-c", line], directory=tmp_path, limit=4 * programs.LIMIT)
-        assert result.returncode == 0, result.stderr
-    server = network("./echo")
-    wire.wait_until(lambda: listens(server, "./echo"))
+    server = program_of_the_readme(0)
     assert try_client(server, "build/samples/echo_client localhost:8007") == "hello\n"
+    server.stop(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("built")
+def test_chat_of_the_readme(program_of_the_readme):
+    server = program_of_the_readme(1)
+    result = server.run(sys.executable, "-c", CHAT)
+    assert (result.stdout, result.stderr) == ("Hello!\nHello, Ann!\n", "")
     server.stop(signal.SIGINT)
