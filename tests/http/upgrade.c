@@ -51,7 +51,7 @@ static int park(struct ss_handler *h)
     struct state *state = calloc(1, sizeof *state);
     if (!state)
         return -ENOMEM;
-    state->idle = idle ? atoi(idle) : 60000;
+    state->idle = idle ? (int)strtol(idle, NULL, 10) : 60000;
     h->request->data = state;
     h->request->free_data = free;
     h->timeout = state->idle;

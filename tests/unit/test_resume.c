@@ -321,8 +321,8 @@ static const struct ss_class Masking = {.name = "Masking", .open_stream = open_m
 
 static void expect_masked(int fd, const char *text)
 {
-    char data[100] = "";
-    memcpy(data, text, strlen(text));
+    char data[100];
+    snprintf(data, sizeof data, "%s", text);
     mask(data, strlen(text));
     expect(fd, data);
 }
@@ -513,7 +513,7 @@ static void test_makes_room(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(classes); i++) {
         struct running r;
-        int idle[2], clients = is_one_at_a_time(classes[i]) ? 1 : 2;
+        int idle[2] = {-1, -1}, clients = is_one_at_a_time(classes[i]) ? 1 : 2;
         begin(&r, classes[i]);
         r.server.max_requests = (unsigned)clients;
         r.server.max_requests_per_client = UINT32_MAX;
@@ -524,7 +524,7 @@ static void test_makes_room(void **state)
         struct pollfd ended[2] = {{.fd = idle[0], .events = POLLIN},
                                   {.fd = idle[clients - 1], .events = POLLIN}};
         assert_true(poll(ended, 2, PATIENCE) > 0);
-        int which = !ended[0].revents; /* an answer may come before its connection is parked */
+        int which = clients > 1 && !ended[0].revents; /* an answer may come before its connection is parked */
         expect(idle[which], "good-bye after 0\n");
         expect_end(idle[which]);
         for (int k = 0; k < clients; k++)
