@@ -520,9 +520,17 @@ static void prepare(const struct deed *deed)
     note_mail();
 }
 
+#ifdef __SANITIZE_THREAD__
+enum { IS_TOO_SLOW = 1 }; /* each access of the memory is hundreds of instructions */
+#else
+enum { IS_TOO_SLOW = 0 };
+#endif
+
 static void test_each_instruction(void **state)
 {
     (void)state;
+    if (IS_TOO_SLOW)
+        skip();
     for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
         prepare(&deeds[i]);
         int states = each_state(fork_to_act(&deeds[i]), server.core->store, inside, check_state, &deeds[i]);
@@ -590,6 +598,8 @@ static int repair_interrupted(const struct deed *deed)
 static void test_each_instruction_of_the_repair(void **state)
 {
     (void)state;
+    if (IS_TOO_SLOW)
+        skip();
     for (size_t i = 0; i < sizeof deeds / sizeof *deeds; i++) {
         prepare(&deeds[i]);
         int states = repair_interrupted(&deeds[i]);
