@@ -269,7 +269,7 @@ int hall_await(struct ss_server *self, struct ss_request *request, struct pollfd
     if (!mail_begin_wait(self, r, &w)) {
         uint64_t deadline = ms < 0 ? UINT64_MAX : ss_now() + (uint64_t)ms;
         pthread_mutex_lock(&hall->lock);
-        rc = wait_in(self, hall, &w, fds, count, deadline);
+        rc = ms == 0 ? look_now(fds, count) : wait_in(self, hall, &w, fds, count, deadline);
         get_up(hall, &w);
         if (!hall->led && hall->first)
             call(hall->first);

@@ -57,12 +57,21 @@ static int left_until(uint64_t end)
     return end == UINT64_MAX ? -1 : now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
 }
 
+/* A handler that only looks, again and again, lets others run, too, and learns that it must end. */
+static int look_in_vain(const struct ss_handler *h, int what)
+{
+    int rc = ss_sleep(h->server, 0);
+    return rc == 0 && what & SS_IDLE && ss_draining(h->server) ? -ECANCELED : rc;
+}
+
 static int wait_for(const struct ss_handler *h, int what, int ms)
 {
     uint64_t end = ms < 0 ? UINT64_MAX : ss_now() + (uint64_t)ms;
     int rc = 0, found, left;
     while ((found = look_at(h, what)) == 0 && (left = left_until(end)) != 0 && rc >= 0)
         rc = await_once(h, what, left);
+    if (!found && ms == 0)
+        return look_in_vain(h, what);
     return found ? found : rc < 0 ? rc : 0;
 }
 

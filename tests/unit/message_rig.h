@@ -45,7 +45,8 @@ static struct counts {
     struct ss_ref refs[MAX_REFS]; /* told by the command i */
     atomic_int ref_count;
     atomic_int handled, resumed, resumed_for_message, good_byes, idles, turns, odd;
-    atomic_int errors, error; /* calls of handle_error, and the last one's error */
+    atomic_int errors, error;  /* calls of handle_error, and the last one's error */
+    atomic_int waited, filled; /* for the test itself */
     atomic_bool go;
 } * counts;
 

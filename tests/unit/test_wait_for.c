@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/* ss_wait under every composition: input, messages, room, time, each alone and together; what a drain does to
+ * it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "message_rig.h"
+
+enum { NEVER_DONE = 12345, SHORT_TIMEOUT = 40 }; /* ms: shutdown_timeout where it is to be reached */
+
+/* Writes until the client's socket takes no more, and waits until it does again. */
+static int fill(struct ss_handler *h)
+{
+    static const char data[4096];
+    ssize_t n;
+    int filled = 0;
+    ss_flush(h->wfile);
+    while ((n = send(h->request->fd, data, sizeof data, MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+        filled += (int)n;
+    counts->waited = ss_wait(h, SS_ROOM, 20) << 8 | ss_wait(h, SS_INPUT | SS_ROOM | SS_MESSAGE, 0);
+    counts->filled = filled;
+    return answer(h, ss_wait(h, SS_ROOM, PATIENCE));
+}
+
+static int wait_noted(struct ss_handler *h, int what, int ms)
+{
+    int rc = ss_wait(h, what, ms);
+    counts->waited = rc;
+    return rc;
+}
+
+static int more_commands(struct ss_handler *h, char command, char *words)
+{
+    int what = atoi(words), ms = atoi(rest_of(words));
+    switch (command) {
+    case 'W':
+        return answer(h, ss_wait(h, what, ms));
+    case 'L':
+        ss_printf(h->wfile, "before\n");
+        return answer(h, ss_wait(h, what, ms));
+    case 'F':
+        return fill(h);
+    case 'N':
+        counts->turns = 1;
+        return wait_noted(h, what, ms);
+    case 'T': /* as an impatient one waits, again and again */
+        counts->turns = 1;
+        for (int rc = 0; rc >= 0;)
+            rc = wait_noted(h, what, ms);
+        return 0;
+    default:
+        return -EBADMSG;
+    }
+}
+
+/* ---- time ---- */
+
+static void test_time(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODELS; i++)
+        for (int has_box = 0; has_box < 2; has_box++) {
+            struct running r;
+            start_model(&r, &models[i]);
+            int fd = client_in_mode(&r, 'w');
+            if (has_box)
+                (void)ref_of(fd);
+            uint64_t begin = ss_now();
+            ask(fd, "W 0 20\n", "= 0\n");
+            ask(fd, "W 1 20\n", "= 0\n");
+            ask(fd, "W 2 20\n", "= 0\n");
+            ask(fd, "W 8 20\n", "= 0\n");
+            ask(fd, "W 11 20\n", "= 0\n");
+            assert_true(ss_now() - begin >= 5 * 20);
+            ask(fd, "W 0 0\n", "= 0\n");
+            ask(fd, "W 11 0\n", "= 0\n");
+            ask(fd, "W 15 20000\n", "= 4\n");
+            ask(fd, "W 4 -1\n", "= 4\n");
+            ask(fd, "W 16 0\nW 31 0\nW -1 0\n", "= -22\n= -22\n= -22\n");
+            leave(fd);
+            stop(&r);
+        }
+}
+
+/* ---- each thing alone, and several at once ---- */
+
+static void test_input(void **state)
+{
+    static const char *const lines[] = {"W 1 20000\n", "W 3 -1\n", "W 9 20000\n", "W 11 -1\n"};
+    (void)state;
+    for (int i = 0; i < MODELS; i++)
+        for (int has_box = 0; has_box < 2; has_box++) {
+            struct running r;
+            start_model(&r, &models[i]);
+            int fd = client_in_mode(&r, 'w');
+            if (has_box)
+                (void)ref_of(fd);
+            for (size_t k = 0; k < COUNT(lines); k++) {
+                say(fd, lines[k]);
+                let_rest();
+                expect_nothing(fd);
+                say(fd, "w");
+                expect(fd, "= 1\n");
+                ask(fd, "\n", "= 0\n");
+            }
+            say(fd, "W 1 20000\nw\n"); /* the stream has it already */
+            expect(fd, "= 1\n= 0\n");
+            say(fd, "W 5 20000\nw\n");
+            expect(fd, "= 5\n= 0\n");
+            say(fd, "W 1 20000\n");
+            let_rest();
+            shutdown(fd, SHUT_WR); /* the end is input, too */
+            expect(fd, "= 1\n");
+            expect_end(fd);
+            close(fd);
+            stop(&r);
+        }
+}
+
+static void test_message(void **state)
+{
+    static const char *const lines[] = {"W 2 20000\n", "W 3 -1\n", "W 10 20000\n", "W 11 -1\n"};
+    (void)state;
+    for (int i = 0; i < MODELS; i++) {
+        struct running r;
+        start_model(&r, &models[i]);
+        int fd = client_in_mode(&r, 'w');
+        struct ss_ref ref = ref_of(fd);
+        for (size_t k = 0; k < COUNT(lines); k++) {
+            say(fd, lines[k]);
+            let_rest();
+            assert_int_equal(post_text(&r, ref, "x"), 0);
+            expect(fd, "= 2\n- 0 x\n");
+        }
+        ask(fd, "q\n", "= 0\n");
+        assert_int_equal(post_text(&r, ref, "y"), 0);
+        ask(fd, "W 2 0\n", "= 2\n");
+        ask(fd, "W 7 20000\nw\n", "= 7\n= 0\n");
+        ask(fd, "W 1 10\n", "= 0\n"); /* not asked for */
+        ask(fd, "v\nW 2 10\n", "- 0 y\n= 0\n");
+        leave(fd);
+        stop(&r);
+    }
+}
+
+static void read_bytes(int fd, int count)
+{
+    char data[4096];
+    while (count > 0) {
+        ssize_t n = recv(fd, data, count < (int)sizeof data ? (size_t)count : sizeof data, 0);
+        assert_true(n > 0);
+        count -= (int)n;
+    }
+}
+
+static void test_room(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODELS; i++)
+        for (int has_box = 0; has_box < 2; has_box++) {
+            struct running r;
+            start_model(&r, &models[i]);
+            int fd = client_in_mode(&r, 'w');
+            if (has_box)
+                (void)ref_of(fd);
+            say(fd, "F\n");
+            for (int ms = 0; !counts->filled && ms < PATIENCE; ms++)
+                poll(NULL, 0, 1);
+            assert_true(counts->filled > 0);
+            assert_int_equal(counts->waited, 0);
+            read_bytes(fd, counts->filled);
+            expect(fd, "= 4\n");
+            leave(fd);
+            stop(&r);
+        }
+}
+
+/* Output leaves before the wait begins. */
+static void test_flush(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODELS; i++) {
+        struct running r;
+        start_model(&r, &models[i]);
+        int fd = client_in_mode(&r, 'w');
+        ask(fd, "L 1 20000\n", "before\n");
+        say(fd, "w\n");
+        expect(fd, "= 1\n= 0\n");
+        struct ss_ref ref = ref_of(fd);
+        ask(fd, "L 2 20000\n", "before\n");
+        assert_int_equal(post_text(&r, ref, "x"), 0);
+        expect(fd, "= 2\n- 0 x\n");
+        ask(fd, "L 0 10\n", "before\n= 0\n");
+        leave(fd);
+        stop(&r);
+    }
+}
+
+/* ---- the drain ---- */
+
+static void begin_wait(struct running *r, const struct model *m, bool has_box, const char *line, int *fd)
+{
+    prepare_model(r, m, NULL, &Obeying);
+    r->server.shutdown_timeout = SHORT_TIMEOUT;
+    launch(r);
+    *fd = client_in_mode(r, 'w');
+    if (has_box)
+        (void)ref_of(*fd);
+    counts->turns = 0;
+    counts->waited = NEVER_DONE;
+    say(*fd, line);
+    assert_true(becomes(&counts->turns, 1));
+    let_rest();
+}
+
+static void check_idle(const struct model *m, bool has_box, const char *line)
+{
+    struct running r;
+    int fd;
+    begin_wait(&r, m, has_box, line, &fd);
+    ss_shutdown(&r.server);
+    expect_end(fd);
+    uint64_t begin = ss_now();
+    join(&r);
+    close(fd);
+    assert_true(ss_now() - begin < PATIENCE / 4);
+    if (counts->waited != -ECANCELED)
+        fail_msg("%s, %d: %s has returned %d", m->name, has_box, line, counts->waited);
+}
+
+static void check_busy(const struct model *m, bool has_box, const char *line, bool cancel)
+{
+    struct running r;
+    int fd;
+    begin_wait(&r, m, has_box, line, &fd);
+    if (cancel)
+        r.server.shutdown_timeout = 10 * PATIENCE;
+    uint64_t begin = ss_now();
+    ss_shutdown(&r.server);
+    if (cancel) {
+        expect_nothing(fd);
+        ss_cancel(&r.server);
+    }
+    join(&r);
+    uint64_t took = ss_now() - begin;
+    expect_end(fd);
+    close(fd);
+    if (counts->waited != -ECANCELED || took < (cancel ? 0 : SHORT_TIMEOUT) || took > PATIENCE / 4)
+        fail_msg("%s, %d: %s has returned %d after %d ms", m->name, has_box, line, counts->waited, (int)took);
+}
+
+static void test_drain_idle(void **state)
+{
+    static const char *const lines[] = {"N 9 -1\n",  "N 8 20000\n", "N 10 -1\n",
+                                        "N 11 -1\n", "T 11 1\n",    "T 10 0\n"};
+    (void)state;
+    for (int i = 0; i < MODELS; i++)
+        for (int has_box = 0; has_box < 2; has_box++)
+            for (size_t k = 0; k < COUNT(lines); k++)
+                check_idle(&models[i], has_box, lines[k]);
+}
+
+static void test_drain_busy(void **state)
+{
+    static const char *const lines[] = {"N 1 -1\n", "N 2 -1\n", "N 3 20000\n",
+                                        "T 3 1\n",  "T 4 0\n",  "T 2 0\n"};
+    (void)state;
+    for (int i = 0; i < MODELS; i++)
+        for (size_t k = 0; k < COUNT(lines); k++) {
+            check_busy(&models[i], k % 2, lines[k], false);
+            check_busy(&models[i], (k + 1) % 2, lines[k], is_under(&models[i], "TCP"));
+        }
+}
+
+/* A message that comes during the drain still comes to one that is busy. */
+static void test_message_in_drain(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODELS; i++) {
+        struct running r;
+        start_model(&r, &models[i]);
+        int fd = client_in_mode(&r, 'w');
+        struct ss_ref ref = ref_of(fd);
+        say(fd, "W 2 20000\n");
+        let_rest();
+        ss_shutdown(&r.server);
+        expect_nothing(fd);
+        assert_int_equal(post_text(&r, ref, "late"), 0);
+        expect(fd, "= 2\n- 0 late\n");
+        expect_end(fd); /* then it is idle */
+        close(fd);
+        join(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_time),       cmocka_unit_test(test_input),
+        cmocka_unit_test(test_message),    cmocka_unit_test(test_room),
+        cmocka_unit_test(test_flush),      cmocka_unit_test(test_drain_idle),
+        cmocka_unit_test(test_drain_busy), cmocka_unit_test(test_message_in_drain),
+    };
+    return cmocka_run_group_tests(tests, map_counts, NULL);
+}
