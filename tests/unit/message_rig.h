@@ -274,11 +274,14 @@ static inline void prepare_model(struct running *r, const struct model *m, const
 {
     const struct ss_class *bases[SS_MAX_BASES + 1] = {first ? first : &Noting}, *const *own =
                                                                                     ss_bases(m->name);
+    static int number; /* a process of the server before may not have ended yet, and has the name */
+    char address[40];
+    snprintf(address, sizeof address, "unix:@ss-unit-messages-*-%d", number++);
     assert_non_null(own);
     for (int i = 0; own[i]; i++)
         bases[i + 1] = own[i];
     memset(counts, 0, sizeof *counts);
-    prepare(r, bases, is_under(m, "Unix") ? "unix:@ss-unit-messages-*" : "127.0.0.1:0", handler);
+    prepare(r, bases, is_under(m, "Unix") ? address : "127.0.0.1:0", handler);
     r->server.workers = m->workers;
     r->server.max_requests_per_client = UINT_MAX;
 }

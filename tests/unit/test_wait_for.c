@@ -202,10 +202,11 @@ static void test_flush(void **state)
 
 /* ---- the drain ---- */
 
-static void begin_wait(struct running *r, const struct model *m, bool has_box, const char *line, int *fd)
+static void begin_wait(struct running *r, const struct model *m, bool has_box, const char *line, int timeout,
+                       int *fd)
 {
     prepare_model(r, m, NULL, &Obeying);
-    r->server.shutdown_timeout = SHORT_TIMEOUT;
+    r->server.shutdown_timeout = timeout;
     launch(r);
     *fd = client_in_mode(r, 'w');
     if (has_box)
@@ -221,7 +222,7 @@ static void check_idle(const struct model *m, bool has_box, const char *line)
 {
     struct running r;
     int fd;
-    begin_wait(&r, m, has_box, line, &fd);
+    begin_wait(&r, m, has_box, line, 10 * PATIENCE, &fd);
     ss_shutdown(&r.server);
     expect_end(fd);
     uint64_t begin = ss_now();
@@ -236,9 +237,7 @@ static void check_busy(const struct model *m, bool has_box, const char *line, bo
 {
     struct running r;
     int fd;
-    begin_wait(&r, m, has_box, line, &fd);
-    if (cancel)
-        r.server.shutdown_timeout = 10 * PATIENCE;
+    begin_wait(&r, m, has_box, line, cancel ? 10 * PATIENCE : SHORT_TIMEOUT, &fd);
     uint64_t begin = ss_now();
     ss_shutdown(&r.server);
     if (cancel) {
