@@ -221,6 +221,7 @@ struct ss_class {
        its base has opened a stream already calls ss_close for that.
        A mix-in that changes what goes over the connection opens its base's stream, and puts its own over it:
 
+         static const struct ss_class SecretMixIn;
          static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
          {
              size_t size = self->buffer_size;
@@ -234,8 +235,10 @@ struct ss_class {
              *stream = s;
              return 0;
          }
+         static const struct ss_class SecretMixIn = {.name = "SecretMixIn", .open_stream = open_stream};
 
-       The section "streams" shows the methods of secret_stream. */
+       The section "streams" shows the methods of secret_stream. The mix-in may stand on either side of those
+       that run requests: SS_BASES(&SecretMixIn, &EventLoopMixIn, &TCPServer). */
     int (*open_stream)(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream);
     /* shutdown_request: ends the connection, so that the client reads the end, and calls close_request. With
        request->linger it waits for the client first. It calls shutdown(2) where a process that a handler has
@@ -954,7 +957,9 @@ SS_API int ss_subscribers(struct ss_server *self, const char *channel);
          .name = "secret", .read = read_secret, .read_now = read_secret_now, .write = write_secret};
 
    `write` may not change the bytes of the pieces, so write_encrypted makes an encrypted copy and passes it to
-   ss_write. It need not flush the stream below: ss_flush does so. */
+   ss_write. It need not flush the stream below: ss_flush does so. `read` leaves input that it cannot use yet,
+   as half a record, in the buffer of the stream below (ss_peek, ss_skip): there it is not lost when the
+   connection is to be parked. */
 
 struct ss_stream_class {
     const char *name; /* for messages */
