@@ -195,11 +195,24 @@ static int become_idle(struct http_exchange *x)
     return SS_PARK;
 }
 
-static int handle_one_request(struct http_exchange *x)
+/* As ss_peek_now. A stream that has no read_now waits here, for as long as a parked connection may. */
+static ssize_t look_for_request(struct http_exchange *x)
 {
     const char *data;
-    if (ss_peek_now(x->in, &data) == -EAGAIN)
+    int timeout = x->h->timeout;
+    x->h->timeout = x->cls->table->idle_timeout;
+    ssize_t n = ss_peek_now(x->in, &data);
+    x->h->timeout = timeout;
+    return n;
+}
+
+static int handle_one_request(struct http_exchange *x)
+{
+    ssize_t n = look_for_request(x);
+    if (n == -EAGAIN)
         return become_idle(x);
+    if (n == -ETIMEDOUT)
+        return 0;
     memset(&x->head, 0, sizeof *x - offsetof(struct http_exchange, head));
     x->head.request = (struct http_request){
         .command = "", .path = "", .request_version = "", .requestline = "", .host = NULL};

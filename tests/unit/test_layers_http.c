@@ -12,6 +12,7 @@
 #include "masked.h"
 #include "server_thread.h"
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { LARGE = 300000 };
@@ -38,6 +39,30 @@ static int open_masked(struct ss_server *self, struct ss_handler *h, struct ss_s
 }
 
 static const struct ss_class Masking = {.name = "Masking", .open_stream = open_masked};
+
+/* The same without read_now: it cannot look for input without waiting for it. */
+static const struct ss_stream_class waiting_stream = {
+    .name = "waiting", .read = masked_read, .write = masked_write};
+
+static const struct ss_class Waiting;
+static atomic_int errors; /* in this process */
+
+static int open_waiting(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
+{
+    int rc = ss_super(self, &Waiting)->open_stream(self, h, stream);
+    if (rc == 0)
+        (*stream)->methods = &waiting_stream;
+    return rc;
+}
+
+static void count_error(struct ss_server *self, struct ss_request *request, int error)
+{
+    (void)self, (void)request, (void)error;
+    atomic_fetch_add(&errors, 1);
+}
+
+static const struct ss_class Waiting = {
+    .name = "Waiting", .base = &Masking, .open_stream = open_waiting, .handle_error = count_error};
 
 /* ---- files, and a client ---- */
 
@@ -151,22 +176,23 @@ static void expect_masked(int fd, const char *text)
         assert_int_equal(next_byte(fd), *text);
 }
 
-static void start_http(struct running *r, const char *mixin)
+static void start_http(struct running *r, const struct ss_class *layer, const char *mixin,
+                       const struct ss_handler_class *handler)
 {
-    const struct ss_class *bases[SS_MAX_BASES + 1] = {&Masking};
+    const struct ss_class *bases[SS_MAX_BASES + 1] = {layer};
     char name[100];
     int count = 1;
     snprintf(name, sizeof name, "%sTCPServer", mixin);
     for (const struct ss_class *const *own = ss_bases(name); *own != &TCPServer; own++)
         bases[count++] = *own;
     bases[count] = &HTTPServer;
-    start(r, bases, "127.0.0.1:0", &Handler.http.handler);
+    start(r, bases, "127.0.0.1:0", handler);
 }
 
 static void check_http(const char *mixin)
 {
     struct running r;
-    start_http(&r, mixin);
+    start_http(&r, &Masking, mixin, &Handler.http.handler);
     int fd = client_of(&r.server);
     for (int i = 0; i < 2; i++) {
         say_masked(fd, "GET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -190,7 +216,7 @@ static void check_http(const char *mixin)
 static void check_upgrade(const char *mixin)
 {
     struct running r;
-    start_http(&r, mixin);
+    start_http(&r, &Masking, mixin, &Handler.http.handler);
     int fd = client_of(&r.server);
     say_masked(fd, "GET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n");
     expect_answer(fd, 200, 's', 100);
@@ -227,8 +253,35 @@ static void test_http(void **state)
     assert_int_equal(chdir("/"), 0);
 }
 
+enum { IDLE = 150 }; /* ms */
+
+/* Kept connections end when their idle time is over, once and without an error, as parked ones do. */
+static void test_without_read_now(void **state)
+{
+    static const struct http_handler_class Hasty = {.handler = {.base = &BaseHTTPRequestHandler.handler},
+                                                    .table_size = sizeof Hasty,
+                                                    .idle_timeout = IDLE};
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins); i++) {
+        struct running r;
+        start_http(&r, &Waiting, mixins[i], &Hasty.handler);
+        int fd = client_of(&r.server);
+        for (int k = 0; k < 2; k++) {
+            say_masked(fd, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
+            expect_answer(fd, 204, 0, 0);
+        }
+        uint64_t since = ss_now();
+        expect_end(fd);
+        assert_in_range(ss_now() - since, IDLE / 2, 3 * IDLE);
+        close(fd);
+        stop(&r);
+        assert_int_equal(atomic_load(&errors), 0);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_http), cmocka_unit_test(test_upgrade)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_http), cmocka_unit_test(test_upgrade),
+                                       cmocka_unit_test(test_without_read_now)};
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }
