@@ -122,6 +122,27 @@ def test_many(probe, concurrent_mixin):
         client.close()
 
 
+@pytest.mark.parametrize("path", ["/talk", "/talk-parked"])
+def test_both_ways(probe, concurrent_mixin, path):
+    """What one client says reaches all others, wherever they are served, also while one has sent half a line."""
+    server = probe(*programs.as_settings(concurrent_mixin), program="upgrade")
+    clients = [server.client() for _ in range(6)]
+    for client in clients:
+        check_101(upgrade(client, path, b"half "))
+        assert client.until(b"\n") == b"welcome"
+    for number, client in enumerate(clients):
+        client.send(b"of %d\n" % number)
+        for other in clients:
+            if other is not client:
+                assert other.until(b"\n") == b"half of %d" % number
+    start = time.monotonic()
+    server.stop()
+    assert [client.rest() for client in clients] == [b"bye\n" if path == "/talk-parked" else b""] * 6
+    assert time.monotonic() - start < 5
+    for client in clients:
+        client.close()
+
+
 def test_own_fields(one):
     with one.client() as client:
         check_101(upgrade(client, "/own"), "/own")

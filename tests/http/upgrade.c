@@ -65,6 +65,53 @@ static int speak_parked(struct ss_handler *h)
     return rc < 0 ? rc : park(h);
 }
 
+/* ---- both ways: each line goes to all others that have upgraded ---- */
+
+/* Passes on what there is: messages to the client, its lines to the others. 0, -EAGAIN: the line is not
+   whole, 1: that was all. */
+static int pass_on(struct ss_handler *h)
+{
+    char line[200];
+    struct ss_message message;
+    ssize_t n;
+    while (ss_receive(h, &message) == 0)
+        ss_write(h->wfile, message.data, message.size);
+    while ((n = ss_readline_now(h->rfile, line, sizeof line)) > 0)
+        ss_publish_others(h, "room", line, (size_t)n);
+    return n == 0 ? 1 : (int)n;
+}
+
+static int go_on_talking(struct ss_handler *h, int why)
+{
+    if (why < 0)
+        return ss_printf(h->wfile, "bye\n");
+    int rc = pass_on(h);
+    return rc == -EAGAIN ? SS_PARK : rc < 0 ? rc : 0;
+}
+
+static int enter(struct ss_handler *h)
+{
+    int rc = http_upgrade(h, "lines/1");
+    if (rc == 0)
+        rc = ss_subscribe(h, "room", SS_END);
+    return rc < 0 ? rc : ss_printf(h->wfile, "welcome\n");
+}
+
+static int talk_parked(struct ss_handler *h)
+{
+    int rc = enter(h);
+    h->request->resume = go_on_talking;
+    return rc < 0 ? rc : SS_PARK;
+}
+
+static int talk_straight(struct ss_handler *h)
+{
+    int rc = enter(h);
+    while (rc >= 0 && ((rc = pass_on(h)) == -EAGAIN))
+        rc = ss_wait(h, SS_INPUT | SS_MESSAGE | SS_IDLE, -1);
+    return rc < 0 ? rc : 0;
+}
+
 /* Its mistake: nobody knows how the connection goes on. */
 static int forget_resume(struct ss_handler *h)
 {
@@ -161,7 +208,9 @@ static const struct {
              {"/errors", show_errors},
              {"/otherwise", answer_otherwise},
              {"/fail", fail},
-             {"/101", send_101}};
+             {"/101", send_101},
+             {"/talk", talk_straight},
+             {"/talk-parked", talk_parked}};
 
 static int do_path(struct ss_handler *h)
 {
