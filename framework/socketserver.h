@@ -828,7 +828,7 @@ struct ss_ref {
 /* A message as ss_receive gives it. */
 struct ss_message {
     const char *data;    /* aligned as by malloc, and not changed by anybody; it and `channel` live until the
-                            connection's next ss_receive, or its end */
+                            connection's next message is received or waited for, or its end */
     size_t size;         /* bytes; may be 0 */
     const char *channel; /* through which it has come; NULL: it was posted to this connection alone */
     unsigned dropped; /* messages of channels that had no room in the mailbox (see SS_DROP_OLDEST) since the

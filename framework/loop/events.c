@@ -265,7 +265,7 @@ bool loop_park(struct loop *loop, struct request *request)
     known->parked = request;
     idle_add(&loop->serving->parked, request);
     timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
-    if (request->box && mail_begin_wait(loop->server, request, NULL))
+    if (request->box && mail_begin_parking(loop->server, request))
         wake_parked(loop, known);
     return true;
 }

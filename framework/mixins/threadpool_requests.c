@@ -133,7 +133,7 @@ void pool_forget(struct threadpool *p, struct request *request)
 
 int pool_park(struct threadpool *p, struct request *request)
 {
-    bool waits = request->box && mail_begin_wait(p->station->server, request, NULL);
+    bool waits = request->box && mail_begin_parking(p->station->server, request);
     pthread_mutex_lock(&p->lock);
     request->called |= waits;
     int rc = park_locked(p, request);

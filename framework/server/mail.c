@@ -8,7 +8,7 @@
 
 /* ---------------------------------------------------------------- their life */
 
-int mailbox_open(struct station *station, struct request *request, uint32_t *number, struct ss_ref *ref)
+int mailbox_open(struct station *station, uint32_t *number, struct ss_ref *ref)
 {
     struct store *store = station->server->core->store;
     int rc = station_open(station);
@@ -18,7 +18,7 @@ int mailbox_open(struct station *station, struct request *request, uint32_t *num
     uint32_t taken = pool_take(store, &store->mailboxes);
     if (taken) {
         struct mailbox *box = mailbox_at(store, taken);
-        *box = (struct mailbox){.station = station->record, .request = request};
+        *box = (struct mailbox){.station = station->record};
         WRITTEN();
         box->number = ++store->number;
         *ref = (struct ss_ref){.number = box->number, .place = taken};
@@ -36,6 +36,13 @@ void mailbox_close(struct ss_server *self, uint32_t number)
     store_unlock(store);
 }
 
+/* Its owner may ask without the lock. */
+static bool has_mail(const struct mailbox *box)
+{
+    return atomic_load_explicit(&box->count, memory_order_acquire) ||
+           atomic_load_explicit(&box->ended, memory_order_relaxed);
+}
+
 static void show(const struct store *store, uint32_t number, struct ss_message *shown)
 {
     const struct message *message = message_at(store, number);
@@ -47,8 +54,10 @@ static void show(const struct store *store, uint32_t number, struct ss_message *
 int mailbox_receive(struct ss_server *self, uint32_t number, struct ss_message *message)
 {
     struct store *store = self->core->store;
-    store_lock(store);
     struct mailbox *box = mailbox_at(store, number);
+    if (!has_mail(box))
+        return -EAGAIN;
+    store_lock(store);
     int rc = box->ended ? -ENOBUFS : box->first ? 0 : -EAGAIN;
     message_drop(store, box->held);
     box->held = 0;
@@ -72,7 +81,7 @@ int mail_open(struct ss_server *self, struct request *request)
         return 0;
     if (serving && serving->server != self)
         return -EOPNOTSUPP;
-    return mailbox_open(station_of(self), request, &request->box, &ref);
+    return mailbox_open(station_of(self), &request->box, &ref);
 }
 
 void mail_close(struct ss_server *self, struct request *request)
@@ -82,23 +91,12 @@ void mail_close(struct ss_server *self, struct request *request)
     request->box = 0;
 }
 
-static bool has_mail(const struct mailbox *box)
-{
-    return box->first || box->ended;
-}
-
 bool mail_waits(const struct ss_server *self, const struct request *request)
 {
-    struct store *store = self->core->store;
-    if (!request->box)
-        return false;
-    store_lock(store);
-    bool waits = has_mail(mailbox_at(store, request->box));
-    store_unlock(store);
-    return waits;
+    return request->box && has_mail(mailbox_at(self->core->store, request->box));
 }
 
-bool mailbox_begin_wait(struct ss_server *self, uint32_t number, void *waiter)
+static bool begin_wait(const struct ss_server *self, uint32_t number, void *waiter, bool parked)
 {
     struct store *store = self->core->store;
     store_lock(store);
@@ -107,29 +105,39 @@ bool mailbox_begin_wait(struct ss_server *self, uint32_t number, void *waiter)
     mailbox_uncall(store, number);
     box->waiting = !waits;
     box->waiter = waiter;
+    box->parked = parked;
+    atomic_store_explicit(&box->told, false, memory_order_relaxed);
+    message_drop(store, box->held); /* the handler that has received it waits for the next one */
+    box->held = 0;
     store_unlock(store);
     return waits;
 }
 
-bool mail_begin_wait(struct ss_server *self, const struct request *request, void *waiter)
+bool mailbox_begin_wait(const struct ss_server *self, uint32_t number)
 {
-    return mailbox_begin_wait(self, request->box, waiter);
+    return begin_wait(self, number, NULL, false);
+}
+
+bool mail_begin_wait(const struct ss_server *self, const struct request *request, void *waiter)
+{
+    return begin_wait(self, request->box, waiter, false);
+}
+
+bool mail_begin_parking(const struct ss_server *self, struct request *request)
+{
+    return begin_wait(self, request->box, request, true);
 }
 
 bool mail_has_ended(const struct ss_server *self, const struct request *request)
 {
-    struct store *store = self->core->store;
-    if (!request->box)
-        return false;
-    store_lock(store);
-    bool ended = mailbox_at(store, request->box)->ended;
-    store_unlock(store);
-    return ended;
+    return request->box && atomic_load(&mailbox_at(self->core->store, request->box)->ended);
 }
 
 void mail_end_wait(struct ss_server *self, const struct request *request)
 {
     struct store *store = self->core->store;
+    if (atomic_load_explicit(&mailbox_at(store, request->box)->told, memory_order_acquire))
+        return;
     store_lock(store);
     mailbox_at(store, request->box)->waiting = false;
     mailbox_uncall(store, request->box);

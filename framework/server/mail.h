@@ -18,9 +18,9 @@ struct station {
     uint32_t record; /* in the store; 0: none */
     void *context;   /* for the two functions */
     /* Called when the station has got its descriptor. 0 or -errno. NULL: nothing to do. */
-    int (*opened)(struct station *station);
-    /* Tells the request, or who waits in its name, that there is a message. Called with the store's lock
-       held: it must neither wait nor call anything of this header. */
+    int (*opened)(struct station *station); /* Tells who waits that there is a message: `waiter`, or the
+    request, when it is parked; the other one is NULL. Called with the store's lock held: it must neither wait
+    nor call anything of this header. */
     void (*arrived)(struct station *station, struct request *request, void *waiter);
 };
 
@@ -48,12 +48,12 @@ void stations_child_ended(struct ss_server *self, pid_t pid);
 
 /* ---- mail.c ---- */
 
-/* Opens a mailbox for a station. `request` may be NULL. Returns its number; -errno. */
-int mailbox_open(struct station *station, struct request *request, uint32_t *number, struct ss_ref *ref);
+/* Opens a mailbox for a station. 0 or -errno. */
+int mailbox_open(struct station *station, uint32_t *number, struct ss_ref *ref);
 void mailbox_close(struct ss_server *self, uint32_t number);
-/* From now on the station's `arrived` is called, once, when there is a message; `waiter` NULL: nobody waits,
-   or the request is parked. True, and it is not called: there is one already, or the mailbox has ended. */
-bool mailbox_begin_wait(struct ss_server *self, uint32_t number, void *waiter);
+/* From now on the station's `arrived` is called, once, when there is a message. True, and it is not called:
+   there is one already, or the mailbox has ended. */
+bool mailbox_begin_wait(const struct ss_server *self, uint32_t number);
 /* Takes the oldest message; the one before it is dropped. As ss_receive. */
 int mailbox_receive(struct ss_server *self, uint32_t number, struct ss_message *message);
 
@@ -65,8 +65,9 @@ void mail_close(struct ss_server *self, struct request *request);
 bool mail_waits(const struct ss_server *self, const struct request *request);
 /* Was its mailbox full, so that the connection is to be ended? */
 bool mail_has_ended(const struct ss_server *self, const struct request *request);
-/* As mailbox_begin_wait. */
-bool mail_begin_wait(struct ss_server *self, const struct request *request, void *waiter);
+/* As mailbox_begin_wait, for `waiter`, or for a request that is parked. */
+bool mail_begin_wait(const struct ss_server *self, const struct request *request, void *waiter);
+bool mail_begin_parking(const struct ss_server *self, struct request *request);
 /* From now on it is not called any more. */
 void mail_end_wait(struct ss_server *self, const struct request *request);
 

@@ -25,11 +25,11 @@ void own_mailbox_open(struct ss_server *self)
     if (!is_ours(self) || methods_of(self)->handle_message == last->handle_message)
         return;
     station_init(&own->station, self, arrived);
-    if (mailbox_open(&own->station, NULL, &own->number, &own->ref) < 0) {
+    if (mailbox_open(&own->station, &own->number, &own->ref) < 0) {
         station_close(&own->station);
         return;
     }
-    (void)mailbox_begin_wait(self, own->number, NULL);
+    (void)mailbox_begin_wait(self, own->number);
     atomic_store(&own->is_open, true);
 }
 
@@ -56,6 +56,6 @@ void own_mailbox_empty(struct ss_server *self)
     station_deliver(&own->station);
     for (int i = 0; i < BURST && mailbox_receive(self, own->number, &message) == 0; i++)
         methods_of(self)->handle_message(self, &message);
-    if (mailbox_begin_wait(self, own->number, NULL)) /* the rest, after others */
+    if (mailbox_begin_wait(self, own->number)) /* the rest, after others */
         (void)wakeup_send_named(own->station.fd, own->station.name);
 }

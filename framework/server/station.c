@@ -99,6 +99,12 @@ struct station *station_of_caller(const struct ss_server *self, const struct sto
     return own && own->record && station_at(store, own->record)->pid == getpid() ? own : NULL;
 }
 
+static void tell_waiter(struct station *station, struct mailbox *box)
+{
+    station->arrived(station, box->parked ? box->waiter : NULL, box->parked ? NULL : box->waiter);
+    atomic_store_explicit(&box->told, true, memory_order_release);
+}
+
 /* The wake-up of the station, if none was sent since it has looked at its list. */
 static struct wake wake_of(const struct store *store, uint32_t number)
 {
@@ -114,7 +120,7 @@ struct wake station_call(struct store *store, struct station *own, uint32_t numb
         return (struct wake){.name = 0};
     if (own && own->record == box->station) {
         box->waiting = false;
-        own->arrived(own, box->request, box->waiter);
+        tell_waiter(own, box);
         return (struct wake){.name = 0};
     }
     mailbox_call(store, number);
@@ -130,9 +136,9 @@ void station_deliver(struct station *station)
     store_lock(store);
     station_at(store, station->record)->round++;
     while ((number = station_at(store, station->record)->first_called)) {
-        const struct mailbox *box = mailbox_at(store, number);
+        struct mailbox *box = mailbox_at(store, number);
         mailbox_uncall(store, number);
-        station->arrived(station, box->request, box->waiter);
+        tell_waiter(station, box);
     }
     store_unlock(store);
 }

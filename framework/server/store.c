@@ -13,14 +13,15 @@ enum { MAX_LETTERS = 1 << 20, MAX_STATIONS = 1 << 14 };
 
 static void add_pool(struct store *store, struct pool *pool, size_t size, size_t max)
 {
-    *pool = (struct pool){.max = (uint32_t)max, .size = (uint32_t)size, .at = store->size};
-    store->size += ALIGNED_SIZE(size * max);
+    size_t at = (store->size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+    *pool = (struct pool){.max = (uint32_t)max, .size = (uint32_t)size, .at = at};
+    store->size = at + size * max;
 }
 
 /* Where everything lies. */
 static void lay_out(struct store *store, size_t max_memory)
 {
-    store->size = ALIGNED_SIZE(sizeof *store);
+    store->size = sizeof *store;
     add_pool(store, &store->mailboxes, sizeof(struct mailbox), SS_MAX_REFS);
     add_pool(store, &store->letters, sizeof(struct letter), MAX_LETTERS);
     add_pool(store, &store->channels, sizeof(struct channel), SS_MAX_CHANNELS);

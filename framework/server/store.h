@@ -13,6 +13,8 @@
 
 struct station;
 
+enum { CACHE_LINE = 64 };
+
 /* Records of one size. Those that were given back form a list: each begins with the number of the next. */
 struct pool {
     uint32_t free, used, max; /* the first of the list; how many were ever taken, and may be at once */
@@ -53,22 +55,28 @@ struct station_record {
                           process that is killed before leaves it as it was, and the next one sends another */
 };
 
+/* In one line of the processor's cache. */
 struct mailbox {
-    uint32_t next_free;
-    uint32_t station;
-    uint64_t number;         /* as in struct ss_ref; 0: it is free */
-    struct request *request; /* this and the next one are pointers of the process whose mailbox it is */
-    void *waiter;            /* who waits for a message, NULL: the request is parked */
-    uint32_t first, last;    /* letters */
-    uint32_t count, dropped;
-    size_t bytes;
-    uint32_t held; /* the message that was received last */
-    uint32_t subscriptions, subscription_count;
+    union {
+        uint32_t next_free, station;
+    };
+    uint32_t first, last; /* letters */
+    atomic_uint count;    /* of them; its owner reads it without the lock */
+    uint32_t bytes, dropped;
     uint32_t next_called, previous_called; /* in the station's list */
-    bool waiting;                          /* its request is to be told of the next message */
-    bool called;                           /* it is in that list */
-    bool ended;                            /* it was full, and a channel's policy is to end the connection */
+    uint64_t number;                       /* as in struct ss_ref; 0: it is free */
+    void *waiter; /* who waits for a message, or the parked request: a pointer of the process whose mailbox it
+                     is */
+    uint32_t held; /* the message that was received last */
+    uint32_t subscriptions;
+    uint8_t subscription_count;
+    bool parked : 1;   /* `waiter` is a request */
+    bool waiting : 1;  /* it is to be told of the next message */
+    bool called : 1;   /* it is in that list */
+    atomic_bool ended; /* it was full, and a channel's policy is to end the connection; read as `count` */
+    atomic_bool told;  /* `waiter` was told, and nothing of that goes on any more; read as `count` */
 };
+_Static_assert(sizeof(struct mailbox) <= CACHE_LINE, "a mailbox has grown");
 
 struct letter {
     uint32_t next, message;

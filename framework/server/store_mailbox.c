@@ -42,7 +42,14 @@ void mailbox_uncall(struct store *store, uint32_t number)
 
 bool mailbox_has_room(const struct store *store, const struct mailbox *box, size_t size)
 {
-    return box->count < store->max_count && size <= store->max_size - box->bytes;
+    return atomic_load_explicit(&box->count, memory_order_relaxed) < store->max_count &&
+           size <= store->max_size - box->bytes;
+}
+
+static void add_to_count(struct mailbox *box, int more)
+{
+    unsigned count = atomic_load_explicit(&box->count, memory_order_relaxed) + (unsigned)more;
+    atomic_store_explicit(&box->count, count, memory_order_release);
 }
 
 bool mailbox_put(struct store *store, struct mailbox *box, uint32_t message)
@@ -58,7 +65,7 @@ bool mailbox_put(struct store *store, struct mailbox *box, uint32_t message)
     else
         box->first = number;
     box->last = number;
-    box->count++;
+    add_to_count(box, 1);
     box->bytes += message_at(store, message)->size;
     return true;
 }
@@ -72,7 +79,7 @@ uint32_t mailbox_take(struct store *store, struct mailbox *box, uint32_t previou
     *link = letter.next;
     if (box->last == number)
         box->last = previous;
-    box->count--;
+    add_to_count(box, -1);
     box->bytes -= message_at(store, letter.message)->size;
     pool_give(store, &store->letters, number);
     return letter.message;

@@ -129,6 +129,7 @@ int server_await(struct ss_server *self, struct ss_request *request, struct poll
     int rc = (until == CANCELED ? poll_draining : server_poll)(self, request, fds, 2, ms);
     if (rc > 0 && fds[1].revents)
         return -ECANCELED;
+    fd->revents = rc > 0 ? fds[0].revents : 0;
     return rc < 0 && goes_on(self, rc, ms) ? 0 : rc;
 }
 

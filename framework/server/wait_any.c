@@ -46,7 +46,7 @@ static int await_once(const struct ss_handler *h, int what, int ms)
     struct pollfd fd = {.fd = events && !h->request->datagram ? h->request->fd : -1, .events = events};
     int rc = server_await(h->server, request && request->box ? &request->request : NULL, &fd, ms,
                           what & SS_IDLE ? DRAINING : CANCELED);
-    if (rc > 0)
+    if (rc > 0 && fd.revents & ~POLLOUT)
         note_poll(); /* so that the stream tries to read again */
     return rc;
 }
