@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How slow the other side may be. */
 #include "net/socket.h"
+#include "server/core.h"
 #include "server/stop.h"
 #include "server/wait.h"
 #include <errno.h>
@@ -9,6 +10,11 @@
 /* The wait for room is made in so many steps; after each one it is looked whether something was taken. */
 enum { STEPS = 8 };
 enum { PAUSE_FOR_OUTPUT = 5 }; /* times `timeout`: players pause, and people read */
+
+struct socket *socket_of(struct ss_stream *s)
+{
+    return container_of(s, struct socket, stream);
+}
 
 int output_limit(const struct ss_stream *s)
 {

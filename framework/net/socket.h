@@ -21,7 +21,6 @@ struct socket {
     unsigned polls;  /* what polls_made() said after it */
     unsigned streak; /* calls since this stream has waited, or let others run */
 };
-struct socket *socket_of(struct ss_stream *s);
 /* Its methods; a server's and client.c's tables have them. */
 ssize_t socket_read(struct ss_stream *s, void *data, size_t size);
 ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size);
@@ -46,6 +45,7 @@ int stream_wait(struct ss_stream *s, short events, int until, struct vain_waits 
 int stream_pause(struct ss_stream *s, struct vain_waits *vain, int timeout);
 
 /* pace.c */
+struct socket *socket_of(struct ss_stream *s);
 /* Waits until the socket has room for more output, as long as the other side takes some now and then, and
    fast enough. 0, -ETIMEDOUT, -ECANCELED, -errno. */
 int pace_output(struct ss_stream *s);

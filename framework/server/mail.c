@@ -96,7 +96,7 @@ bool mail_waits(const struct ss_server *self, const struct request *request)
     return request->box && has_mail(mailbox_at(self->core->store, request->box));
 }
 
-static bool begin_wait(const struct ss_server *self, uint32_t number, void *waiter, bool parked)
+static bool wait_for_letter(const struct ss_server *self, uint32_t number, void *waiter, bool parked)
 {
     struct store *store = self->core->store;
     store_lock(store);
@@ -115,17 +115,17 @@ static bool begin_wait(const struct ss_server *self, uint32_t number, void *wait
 
 bool mailbox_begin_wait(const struct ss_server *self, uint32_t number)
 {
-    return begin_wait(self, number, NULL, false);
+    return wait_for_letter(self, number, NULL, false);
 }
 
 bool mail_begin_wait(const struct ss_server *self, const struct request *request, void *waiter)
 {
-    return begin_wait(self, request->box, waiter, false);
+    return wait_for_letter(self, request->box, waiter, false);
 }
 
 bool mail_begin_parking(const struct ss_server *self, struct request *request)
 {
-    return begin_wait(self, request->box, request, true);
+    return wait_for_letter(self, request->box, request, true);
 }
 
 bool mail_has_ended(const struct ss_server *self, const struct request *request)
