@@ -727,7 +727,8 @@ struct ss_handler {
     struct ss_arena *arena;          /* private */
 };
 
-/* BaseRequestHandler: no streams; work with request->fd (non-blocking) and ss_poll.
+/* BaseRequestHandler: no streams; work with request->fd (non-blocking) and ss_poll. No class's open_stream is
+   called, so a mix-in that encrypts, say, does not come into it.
    StreamRequestHandler: rfile and wfile of a connection.
    DatagramRequestHandler: rfile is the datagram, wfile the reply.
    The streams are made before `setup`, and flushed after `finish`, so a class that overrides these two need
@@ -759,9 +760,9 @@ SS_API void ss_release(struct ss_handler *h, struct ss_mark mark);
    For handlers, and for everything else that runs in a server. */
 
 /* As poll(2), but others run meanwhile. Returns the number of ready descriptors, 0 after `ms` milliseconds
-   (-1: no limit), -ECANCELED, or -errno. Waits. It does not see input that a stream has in its buffer: call
-   ss_peek(s, &data, 0) before. A drain takes a handler that waits here to be busy: to wait for long, wait in
-   steps, and look at ss_draining in between. */
+   (-1: no limit), -ECANCELED, or -errno. Waits. It does not see input that a stream, or one below it, has
+   read already: wait only when ss_peek_now has returned -EAGAIN. (ss_wait looks by itself.) A drain takes a
+   handler that waits here to be busy: to wait for long, wait in steps, and look at ss_draining in between. */
 SS_API int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
 
 /* Waits for `ms` milliseconds; with 0 it only lets others run. Returns 0, -ECANCELED, or -errno. */

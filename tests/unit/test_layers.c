@@ -237,9 +237,25 @@ static int park_to_resume(struct ss_handler *h)
     return park_lines(h);
 }
 
+/* With the calls that never wait. */
+static int wait_for_lines(struct ss_handler *h)
+{
+    char line[200];
+    ssize_t n = 1;
+    while (n > 0) {
+        n = ss_readline_now(h->rfile, line, sizeof line);
+        if (n == -EAGAIN)
+            n = ss_wait(h, SS_INPUT | SS_IDLE, -1);
+        else if (n > 0 && ss_write(h->wfile, line, (size_t)n) < 0)
+            n = h->wfile->error;
+    }
+    return (int)n;
+}
+
 static const struct ss_handler_class EchoHandler = {.handle = echo_lines},
                                      ParkingHandler = {.handle = park_lines},
-                                     ResumingHandler = {.handle = park_to_resume};
+                                     ResumingHandler = {.handle = park_to_resume},
+                                     WaitingHandler = {.handle = wait_for_lines};
 
 /* ---- servers and clients ---- */
 
@@ -317,6 +333,7 @@ static void test_echo(void **state)
         for (size_t i = 0; i < COUNT(mixins); i++) {
             check_echo(stack, mixins[i], "TCPServer", &EchoHandler);
             check_echo(stack, mixins[i], "TCPServer", &ParkingHandler);
+            check_echo(stack, mixins[i], "TCPServer", &WaitingHandler);
             check_echo(stack, mixins[i], "UnixStreamServer", &ParkingHandler);
             check_echo(stack, mixins[i], "TCPServer", &ResumingHandler);
         }
@@ -397,8 +414,8 @@ static void test_running_key(void **state)
 /* Half a block is in progress: the connection is not parked with it, or it would be lost. */
 static void test_half_a_block(void **state)
 {
-    static const struct ss_handler_class *const handlers[] = {&EchoHandler, &ParkingHandler,
-                                                              &ResumingHandler};
+    static const struct ss_handler_class *const handlers[] = {&EchoHandler, &ParkingHandler, &ResumingHandler,
+                                                              &WaitingHandler};
     (void)state;
     for (size_t i = 0; i < COUNT(mixins); i++)
         for (size_t k = 0; k < COUNT(handlers); k++) {
