@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { AT_A_TIME = 8 };
+enum { AT_A_TIME = 8, SANITIZED_AT_A_TIME = 4 };
 
 static const struct model models[] = {
     {"sequential", {NULL}, 0, 1},
@@ -125,13 +125,14 @@ static bool reap(void)
 
 static bool run_all(char **names)
 {
+    const char *sanitize = getenv("SANITIZE");
+    int running = 0, limit = sanitize && *sanitize ? SANITIZED_AT_A_TIME : AT_A_TIME;
     bool good = true;
-    int running = 0;
     for (int i = 0; i < ROWS * MODELS; i++) {
         int row = i % ROWS, model = i / ROWS;
         if (!wanted(model, row, names))
             continue;
-        if (running == AT_A_TIME) {
+        if (running == limit) {
             good &= reap();
             running--;
         }
