@@ -95,7 +95,7 @@ int idle_wait(struct ss_server *self, struct request *request)
             rest();
         else if (rc < 0 && rc != -EINTR)
             return rc;
-        if (rc == 0 && (ms = ms_until(request->entry.timer.deadline)) == 0)
+        if (rc == 0 && ms_until(request->entry.timer.deadline) == 0)
             return -ETIMEDOUT;
         if (rc > 0 && fds[1].revents)
             return -ECANCELED;

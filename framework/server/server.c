@@ -60,7 +60,8 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     struct ss_core *core = calloc(1, sizeof *core);
     if (!core)
         return -ENOMEM;
-    core->kept_socket = core->sender = -1;
+    core->kept_socket = -1;
+    atomic_init(&core->sender, -1);
     hall_init(&core->hall, self);
     forks_watch();
     int rc = serving_open(&core->serving, self, &self->socket);
