@@ -841,6 +841,11 @@ struct ss_message {
    -EMFILE, -ENFILE, -ENOMEM; -EOPNOTSUPP in a server whose handlers run in another server's loop. */
 SS_API int ss_ref(struct ss_handler *h, struct ss_ref *ref);
 
+/* Ends the mailbox of the handler's connection, if it has one: the refs that were made are stale, the
+   subscriptions have ended, and what nobody has received is lost. A later ss_ref or ss_subscribe gives the
+   connection another one. */
+SS_API void ss_unref(struct ss_handler *h);
+
 /* Stores the ref of the server itself, in the process that serves: what is posted to it comes to the method
    handle_message, called by the thread that serves, between two requests. So a datagram server, whose
    requests end at once, gets messages. With PreforkingMixIn each process has a ref of its own. Returns 0, or

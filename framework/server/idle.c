@@ -89,8 +89,8 @@ int idle_wait(struct ss_server *self, struct request *request)
         int ms = ms_until(request->entry.timer.deadline);
         int rc = request->box ? methods_of(self)->await(self, &request->request, fds, 3, ms)
                               : methods_of(self)->poll(self, fds, 3, ms);
-        if (rc >= 0 && mail_waits(self, request))
-            return 0;
+        if (rc >= 0 && mail_waits(self, request)) /* (one that is never received ends no drain) */
+            return ss_draining(self) ? -ECANCELED : 0;
         if (rc == -ENOMEM)
             rest();
         else if (rc < 0 && rc != -EINTR)

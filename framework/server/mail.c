@@ -156,6 +156,11 @@ int ss_ref(struct ss_handler *h, struct ss_ref *ref)
     return rc;
 }
 
+void ss_unref(struct ss_handler *h)
+{
+    mail_close(h->server, container_of(h->request, struct request, request));
+}
+
 int ss_server_ref(const struct ss_server *self, struct ss_ref *ref)
 {
     const struct ss_core *core = self->core;
