@@ -44,6 +44,11 @@
    unless Content-Length is 0. Third, it has written less than its Content-Length says, or has tried to write
    more: that is found when the head has left, and the client gets a body that is cut short.
 
+   Messages belong to the request. When its response has ended, its ref is stale (ss_post returns -ESTALE),
+   and its subscriptions are over: the next request of the connection may be another user's. While do_X waits
+   for a message, SS_INPUT is about h->rfile, which is the body: it is true at once when the body has ended.
+   That the client has left do_X learns when it writes. A drain lets it go on, unless ss_wait has SS_IDLE.
+
    A do_X that calls http_upgrade leaves HTTP: from then on h->rfile and h->wfile are the connection's own
    streams, and the rules above hold no more.
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* later [ADDRESS [MIXIN...]]: a thread of the program's own answers, a second later, while others are served.
-   The handler gives it a job with the ref of the connection, and waits for a message.
+   The handler gives it a job with the ref of the request, and waits for a message.
 
    Try:  build/samples/later localhost:8085 EventLoop
    and:  curl http://localhost:8085/ */
@@ -14,7 +14,7 @@
 
 struct job {
     struct ss_server *server;
-    struct ss_ref ref; /* the connection that waits for the answer */
+    struct ss_ref ref; /* the request that waits for the answer */
     uint64_t due;
     char path[100];
 };
@@ -34,7 +34,7 @@ static void *work(void *unused)
             poll(NULL, 0, (int)(job.due - now));
         int size = snprintf(answer, sizeof answer, "You asked for %s a second ago.\n", job.path);
         int rc = ss_post(job.server, job.ref, answer, (size_t)size);
-        if (rc < 0 && rc != -ESTALE) /* -ESTALE: the connection has gone */
+        if (rc < 0 && rc != -ESTALE) /* -ESTALE: the request has ended */
             fprintf(stderr, "later: %s\n", strerror(-rc));
     }
     close(jobs[0]);
@@ -59,10 +59,8 @@ static int do_GET(struct ss_handler *h)
     if (rc < 0)
         return rc;
     rc = ss_wait(h, SS_MESSAGE, 5000);
-    if (rc == 0) {
-        http_close_connection(h); /* so that the next request does not get an answer that is too late */
-        return http_send_error(h, 504, NULL, NULL);
-    }
+    if (rc == 0)
+        return http_send_error(h, 504, NULL, NULL); /* an answer that comes even later finds nobody */
     rc = rc < 0 ? rc : ss_receive(h, &message);
     return rc < 0 ? rc : http_reply(h, 200, "text/plain; charset=utf-8", message.data, message.size);
 }

@@ -147,6 +147,7 @@ static int complete(struct http_exchange *x, int rc)
 static int conclude(struct http_exchange *x, int rc)
 {
     x->in->tied = NULL;
+    ss_unref(x->h);
     if (x->coded)
         http_coded_free(x);
     if (x->cls->table->log_request != http_log_nothing)
