@@ -71,7 +71,7 @@ static void test_half_typed_in_drain(void **state)
             uint64_t begin = ss_now();
             ss_shutdown(&r.server);
             expect_end(fd);
-            close(fd);
+            leave(fd);
             join(&r);
             assert_true(ss_now() - begin < (uint64_t)r.server.shutdown_timeout / 2);
         }
@@ -128,7 +128,7 @@ static void check_pieces(const struct model *m, bool parks, size_t buffer)
     shutdown(fd, SHUT_WR);
     expect(fd, "3-\nend\n");
     expect_end(fd);
-    close(fd);
+    leave(fd);
     stop(&r);
     assert_true(counts->turns < 20);
 }
@@ -298,7 +298,7 @@ static void test_bare(void **state)
         ask(fd, "more", "more");
         ss_shutdown(&r.server);
         expect_end(fd);
-        close(fd);
+        leave(fd);
         join(&r);
         assert_true(counts->turns <= 4);
     }

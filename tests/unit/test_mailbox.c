@@ -153,7 +153,7 @@ static void test_never_drops_posted(void **state)
 static void check_ended(const char *name, int fd)
 {
     expect_end(fd);
-    close(fd);
+    leave(fd);
     if (!becomes(&counts->errors, 1) || counts->error != -ENOBUFS)
         fail_msg("%s: %d errors, %d", name, counts->errors, counts->error);
 }
@@ -324,7 +324,7 @@ static void test_not_open(void **state)
         struct ss_ref ref = ref_of(fd);
         ss_shutdown(&r.server);
         expect_end(fd);
-        close(fd);
+        leave(fd);
         pthread_join(r.thread, NULL);
         assert_int_equal(post_text(&r, ref, "x"), -ESTALE);
         assert_int_equal(ss_publish(&r.server, "room", "x", 1), 0);

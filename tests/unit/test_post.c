@@ -141,7 +141,7 @@ static void test_gone(void **state)
             struct ss_ref first = ref_of(fd);
             say(fd, "e\n");
             expect_end(fd);
-            close(fd);
+            leave(fd);
             for (int ms = 0; (rc = post_text(&r, first, "")) == 0 && ms < PATIENCE; ms++)
                 poll(NULL, 0, 1); /* the end is told before the mailbox is closed */
             assert_int_equal(rc, -ESTALE);
@@ -202,7 +202,7 @@ static void test_reuse(void **state)
             expect(fd, "- 0 mine\n");
             say(fd, "e\n");
             expect_end(fd);
-            close(fd);
+            leave(fd);
             for (int ms = 0; post_text(&r, gone[n], "") == 0 && ms < PATIENCE; ms++)
                 poll(NULL, 0, 1);
         }

@@ -159,7 +159,7 @@ static void test_killed(void **state)
         for (int k = 0; k < clients; k++) { /* those of one process go with the first of them */
             (void)!send(fds[k], "k\n", 2, MSG_NOSIGNAL);
             expect_end(fds[k]);
-            close(fds[k]);
+            leave(fds[k]);
         }
         check_inventory(&models[i], &r, (struct inventory){0});
         assert_int_equal(ss_subscribers(&r.server, "room"), 0);

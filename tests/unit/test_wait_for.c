@@ -116,7 +116,7 @@ static void test_input(void **state)
             shutdown(fd, SHUT_WR); /* the end is input, too */
             expect(fd, "= 1\n");
             expect_end(fd);
-            close(fd);
+            leave(fd);
             stop(&r);
         }
 }
@@ -247,7 +247,7 @@ static void check_busy(const struct model *m, bool has_box, const char *line, bo
     join(&r);
     uint64_t took = ss_now() - begin;
     expect_end(fd);
-    close(fd);
+    leave(fd);
     if (counts->waited != -ECANCELED || took < (cancel ? 0 : SHORT_TIMEOUT) || took > PATIENCE / 4)
         fail_msg("%s, %d: %s has returned %d after %d ms", m->name, has_box, line, counts->waited, (int)took);
 }
@@ -291,7 +291,7 @@ static void test_message_in_drain(void **state)
         assert_int_equal(post_text(&r, ref, "late"), 0);
         expect(fd, "= 2\n- 0 late\n");
         expect_end(fd); /* then it is idle */
-        close(fd);
+        leave(fd);
         join(&r);
     }
 }
