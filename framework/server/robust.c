@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/robust.h"
 #include <errno.h>
+#include <time.h>
+
+enum { LOOK = 20 }; /* ms; see wait_for */
 
 int robust_init(struct robust *lock)
 {
@@ -16,9 +19,27 @@ int robust_init(struct robust *lock)
     return rc;
 }
 
+/* Waits for the lock. When a process is killed that waits as well, the wake-up that it was to have may be
+   lost, and the lock be free while others sleep. So they look again after a while. */
+static int wait_for(struct robust *lock)
+{
+    int rc;
+    do {
+        struct timespec end;
+        clock_gettime(CLOCK_REALTIME, &end);
+        end.tv_nsec += LOOK * 1000000L;
+        end.tv_sec += end.tv_nsec / 1000000000;
+        end.tv_nsec %= 1000000000;
+        rc = -pthread_mutex_timedlock(&lock->mutex, &end);
+    } while (rc == -ETIMEDOUT);
+    return rc;
+}
+
 int robust_lock(struct robust *lock)
 {
-    int rc = -pthread_mutex_lock(&lock->mutex);
+    int rc = -pthread_mutex_trylock(&lock->mutex);
+    if (rc == -EBUSY)
+        rc = wait_for(lock);
     if (rc == -EOWNERDEAD)
         pthread_mutex_consistent(&lock->mutex);
     return rc;

@@ -130,6 +130,41 @@ static void test_holder_dies(void **state)
     expect_repaired();
 }
 
+#ifdef __GLIBC__
+static void *count_once(void *argument)
+{
+    if (robust_lock(&memory->lock) < 0)
+        _exit(1);
+    memory->count++;
+    robust_unlock(&memory->lock);
+    return argument;
+}
+
+/* Leaves the lock free, and wakes nobody. That is what others find when one is killed who was just woken, and
+   somebody else has had the lock since. */
+static void *leave_it_free(void *argument)
+{
+    robust_lock(&memory->lock);
+    pid_t pid = fork_one(count_once);
+    usleep(100000);
+    memory->lock.mutex.__data.__lock = 0;
+    int status;
+    _exit(waitpid(pid, &status, 0) != pid || status != 0);
+    return argument;
+}
+
+static void test_wake_up_is_lost(void **state)
+{
+    int status;
+    (void)state;
+    pid_t pid = fork_one(leave_it_free);
+    for (int i = 0; i < 10000 && waitpid(pid, &status, WNOHANG) == 0; i++)
+        usleep(1000);
+    assert_int_equal(memory->count, 1);
+    assert_int_equal(status, 0);
+}
+#endif
+
 static void *mend_or_die(void *argument)
 {
     for (int i = 0; i < 100; i++) {
@@ -192,6 +227,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_holder_dies, map, unmap),
         cmocka_unit_test_setup_teardown(test_holders_die_in_turn, map, unmap),
         cmocka_unit_test_setup_teardown(test_holder_forks, map, unmap),
+#ifdef __GLIBC__
+        cmocka_unit_test_setup_teardown(test_wake_up_is_lost, map, unmap),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
