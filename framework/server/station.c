@@ -116,14 +116,16 @@ static struct wake wake_of(const struct store *store, uint32_t number)
 struct wake station_call(struct store *store, struct station *own, uint32_t number)
 {
     struct mailbox *box = mailbox_at(store, number);
-    if (!box->waiting)
+    if (!box->waiting && !box->called)
         return (struct wake){.name = 0};
     if (own && own->record == box->station) {
+        mailbox_uncall(store, number);
         box->waiting = false;
         tell_waiter(own, box);
         return (struct wake){.name = 0};
     }
-    mailbox_call(store, number);
+    if (!box->called)
+        mailbox_call(store, number);
     return wake_of(store, box->station);
 }
 

@@ -123,6 +123,20 @@ static void test_not_sent(void **state)
     check_store(store);
 }
 
+/* The same when the next message is for the mailbox that was called already. */
+static void test_not_sent_to_called(void **state)
+{
+    struct store *store = server.core->store;
+    struct member m;
+    (void)state;
+    join_server(&m);
+    store_lock(store);
+    assert_int_not_equal(station_call(store, NULL, m.request.box).name, 0);
+    store_unlock(store);
+    assert_int_equal(post_to(&m), 0);
+    assert_true(can_be_read(server.core->hall.station.fd));
+}
+
 /* A wake-up of an earlier round says nothing of this one. */
 static void test_sent_late(void **state)
 {
@@ -244,6 +258,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_many),
         cmocka_unit_test_setup_teardown(test_not_sent, open_server, close_server),
+        cmocka_unit_test_setup_teardown(test_not_sent_to_called, open_server, close_server),
         cmocka_unit_test_setup_teardown(test_sent_late, open_server, close_server),
         cmocka_unit_test_setup_teardown(test_orphan, open_server, close_server),
         cmocka_unit_test_setup_teardown(test_no_descriptor, open_server, close_server),
