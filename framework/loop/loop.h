@@ -178,7 +178,5 @@ void loop_end_offload(struct loop *loop);
 /* From now on the loop's station can be opened. */
 void loop_begin_messages(struct loop *loop);
 void loop_end_messages(struct loop *loop);
-/* The await method inside of a loop. */
-int loop_await(struct loop *loop, struct ss_request *request, struct pollfd *fds, nfds_t count, int ms);
 
 #endif

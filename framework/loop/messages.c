@@ -40,14 +40,3 @@ void loop_end_messages(struct loop *loop)
 {
     station_close(&loop->serving->station);
 }
-
-int loop_await(struct loop *loop, struct ss_request *request, struct pollfd *fds, nfds_t count, int ms)
-{
-    struct ss_server *self = loop->server;
-    const struct request *r = container_of(request, struct request, request);
-    if (mail_begin_wait(self, r, loop->running))
-        return 0;
-    int rc = loop_poll(loop, fds, count, ms);
-    mail_end_wait(self, r);
-    return rc;
-}

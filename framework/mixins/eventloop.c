@@ -25,9 +25,15 @@ static int eventloop_poll(struct ss_server *self, struct pollfd *fds, nfds_t cou
 
 static int await(struct ss_server *self, struct ss_request *request, struct pollfd *fds, nfds_t count, int ms)
 {
-    struct loop *loop = loop_current();
-    return loop ? loop_await(loop, request, fds, count, ms)
-                : ss_super(self, &EventLoopMixIn)->await(self, request, fds, count, ms);
+    const struct loop *loop = loop_current();
+    const struct request *r = container_of(request, struct request, request);
+    if (!loop)
+        return ss_super(self, &EventLoopMixIn)->await(self, request, fds, count, ms);
+    if (mail_begin_wait(self, r, loop->running))
+        return 0;
+    int rc = eventloop_poll(self, fds, count, ms);
+    mail_end_wait(self, r);
+    return rc;
 }
 
 static int process_request(struct ss_server *self, struct ss_request *request)

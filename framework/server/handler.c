@@ -139,18 +139,16 @@ static bool has_good_bye(const struct ss_stream *s)
     return s && s->below;
 }
 
+/* Does a parked connection end, for which no handler is called? Its streams say good-bye. */
 static bool is_ended(const struct ss_request *request)
 {
     const struct request *r = container_of(request, const struct request, request);
     return (r->expired || r->ending) && !request->resume;
 }
 
-/* A parked connection ends, and no handler is called for that. The other side may have gone: that it does not
-   take the good-bye is no failure. */
-static int say_good_bye(struct ss_stream *s)
+static int prepare_good_bye(struct ss_stream *s)
 {
     ss_set_deadline(s, GOOD_BYE);
-    (void)ss_close(s);
     return 0;
 }
 
@@ -200,13 +198,12 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
         new_instance(h, self, request, arena);
         if (!stream && self->core->has_streams && (rc = methods_of(self)->open_stream(self, h, &stream)) < 0)
             return rc;
-        if (is_ended(request))
-            return say_good_bye(stream);
         h->rfile = h->wfile = stream;
-        rc = run_or_stay(h, stream);
+        rc = is_ended(request) ? prepare_good_bye(stream) : run_or_stay(h, stream);
     } while (rc == AGAIN);
     int closed = rc == SS_PARK ? 0 : ss_close(stream);
-    return rc >= 0 && closed < 0 ? closed : rc;
+    /* the other side may have gone: that it does not take the good-bye is no failure */
+    return rc >= 0 && closed < 0 && !is_ended(request) ? closed : rc;
 }
 
 int handler_finish_request(struct ss_server *self, struct ss_request *request)

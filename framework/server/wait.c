@@ -102,7 +102,8 @@ static int wait_once(struct ss_server *self, int fd, short events, int ms, int u
     if (self && until != NEVER)
         fds[1].fd = until == DRAINING ? self->core->stop->drain[0] : self->core->stop->cancel[0];
     nfds_t count = fds[1].fd < 0 ? 1 : 2;
-    int rc = (until == CANCELED ? poll_draining : server_poll)(self, NULL, fds, count, ms);
+    int rc = until == CANCELED ? poll_draining(self, NULL, fds, count, ms)
+                               : server_poll(self, NULL, fds, count, ms);
     if (rc > 0) /* POLLNVAL: a handler has closed a descriptor that was not its own. That cancels nothing */
         return fds[1].revents & POLLNVAL ? -EBADF : fds[1].revents ? -ECANCELED : 0;
     return rc == 0 ? -ETIMEDOUT : rc;
@@ -126,7 +127,8 @@ int server_await(struct ss_server *self, struct ss_request *request, struct poll
     const struct ss_stop *stop = self->core->stop;
     struct pollfd fds[3] = {*fd,
                             {.fd = until == DRAINING ? stop->drain[0] : stop->cancel[0], .events = POLLIN}};
-    int rc = (until == CANCELED ? poll_draining : server_poll)(self, request, fds, 2, ms);
+    int rc =
+        until == CANCELED ? poll_draining(self, request, fds, 2, ms) : server_poll(self, request, fds, 2, ms);
     if (rc > 0 && fds[1].revents)
         return -ECANCELED;
     fd->revents = rc > 0 ? fds[0].revents : 0;
