@@ -45,7 +45,7 @@ struct ss_core {
     pthread_t taker;        /* the thread that takes requests, unless it runs a loop */
     struct store *store;    /* shared by all processes of the server, too; NULL: there was no memory for it */
     struct hall hall;       /* threads that wait for messages, outside of loops */
-    atomic_int sender;      /* see station_sender; -1: none yet */
+    atomic_ullong sender;   /* see station_sender; 0: none yet */
     struct own_mailbox {
         struct station station;
         uint32_t number;

@@ -42,6 +42,7 @@ void station_deliver(struct station *station);
 struct station *station_of(struct ss_server *self);
 /* What this process sends wake-ups with: a descriptor, or -errno. */
 int station_sender(struct ss_server *self);
+void station_close_sender(struct ss_core *core);
 /* A child of the server has ended: frees what it has left in the store, and wakes who may have missed that.
  */
 void stations_child_ended(struct ss_server *self, pid_t pid);

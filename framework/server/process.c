@@ -55,16 +55,24 @@ pid_t process_fork(void)
 
 static atomic_uint forks;
 
+static atomic_uint depth;
+
 static void count_fork(void)
 {
     atomic_fetch_add(&forks, 1);
+}
+
+static void count_in_child(void)
+{
+    count_fork();
+    atomic_fetch_add(&depth, 1);
 }
 
 /* A fork counts before and after it, so that a connection which another thread takes meanwhile has another
    number than those after the fork. */
 static void count_forks(void)
 {
-    (void)pthread_atfork(count_fork, count_fork, count_fork);
+    (void)pthread_atfork(count_fork, count_fork, count_in_child);
 }
 
 void forks_watch(void)
@@ -76,6 +84,11 @@ void forks_watch(void)
 unsigned forks_made(void)
 {
     return atomic_load_explicit(&forks, memory_order_relaxed);
+}
+
+unsigned forks_above(void)
+{
+    return atomic_load_explicit(&depth, memory_order_relaxed);
 }
 
 int open_pidfd(pid_t pid)

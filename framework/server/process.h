@@ -20,6 +20,8 @@ pid_t process_fork(void);
 void forks_watch(void);
 /* How often this process has forked, also by a handler. Any thread. */
 unsigned forks_made(void);
+/* How many forks have led to this process: a child's number is another one than its parent's. Any thread. */
+unsigned forks_above(void);
 
 /* A descriptor that can be read when that process has ended; -1 with errno set. */
 int open_pidfd(pid_t pid);

@@ -42,8 +42,7 @@ static void core_free(struct ss_core *core)
     shared_close(core);
     stop_free(core->stop);
     hall_free(&core->hall);
-    if (core->sender >= 0)
-        close(core->sender);
+    station_close_sender(core);
     store_free(core->store);
     serving_close(&core->serving);
     listener_close_kept(core);
@@ -61,7 +60,7 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     if (!core)
         return -ENOMEM;
     core->kept_socket = -1;
-    atomic_init(&core->sender, -1);
+    atomic_init(&core->sender, 0);
     hall_init(&core->hall, self);
     forks_watch();
     int rc = serving_open(&core->serving, self, &self->socket);

@@ -153,15 +153,35 @@ struct station *station_of(struct ss_server *self)
 
 /* ---------------------------------------------------------------- the wake-up itself */
 
-/* What this process sends wake-ups with; it keeps one. */
+/* What this process sends wake-ups with; it keeps one. Another thread may have opened the parent's while that
+   forked: then its number was copied, and it was not. So a child opens its own. In the lower half is the
+   descriptor, plus 1, in the upper one whose it is. */
+static unsigned long long as_sender(int fd)
+{
+    return (unsigned long long)forks_above() << 32 | (unsigned)(fd + 1);
+}
+
+static int descriptor_of(unsigned long long sender)
+{
+    return sender && sender >> 32 == forks_above() ? (int)(sender & UINT32_MAX) - 1 : -1;
+}
+
 int station_sender(struct ss_server *self)
 {
-    atomic_int *sender = &self->core->sender;
-    int fd = atomic_load(sender), none = -1;
-    if (fd >= 0 || (fd = wakeup_open_sender()) < 0 || atomic_compare_exchange_strong(sender, &none, fd))
+    unsigned long long before = atomic_load(&self->core->sender);
+    int fd = descriptor_of(before);
+    if (fd >= 0 || (fd = wakeup_open_sender()) < 0 ||
+        atomic_compare_exchange_strong(&self->core->sender, &before, as_sender(fd)))
         return fd;
     close(fd); /* another thread was faster */
-    return none;
+    return descriptor_of(before);
+}
+
+void station_close_sender(struct ss_core *core)
+{
+    int fd = descriptor_of(atomic_exchange(&core->sender, 0));
+    if (fd >= 0)
+        close(fd);
 }
 
 static void clear_station(struct store *store, uint32_t number)
@@ -187,7 +207,7 @@ static void clear_if_dead(struct store *store, const struct wake *wake)
 void station_wake(struct ss_server *self, const struct wake *wake)
 {
     struct store *store = self->core->store;
-    int rc = wake->name ? wakeup_send_named(atomic_load(&self->core->sender), wake->name) : -ENOENT;
+    int rc = wake->name ? wakeup_send_named(station_sender(self), wake->name) : -ENOENT;
     if (rc == 0)
         atomic_store(&station_at(store, wake->station)->woken, wake->round);
     if (rc == -ECONNREFUSED)
