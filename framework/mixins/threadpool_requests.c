@@ -138,6 +138,8 @@ int pool_park(struct threadpool *p, struct request *request)
     request->called |= waits;
     int rc = park_locked(p, request);
     pool_unlock(p);
+    if (rc < 0 && request->box)
+        pool_end_wait(p->station->server, request);
     return rc;
 }
 

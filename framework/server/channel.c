@@ -101,15 +101,20 @@ static bool drop_oldest(struct store *store, struct mailbox *box)
     return number;
 }
 
+/* There is a message that the mailbox cannot get, or not keep. */
+static void miss(struct mailbox *box, int policy)
+{
+    if (policy == SS_END)
+        box->ended = true;
+    else
+        box->dropped++;
+}
+
 static bool make_room_for(struct store *store, struct mailbox *box, size_t size, int policy)
 {
     while (!mailbox_has_room(store, box, size)) {
-        if (policy == SS_END) {
-            box->ended = true;
-            return false;
-        }
-        box->dropped++;
-        if (!drop_oldest(store, box))
+        miss(box, policy);
+        if (box->ended || !drop_oldest(store, box))
             return false;
     }
     return true;
@@ -139,7 +144,7 @@ static void give(struct store *store, struct station *own, const struct subscrip
         return;
     if (make_room_for(store, box, message_at(store, message)->size, s->policy) &&
         !mailbox_put(store, box, message))
-        box->dropped++;
+        miss(box, s->policy);
     struct wake wake = station_call(store, own, s->mailbox);
     if (wake.name && wakes->count == WAKES)
         wakes->more = true;
