@@ -469,8 +469,8 @@ struct ss_server {
        256 and 65,536. */
     unsigned mailbox_count;
     size_t mailbox_size;
-    size_t message_memory; /* bytes for all such messages of the server together; 8 MiB. Only what is used
-                              takes memory */
+    size_t message_memory; /* bytes for all such messages of the server together; 8 MiB, at most 1 GiB. Only
+                              what is used takes memory */
 
     /* Instance variables */
     void *context;                                      /* yours: the framework does not use it */

@@ -13,6 +13,7 @@
 
 enum { BATCH = 64 };  /* events taken at a time */
 enum { MAX_FDS = 4 }; /* that one wait is for; see idle.c and wait.c */
+enum { LOOK = 10 };   /* ms; see look_later */
 enum { SHARED, OWN }; /* tags of the poller's descriptors: the server's, and those of threads */
 
 struct hall_waiter {
@@ -213,6 +214,16 @@ static int time_until(uint64_t deadline)
                                         : (int)(deadline - now);
 }
 
+/* Without a descriptor for a poller, the leader cannot wake the thread for its own descriptors: it looks now
+   and then. */
+static int look_later(struct hall *hall, struct pollfd *fds, nfds_t count)
+{
+    pthread_mutex_unlock(&hall->lock);
+    int rc = poll(fds, count, LOOK), error = errno;
+    pthread_mutex_lock(&hall->lock);
+    return rc < 0 ? -error : rc;
+}
+
 /* One thread sleeps, until it is called, or is to lead. As look_now(). */
 static int follow(struct ss_server *self, struct hall *hall, struct hall_waiter *w, struct pollfd *fds,
                   nfds_t count, uint64_t deadline)
@@ -220,7 +231,7 @@ static int follow(struct ss_server *self, struct hall *hall, struct hall_waiter 
     bool first = !hall->poller;
     int rc = lie_down(self, hall, w, fds, count);
     if (rc < 0)
-        return rc;
+        return look_later(hall, fds, count);
     if (first) /* the leader's wait has begun without it */
         (void)wakeup_send_named(hall->station.fd, hall->station.name);
     w->called = false;

@@ -10,6 +10,7 @@
 
 /* Records that name a mailbox of another store are as many as mailboxes can be full. */
 enum { MAX_LETTERS = 1 << 20, MAX_STATIONS = 1 << 14 };
+enum { MAX_MEMORY = 1 << 30 }; /* of messages: their numbers must fit beside the marks of a repair */
 
 static void add_pool(struct store *store, struct pool *pool, size_t size, size_t max)
 {
@@ -42,14 +43,15 @@ static size_t largest(void)
 
 struct store *store_new(const struct ss_server *self)
 {
+    size_t max_memory = self->message_memory < MAX_MEMORY ? self->message_memory : MAX_MEMORY;
     struct store plan;
-    lay_out(&plan, self->message_memory);
+    lay_out(&plan, max_memory);
     struct store *store =
         mmap(NULL, plan.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (store == MAP_FAILED)
         return NULL;
-    lay_out(store, self->message_memory);
-    store->max_memory = self->message_memory;
+    lay_out(store, max_memory);
+    store->max_memory = max_memory;
     store->max_count = self->mailbox_count;
     store->max_size = self->mailbox_size < largest() ? self->mailbox_size : largest();
     int rc = robust_init(&store->lock);
