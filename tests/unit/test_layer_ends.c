@@ -106,8 +106,12 @@ static const struct ss_stream_class owning_stream = {.name = "owning",
 
 static int open_owning(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
 {
+    struct ss_stream *own = malloc(sizeof *own + 2 * SIZE);
     (void)self;
-    return open_over(h, &Owning, &owning_stream, malloc(sizeof **stream + 2 * SIZE), stream);
+    int rc = open_over(h, &Owning, &owning_stream, own, stream);
+    if (rc < 0)
+        free(own);
+    return rc;
 }
 
 static void count_lingering(struct ss_server *self, struct ss_request *request)
