@@ -107,9 +107,11 @@ static int handle(struct ss_handler *h)
         char command;
         bool again; /* it reads the command itself */
         int (*run)(struct ss_handler *h);
-    } commands[] = {{'e', true, do_echo},  {'p', true, do_line},   {'w', true, do_later},
-                    {'i', false, do_info}, {'f', false, do_fail},  {'b', false, do_endless},
-                    {'s', false, do_slow}, {'x', false, do_stuck}, {'q', false, do_quit}};
+    } commands[] = {{'e', true, do_echo},         {'p', true, do_line},   {'w', true, do_later},
+                    {'i', false, do_info},        {'f', false, do_fail},  {'b', false, do_endless},
+                    {'s', false, do_slow},        {'x', false, do_stuck}, {'q', false, do_quit},
+                    {'c', true, do_chat},         {'k', true, do_chat},   {'l', false, do_reply},
+                    {'L', false, do_reply_parked}};
     const char *data;
     ssize_t n = ss_peek(h->rfile, &data, 1);
     if (n <= 0)

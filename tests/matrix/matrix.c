@@ -95,6 +95,8 @@ static void examine(int model, int row)
                       .errors = -1};
     for (const struct check *c = serving_checks; c->name; c++)
         run_check(&t, describe(row), c, result);
+    for (const struct check *c = talking_checks; c->name; c++)
+        run_check(&t, describe(row), c, result);
     for (const struct check *c = stopping_checks; c->name; c++)
         run_check(&t, describe(row), c, result);
     result->idle_ms = t.idle_ms;

@@ -41,10 +41,18 @@ struct hub {
      f  fail with -EUCLEAN                  b  an endless answer
      s  in progress when the drain begins: event s, then d; waits for the gate; a big answer
      x  stuck: event x, then d; waits for ever; event c when the wait was cancelled
+     c  a chat, waits for it                k  a chat, is parked meanwhile
+     l  a late reply, waits for it          L  a late reply, is parked meanwhile
      q  ss_shutdown, then "bye" */
 extern const struct ss_handler_class MatrixHandler;
 /* The leftmost class of every server: counts, and refuses. */
 extern const struct ss_class Matrix;
+
+/* ---- chat.c: the part of the handler that has to do with messages ---- */
+
+int do_chat(struct ss_handler *h);
+int do_reply(struct ss_handler *h);
+int do_reply_parked(struct ss_handler *h);
 
 /* ---- trial ---- */
 
@@ -93,7 +101,7 @@ struct check {
     const char *name;
     const char *(*run)(struct trial *t);
 };
-extern const struct check serving_checks[], stopping_checks[]; /* end with a NULL name */
+extern const struct check serving_checks[], talking_checks[], stopping_checks[]; /* end with a NULL name */
 const char *check_cycles(struct trial *t);
 
 /* A text that lasts until the next call. */
