@@ -179,19 +179,17 @@ void pool_end_wait(struct ss_server *self, struct request *request)
 static int poll_station(struct station *station)
 {
     const struct threadpool *p = station->context;
-    return poller_add(p->poller, station->fd, POLLIN, 0, false);
+    int rc = hall_open_poller(station->server);
+    return rc < 0 ? rc : poller_add(p->poller, station->fd, POLLIN, 0, false);
 }
 
 int pool_open_station(struct ss_server *self, struct threadpool *p)
 {
-    int rc = hall_open_poller(self);
     p->station = &self->core->hall.station;
     p->station->arrived = arrived_in_pool;
     p->station->context = p;
     p->station->opened = poll_station;
-    if (rc == 0 && p->station->fd >= 0)
-        rc = poll_station(p->station);
-    return rc;
+    return p->station->fd >= 0 ? poll_station(p->station) : 0;
 }
 
 void pool_close_station(struct threadpool *p)

@@ -110,14 +110,16 @@ static void shutdown_request(struct ss_server *self, struct ss_request *request)
 
 static void close_request(struct ss_server *self, struct ss_request *request)
 {
-    mail_close(self, container_of(request, struct request, request));
-    client_release(self, container_of(request, struct request, request)->client);
+    struct request *r = container_of(request, struct request, request);
+    if (r->box)
+        mail_close(self, r);
+    client_release(self, r->client);
     if (request->free_data)
         request->free_data(request->data);
     if (!request->datagram && request->fd >= 0)
         close(request->fd);
     free(request->datagram);
-    request_free(self, container_of(request, struct request, request));
+    request_free(self, r);
 }
 
 static void handle_timeout(struct ss_server *self)

@@ -82,9 +82,8 @@ static int shared_descriptors(struct ss_server *self, int fds[3])
     return count;
 }
 
-int hall_open_poller(struct ss_server *self)
+static int open_poller(struct ss_server *self, struct hall *hall)
 {
-    struct hall *hall = &self->core->hall;
     int fds[3], count = shared_descriptors(self, fds);
     if (hall->poller)
         return 0;
@@ -95,6 +94,15 @@ int hall_open_poller(struct ss_server *self)
         poller_close(hall->poller);
         hall->poller = NULL;
     }
+    return rc;
+}
+
+int hall_open_poller(struct ss_server *self)
+{
+    struct hall *hall = &self->core->hall;
+    pthread_mutex_lock(&hall->lock);
+    int rc = open_poller(self, hall);
+    pthread_mutex_unlock(&hall->lock);
     return rc;
 }
 
@@ -117,7 +125,7 @@ static int arm_own(const struct hall *hall, const struct hall_waiter *w, const s
 static int lie_down(struct ss_server *self, struct hall *hall, struct hall_waiter *w,
                     const struct pollfd *fds, nfds_t count)
 {
-    int rc = hall_open_poller(self);
+    int rc = open_poller(self, hall);
     if (rc == 0)
         rc = arm_own(hall, w, fds, count);
     if (rc < 0 || w->link)

@@ -103,7 +103,8 @@ static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
 {
     if (nothing_will_come(h->request, s))
         return 0;
-    if (mail_has_ended(h->server, container_of(h->request, struct request, request)))
+    const struct request *request = container_of(h->request, struct request, request);
+    if (request->box && mail_has_ended(h->server, request))
         return -ENOBUFS;
     h->request->busy = false;
     ssize_t n = look_for_input(h->request, s);

@@ -86,8 +86,7 @@ int mail_open(struct ss_server *self, struct request *request)
 
 void mail_close(struct ss_server *self, struct request *request)
 {
-    if (request->box)
-        mailbox_close(self, request->box);
+    mailbox_close(self, request->box);
     request->box = 0;
 }
 

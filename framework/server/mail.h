@@ -60,7 +60,7 @@ int mailbox_receive(struct ss_server *self, uint32_t number, struct ss_message *
 
 /* The mailbox of a request, which gets one if it has none. 0 or -errno. */
 int mail_open(struct ss_server *self, struct request *request);
-/* The request is about to be closed. */
+/* Closes the mailbox of a request that has one. */
 void mail_close(struct ss_server *self, struct request *request);
 /* Has it a message that was not received? */
 bool mail_waits(const struct ss_server *self, const struct request *request);
