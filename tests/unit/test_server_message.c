@@ -31,8 +31,11 @@ static const char *const classes[] = {
     "EventLoopUnixDatagramServer",
 };
 static const char *const preforking[] = {
-    "PreforkingTCPServer",           "PreforkingEventLoopTCPServer", "PreforkingThreadingTCPServer",
-    "PreforkingThreadPoolTCPServer", "PreforkingUDPServer",          "PreforkingEventLoopUDPServer",
+    "PreforkingTCPServer",          "PreforkingEventLoopTCPServer",
+    "PreforkingUDPServer",          "PreforkingEventLoopUDPServer",
+#if !defined(__SANITIZE_THREAD__) /* see models */
+    "PreforkingThreadingTCPServer", "PreforkingThreadPoolTCPServer",
+#endif
 };
 
 /* Seen by all processes. */
