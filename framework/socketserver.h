@@ -465,12 +465,14 @@ struct ss_server {
                              -fstack-clash-protection or has no array of more than a MiB: so much address space
                              is kept free below each stack (ulimit -v counts it). */
     size_t buffer_size;   /* bytes of a stream's buffer, each way; 16,384. A stream has at least one */
-    /* What a mailbox holds that nobody has received yet: messages, and bytes of all of them, and so of each;
-       256 and 65,536. */
+    /* The most that a mailbox holds which nobody has received yet: how many messages, 256, and how many bytes
+       in all of them together, 65,536. So this is also the most that one message may have. */
     unsigned mailbox_count;
     size_t mailbox_size;
-    size_t message_memory; /* bytes for all such messages of the server together; 8 MiB, at most 1 GiB. Only
-                              what is used takes memory */
+    size_t message_memory; /* bytes for all such messages of the server together; 8 MiB, at most 1 GiB. A
+                              message takes 16 bytes more than its data and its channel's name, rounded up to
+                              a power of two, at least 64. Memory is taken when it is needed, and kept for
+                              later messages of that size */
 
     /* Instance variables */
     void *context;                                      /* yours: the framework does not use it */
@@ -695,12 +697,12 @@ struct ss_handler_class {
     int (*setup)(struct ss_handler *h);
     /* handle: serves the request. It returns 0 when it is done, and -errno when it has failed: then
        handle_error is called. In both cases the connection is closed. It returns SS_PARK when nothing is in
-       progress, and it is to be called again when there is input. Any other positive number counts as the
-       failure -EDOM.
-       When a connection is parked its instance is finished and freed. The next input gets a new instance
-       with the same request. The value of h->timeout when `handle` returns limits the wait for that input.
-       When request->resume is set, that function is called instead of `handle`, and for more than input.
-       Under EventLoopMixIn a parked connection takes about 200 bytes. */
+       progress, and it is to be called again when there is input, or a message. (If it leaves a message in
+       the mailbox, it is called again at once.) Any other positive number counts as the failure -EDOM. When a
+       connection is parked its instance is finished and freed. The next input gets a new instance with the
+       same request. The value of h->timeout when `handle` returns limits the wait for that input. When
+       request->resume is set, that function is called instead of `handle`, and for more than input. Under
+       EventLoopMixIn a parked connection takes about 200 bytes. */
     int (*handle)(struct ss_handler *h);
     /* finish: runs when `handle` has returned, whatever it has returned. */
     void (*finish)(struct ss_handler *h);
@@ -783,35 +785,63 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
 
 /* ---------------------------------------------------------------- messages
 
-   Any thread of any process of a server can send a message to a connection: to a handler that waits for it in
-   ss_wait, or to a parked connection, whose handler is called then. A late reply, in two halves:
+   Any thread of any process of a server can send a message to a connection: with ss_post to the one that a
+   ref names, with ss_publish to all that have subscribed to a channel. A handler waits for it in ss_wait;
+   that of a parked connection is called (its `resume`, if it has one), and receives all that has come. This
+   handler passes on what others say, and tells them what its client says, line by line:
 
-     static int handle(struct ss_handler *h)               (the handler hands over the work, and waits)
+     static int chat(struct ss_handler *h)
      {
-         struct job *job = job_new();
+         char line[1000];
          struct ss_message message;
+         int rc = ss_subscribe(h, "room", SS_DROP_OLDEST);
+         while (rc >= 0) {
+             rc = ss_wait(h, SS_INPUT | SS_MESSAGE | SS_IDLE, -1);
+             while (ss_receive(h, &message) == 0)
+                 ss_write(h->wfile, message.data, message.size);
+             ssize_t n = rc < 0 ? rc : ss_readline_now(h->rfile, line, sizeof line);
+             if (n > 0)
+                 ss_publish_others(h, "room", line, (size_t)n);
+             else if (n != -EAGAIN)
+                 return (int)n;
+         }
+         return rc;
+     }
+
+   And this one leaves its work to another thread. That thread calls ss_post(server, job->ref, data, size)
+   when it is done, and finds -ESTALE when nobody waits for it any more. So the job is the thread's to free:
+
+     static int handle(struct ss_handler *h)
+     {
+         struct ss_message message;
+         struct job *job = job_new();
          int rc = ss_ref(h, &job->ref);
-         if (rc == 0)
-             rc = job_begin(job);
-         while (rc == 0 && (rc = ss_receive(h, &message)) == -EAGAIN)
-             rc = (rc = ss_wait(h, SS_MESSAGE, 10000)) > 0 ? 0 : rc < 0 ? rc : -ETIMEDOUT;
+         if (rc < 0)
+             return rc;
+         job_begin(job);
+         rc = ss_wait(h, SS_MESSAGE, 10000);
+         if (rc > 0)
+             rc = ss_receive(h, &message);
+         else if (rc == 0)
+             rc = -ETIMEDOUT;
          return rc < 0 ? rc : ss_write(h->wfile, message.data, message.size);
      }
-     ss_post(server, job->ref, answer, strlen(answer));    (another thread does it, and replies)
 
-   A connection has a mailbox from its first ss_ref or ss_subscribe on, and until it is closed. The server's
-   mailbox_count and mailbox_size bound what a mailbox holds, message_memory what all of them hold together:
-   each message is in memory once, however many receive it. A message that was taken in is received once, in
-   the order in which each sender has sent, whether it was posted or came through channels.
+   A connection has a mailbox from its first ss_ref or ss_subscribe on, until ss_unref, or until it is closed.
+   (HTTP calls ss_unref after each request.) Three fields of the server are bounds: mailbox_count and
+   mailbox_size of what is in one mailbox, message_memory of what is in all. Each message is in memory once,
+   however many receive it. A message that a mailbox has taken in is received once, unless the mailbox ends
+   before or a channel's policy drops it; and in the order in which its sender has sent, be it posted or
+   published.
 
-   The memory is shared by all processes of the server: by those that mix-ins have forked, and by those that
-   handlers fork. What a process that is killed had in its mailboxes is lost with its connections; what it has
-   sent by then is received; a message that it was just publishing reaches some of the subscribers, and none
-   of them twice. Others go on.
+   The mailboxes are in memory that is shared by all processes of the server: by those that mix-ins have
+   forked, and by those that handlers fork. When a process is killed, its connections end, and with them
+   their mailboxes and what is in these. What it has sent before is received. A message that it was just
+   publishing reaches some of the subscribers, and none of them twice. The others go on.
 
-   In an event loop, in a pool and in each process one descriptor wakes those that wait, however many they
-   are. (It is a datagram socket with an abstract name, so that all processes of the server can reach it; a
-   stranger who finds the name can wake them in vain, and no more.) */
+   Each event loop, each pool and each process has one descriptor that wakes it for messages, however many
+   connections it has. (It is a datagram socket with an abstract name, so that all processes of the server can
+   reach it; a stranger who finds the name can wake them in vain, and no more.) */
 
 #define SS_MAX_CHANNEL_NAME 64    /* bytes of a channel's name, without the NUL */
 #define SS_MAX_SUBSCRIPTIONS 64   /* of one connection */
@@ -820,7 +850,8 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
 #define SS_MAX_SUBSCRIBERS 262144 /* subscriptions of a server, all together */
 
 /* Names a connection, also when it has gone: no other one ever gets the same ref. A plain value: it can be
-   copied, kept and sent to other processes of the server. All zero names none. */
+   copied, kept and sent to other processes of the server. All zero names none. (C++ needs the word struct, as
+   there is a function of that name.) */
 struct ss_ref {
     uint64_t number;
     uint32_t place;
@@ -848,45 +879,55 @@ SS_API void ss_unref(struct ss_handler *h);
 
 /* Stores the ref of the server itself, in the process that serves: what is posted to it comes to the method
    handle_message, called by the thread that serves, between two requests. So a datagram server, whose
-   requests end at once, gets messages. With PreforkingMixIn each process has a ref of its own. Returns 0, or
-   -EAGAIN before serve_forever has begun, after it has ended, and when no class overrides handle_message. Any
-   thread. */
+   requests end at once, gets messages. With PreforkingMixIn each process has a ref of its own; in a process
+   that ForkingMixIn or a handler has forked this gives the parent's. Returns 0, or -EAGAIN before
+   serve_forever has begun, after it has ended, and when no class overrides handle_message. Any thread. */
 SS_API int ss_server_ref(const struct ss_server *self, struct ss_ref *ref);
 
 /* Posts a copy of `size` bytes of `data` to the connection that `ref` names, in any process of the server.
    Never waits. Returns 0: it is in the mailbox; -ESTALE: the connection has ended, or `ref` never named one;
    -EAGAIN: the mailbox is full; -EMSGSIZE: more than mailbox_size; -ENOBUFS: message_memory is used up;
    -EBADF: the server is not bound, or closed; -ENOMEM: at the time of ss_server_bind there was no memory to
-   share. Any thread, any process of the server; not a signal handler. While another thread may be in here the
-   server must not be closed. */
+   share. After an error nobody gets it. Any thread, also one that the program has made itself, and any
+   process of the server; not a signal handler. The server must not be closed while a thread is in here:
+   whoever makes a thread that posts ends it before (see samples/later.c). */
 SS_API int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t size);
 
 /* Receives the oldest message of the handler's connection. Never waits. Returns 0; -EAGAIN when there is
-   none; -ENOBUFS when the mailbox was full, and a channel's policy ends the connection then (see SS_END). */
+   none; -ENOBUFS when the mailbox was full, and a channel's policy ends the connection then (see SS_END). For
+   the handler, and so are ss_ref, ss_unref, ss_wait, ss_subscribe, ss_unsubscribe and ss_publish_others: not
+   for other threads. */
 SS_API int ss_receive(struct ss_handler *h, struct ss_message *message);
 
 /* What ss_wait waits for, and what resume is called for. */
 enum {
-    SS_INPUT = 1,   /* ss_read on h->rfile would not wait: there is input, or its end, or an error; more than
-                       ss_readline_now has found already */
+    SS_INPUT = 1,   /* ss_read on h->rfile would not wait: there is input, or its end, or an error. What
+                       ss_readline_now has found to be a part of a line is not enough */
     SS_MESSAGE = 2, /* ss_receive has one */
     SS_ROOM = 4,    /* the connection takes output */
     SS_IDLE = 8,    /* not waited for: nothing is in progress, so that a drain ends this wait at once */
 };
 
-/* Flushes h->wfile, and waits until one of the things that `what` names is true, for `ms` milliseconds at
-   most
-   (-1: no limit). `what` is made of the constants above by |. Returns those that are true; 0 when the time is
-   over; -ECANCELED when the server drains and `what` has SS_IDLE, or when the drain's time is over; -ENOBUFS
-   as ss_receive; -EINVAL for another bit; or -errno. A time limit of the stream is not looked at. Waits. */
+/* Flushes h->wfile. Then waits until one of the things is true that `what` names, the constants above joined
+   by |, for `ms` milliseconds at most (-1: no limit; h->timeout does not matter). Returns those that are
+   true; 0 when the time is over; -ECANCELED when the server drains and `what` has SS_IDLE, or when the
+   drain's time is over; -ENOBUFS as ss_receive, if `what` has SS_MESSAGE; -EINVAL for another bit; or -errno.
+
+   A client that does not read makes the flush wait, which is not counted in `ms`, but limited by
+   h->write_timeout; and as output is in progress then, a drain waits for it until its time is over, in spite
+   of SS_IDLE. A handler that does not want that waits for SS_ROOM before it receives and writes a message: as
+   long as there is no room the messages stay in the mailbox, which is bounded. Waits. */
 SS_API int ss_wait(struct ss_handler *h, int what, int ms);
 
 /* What happens when a message of a channel finds a subscriber's mailbox full. */
 enum {
-    SS_DROP_OLDEST, /* the oldest message of a channel in it makes room, and is counted in ss_message.dropped
+    SS_DROP_OLDEST, /* The oldest message in it that has come through a channel makes room, and is counted in
+                       ss_message.dropped. Those that were posted stay: if there are only such, the new
+                       message is dropped. */
+    SS_END,         /* The connection is to end: ss_receive, ss_wait for messages, and SS_PARK fail with
+                       -ENOBUFS, and what is in the mailbox is lost. The handler of a parked connection is
+                       called for that. (While a handler waits for room to write, write_timeout limits that.)
                      */
-    SS_END,         /* the connection is ended: what waits in ss_wait, ss_receive or SS_PARK fails with
-                       -ENOBUFS. (While its handler waits for room to write, write_timeout limits that.) */
 };
 
 /* Subscribes the handler's connection to a channel, whose name is a string of 1 to SS_MAX_CHANNEL_NAME bytes.
@@ -895,22 +936,21 @@ enum {
    -ENOBUFS: SS_MAX_SUBSCRIPTIONS, SS_MAX_CHANNELS or SS_MAX_SUBSCRIBERS are reached; or as ss_ref. */
 SS_API int ss_subscribe(struct ss_handler *h, const char *channel, int policy);
 
-/* Ends a subscription. What has come through the channel by then stays in the mailbox. Returns 0, or -ENOENT
-   when there is none. */
+/* Ends a subscription. What has come through the channel by then stays in the mailbox. Returns 0; -ENOENT
+   when there is none; -EINVAL, -ENAMETOOLONG for the name. */
 SS_API int ss_unsubscribe(struct ss_handler *h, const char *channel);
 
 /* Sends a copy of `size` bytes of `data` to all subscribers of a channel, in all processes. Never waits: a
    slow subscriber costs what its mailbox holds, and then its policy says what happens. Returns how many have
    got it into their mailboxes, 0 when nobody has subscribed; -EINVAL, -ENAMETOOLONG for the name; -EMSGSIZE,
-   -ENOBUFS, -EBADF, -ENOMEM as ss_post, and then nobody has got it. Any thread, any process of the server;
-   not a signal handler. */
+   -ENOBUFS, -EBADF, -ENOMEM as ss_post, and then nobody has got it. May be called from where ss_post may. */
 SS_API int ss_publish(struct ss_server *self, const char *channel, const void *data, size_t size);
 
-/* The same, but for the handler's own connection, if it has subscribed. */
+/* The same, but without the handler's own connection. For the handler. */
 SS_API int ss_publish_others(struct ss_handler *h, const char *channel, const void *data, size_t size);
 
-/* Returns how many connections have subscribed to a channel, or -errno as ss_publish. Any thread, any process
-   of the server. */
+/* Returns how many connections have subscribed to a channel in all processes, or -errno as ss_publish. May be
+   called from where ss_post may. */
 SS_API int ss_subscribers(struct ss_server *self, const char *channel);
 
 /* ---------------------------------------------------------------- streams
