@@ -157,7 +157,9 @@ int ss_ref(struct ss_handler *h, struct ss_ref *ref)
 
 void ss_unref(struct ss_handler *h)
 {
-    mail_close(h->server, container_of(h->request, struct request, request));
+    struct request *request = container_of(h->request, struct request, request);
+    if (request->box)
+        mail_close(h->server, request);
 }
 
 int ss_server_ref(const struct ss_server *self, struct ss_ref *ref)
