@@ -155,13 +155,6 @@ int ss_ref(struct ss_handler *h, struct ss_ref *ref)
     return rc;
 }
 
-void ss_unref(struct ss_handler *h)
-{
-    struct request *request = container_of(h->request, struct request, request);
-    if (request->box)
-        mail_close(h->server, request);
-}
-
 int ss_server_ref(const struct ss_server *self, struct ss_ref *ref)
 {
     const struct ss_core *core = self->core;

@@ -3,6 +3,7 @@
 #include "server/request.h"
 #include "memory/arena.h"
 #include "server/core.h"
+#include "server/mail.h"
 #include "server/process.h"
 #include <errno.h>
 #include <string.h>
@@ -37,6 +38,14 @@ void ss_request_started(struct ss_server *self)
 void ss_request_ended(struct ss_server *self)
 {
     serving_ended(&self->core->serving);
+}
+
+/* Here, as HTTP calls it for each request, and hardly any has a mailbox. */
+void ss_unref(struct ss_handler *h)
+{
+    struct request *request = container_of(h->request, struct request, request);
+    if (request->box)
+        mail_close(h->server, request);
 }
 
 void request_failed(struct ss_server *self, struct ss_request *request, int error)

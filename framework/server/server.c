@@ -62,6 +62,7 @@ int ss_server_init(struct ss_server *self, const struct ss_class *const *bases, 
     core->kept_socket = -1;
     atomic_init(&core->sender, 0);
     hall_init(&core->hall, self);
+    station_init(&core->own_mailbox.station, self, NULL);
     forks_watch();
     int rc = serving_open(&core->serving, self, &self->socket);
     if (rc == 0)
