@@ -11,7 +11,7 @@
 enum { STEPS = 8 };
 enum { PAUSE_FOR_OUTPUT = 5 }; /* times `timeout`: players pause, and people read */
 
-struct socket *socket_of(struct ss_stream *s)
+static struct socket *paced_socket(struct ss_stream *s)
 {
     return container_of(s, struct socket, stream);
 }
@@ -52,7 +52,7 @@ static bool has_rate(const struct ss_stream *s)
 
 uint64_t pace_input_begin(struct ss_stream *s)
 {
-    struct socket *socket = socket_of(s);
+    struct socket *socket = paced_socket(s);
     if (!has_rate(s))
         return 0;
     if (socket->in.waited == 0 || socket->debts != s->debts)
@@ -63,7 +63,7 @@ uint64_t pace_input_begin(struct ss_stream *s)
 
 int pace_input_end(struct ss_stream *s, uint64_t start)
 {
-    struct pace *in = &socket_of(s)->in;
+    struct pace *in = &paced_socket(s)->in;
     in->waited += ss_now() - start;
     return keep_pace(s, in, (uint64_t)s->server->rate_window, s->received);
 }
@@ -71,7 +71,7 @@ int pace_input_end(struct ss_stream *s, uint64_t start)
 /* Has the other side taken enough? What is still in the socket's buffer was not taken. */
 static int pace_taken(struct ss_stream *s, int limit, uint64_t start)
 {
-    struct pace *out = &socket_of(s)->out;
+    struct pace *out = &paced_socket(s)->out;
     uint64_t window = has_rate(s) ? (uint64_t)s->server->rate_window : 0;
     if (limit < 0 || !window)
         return 0;

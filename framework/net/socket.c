@@ -28,6 +28,11 @@ enum { LATE_INPUT = 200 };
    which saves a fifth of the CPU. For smaller ones that is not worth its two system calls. */
 enum { CORK_SIZE = 1 << 20 };
 
+static struct socket *socket_of(struct ss_stream *s)
+{
+    return container_of(s, struct socket, stream);
+}
+
 int stream_pause(struct ss_stream *s, struct vain_waits *vain, int timeout)
 {
     int ms = vain->count++ < VAIN_TRIES ? 0 : 1;

@@ -45,7 +45,6 @@ int stream_wait(struct ss_stream *s, short events, int until, struct vain_waits 
 int stream_pause(struct ss_stream *s, struct vain_waits *vain, int timeout);
 
 /* pace.c */
-struct socket *socket_of(struct ss_stream *s);
 /* Waits until the socket has room for more output, as long as the other side takes some now and then, and
    fast enough. 0, -ETIMEDOUT, -ECANCELED, -errno. */
 int pace_output(struct ss_stream *s);

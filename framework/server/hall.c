@@ -224,7 +224,7 @@ static int time_until(uint64_t deadline)
 
 /* Without a descriptor for a poller, the leader cannot wake the thread for its own descriptors: it looks now
    and then. */
-static int look_later(struct hall *hall, struct pollfd *fds, nfds_t count)
+static int look_in_a_while(struct hall *hall, struct pollfd *fds, nfds_t count)
 {
     pthread_mutex_unlock(&hall->lock);
     int rc = poll(fds, count, LOOK), error = errno;
@@ -239,7 +239,7 @@ static int follow(struct ss_server *self, struct hall *hall, struct hall_waiter 
     bool first = !hall->poller;
     int rc = lie_down(self, hall, w, fds, count);
     if (rc < 0)
-        return look_later(hall, fds, count);
+        return look_in_a_while(hall, fds, count);
     if (first) /* the leader's wait has begun without it */
         (void)wakeup_send_named(hall->station.fd, hall->station.name);
     w->called = false;

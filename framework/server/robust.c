@@ -40,7 +40,7 @@ static int wait_a_while(pthread_mutex_t *mutex)
 
 /* Waits for the lock. When a process is killed that waits as well, the wake-up that it was to have may be
    lost, and the lock be free while others sleep. So they look again after a while. */
-static int wait_for(struct robust *lock)
+static int wait_for_holder(struct robust *lock)
 {
     int rc;
     do
@@ -53,7 +53,7 @@ int robust_lock(struct robust *lock)
 {
     int rc = -pthread_mutex_trylock(&lock->mutex);
     if (rc == -EBUSY)
-        rc = wait_for(lock);
+        rc = wait_for_holder(lock);
     if (rc == -EOWNERDEAD)
         pthread_mutex_consistent(&lock->mutex);
     return rc;
