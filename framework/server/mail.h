@@ -5,6 +5,7 @@
 #define SS_MAIL_H
 
 #include "server/request.h"
+#include <stdatomic.h>
 
 struct store;
 struct station;
@@ -13,7 +14,8 @@ struct station;
    a process that wait for messages are one. It is opened when it gets its first mailbox. */
 struct station {
     struct ss_server *server;
-    int fd;          /* readable when it is to call station_deliver; -1: it is not open */
+    atomic_int fd;   /* readable when it is to call station_deliver; -1: it is not open. One thread opens it
+                        while a pool's others compare it */
     uint64_t name;   /* of that descriptor, see wakeup_open_named */
     uint32_t record; /* in the store; 0: none */
     void *context;   /* for the two functions */

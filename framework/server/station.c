@@ -19,7 +19,9 @@ int station_open_descriptor(struct station *station)
 {
     if (station->fd >= 0)
         return 0;
-    int rc = wakeup_open_named(&station->fd, &station->name);
+    int fd, rc = wakeup_open_named(&fd, &station->name);
+    if (rc == 0)
+        station->fd = fd;
     if (rc == 0 && station->opened && (rc = station->opened(station)) < 0) {
         close(station->fd);
         station->fd = -1;
