@@ -73,8 +73,8 @@ static inline bool is_one_process(const struct model *m)
 
 /* ---- the handler ---- */
 
-/* How it waits between lines and messages: w in ss_wait, p parked, r parked with resume. Mute: it receives
-   nothing. */
+/* How it waits between lines and messages: w in ss_wait, t there for a moment again and again, p parked, r
+   parked with resume. Mute: it receives nothing. */
 struct habits {
     char mode;
     bool mute;
@@ -167,6 +167,7 @@ static inline int do_command(struct ss_handler *h, struct habits *habits, char *
     line[strcspn(line, "\n")] = '\0';
     switch (line[0]) {
     case 'w':
+    case 't':
     case 'p':
     case 'r':
         habits->mode = line[0];
@@ -214,8 +215,11 @@ static inline int rest_until_news(struct ss_handler *h, const struct habits *hab
     counts->turns++;
     h->request->resume = habits->mode == 'r' ? obey_resumed : NULL;
     h->timeout = -1;
-    return habits->mode == 'w' ? ss_wait(h, SS_IDLE | SS_INPUT | (habits->mute ? 0 : SS_MESSAGE), -1)
-                               : SS_PARK;
+    if (habits->mode == 'p' || habits->mode == 'r')
+        return SS_PARK;
+    int what = SS_IDLE | SS_INPUT | (habits->mute ? 0 : SS_MESSAGE);
+    int rc = ss_wait(h, what, habits->mode == 't' ? 1 : -1);
+    return rc ? rc : SS_IDLE;
 }
 
 static inline int obey(struct ss_handler *h)
@@ -237,7 +241,7 @@ static inline int obey(struct ss_handler *h)
             return (int)n;
         receive_all(h, habits);
         rc = rest_until_news(h, habits);
-    } while (rc > 0 && habits->mode == 'w');
+    } while (rc > 0 && (habits->mode == 'w' || habits->mode == 't'));
     return rc;
 }
 
@@ -257,7 +261,7 @@ static const struct ss_handler_class Obeying = {.handle = obey};
 static inline void note_error(struct ss_server *self, struct ss_request *request, int error)
 {
     (void)self, (void)request;
-    if (error == -ECANCELED || error == -ECONNRESET)
+    if (error == -ECANCELED || error == -ECONNRESET || error == -EPIPE)
         return;
     counts->error = error;
     counts->errors++;

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* Input and messages at the same moment, for connections that wait in all ways: nothing is lost, nothing
+   comes twice, nobody sleeps on. Under every composition. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "message_rig.h"
+
+enum { CLIENTS = 12, ROUNDS = 150, POSTERS = 2 };
+
+static int more_commands(struct ss_handler *h, char command, char *words)
+{
+    (void)words;
+    return command == 'z' ? answer(h, 0) : -EBADMSG;
+}
+
+struct poster {
+    struct running *r;
+    int clients, failed;
+    pthread_t thread;
+};
+
+/* A few at a time, and a pause in which all fall asleep. */
+static void *post_to_all(void *argument)
+{
+    struct poster *p = argument;
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int k = 0; k < p->clients; k++)
+            p->failed += post_text(p->r, counts->refs[k], "x") != 0;
+        if (i % 8 == 7)
+            poll(NULL, 0, 1);
+    }
+    return NULL;
+}
+
+static void type_to_all(const int *fds, int clients)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int k = 0; k < clients; k++)
+            if (i % 2)
+                say(fds[k], "z\nz");
+            else
+                say(fds[k], "\n");
+        if (i % 8 == 5)
+            poll(NULL, 0, 1);
+    }
+}
+
+/* Counts lines: answers begin with =, messages with -. */
+static void count_lines(const struct model *m, int fd, int number)
+{
+    char data[4096], last = '\n';
+    int answers = 0, messages = 0;
+    while (answers < ROUNDS || messages < POSTERS * ROUNDS) {
+        ssize_t n = recv(fd, data, sizeof data, 0);
+        if (n <= 0)
+            fail_msg("%s: client %d of mode %c has got %d answers, %d messages", m->name, number,
+                     "wprt"[number % 4], answers, messages);
+        for (ssize_t i = 0; i < n; last = data[i++]) {
+            answers += last == '\n' && data[i] == '=';
+            messages += last == '\n' && data[i] == '-';
+        }
+    }
+    expect_nothing(fd);
+    assert_int_equal(answers, ROUNDS);
+    assert_int_equal(messages, POSTERS * ROUNDS);
+}
+
+static void check_storm(const struct model *m)
+{
+    struct running r;
+    struct poster posters[POSTERS];
+    int fds[CLIENTS], clients = clients_of(m, CLIENTS);
+    prepare_model(&r, m, NULL, &Obeying);
+    r.server.mailbox_count = POSTERS * ROUNDS;
+    launch(&r);
+    for (int k = 0; k < clients; k++) {
+        fds[k] = client_in_mode(&r, "wprt"[k % 4]);
+        (void)ref_of(fds[k]);
+        say(fds[k], "z"); /* the first half of a line */
+    }
+    for (int i = 0; i < POSTERS; i++) {
+        posters[i] = (struct poster){.r = &r, .clients = clients};
+        assert_int_equal(pthread_create(&posters[i].thread, NULL, post_to_all, &posters[i]), 0);
+    }
+    type_to_all(fds, clients);
+    for (int i = 0; i < POSTERS; i++) {
+        pthread_join(posters[i].thread, NULL);
+        assert_int_equal(posters[i].failed, 0);
+    }
+    for (int k = 0; k < clients; k++) {
+        count_lines(m, fds[k], k);
+        leave(fds[k]);
+    }
+    stop(&r);
+    assert_int_equal(counts->errors, 0);
+}
+
+static void test_storm(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODELS; i++)
+        check_storm(&models[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_storm),
+    };
+    return cmocka_run_group_tests(tests, map_counts, NULL);
+}
