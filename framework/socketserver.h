@@ -924,10 +924,10 @@ enum {
     SS_DROP_OLDEST, /* The oldest message in it that has come through a channel makes room, and is counted in
                        ss_message.dropped. Those that were posted stay: if there are only such, the new
                        message is dropped. */
-    SS_END,         /* The connection is to end: ss_receive, ss_wait for messages, and SS_PARK fail with
-                       -ENOBUFS, and what is in the mailbox is lost. The handler of a parked connection is
-                       called for that. (While a handler waits for room to write, write_timeout limits that.)
-                     */
+    SS_END,         /* The connection is to end: ss_receive and ss_wait for messages fail with -ENOBUFS, and
+                       what is in the mailbox is lost. A parked connection is closed, and no handler is called
+                       for it but handle_error. (While a handler waits for room to write, write_timeout limits
+                       that.) */
 };
 
 /* Subscribes the handler's connection to a channel, whose name is a string of 1 to SS_MAX_CHANNEL_NAME bytes.

@@ -103,9 +103,6 @@ static int park_or_go_on(struct ss_handler *h, struct ss_stream *s)
 {
     if (nothing_will_come(h->request, s))
         return 0;
-    const struct request *request = container_of(h->request, struct request, request);
-    if (request->box && mail_has_ended(h->server, request))
-        return -ENOBUFS;
     h->request->busy = false;
     ssize_t n = look_for_input(h->request, s);
     if (n == -EAGAIN)
@@ -181,6 +178,8 @@ static int run_or_stay(struct ss_handler *h, struct ss_stream *s)
 {
     struct request *request = container_of(h->request, struct request, request);
     int why = 0;
+    if (request->box && mail_has_ended(h->server, request))
+        return -ENOBUFS;
     bool stays = h->request->resume && !is_resumed(h->server, request, s, &why);
     int rc = stays ? SS_PARK : run_next(h, s, why);
     if (rc == SS_PARK)
