@@ -107,10 +107,68 @@ static void test_storm(void **state)
         check_storm(&models[i]);
 }
 
+/* ---- one by one ---- */
+
+/* Each message comes when the reply to the one before has left, and so just when its receiver is about to
+ * wait. */
+static void test_about_to_wait(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODELS; i++) {
+        struct running r;
+        int fds[4], clients = clients_of(&models[i], 4);
+        start_model(&r, &models[i]);
+        for (int k = 0; k < clients; k++) {
+            fds[k] = client_in_mode(&r, "prwt"[k]);
+            (void)ref_of(fds[k]);
+        }
+        for (int n = 0; n < 4 * ROUNDS; n++) {
+            int k = n / 8 % clients; /* a few times the same one, so that the others sleep */
+            assert_int_equal(post_text(&r, counts->refs[k], "x"), 0);
+            expect(fds[k], "- 0 x\n");
+        }
+        for (int k = 0; k < clients; k++)
+            leave(fds[k]);
+        stop(&r);
+    }
+}
+
+/* Of threads that wait one leads: when that one ends, another one does. */
+static void test_leader_goes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODELS; i++)
+        for (int last_first = 0; last_first < 2; last_first++) {
+            struct running r;
+            int fds[CLIENTS], clients = clients_of(&models[i], CLIENTS);
+            start_model(&r, &models[i]);
+            for (int k = 0; k < clients; k++) {
+                fds[k] = client_in_mode(&r, 'w');
+                (void)ref_of(fds[k]);
+            }
+            let_rest();
+            for (int k = 0; k < clients; k++) {
+                int one = last_first ? clients - 1 - k : k, next = last_first ? one - 1 : one + 1;
+                say(fds[one], "e\n");
+                expect_end(fds[one]);
+                leave(fds[one]);
+                if (next < 0 || next == clients)
+                    break;
+                let_rest();
+                assert_int_equal(post_text(&r, counts->refs[next], "x"), 0);
+                expect(fds[next], "- 0 x\n");
+                ask(fds[next], "z\n", "= 0\n");
+            }
+            stop(&r);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_storm),
+        cmocka_unit_test(test_about_to_wait),
+        cmocka_unit_test(test_leader_goes),
     };
     return cmocka_run_group_tests(tests, map_counts, NULL);
 }
