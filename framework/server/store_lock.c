@@ -36,7 +36,8 @@ static void refer(struct store *store, uint32_t number)
 
 static void count_letters(struct store *store, struct mailbox *box)
 {
-    box->last = box->count = 0;
+    box->last = 0;
+    box->count = 0;
     box->bytes = 0;
     for (uint32_t i = box->first; i; i = letter_at(store, i)->next) {
         struct letter *letter = letter_at(store, i);
