@@ -2,7 +2,9 @@
 """The samples that wait for more than their clients: chatroom, ticker and later, under every mix-in."""
 
 import re
+import shutil
 import signal
+import subprocess
 import time
 from concurrent import futures
 
@@ -58,6 +60,25 @@ def test_chatroom(room, runner):
     others = [joined(server, b"other", 2 + i) for i in range(5)]
     stops_at_once(server)
     assert all(b"left" not in client.rest() for client in others)
+
+
+@pytest.mark.skipif(not shutil.which("nc"), reason="no nc")
+@pytest.mark.parametrize("runner", MANY)
+def test_chatroom_nc(room, runner):
+    """As two people do who have a terminal each."""
+    server = room(runner)
+    argv = ["nc", *map(str, server.address)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as ann, \
+            subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as bob:
+        ann.stdin.write(b"Ann\n")
+        assert ann.stdout.readline() == PROMPT + b"Welcome, Ann. In the room: 1.\n"
+        bob.stdin.write(b"Bob\n")
+        assert bob.stdout.readline() == PROMPT + b"Welcome, Bob. In the room: 2.\n"
+        assert ann.stdout.readline() == b"Bob has joined. In the room: 2.\n"
+        ann.stdin.write(b"Hello, Bob!\n")
+        assert bob.stdout.readline() == b"Ann: Hello, Bob!\n"
+        stops_at_once(server)
+        assert (ann.communicate()[0], bob.communicate()[0]) == (b"", b"")
 
 
 @pytest.mark.parametrize("runner", MIXINS)
