@@ -188,7 +188,7 @@ static void test_descriptors(void **state)
         struct model model;
         int more;
     } rows[] = {{{"ThreadingTCPServer", 0, 0}, 4},
-                {{"ThreadPoolTCPServer", 2, 0}, 2},
+                {{"ThreadPoolTCPServer", 2, 0}, 4},
                 {{"EventLoopTCPServer", 0, 0}, 2},
                 {{"EventLoopTCPServer", 2, 0}, 3},
                 {{"TCPServer", 0, 1}, 2}};
