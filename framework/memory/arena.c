@@ -57,7 +57,7 @@ void *spare_alloc(size_t size)
 /* Another server that is served by this thread may have requests of another size. */
 void spare_free(void *spare, size_t size)
 {
-    if (!pool || pool->spare_count >= SPARES || (pool->spare_count && pool->spare_size != size)) {
+    if (!pool || pool->spare_count == SPARES || (pool->spare_count && pool->spare_size != size)) {
         free(spare);
         return;
     }
