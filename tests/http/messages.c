@@ -35,8 +35,12 @@ static int tell_ref(struct ss_handler *h, bool waits)
 
 static int post(struct ss_handler *h, const char *name)
 {
-    struct ss_ref ref = {0};
-    if (sscanf(name, "%" SCNu64 "-%" SCNu32, &ref.number, &ref.place) != 2)
+    char *dash, *end;
+    struct ss_ref ref = {.number = strtoull(name, &dash, 10)};
+    if (dash == name || *dash != '-')
+        return http_send_error(h, 404, NULL, NULL);
+    ref.place = (uint32_t)strtoul(dash + 1, &end, 10);
+    if (end == dash + 1 || *end)
         return http_send_error(h, 404, NULL, NULL);
     return say(h, "", ss_post(h->server, ref, "late", 4));
 }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,6 +27,21 @@ static inline void *run_server_thread(void *argument)
     struct running *r = argument;
     r->rc = ss_serve_forever(&r->server);
     return NULL;
+}
+
+/* Reads `count` numbers with a space between each two. False: the text is something else, or has more than
+   these and the end of the line. */
+static inline bool read_numbers(const char *text, uint64_t *numbers, int count)
+{
+    for (int i = 0; i < count; i++) {
+        char *end;
+        errno = 0;
+        numbers[i] = strtoull(text, &end, 10);
+        if (end == text || errno || (i + 1 < count && *end++ != ' '))
+            return false;
+        text = end;
+    }
+    return *text == '\0' || strcmp(text, "\n") == 0;
 }
 
 /* A * in an address stands for what no other process has. */

@@ -38,7 +38,7 @@ static int publish_all(struct ss_server *server, int publisher, bool in_handler)
 
 static int more_commands(struct ss_handler *h, char command, char *words)
 {
-    return command == 'x' ? answer(h, publish_all(h->server, atoi(words), true)) : -EBADMSG;
+    return command == 'x' ? answer(h, publish_all(h->server, (int)strtol(words, NULL, 10), true)) : -EBADMSG;
 }
 
 /* ---- publishers that are no handlers ---- */
@@ -90,14 +90,15 @@ struct reader {
 
 static void take_line(struct reader *reader, const char *line)
 {
-    char channel[8];
-    unsigned dropped;
-    int publisher, number;
-    if (sscanf(line, "%7s %u %d %d", channel, &dropped, &publisher, &number) != 4 || publisher < 0 ||
-        publisher >= PUBLISHERS || dropped || number != reader->next[publisher]++ ||
-        strcmp(channel, number % 10 == 9 ? "-"
-                        : number % 2     ? "odd"
-                                         : "even") != 0)
+    uint64_t numbers[3]; /* how many were dropped, the publisher, its message */
+    char wanted[40] = "";
+    const char *space = strchr(line, ' ');
+    if (space && read_numbers(space + 1, numbers, 3) && numbers[1] < PUBLISHERS) {
+        int publisher = (int)numbers[1], number = reader->next[publisher]++;
+        const char *channel = number % 10 == 9 ? "-" : number % 2 ? "odd" : "even";
+        snprintf(wanted, sizeof wanted, "%s 0 %d %d", channel, publisher, number);
+    }
+    if (strcmp(line, wanted) != 0)
         fail_msg("\"%s\" has come as line %d", line, reader->lines);
     reader->lines++;
 }

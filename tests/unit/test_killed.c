@@ -176,15 +176,16 @@ static bool read_line(int fd, char *line, size_t size)
 static void come(struct running *r, struct client *c)
 {
     char line[80];
-    unsigned long long number;
+    uint64_t numbers[3];
     do {
         c->fd = client_of(&r->server);
         if (read_line(c->fd, line, sizeof line))
             break;
         close(c->fd); /* a worker had taken it, and was killed */
     } while (true);
-    assert_int_equal(sscanf(line, "%d %llu %u", &c->pid, &number, &c->ref.place), 3);
-    c->ref.number = number;
+    assert_true(read_numbers(line, numbers, 3));
+    c->pid = (int)numbers[0];
+    c->ref = (struct ss_ref){.number = numbers[1], .place = (uint32_t)numbers[2]};
 }
 
 static void wait_for_subscribers(struct running *r, int count)
@@ -346,6 +347,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_forked_by_handlers),
     };
     if (argc > 1)
-        rounds = (unsigned)atoi(argv[1]);
+        rounds = (unsigned)strtoul(argv[1], NULL, 10);
     return cmocka_run_group_tests(tests, map, NULL);
 }

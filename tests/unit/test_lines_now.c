@@ -148,7 +148,7 @@ static int ask_for_little(struct ss_handler *h)
     char line[3] = "??";
     int rc = (int)ss_readline_now(h->rfile, line, 0);
     ss_printf(h->wfile, "%d %s\n", rc, line);
-    if ((rc = ss_wait(h, SS_INPUT, -1)) != SS_INPUT)
+    if (ss_wait(h, SS_INPUT, -1) != SS_INPUT)
         return -EPROTO;
     rc = (int)ss_readline_now(h->rfile, line, 1);
     ss_printf(h->wfile, "%d %s\n", rc, line);

@@ -156,7 +156,7 @@ static int handle(struct ss_handler *h)
     char line[20];
     if (ss_readline(h->rfile, line, sizeof line) <= 0)
         return 0;
-    int number = atoi(line), what = 0;
+    int number = (int)strtol(line, NULL, 10), what = 0;
     struct slot *slot = &shared->slots[number];
     int rc = begin(h, slot);
     if (rc < 0)

@@ -69,13 +69,13 @@ struct place {
 
 static void handle_message(struct ss_server *self, const struct ss_message *message)
 {
-    int sender = -1, number = -1;
+    uint64_t told[2]; /* which sender, and its message's number */
     const struct place *place = ss_state(self, &Told);
     if (place->number)
         tidings->got[place->number - 1]++;
     tidings->wrong += message->channel != NULL || message->dropped != 0;
-    if (sscanf(message->data, "%d %d", &sender, &number) == 2 && sender >= 0 && sender < 4)
-        tidings->wrong += tidings->last[sender]++ != number;
+    if (read_numbers(message->data, told, 2) && told[0] < COUNT(tidings->last))
+        tidings->wrong += (uint64_t)tidings->last[told[0]]++ != told[1];
     tidings->count++;
 }
 

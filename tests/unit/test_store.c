@@ -318,18 +318,21 @@ static void free_copy(struct store *store)
     munmap(store, store->size);
 }
 
+static bool are_same_bytes(const struct store *a, const struct store *b, size_t at, size_t size)
+{
+    return memcmp((const char *)a + at, (const char *)b + at, size) == 0;
+}
+
 static bool is_same(const struct store *a, const struct store *b)
 {
     const struct pool *pools[] = {&a->mailboxes, &a->letters, &a->channels, &a->subscriptions, &a->stations};
-    if (memcmp(a, b, sizeof *a) != 0)
+    if (!are_same_bytes(a, b, 0, sizeof *a))
         return false;
     for (size_t i = 0; i < sizeof pools / sizeof *pools; i++)
-        if (memcmp((const char *)a + pools[i]->at, (const char *)b + pools[i]->at,
-                   (size_t)pools[i]->used * pools[i]->size) != 0)
+        if (!are_same_bytes(a, b, pools[i]->at, (size_t)pools[i]->used * pools[i]->size))
             return false;
     for (int i = 0; i < MESSAGE_KINDS; i++)
-        if (memcmp((const char *)a + a->messages[i].at, (const char *)b + a->messages[i].at,
-                   (size_t)a->messages[i].used * a->messages[i].size) != 0)
+        if (!are_same_bytes(a, b, a->messages[i].at, (size_t)a->messages[i].used * a->messages[i].size))
             return false;
     return true;
 }

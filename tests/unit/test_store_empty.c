@@ -178,7 +178,7 @@ static int descriptors_of(int fd)
     char text[20] = "";
     say(fd, "c\n");
     assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
-    return atoi(text + 2);
+    return (int)strtol(text + 2, NULL, 10);
 }
 
 /* A wake-up for those that wait, a socket that sends such, and what several threads wait for together. */

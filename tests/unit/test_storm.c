@@ -116,7 +116,7 @@ static void test_about_to_wait(void **state)
     (void)state;
     for (int i = 0; i < MODELS; i++) {
         struct running r;
-        int fds[4], clients = clients_of(&models[i], 4);
+        int fds[4] = {0}, clients = clients_of(&models[i], 4);
         start_model(&r, &models[i]);
         for (int k = 0; k < clients; k++) {
             fds[k] = client_in_mode(&r, "prwt"[k]);

@@ -35,7 +35,8 @@ static int wait_noted(struct ss_handler *h, int what, int ms)
 
 static int more_commands(struct ss_handler *h, char command, char *words)
 {
-    int what = atoi(words), ms = atoi(rest_of(words));
+    const char *time = rest_of(words);
+    int what = (int)strtol(words, NULL, 10), ms = (int)strtol(time, NULL, 10);
     switch (command) {
     case 'W':
         return answer(h, ss_wait(h, what, ms));
