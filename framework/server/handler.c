@@ -81,7 +81,7 @@ static inline ssize_t look_for_input(const struct ss_request *request, struct ss
     return ss_peek_now(s, &data);
 }
 
-enum { AGAIN = SS_PARK + 1 };
+enum { AGAIN = SS_PARK + 1, STAY };
 
 /* Waits for the rest of, say, a record or a line: its first half would be lost with the stream's memory. */
 static int wait_for_rest(struct ss_handler *h, struct ss_stream *s)
@@ -153,7 +153,8 @@ static int prepare_good_bye(struct ss_stream *s)
 /* What is known of a connection while it is parked. */
 static int prepare_to_park(struct ss_handler *h, const struct ss_stream *s)
 {
-    container_of(h->request, struct request, request)->has_good_bye = has_good_bye(s);
+    if (s && s->below)
+        container_of(h->request, struct request, request)->has_good_bye = has_good_bye(s);
     remember_deadline(h->request, h->timeout);
     return SS_PARK;
 }
@@ -164,27 +165,37 @@ static int run_next(struct ss_handler *h, struct ss_stream *s, int why)
     struct ss_mark mark = ss_mark(h);
     h->request->busy = false;
     int rc = run_instance(&h->server->core->handler, h, why);
-    if (rc == SS_PARK && container_of(h->request, struct request, request)->ending)
-        rc = 0;
     if (rc == SS_PARK || h->wfile != s) /* ss_close flushes the stream */
         rc = send_written(h, rc);
     ss_release(h, mark);
     return rc;
 }
 
-/* Runs the next instance, unless the parked connection stays so. Returns what comes of that, as park_or_go_on
-   does. */
-static int run_or_stay(struct ss_handler *h, struct ss_stream *s)
+/* What comes before the next instance of a connection that has a mailbox or a `resume`: 0: it runs; STAY: it
+   does not, as the connection stays parked; or -errno. (Not inlined: few have either.) */
+__attribute__((noinline)) static int prepare_to_run(struct ss_handler *h, struct ss_stream *s, int *why)
 {
     struct request *request = container_of(h->request, struct request, request);
-    int why = 0;
     if (request->box && mail_has_ended(h->server, request))
         return -ENOBUFS;
-    bool stays = h->request->resume && !is_resumed(h->server, request, s, &why);
-    int rc = stays ? SS_PARK : run_next(h, s, why);
-    if (rc == SS_PARK)
-        rc = park_or_go_on(h, s);
-    return rc == SS_PARK && !stays ? prepare_to_park(h, s) : rc;
+    return h->request->resume && !is_resumed(h->server, request, s, why) ? STAY : 0;
+}
+
+/* Runs the next instance. Returns what comes of that, as park_or_go_on does. */
+static int run_and_park(struct ss_handler *h, struct ss_stream *s)
+{
+    const struct request *request = container_of(h->request, struct request, request);
+    bool special = h->request->resume || request->box;
+    int why = 0, rc = special ? prepare_to_run(h, s, &why) : 0;
+    bool runs = rc == 0;
+    if (runs)
+        rc = run_next(h, s, why);
+    if (rc != SS_PARK && rc != STAY)
+        return rc;
+    if (special && request->ending)
+        return 0;
+    rc = park_or_go_on(h, s);
+    return rc == SS_PARK && runs ? prepare_to_park(h, s) : rc;
 }
 
 /* Runs instance after instance as long as there is input. They have one stream; what an instance has
@@ -199,7 +210,7 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
         if (!stream && self->core->has_streams && (rc = methods_of(self)->open_stream(self, h, &stream)) < 0)
             return rc;
         h->rfile = h->wfile = stream;
-        rc = is_ended(request) ? prepare_good_bye(stream) : run_or_stay(h, stream);
+        rc = is_ended(request) ? prepare_good_bye(stream) : run_and_park(h, stream);
     } while (rc == AGAIN);
     int closed = rc == SS_PARK ? 0 : ss_close(stream);
     /* the other side may have gone: that it does not take the good-bye is no failure */
