@@ -218,10 +218,17 @@ bool stream_holds_input(const struct ss_stream *s)
     return s;
 }
 
+/* Has the other side sent what nobody has looked at? A part of a line is no more than that: the handler knows
+   it, and has waited for the rest. */
+static bool has_unread(const struct ss_stream *s)
+{
+    return stream_holds_input(s) && !(s->part && s->part == s->rend - s->rpos);
+}
+
 int ss_close(struct ss_stream *s)
 {
     int rc = 0;
-    if (stream_holds_input(s) && s->request && !s->request->datagram)
+    if (has_unread(s) && s->request && !s->request->datagram)
         s->request->linger = true;
     for (struct ss_stream *below; s; s = below) {
         below = s->below; /* before s is freed */

@@ -48,6 +48,7 @@ static struct counts {
     struct ss_ref refs[MAX_REFS]; /* told by the command i */
     atomic_int ref_count;
     atomic_int handled, resumed, resumed_for_message, good_byes, idles, turns, odd;
+    atomic_int lingered;       /* ends that have waited for the client's */
     atomic_int errors, error;  /* calls of handle_error, and the last one's error */
     atomic_int waited, filled; /* for the test itself */
     atomic_bool go;
@@ -272,8 +273,16 @@ static inline void note_nothing(struct ss_server *self, pid_t pid, int status, i
     (void)self, (void)pid, (void)status, (void)error;
 }
 
+static void note_end(struct ss_server *self, struct ss_request *request);
+
 static const struct ss_class Noting = {
-    .name = "Noting", .handle_error = note_error, .child_ended = note_nothing};
+    .name = "Noting", .shutdown_request = note_end, .handle_error = note_error, .child_ended = note_nothing};
+
+static void note_end(struct ss_server *self, struct ss_request *request)
+{
+    counts->lingered += request->linger;
+    ss_super(self, &Noting)->shutdown_request(self, request);
+}
 
 /* With `first` (NULL: Noting) on the left. */
 static inline void prepare_model(struct running *r, const struct model *m, const struct ss_class *first,
