@@ -848,6 +848,9 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
 #define SS_MAX_REFS 131072        /* mailboxes of a server at the same time, in all its processes */
 #define SS_MAX_CHANNELS 65536     /* of a server at the same time: those that have subscribers */
 #define SS_MAX_SUBSCRIBERS 262144 /* subscriptions of a server, all together */
+#define SS_MAX_LETTERS                                                                  \
+    8388608 /* messages in all mailboxes of a server together, each counted as often as \
+               mailboxes have it */
 
 /* Names a connection, also when it has gone: no other one ever gets the same ref. A plain value: it can be
    copied, kept and sent to other processes of the server. All zero names none. (C++ needs the word struct, as
@@ -886,11 +889,12 @@ SS_API int ss_server_ref(const struct ss_server *self, struct ss_ref *ref);
 
 /* Posts a copy of `size` bytes of `data` to the connection that `ref` names, in any process of the server.
    Never waits. Returns 0: it is in the mailbox; -ESTALE: the connection has ended, or `ref` never named one;
-   -EAGAIN: the mailbox is full; -EMSGSIZE: more than mailbox_size; -ENOBUFS: message_memory is used up;
-   -EBADF: the server is not bound, or closed; -ENOMEM: at the time of ss_server_bind there was no memory to
-   share. After an error nobody gets it. Any thread, also one that the program has made itself, and any
-   process of the server; not a signal handler. The server must not be closed while a thread is in here:
-   whoever makes a thread that posts ends it before (see samples/later.c). */
+   -EAGAIN: the mailbox is full; -EMSGSIZE: more than mailbox_size; -ENOBUFS: message_memory is used up,
+   or SS_MAX_LETTERS are reached; -EMFILE, -ENFILE: there is no descriptor to wake others with; -EBADF: the
+   server is not bound, or closed; -ENOMEM: at the time of ss_server_bind there was no memory to share. After
+   an error nobody gets it. Any thread, also one that the program has made itself, and any process of the
+   server; not a signal handler. The server must not be closed while a thread is in here: whoever makes a
+   thread that posts ends it before (see samples/later.c). */
 SS_API int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t size);
 
 /* Receives the oldest message of the handler's connection. Never waits. Returns 0; -EAGAIN when there is
@@ -943,7 +947,8 @@ SS_API int ss_unsubscribe(struct ss_handler *h, const char *channel);
 /* Sends a copy of `size` bytes of `data` to all subscribers of a channel, in all processes. Never waits: a
    slow subscriber costs what its mailbox holds, and then its policy says what happens. Returns how many have
    got it into their mailboxes, 0 when nobody has subscribed; -EINVAL, -ENAMETOOLONG for the name; -EMSGSIZE,
-   -ENOBUFS, -EBADF, -ENOMEM as ss_post, and then nobody has got it. May be called from where ss_post may. */
+   -ENOBUFS, -EMFILE, -ENFILE, -EBADF, -ENOMEM as ss_post, and then nobody has got it. May be called from
+   where ss_post may. */
 SS_API int ss_publish(struct ss_server *self, const char *channel, const void *data, size_t size);
 
 /* The same, but without the handler's own connection. For the handler. */

@@ -98,18 +98,9 @@ static void unregister(struct loop *loop, int fd, struct known *known)
 /* Some events of poll(2) have two names; programs hardly ever use the second one. */
 enum { SECOND_NAMES = POLLRDNORM | POLLWRNORM | POLLWRBAND };
 
-__attribute__((cold, noinline)) static short both_names(short events)
-{
-    if (events & (POLLIN | POLLRDNORM))
-        events |= POLLIN | POLLRDNORM;
-    if (events & (POLLOUT | POLLWRNORM | POLLWRBAND))
-        events |= POLLOUT | POLLWRNORM | POLLWRBAND;
-    return events;
-}
-
 static inline short first_name(short events)
 {
-    return events & SECOND_NAMES ? both_names(events) & ~SECOND_NAMES : events;
+    return events & SECOND_NAMES ? poller_both_names(events) & ~SECOND_NAMES : events;
 }
 
 /* The events of a descriptor that stay true when somebody has waited for them. */
@@ -123,7 +114,7 @@ static short matching(short events, short wanted)
     if (events & LASTING)
         events |= POLLIN;
     if (wanted & SECOND_NAMES)
-        events = both_names(events);
+        events = poller_both_names(events);
     return events & (wanted | POLLERR | POLLHUP);
 }
 
@@ -391,6 +382,10 @@ void loop_ignore(struct loop *loop, int fd)
 int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(void *), void *argument)
 {
     struct known *known = lookup(loop, fd);
+    if (known && known->owner) { /* a handler has closed its connection's descriptor: this is another file */
+        lose_parked(loop, known);
+        unregister(loop, fd, known);
+    }
     int rc = known ? ensure_registered(loop, fd, known) : -ENOMEM;
     if (rc < 0)
         return rc;

@@ -182,13 +182,14 @@ static int publish(struct ss_server *self, const char *channel, const void *data
     struct wakes wakes = {.count = 0};
     int rc = check_name(channel);
     if (rc == 0)
-        rc = mail_check(self, size);
+        rc = mail_check_send(self, size);
     if (rc < 0)
         return rc;
     store_lock(self->core->store);
     rc = publish_locked(self, channel, data, size, except, &wakes);
     store_unlock(self->core->store);
     wake_all(self, &wakes);
+    stations_wake_repaired(self);
     return rc;
 }
 

@@ -176,10 +176,13 @@ int mail_check(struct ss_server *self, size_t size)
         return -EBADF;
     if (!self->core->store)
         return -ENOMEM;
-    if (size > self->core->store->max_size)
-        return -EMSGSIZE;
-    int rc = station_sender(self);
-    return rc < 0 ? rc : 0;
+    return size > self->core->store->max_size ? -EMSGSIZE : 0;
+}
+
+int mail_check_send(struct ss_server *self, size_t size)
+{
+    int rc = mail_check(self, size), sender = rc == 0 ? station_sender(self) : rc;
+    return sender < 0 ? sender : 0;
 }
 
 static int put_new(struct store *store, struct mailbox *box, const void *data, size_t size)
@@ -209,7 +212,7 @@ static int post(struct ss_server *self, struct store *store, struct ss_ref ref, 
 
 int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t size)
 {
-    int rc = mail_check(self, size);
+    int rc = mail_check_send(self, size);
     if (rc < 0)
         return rc;
     struct store *store = self->core->store;
@@ -218,5 +221,6 @@ int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t 
     rc = post(self, store, ref, data, size, &wake);
     store_unlock(store);
     station_wake(self, &wake);
+    stations_wake_repaired(self);
     return rc;
 }

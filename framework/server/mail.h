@@ -20,9 +20,9 @@ struct station {
     uint32_t record; /* in the store; 0: none */
     void *context;   /* for the two functions */
     /* Called when the station has got its descriptor. 0 or -errno. NULL: nothing to do. */
-    int (*opened)(struct station *station); /* Tells who waits that there is a message: `waiter`, or the
-    request, when it is parked; the other one is NULL. Called with the store's lock held: it must neither wait
-    nor call anything of this header. */
+    int (*opened)(struct station *station);
+    /* Tells who waits that there is a message: `waiter`, or the request, when it is parked; the other one is
+       NULL. Called with the store's lock held: it must neither wait nor call anything of this header. */
     void (*arrived)(struct station *station, struct request *request, void *waiter);
 };
 
@@ -34,7 +34,7 @@ void station_init(struct station *station, struct ss_server *self,
 int station_open_descriptor(struct station *station);
 /* Opens the station. 0; -errno. */
 int station_open(struct station *station);
-/* Closes it; its mailboxes are closed. */
+/* Closes it. Its mailboxes were closed before: another station may get its record. */
 void station_close(struct station *station);
 /* In a child after fork(2): closes its copy of the parent's. */
 void station_forget(struct station *station);
@@ -42,6 +42,9 @@ void station_forget(struct station *station);
 void station_deliver(struct station *station);
 /* The calling thread's: that of its loop, or else the process's threads'. */
 struct station *station_of(struct ss_server *self);
+/* The same, if a process was killed that had the lock: it may have called a mailbox, and not woken it. To be
+   called after a message was sent. */
+void stations_wake_repaired(struct ss_server *self);
 /* What this process sends wake-ups with: a descriptor, or -errno. */
 int station_sender(struct ss_server *self);
 void station_close_sender(struct ss_core *core);
@@ -74,7 +77,9 @@ bool mail_begin_parking(const struct ss_server *self, struct request *request);
 /* From now on it is not called any more. */
 void mail_end_wait(struct ss_server *self, const struct request *request);
 
-/* May the caller send a message of `size` bytes? As ss_post. */
+/* Are there channels, and may a message have `size` bytes? As ss_post. */
 int mail_check(struct ss_server *self, size_t size);
+/* Can the caller send such a message, and wake who gets it? As ss_post. */
+int mail_check_send(struct ss_server *self, size_t size);
 
 #endif

@@ -115,3 +115,12 @@ int poller_descriptor(const struct poller *poller)
 {
     return poller->fd;
 }
+
+__attribute__((cold)) short poller_both_names(short events)
+{
+    if (events & (POLLIN | POLLRDNORM))
+        events |= POLLIN | POLLRDNORM;
+    if (events & (POLLOUT | POLLWRNORM | POLLWRBAND))
+        events |= POLLOUT | POLLWRNORM | POLLWRBAND;
+    return events;
+}

@@ -35,6 +35,8 @@ int poller_want(struct poller *poller, int fd, short events, uint32_t tag);
 void poller_remove(struct poller *poller, int fd);
 /* Waits up to `ms` milliseconds (-1: no limit); the number of events, 0, or -errno. */
 int poller_wait(struct poller *poller, struct poller_event *events, int max, int ms);
+/* Some events of poll(2) have two names: adds the other name of each that has. */
+short poller_both_names(short events);
 /* A descriptor that can be read when poller_wait would not wait. */
 int poller_descriptor(const struct poller *poller);
 /* In POLLER_ONESHOT mode: at least one thread comes back from poller_wait, possibly without an event; if

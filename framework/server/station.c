@@ -186,6 +186,13 @@ void station_close_sender(struct ss_core *core)
         close(fd);
 }
 
+void stations_wake_repaired(struct ss_server *self)
+{
+    atomic_bool *repaired = &self->core->store->repaired;
+    if (atomic_load_explicit(repaired, memory_order_relaxed) && atomic_exchange(repaired, false))
+        stations_wake(self);
+}
+
 static void clear_station(struct store *store, uint32_t number)
 {
     for (uint32_t i = 1; i <= store->mailboxes.used; i++)

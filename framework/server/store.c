@@ -8,8 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Records that name a mailbox of another store are as many as mailboxes can be full. */
-enum { MAX_LETTERS = 1 << 20, MAX_STATIONS = 1 << 14 };
+enum { MAX_STATIONS = 1 << 14 };
 enum { MAX_MEMORY = 1 << 30 }; /* of messages: their numbers must fit beside the marks of a repair */
 
 static void add_pool(struct store *store, struct pool *pool, size_t size, size_t max)
@@ -24,7 +23,7 @@ static void lay_out(struct store *store, size_t max_memory)
 {
     store->size = sizeof *store;
     add_pool(store, &store->mailboxes, sizeof(struct mailbox), SS_MAX_REFS);
-    add_pool(store, &store->letters, sizeof(struct letter), MAX_LETTERS);
+    add_pool(store, &store->letters, sizeof(struct letter), SS_MAX_LETTERS);
     add_pool(store, &store->channels, sizeof(struct channel), SS_MAX_CHANNELS);
     add_pool(store, &store->subscriptions, sizeof(struct subscription), SS_MAX_SUBSCRIBERS);
     add_pool(store, &store->stations, sizeof(struct station_record), MAX_STATIONS);

@@ -33,6 +33,7 @@ struct store {
     size_t memory, max_memory; /* of messages: in use, and at most */
     unsigned max_count;        /* of each mailbox */
     size_t max_size;
+    atomic_bool repaired;             /* and nobody was woken since */
     atomic_uint opened;               /* stations; 0: nobody has a mailbox */
     uint32_t bucket[CHANNEL_BUCKETS]; /* the first channel of each */
 };

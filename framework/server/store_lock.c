@@ -175,8 +175,10 @@ static void repair(struct store *store)
 
 void store_lock(struct store *store)
 {
-    if (robust_lock(&store->lock) == -EOWNERDEAD)
+    if (robust_lock(&store->lock) == -EOWNERDEAD) {
         repair(store);
+        atomic_store(&store->repaired, true);
+    }
 }
 
 void store_unlock(struct store *store)

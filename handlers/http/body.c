@@ -183,6 +183,17 @@ static ssize_t body_read(struct ss_stream *s, void *data, size_t size)
     return n;
 }
 
+/* A part of a chunk's head makes it wait for the rest. */
+static ssize_t body_read_now(struct ss_stream *s, void *data, size_t size)
+{
+    struct http_exchange *x = s->context;
+    const char *there;
+    int rc = x->body.expecting && !x->body.done ? send_continue(x) : 0;
+    if (rc == 0 && !x->body.done && ss_peek_now(x->in, &there) == -EAGAIN)
+        return -EAGAIN;
+    return rc < 0 ? rc : body_read(s, data, size);
+}
+
 /* ---------------------------------------------------------------- what nobody reads */
 
 bool http_body_is_hopeless(const struct http_exchange *x)
@@ -277,6 +288,7 @@ bool http_body_is_ignored(struct http_exchange *x, int64_t written, bool flushed
 static const struct ss_stream_class body_stream = {
     .name = "http request body",
     .read = body_read,
+    .read_now = body_read_now,
 };
 
 int http_body_begin(struct http_exchange *x)

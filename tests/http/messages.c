@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages for requests of HTTP. /subscribe answers with how many have subscribed, /ref with the request's
    ref, "NUMBER-PLACE"; /wait also waits for a message behind it. /post/NUMBER-PLACE posts "late" and answers
-   with the result, /count tells how many have subscribed. /upgrade subscribes, leaves HTTP, and sends on what
-   comes. */
+   with the result, /count tells how many have subscribed. A POST is answered with how many bytes it had.
+   /upgrade subscribes, leaves HTTP, and sends on what comes. */
 #include "settings.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -45,6 +45,20 @@ static int post(struct ss_handler *h, const char *name)
     return say(h, "", ss_post(h->server, ref, "late", 4));
 }
 
+/* Answers with how many bytes have come; nothing is read for which ss_wait has not said that it is there. */
+static int do_POST(struct ss_handler *h)
+{
+    char data[100];
+    ssize_t n = 1;
+    int total = 0;
+    while (n > 0) {
+        int rc = ss_wait(h, SS_INPUT, 20000);
+        n = rc > 0 ? ss_read(h->rfile, data, sizeof data) : rc < 0 ? rc : -ETIMEDOUT;
+        total += n > 0 ? (int)n : 0;
+    }
+    return n < 0 ? (int)n : say(h, "", total);
+}
+
 static int do_GET(struct ss_handler *h)
 {
     const char *path = http_request(h)->path;
@@ -64,7 +78,7 @@ static int do_GET(struct ss_handler *h)
 
 static const struct http_handler_class Messages = {
     .handler = {.base = &BaseHTTPRequestHandler.handler},
-    .methods = HTTP_METHODS({"GET", do_GET}),
+    .methods = HTTP_METHODS({"GET", do_GET}, {"POST", do_POST}),
 };
 
 int main(int argc, char **argv)

@@ -55,6 +55,23 @@ def test_reply_while_it_waits(busy_server):
         assert other.ask(path="/post/" + ref).text == f"{-errno.ESTALE}\n"
 
 
+def test_wait_for_a_body(server):
+    """What has come together with the head is input, and so is the end of the body."""
+    with server.client() as client:
+        assert client.ask("POST", "/", b"hello").text == "5\n"
+        head = "POST / HTTP/1.1\r\nHost: x\r\n"
+        client.send(head.encode() + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r")
+        assert client.is_silent()
+        client.send(b"\nde\r\n0\r\n\r\n")
+        assert client.response().text == "5\n"
+        client.send(head.encode() + b"Expect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        assert client.until(b"\r\n\r\n") == b"HTTP/1.1 100 Continue"
+        client.send(b"ab")
+        assert client.is_silent()
+        client.send(b"cd")
+        assert client.response().text == "4\n"
+
+
 def test_after_upgrade(busy_server):
     """From then on the connection has no requests that could end."""
     with busy_server.client() as client, busy_server.client() as other:

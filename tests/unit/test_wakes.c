@@ -253,6 +253,63 @@ static void test_server_ref(void **state)
     }
 }
 
+/* ---- a descriptor that gets the number of another one ---- */
+
+static struct ss_ref late;
+
+static void *post_late(void *argument)
+{
+    (void)poll(NULL, 0, 100);
+    (void)ss_post(argument, late, "late", 4);
+    return NULL;
+}
+
+/* A loop remembers what it knows of a number. Here the station gets that of the connection, which the handler
+   has closed. */
+static int close_and_wait(struct ss_handler *h)
+{
+    struct pollfd own = {.fd = h->request->fd, .events = POLLIN};
+    struct ss_message message;
+    pthread_t thread;
+    (void)ss_poll(h->server, &own, 1, 20);
+    int copy = *(int *)h->server->context;
+    assert_int_equal(dup2(own.fd, copy), copy);
+    int holes[64], count = 0; /* lower numbers that are free */
+    while ((holes[count] = dup(copy)) < own.fd)
+        assert_true(++count < 64);
+    close(holes[count]);
+    close(own.fd);
+    h->request->fd = -1;
+    assert_int_equal(ss_ref(h, &late), 0);
+    assert_int_equal(pthread_create(&thread, NULL, post_late, h->server), 0);
+    int rc = ss_wait(h, SS_MESSAGE, PATIENCE);
+    pthread_join(thread, NULL);
+    while (count > 0)
+        close(holes[--count]);
+    assert_int_equal(rc, SS_MESSAGE);
+    assert_int_equal(ss_receive(h, &message), 0);
+    return write(copy, message.data, message.size) == 4 ? 0 : -EIO;
+}
+
+static void test_used_number(void **state)
+{
+    static const struct ss_handler_class handler = {.base = &BaseRequestHandler, .handle = close_and_wait};
+    static const char *const classes[] = {"EventLoopTCPServer", "ThreadPoolTCPServer", "ThreadingTCPServer"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(classes); i++) {
+        struct running r;
+        int copy = dup(STDERR_FILENO);
+        prepare(&r, ss_bases(classes[i]), "127.0.0.1:0", &handler);
+        r.server.context = &copy;
+        launch(&r);
+        int fd = client_of(&r.server);
+        expect(fd, "late");
+        close(fd);
+        stop(&r);
+        close(copy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +320,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_orphan, open_server, close_server),
         cmocka_unit_test_setup_teardown(test_no_descriptor, open_server, close_server),
         cmocka_unit_test(test_server_ref),
+        cmocka_unit_test(test_used_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
