@@ -10,6 +10,7 @@
 #include "server/poller.h"
 #include "server/request.h"
 #include "server/timer.h"
+#include "server/wait.h"
 #include "server/wakeup.h"
 #include <errno.h>
 #include <pthread.h>
@@ -255,10 +256,7 @@ int pool_time_left(struct threadpool *p, bool draining)
     if (p->first && p->idle && next > now + LOOK_AGAIN)
         next = now + LOOK_AGAIN; /* in case that waking a thread has failed */
     pool_unlock(p);
-    return next == TIMER_NEVER      ? -1
-           : next <= now            ? 0
-           : next - now > INT32_MAX ? INT32_MAX
-                                    : (int)(next - now);
+    return ms_until(next);
 }
 
 bool pool_close_oldest(struct threadpool *p)

@@ -7,6 +7,7 @@
 #include "server/hall.h"
 #include "server/core.h"
 #include "server/stop.h"
+#include "server/wait.h"
 #include "server/wakeup.h"
 #include <errno.h>
 #include <time.h>
@@ -213,15 +214,6 @@ static int look_now(struct pollfd *fds, nfds_t count)
     return rc < 0 ? -errno : rc;
 }
 
-static int time_until(uint64_t deadline)
-{
-    uint64_t now = deadline == UINT64_MAX ? 0 : ss_now();
-    return deadline == UINT64_MAX       ? -1
-           : now >= deadline            ? 0
-           : deadline - now > INT32_MAX ? INT32_MAX
-                                        : (int)(deadline - now);
-}
-
 /* Without a descriptor for a poller, the leader cannot wake the thread for its own descriptors: it looks now
    and then. */
 static int look_in_a_while(struct hall *hall, struct pollfd *fds, nfds_t count)
@@ -245,7 +237,7 @@ static int follow(struct ss_server *self, struct hall *hall, struct hall_waiter 
     w->called = false;
     if ((rc = look_now(fds, count)) != 0)
         return rc;
-    while (!w->message && !w->called && hall->led && time_until(deadline) != 0)
+    while (!w->message && !w->called && hall->led && ms_until(deadline) != 0)
         sleep_until(hall, w, deadline);
     return w->called ? look_now(fds, count) : 0;
 }
@@ -255,7 +247,7 @@ static int wait_in(struct ss_server *self, struct hall *hall, struct hall_waiter
                    nfds_t count, uint64_t deadline)
 {
     int rc = 0, left;
-    while (rc == 0 && !w->message && (left = time_until(deadline)) != 0) {
+    while (rc == 0 && !w->message && (left = ms_until(deadline)) != 0) {
         if (hall->led) {
             rc = follow(self, hall, w, fds, count, deadline);
             continue;

@@ -52,16 +52,6 @@ bool idle_close(struct ss_server *self)
     return fd >= 0 && write(fd, "", 1) == 1;
 }
 
-/* Milliseconds until the deadline; -1: no limit. */
-static int ms_until(uint64_t deadline)
-{
-    uint64_t now = ss_now();
-    return deadline == TIMER_NEVER    ? -1
-           : deadline <= now          ? 0
-           : deadline - now > INT_MAX ? INT_MAX
-                                      : (int)(deadline - now);
-}
-
 bool is_readable(int fd)
 {
     return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;

@@ -5,6 +5,7 @@
 #include "server/core.h"
 #include "server/serving.h"
 #include "server/stop.h"
+#include "server/timer.h"
 #include "server/wakeup.h"
 #include <errno.h>
 #include <pthread.h>
@@ -20,15 +21,23 @@ enum { NO_WAKE_PAUSE = 10 }; /* ms between two looks, where no descriptor was le
 
 /* ---------------------------------------------------------------- waiting */
 
+static int between(uint64_t now, uint64_t end)
+{
+    return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+}
+
+int ms_until(uint64_t deadline)
+{
+    return deadline == TIMER_NEVER ? -1 : between(ss_now(), deadline);
+}
+
 /* Milliseconds until the earlier of two limits: `ms` after `start`, and `deadline` (0: none); -1: none. */
 static int left_at(uint64_t now, int ms, uint64_t start, uint64_t deadline)
 {
     uint64_t end = ms < 0 ? UINT64_MAX : start + (uint64_t)ms;
     if (deadline && deadline < end)
         end = deadline;
-    if (end == UINT64_MAX)
-        return -1;
-    return now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
+    return end == UINT64_MAX ? -1 : between(now, end);
 }
 
 static int time_left(int ms, uint64_t start, uint64_t deadline)

@@ -51,12 +51,6 @@ static int await_once(const struct ss_handler *h, int what, int ms)
     return rc;
 }
 
-static int left_until(uint64_t end)
-{
-    uint64_t now = end == UINT64_MAX ? 0 : ss_now();
-    return end == UINT64_MAX ? -1 : now >= end ? 0 : end - now > INT32_MAX ? INT32_MAX : (int)(end - now);
-}
-
 /* A handler that only looks, again and again, lets others run, too, and learns that it must end. */
 static int look_in_vain(const struct ss_handler *h, int what)
 {
@@ -68,7 +62,7 @@ static int wait_for(const struct ss_handler *h, int what, int ms)
 {
     uint64_t end = ms < 0 ? UINT64_MAX : ss_now() + (uint64_t)ms;
     int rc = 0, found, left;
-    while ((found = look_at(h, what)) == 0 && (left = left_until(end)) != 0 && rc >= 0)
+    while ((found = look_at(h, what)) == 0 && (left = ms_until(end)) != 0 && rc >= 0)
         rc = await_once(h, what, left);
     if (!found && ms == 0)
         return look_in_vain(h, what);
