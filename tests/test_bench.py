@@ -136,6 +136,12 @@ def test_two_loops(bench):
     assert wanted["at_least"] == 1.8 if enough else wanted["at_most"] == 1.05
 
 
+def test_messages(bench):
+    results, _ = bench("--only", "channel", strict=True)
+    summary, = results["messages"]
+    assert set(summary["medians"]) == {"waits", "parks", "writes"} and min(summary["medians"].values()) > 0
+
+
 def test_memory(bench):
     results, directory = bench("--only", "memory")
     memory, = results["memory"]

@@ -9,8 +9,9 @@ CPU (cpu.py): each row of the table is one load on two or more servers, measured
 time of the server's whole tree of processes per request, medians of all rounds, and the ratio of the medians. CPU time
 is what can be compared on a machine that does other work too; rates and latencies are those of one busy processor.
 Memory (memory.py): what an idle connection keeps, and what a server takes to start. Latency (latency.py): by
-connections, and beside a client that wants more than the others. What is wanted of the figures, and whether it is so,
-comes at the end (targets.py); a target that is missed is a result, not a failure, unless --strict is given.
+connections, and beside a client that wants more than the others. Messages (messages.py): what a subscriber of a channel
+costs. What is wanted of the figures, and whether it is so, comes at the end (targets.py); a target that is missed is a
+result, not a failure, unless --strict is given.
 
 All of it happens in a network namespace of its own (for users: where the system gives them one) with congestion
 control reno. The server has one processor and the load generator, which never sleeps, another. Nothing but the

@@ -3,6 +3,7 @@
 
 import itertools
 
+from messages import MODES
 from report import microseconds
 from targets import number
 
@@ -67,7 +68,13 @@ def greedy(summary):
                  [target]) for what, target in zip(cases, summary["targets"])]
 
 
-KINDS = {"rows": cpu, "memory": memory, "startup": startup, "latency": latency, "greedy": greedy}
+def messages(summary):
+    ours, *others = (f"{nanoseconds:,.0f} ns" for nanoseconds in summary["medians"].values())
+    return [line(summary["title"], ours, zip(list(MODES.values())[1:], others), summary["targets"][:1])]
+
+
+KINDS = {"rows": cpu, "memory": memory, "startup": startup, "latency": latency, "greedy": greedy,
+         "messages": messages}
 
 
 def table(results):

@@ -6,6 +6,7 @@ import textwrap
 
 import machine
 from cpu import medians
+from messages import MODES
 from targets import OTHERS, every, verdict
 
 USED = 0.85  # of its processor: a server that was busy all the time
@@ -100,7 +101,14 @@ def greedy(summary):
     return lines + disturbed(of for cases in summary["servers"].values() for of in cases.values())
 
 
-KINDS = {"memory": memory, "startup": startup, "latency": latency, "greedy": greedy}
+def messages(summary):
+    lines = [summary["title"], f"{'':45}{'ns':>9}{'range':>20}"]
+    for mode, each in summary["rounds"].items():
+        lines.append(f"  {MODES[mode]:43}{summary['medians'][mode]:>9.0f}{f'{min(each):.0f} .. {max(each):.0f}':>20}")
+    return lines
+
+
+KINDS = {"memory": memory, "startup": startup, "latency": latency, "greedy": greedy, "messages": messages}
 
 
 def tables(results):

@@ -7,6 +7,7 @@ import os
 from cpu import Row
 from latency import Connections, Greedy
 from memory import Idle, Startup
+from messages import Channel
 from servers import Server, h2o, lighttpd, nginx
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -145,7 +146,11 @@ LATENCY = [
            dynamic(connections=32), [DYNAMIC], {"uploads without end": "upload:/"}),
 ]
 
-ALL = [*CPU, *MEMORY, *LATENCY]
+MESSAGES = [
+    Channel("channel", "A message of a channel to 10,000 subscribers in one event loop, for each", 10000, 20, 1000),
+]
+
+ALL = [*CPU, *MEMORY, *LATENCY, *MESSAGES]
 
 FOOTNOTES = [
     "httpserver is what make builds, in its default mode (event loop). It logs requests to stderr unless told -q, and "
