@@ -837,7 +837,9 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
    The mailboxes are in memory that is shared by all processes of the server: by those that mix-ins have
    forked, and by those that handlers fork. When a process is killed, its connections end, and with them
    their mailboxes and what is in these. What it has sent before is received. A message that it was just
-   publishing reaches some of the subscribers, and none of them twice. The others go on.
+   publishing reaches some of the subscribers, and none of them twice. The others go on. (Nobody sees the end
+   of a process that a handler has forked. Until somebody has sent to its connections once, ss_post returns 0
+   for them, and ss_subscribers counts them.)
 
    Each event loop, each pool and each process has one descriptor that wakes it for messages, however many
    connections it has. (It is a datagram socket with an abstract name, so that all processes of the server can
@@ -848,9 +850,7 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
 #define SS_MAX_REFS 131072        /* mailboxes of a server at the same time, in all its processes */
 #define SS_MAX_CHANNELS 65536     /* of a server at the same time: those that have subscribers */
 #define SS_MAX_SUBSCRIBERS 262144 /* subscriptions of a server, all together */
-#define SS_MAX_LETTERS                                                                  \
-    8388608 /* messages in all mailboxes of a server together, each counted as often as \
-               mailboxes have it */
+#define SS_MAX_LETTERS 8388608    /* messages in all mailboxes of a server, each as often as it is in one */
 
 /* Names a connection, also when it has gone: no other one ever gets the same ref. A plain value: it can be
    copied, kept and sent to other processes of the server. All zero names none. (C++ needs the word struct, as
