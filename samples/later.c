@@ -81,10 +81,7 @@ static void server_close(struct ss_server *self)
     if (jobs[1] >= 0) {
         close(jobs[1]);
         jobs[1] = -1;
-        if (error)
-            close(jobs[0]);
-        else
-            pthread_join(worker, NULL);
+        (void)(error ? close(jobs[0]) : pthread_join(worker, NULL));
     }
 }
 

@@ -70,8 +70,8 @@ static void remove_record(struct store *store, uint32_t number)
 
 void station_close(struct station *station)
 {
-    struct store *store = station->server->core->store;
     if (station->record) {
+        struct store *store = station->server->core->store;
         store_lock(store);
         remove_record(store, station->record);
         store_unlock(store);
