@@ -45,7 +45,7 @@ void own_mailbox_close(struct ss_server *self)
 int own_mailbox_descriptor(const struct ss_server *self)
 {
     const struct own_mailbox *own = &self->core->own_mailbox;
-    return is_ours(self) && atomic_load(&own->is_open) ? own->station.fd : -1;
+    return atomic_load(&own->is_open) && is_ours(self) ? own->station.fd : -1;
 }
 
 void own_mailbox_empty(struct ss_server *self)

@@ -228,7 +228,7 @@ static bool has_unread(const struct ss_stream *s)
 int ss_close(struct ss_stream *s)
 {
     int rc = 0;
-    if (has_unread(s) && s->request && !s->request->datagram)
+    if (s && s->request && !s->request->datagram && has_unread(s))
         s->request->linger = true;
     for (struct ss_stream *below; s; s = below) {
         below = s->below; /* before s is freed */
