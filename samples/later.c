@@ -37,7 +37,6 @@ static void *work(void *unused)
         if (rc < 0 && rc != -ESTALE) /* -ESTALE: the request has ended */
             fprintf(stderr, "later: %s\n", strerror(-rc));
     }
-    close(jobs[0]);
     return NULL;
 }
 
@@ -81,7 +80,9 @@ static void server_close(struct ss_server *self)
     if (jobs[1] >= 0) {
         close(jobs[1]);
         jobs[1] = -1;
-        (void)(error ? close(jobs[0]) : pthread_join(worker, NULL));
+        if (!error)
+            pthread_join(worker, NULL);
+        close(jobs[0]);
     }
 }
 

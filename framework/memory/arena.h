@@ -32,6 +32,7 @@ void spare_free(void *spare, size_t size);
 void *arena_alloc(struct ss_arena *arena, size_t size);
 /* Frees all of it; the arena is not used again. */
 void arena_free(struct ss_arena *arena);
+enum { CACHE_LINE = 64 }; /* bytes; what two processors write stands in lines of its own */
 /* The next size that keeps what follows aligned for anything. */
 #define ALIGNED_SIZE(size) (((size) + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1))
 

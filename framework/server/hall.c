@@ -14,7 +14,7 @@
 
 enum { BATCH = 64 };  /* events taken at a time */
 enum { MAX_FDS = 4 }; /* that one wait is for; see idle.c and wait.c */
-enum { LOOK = 10 };   /* ms; see look_later */
+enum { LOOK = 10 };   /* ms; see look_in_a_while */
 enum { SHARED, OWN }; /* tags of the poller's descriptors: the server's, and those of threads */
 
 struct hall_waiter {

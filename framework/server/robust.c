@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
-enum { LOOK = 20 }; /* ms; see wait_for */
+enum { LOOK = 20 }; /* ms; see wait_for_holder */
 
 int robust_init(struct robust *lock)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory that all processes of a server share: a part with a lock for each class that wants one. */
 #include "server/shared.h"
+#include "memory/arena.h"
 #include "server/core.h"
 #include "server/robust.h"
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
-
-enum { CACHE_LINE = 64 };
 
 /* Who waits for the lock of a class does not disturb whoever uses its memory, or another class's. */
 struct ss_shared {

@@ -2,7 +2,6 @@
 /* The memory that the processes of a server share for messages. It takes address space for all records that
    may be in use at once, and memory only for those that ever were. */
 #include "server/store.h"
-#include "memory/arena.h"
 #include "server/core.h"
 #include <errno.h>
 #include <string.h>

@@ -7,13 +7,12 @@
 #ifndef SS_STORE_H
 #define SS_STORE_H
 
+#include "memory/arena.h"
 #include "server/robust.h"
 #include "socketserver.h"
 #include <stdatomic.h>
 
 struct station;
-
-enum { CACHE_LINE = 64 };
 
 /* Records of one size. Those that were given back form a list: each begins with the number of the next. */
 struct pool {

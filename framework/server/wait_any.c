@@ -84,8 +84,6 @@ int ss_wait(struct ss_handler *h, int what, int ms)
     int rc = h->wfile && !h->request->datagram ? ss_flush(h->wfile) : 0;
     if (rc < 0 && rc != -EBADF)
         return rc;
-    if (what & SS_MESSAGE && mail_has_ended(h->server, request_of_handler(h)))
-        return -ENOBUFS;
     rc = wait_for(h, what, ms);
     if (rc > 0 && what & SS_MESSAGE && mail_has_ended(h->server, request_of_handler(h)))
         return -ENOBUFS;
