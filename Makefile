@@ -48,6 +48,7 @@ PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 valgrind
 PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
+PACKAGES_faults := $(PACKAGES_test)
 PACKAGES_fresh := debootstrap
 
 GOALS    := $(filter-out deps,$(MAKECMDGOALS))
@@ -94,7 +95,7 @@ lacks_command = $(if $(shell command -v $(firstword $(1))),,yes)
 need = $(if $(1),$(error $(2) is missing: install the package $(3), or: $(strip make deps $(patsubst %-fuzz,fuzz,$(filter-out all,$(GOAL))))))
 
 GOAL   := $(or $(MAKECMDGOALS),all)
-BUILDS := $(filter-out clean help uninstall deps fresh,$(GOAL))
+BUILDS := $(filter-out clean help uninstall deps fresh faults,$(GOAL))
 TESTS  := $(filter test clients check tsan build-tests objects lint,$(GOAL))
 FUZZES := $(filter build-fuzz run-fuzz,$(GOAL))
 
@@ -209,17 +210,22 @@ ifneq ($(if $(UV_BENCH),$(call lacks_header,uv.h)),)
 BENCH := $(filter-out $(UV_BENCH),$(BENCH))
 endif
 
+PROGRAM    := $(BUILD)/httpserver
+# Programs linked once more, with calls of the C library that can be made to fail.
+WRAPS      := $(call objects,tests/fault/calls.c tests/fault/state.c)
+FAULT_RIGS := $(call programs,$(filter-out tests/fault/calls.c tests/fault/state.c,$(wildcard tests/fault/*.c)))
+FAULTY     := $(patsubst $(BUILD)/%,$(BUILD)/fault/%,$(PROGRAM) $(SAMPLES) $(HTTP) $(FAULT_RIGS))
+
 ARCHIVES := $(BUILD)/libhttpserver.a $(BUILD)/libsocketserver.a
 SHARED   := $(BUILD)/libsocketserver.so $(BUILD)/libhttpserver.so
-PROGRAM  := $(BUILD)/httpserver
 LINKED   := $(PROGRAM) $(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ) $(if $(MATRIX),$(BUILD)/tests/matrix/matrix)
-OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ)) \
-            $(BUILD)/tests/fuzz/replay.o
+OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ) $(FAULT_RIGS)) \
+            $(BUILD)/tests/fuzz/replay.o $(WRAPS)
 
 # ---- targets --------------------------------------------------------------------------------------------------
 
 ##@ Build and run
-.PHONY: all serve objects build-tests test clients check tsan fuzz build-fuzz run-fuzz fresh bench trace run-trace lint install uninstall clean help FORCE
+.PHONY: all serve objects build-tests test clients check tsan fuzz build-fuzz run-fuzz faults run-faults fresh bench trace run-trace lint install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 # Shared libraries are not built with sanitizers: nothing tests them there.
 all: $(ARCHIVES) $(if $(SANITIZE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
@@ -228,7 +234,7 @@ serve: all ## serve www/ on http://127.0.0.1:8000/ (PORT=N: another port)
 
 ##@ Test
 objects: $(OBJECTS)
-build-tests: all $(UNIT) $(HTTP) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE),,$(BENCH))
+build-tests: all $(UNIT) $(HTTP) $(FAULTY) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE),,$(BENCH))
 # With T or K only what the chosen tests need is built. K is for pytest's names, so then no other test is run.
 matching = $(strip $(foreach f,$(1),$(if $(findstring $(T:.c=),$(f:$(BUILD)/%=%)),$(f))))
 PYTEST  := $(call matching,$(wildcard tests/test_*.py tests/*/test_*.py))
@@ -256,6 +262,11 @@ fuzz: ## fuzz every target for FUZZ_TIME=600 seconds, two at a time (T=PATTERN; 
 build-fuzz: $(FUZZ)
 run-fuzz: build-fuzz
 	@BUILD='$(abspath $(BUILD))' FUZZER='$(FUZZER)' FUZZ_TIME='$(FUZZ_TIME)' $(PYTHON) tests/fuzz/run $(T)
+# With sanitizers: what is done after a failure must not read or write what it may not, and leave nothing behind.
+faults: ## each call fails once, and in bursts, under every composition (ARGS='--share 0.1', ARGS=PATTERN)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined run-faults
+run-faults: all $(FAULTY)
+	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' $(PYTHON) tests/fault/run $(ARGS)
 fresh: ## both commands of the README in a Debian of their own, made by debootstrap: minutes, and as root (PORT=N)
 	@BUILD='$(abspath $(BUILD))' PORT='$(PORT)' tests/fresh
 bench: all $(BENCH) ## measure CPU, memory and latency against nginx, lighttpd, h2o, Python, libuv and raw loops
@@ -395,6 +406,15 @@ endif
 $(BUILD)/tests/matrix/matrix: $(MATRIX)
 $(BUILD)/tests/http/masked: $(filter-out %/main.o,$(HTTPSERVER))
 $(LINKED): $(ARCHIVES) $(BUILD)/files
+	$(link)
+
+# By the same objects, which LTO would not let anybody wrap.
+$(BUILD)/fault/httpserver: $(HTTPSERVER)
+$(BUILD)/fault/tests/http/masked: $(filter-out %/main.o,$(HTTPSERVER))
+$(filter-out %/httpserver,$(FAULTY)): $(BUILD)/fault/%: $(BUILD)/%.o
+$(FAULTY): private LTO := $(if $(LTO),-fno-lto)
+$(FAULTY): private LDFLAGS += $$(nm $(WRAPS) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
+$(FAULTY): $(WRAPS) $(ARCHIVES) $(BUILD)/files
 	$(link)
 
 -include $(OBJECTS:.o=.d)

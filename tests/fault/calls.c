@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* The calls that can fail, of the C library and of what is linked beside it. test_wraps.py fails when
+   framework/ or handlers/ calls something that is neither here nor in its list of what cannot fail. */
+#include "calls.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+struct z_stream_s;
+struct statx;
+
+/* ---- memory ---------------------------------------------------------------------------------------------
+ */
+
+FAILS_NULL(void *, malloc, (size_t size), (size))
+FAILS_NULL(void *, calloc, (size_t count, size_t size), (count, size))
+FAILS_NULL(void *, realloc, (void *old, size_t size), (old, size))
+FAILS_NULL(void *, reallocarray, (void *old, size_t count, size_t size), (old, count, size))
+FAILS_NULL(char *, strdup, (const char *text), (text))
+FAILS_NULL(char *, strndup, (const char *text, size_t size), (text, size))
+FAILS_NULL(char *, realpath, (const char *path, char *resolved), (path, resolved))
+FAILS_NULL(char *, getcwd, (char *path, size_t size), (path, size))
+FAILS_WITH(MAP_FAILED, void *, mmap,
+           (void *address, size_t size, int protection, int flags, int fd, off_t offset),
+           (address, size, protection, flags, fd, offset))
+FAILS(int, mprotect, (void *address, size_t size, int protection), (address, size, protection))
+FAILS(int, madvise, (void *address, size_t size, int advice), (address, size, advice))
+DONE_AND_FAILS(int, munmap, (void *address, size_t size), (address, size))
+
+/* What it makes of a format is freed by the caller, and must not be where it has failed. */
+#define FORMATS(name, parameters, last)                \
+    FAULT_WRAP(int, asprintf, name, parameters, {      \
+        va_list arguments;                             \
+        if (failed) {                                  \
+            errno = failed;                            \
+            *text = NULL;                              \
+            return -1;                                 \
+        }                                              \
+        va_start(arguments, last);                     \
+        int size = vasprintf(text, format, arguments); \
+        va_end(arguments);                             \
+        return size;                                   \
+    })
+FORMATS(asprintf, (char **text, const char *format, ...), format)
+FORMATS(__asprintf_chk, (char **text, __attribute__((unused)) int flag, const char *format, ...), format)
+
+/* ---- streams of the C library -----------------------------------------------------------------------------
+ */
+
+#define PRINTS(name, parameters, last)                  \
+    FAULT_WRAP(int, fprintf, name, parameters, {        \
+        va_list arguments;                              \
+        if (failed) {                                   \
+            errno = failed;                             \
+            return -1;                                  \
+        }                                               \
+        va_start(arguments, last);                      \
+        int size = vfprintf(stream, format, arguments); \
+        va_end(arguments);                              \
+        return size;                                    \
+    })
+PRINTS(fprintf, (FILE * stream, const char *format, ...), format)
+PRINTS(__fprintf_chk, (FILE * stream, __attribute__((unused)) int flag, const char *format, ...), format)
+FAILS_WITH(EOF, int, fflush, (FILE * stream), (stream))
+FAILS_WITH(EOF, int, fflush_unlocked, (FILE * stream), (stream))
+FAILS_WITH(0, size_t, fwrite, (const void *data, size_t size, size_t count, FILE *stream),
+           (data, size, count, stream))
+RETURNS(int, ftrylockfile, (FILE * stream), (stream))
+
+/* ---- files ------------------------------------------------------------------------------------------------
+ */
+
+FAILS(int, open, (const char *path, int flags, mode_t mode), (path, flags, mode))
+FAILS(int, openat, (int directory, const char *path, int flags, mode_t mode), (directory, path, flags, mode))
+FAULT_WRAP(int, openat, __openat_2, (int directory, const char *path, int flags), {
+    if (failed) {
+        errno = failed;
+        return -1;
+    }
+    return __real___openat_2(directory, path, flags);
+})
+DONE_AND_FAILS(int, close, (int fd), (fd))
+FAILS(int, fcntl, (int fd, int command, long argument), (fd, command, argument))
+FAILS(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request, argument))
+FAILS(int, flock, (int fd, int operation), (fd, operation))
+FAILS(int, fsync, (int fd), (fd))
+FAILS(int, fallocate, (int fd, int mode, off_t offset, off_t size), (fd, mode, offset, size))
+FAILS(int, dup3, (int old, int new, int flags), (old, new, flags))
+FAILS(int, pipe2, (int *fds, int flags), (fds, flags))
+MOVES(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
+MOVES_AS(ssize_t, read, __read_chk, (int fd, void *data, size_t size, size_t room), (fd, data, size, room))
+MOVES(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
+MOVES(ssize_t, pread, (int fd, void *data, size_t size, off_t offset), (fd, data, size, offset))
+MOVES(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t offset), (fd, data, size, offset))
+FAILS(int, stat, (const char *path, struct stat *status), (path, status))
+FAILS(int, lstat, (const char *path, struct stat *status), (path, status))
+FAILS(int, fstat, (int fd, struct stat *status), (fd, status))
+FAILS(int, fstatat, (int directory, const char *path, struct stat *status, int flags),
+      (directory, path, status, flags))
+FAILS(int, statx, (int directory, const char *path, int flags, unsigned mask, struct statx *status),
+      (directory, path, flags, mask, status))
+FAILS(int, fstatvfs, (int fd, struct statvfs *status), (fd, status))
+FAILS(int, access, (const char *path, int mode), (path, mode))
+FAILS(int, faccessat, (int directory, const char *path, int mode, int flags), (directory, path, mode, flags))
+FAILS(int, chmod, (const char *path, mode_t mode), (path, mode))
+FAILS(int, fchmod, (int fd, mode_t mode), (fd, mode))
+FAILS(ssize_t, readlinkat, (int directory, const char *path, char *target, size_t size),
+      (directory, path, target, size))
+FAILS(int, linkat, (int from, const char *old, int to, const char *new, int flags),
+      (from, old, to, new, flags))
+FAILS(int, rename, (const char *old, const char *new), (old, new))
+FAILS(int, renameat, (int from, const char *old, int to, const char *new), (from, old, to, new))
+FAILS(int, renameat2, (int from, const char *old, int to, const char *new, unsigned flags),
+      (from, old, to, new, flags))
+FAILS(int, unlink, (const char *path), (path))
+FAILS(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags))
+FAILS_NULL(DIR *, fdopendir, (int fd), (fd))
+FAILS_NULL(struct dirent *, readdir, (DIR * directory), (directory))
+DONE_AND_FAILS(int, closedir, (DIR * directory), (directory))
+
+/* ---- sockets ----------------------------------------------------------------------------------------------
+ */
+
+FAILS(int, socket, (int family, int type, int protocol), (family, type, protocol))
+FAILS(int, socketpair, (int family, int type, int protocol, int *fds), (family, type, protocol, fds))
+FAILS(int, bind, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size))
+FAILS(int, listen, (int fd, int backlog), (fd, backlog))
+FAILS(int, accept4, (int fd, struct sockaddr *address, socklen_t *size, int flags),
+      (fd, address, size, flags))
+FAILS(int, connect, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size))
+FAILS(int, shutdown, (int fd, int how), (fd, how))
+FAILS(int, getsockname, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size))
+FAILS(int, getpeername, (int fd, struct sockaddr *address, socklen_t *size), (fd, address, size))
+FAILS(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
+      (fd, level, name, value, size))
+FAILS(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
+      (fd, level, name, value, size))
+MOVES(ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
+MOVES_AS(ssize_t, recv, __recv_chk, (int fd, void *data, size_t size, size_t room, int flags),
+         (fd, data, size, room, flags))
+FAILS(ssize_t, recvfrom,
+      (int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *length),
+      (fd, data, size, flags, address, length))
+FAILS(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
+MOVES(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
+FAILS(ssize_t, sendto,
+      (int fd, const void *data, size_t size, int flags, const struct sockaddr *address, socklen_t length),
+      (fd, data, size, flags, address, length))
+MOVES(ssize_t, sendfile, (int to, int from, off_t *offset, size_t size), (to, from, offset, size))
+FAILS_NULL(char *, if_indextoname, (unsigned index, char *name), (index, name))
+FAILS_NULL(const char *, inet_ntop, (int family, const void *address, char *text, socklen_t size),
+           (family, address, text, size))
+RETURNS(int, getaddrinfo,
+        (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found),
+        (host, service, hints, found))
+
+/* Of several pieces only the first one leaves. */
+FAULT_WRAP(ssize_t, sendmsg, sendmsg, (int fd, const struct msghdr *message, int flags), {
+    struct msghdr first = *message;
+    if (failed > 0) {
+        errno = failed;
+        return -1;
+    }
+    if (failed == FAULT_SHORT && first.msg_iovlen > 1)
+        first.msg_iovlen = 1;
+    return __real_sendmsg(fd, &first, flags);
+})
+
+/* ---- waiting ----------------------------------------------------------------------------------------------
+ */
+
+FAILS(int, poll, (struct pollfd * fds, nfds_t count, int ms), (fds, count, ms))
+FAULT_WRAP(int, poll, __poll_chk, (struct pollfd * fds, nfds_t count, int ms, size_t room), {
+    if (failed) {
+        errno = failed;
+        return -1;
+    }
+    return __real___poll_chk(fds, count, ms, room);
+})
+FAILS(int, epoll_create1, (int flags), (flags))
+FAILS(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event),
+      (epoll, operation, fd, event))
+FAILS(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int ms), (epoll, events, count, ms))
+FAILS(int, eventfd, (unsigned count, int flags), (count, flags))
+FAILS(int, nanosleep, (const struct timespec *time, struct timespec *left), (time, left))
+
+/* ---- processes and threads --------------------------------------------------------------------------------
+ */
+
+FAILS(pid_t, fork, (void), ())
+FAILS(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options))
+FAILS(int, kill, (pid_t pid, int signal), (pid, signal))
+FAILS(int, prctl, (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
+      (option, a, b, c, d))
+FAILS(long, syscall, (long number, long a, long b, long c, long d, long e, long f),
+      (number, a, b, c, d, e, f))
+FAILS(long, sysconf, (int name), (name))
+FAILS(int, getrlimit, (int resource, struct rlimit *limit), (resource, limit))
+FAILS(int, setrlimit, (int resource, const struct rlimit *limit), (resource, limit))
+FAILS(int, getentropy, (void *data, size_t size), (data, size))
+FAILS(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size, flags))
+FAILS(int, sigaltstack, (const stack_t *stack, stack_t *before), (stack, before))
+FAILS(int, sigtimedwait, (const sigset_t *set, siginfo_t *info, const struct timespec *time),
+      (set, info, time))
+FAILS(int, atexit, (void (*function)(void)), (function))
+RETURNS(int, pthread_atfork, (void (*before)(void), void (*parent)(void), void (*child)(void)),
+        (before, parent, child))
+RETURNS(int, pthread_create,
+        (pthread_t * thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument),
+        (thread, attributes, start, argument))
+RETURNS(int, pthread_attr_init, (pthread_attr_t * attributes), (attributes))
+RETURNS(int, pthread_mutex_init, (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes),
+        (mutex, attributes))
+RETURNS(int, pthread_mutexattr_init, (pthread_mutexattr_t * attributes), (attributes))
+RETURNS(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *time), (mutex, time))
+RETURNS(int, pthread_cond_init, (pthread_cond_t * condition, const pthread_condattr_t *attributes),
+        (condition, attributes))
+RETURNS(int, pthread_condattr_init, (pthread_condattr_t * attributes), (attributes))
+RETURNS(int, pthread_cond_timedwait,
+        (pthread_cond_t * condition, pthread_mutex_t *mutex, const struct timespec *time),
+        (condition, mutex, time))
+RETURNS(int, pthread_cond_clockwait,
+        (pthread_cond_t * condition, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *time),
+        (condition, mutex, clock, time))
+
+/* ---- other libraries: they have run out of memory
+ * ----------------------------------------------------------- */
+
+/* zlib: its own numbers. */
+RETURNS(int, deflateInit2_,
+        (struct z_stream_s * stream, int level, int method, int bits, int memory, int strategy,
+         const char *version, int size),
+        (stream, level, method, bits, memory, strategy, version, size))
+RETURNS(int, deflate, (struct z_stream_s * stream, int flush), (stream, flush))
+FAILS_NULL(void *, BrotliEncoderCreateInstance, (void *allocate, void *release, void *opaque),
+           (allocate, release, opaque))
+FAILS_WITH(0, int, BrotliEncoderSetParameter, (void *encoder, int parameter, uint32_t value),
+           (encoder, parameter, value))
+FAILS_WITH(0, int, BrotliEncoderCompressStream,
+           (void *encoder, int operation, size_t *available_in, const uint8_t **next_in,
+            size_t *available_out, uint8_t **next_out, size_t *total_out),
+           (encoder, operation, available_in, next_in, available_out, next_out, total_out))
+FAILS_NULL(void *, ZSTD_createCCtx, (void), ())
+/* zstd: the number of an error, negative. */
+FAULT_WRAP(size_t, ZSTD_CCtx_setParameter, ZSTD_CCtx_setParameter, (void *context, int parameter, int value),
+           { return failed ? (size_t)-failed : __real_ZSTD_CCtx_setParameter(context, parameter, value); })
+FAULT_WRAP(size_t, ZSTD_compressStream2, ZSTD_compressStream2,
+           (void *context, void *output, void *input, int operation), {
+               return failed ? (size_t)-failed
+                             : __real_ZSTD_compressStream2(context, output, input, operation);
+           })

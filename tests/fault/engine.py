@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""Lets each call of a scene fail, one after the other, and looks at what becomes of it.
+
+A scene is run once to see which calls it makes; then, for each of them and each error that it may have, once more with this
+call failing, once and as the first of a burst; and then with nothing failing, which must be served, with nothing left."""
+
+import collections
+import os
+import pathlib
+import re
+import time
+
+import errors
+import places
+import programs
+from state import State
+import wire
+from trial import ALLOWED, Trial
+
+BURST = 16
+SPARE_THREADS = 4
+
+# What a log says of a request, or of the server, for which something has failed.
+TOLD = re.compile(r"failed|HTTP/1\.[01]\" (5\d\d|\d+ [-\d]+ \w)")
+
+# A call that may fail: the n-th one at a place. `name` is the place's.
+Case = collections.namedtuple("Case", "place call name n error count")
+# What became of a case: `outcome` is one of trial's, and `detail` says more.
+Result = collections.namedtuple("Result", "scene composition case outcome detail")
+
+
+class Subject:
+    """A program under test, with its state, which is started again when it was found wanting."""
+
+    def __init__(self, program, argv, directory, prepare=None, environment=None):
+        self.program, self.argv = programs.path_of(os.path.join("fault", program)), argv
+        self.directory = pathlib.Path(directory)
+        self.root = self.directory / "root"
+        self.root.mkdir()
+        if prepare:
+            prepare(self.root)
+        self.state = State(self.directory / "state")
+        self.places = places.of(self.program)
+        self.environment = environment or {}
+        self.server = None
+
+    def start(self):
+        argv = [str(a).replace("{root}", str(self.root)).replace("{directory}", str(self.directory)) for a in self.argv]
+        self.server = programs.Server([self.program, *argv], self.directory, FAULT_STATE=self.state.path, **self.environment)
+        self.server.read_banner()
+
+    def restart(self):
+        self.kill()
+        self.start()
+
+    def kill(self):
+        if self.server:
+            self.server.kill()
+            self.server.ended = True
+
+    def processes(self):
+        """The server's and its children's ids."""
+        found, new = set(), {self.server.pid}
+        while new:
+            found |= new
+            new = {child for pid in new for child in children_of(pid)} - found
+        return found
+
+    def holdings(self):
+        """Descriptors, threads and processes."""
+        pids = self.processes()
+        return sum(count_in(pid, "fd") for pid in pids), sum(count_in(pid, "task") for pid in pids), len(pids)
+
+    def ticks(self):
+        """The time of processors that it has used."""
+        return sum(ticks_of(pid) for pid in self.processes())
+
+
+def children_of(pid):
+    found = set()
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found |= {int(child) for child in file.read().split()}
+    except OSError:
+        pass  # it has ended
+    return found
+
+
+def count_in(pid, what):
+    try:
+        return len(os.listdir(f"/proc/{pid}/{what}"))
+    except OSError:
+        return 0
+
+
+def ticks_of(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return sum(int(field) for field in file.read().rpartition(")")[2].split()[11:13])
+    except OSError:
+        return 0
+
+
+class Exploration:
+    """A scene of a subject under a composition."""
+
+    def __init__(self, subject, composition, scene):
+        self.subject, self.composition, self.scene = subject, composition, scene
+        self.state = subject.state
+        self.seen = set()  # names of places that have failed
+
+    # ------------------------------------------------------------ which calls there are
+
+    def play(self):
+        trial = Trial(self.subject.server, self.subject.root)
+        try:
+            self.scene(trial)
+        finally:
+            trial.close()
+        return trial.outcomes
+
+    def rehearse(self):
+        """Twice, as the first time some things are made that stay. All must be served."""
+        for _ in range(2):
+            outcomes = self.play()
+            assert all(outcome == "served" for _, outcome, _ in outcomes), (self.scene.__name__, self.composition, outcomes)
+        self.settle()
+        self.look()
+        self.state.forget()
+        self.state.record(True)
+        self.play()
+        self.settle()
+        self.state.record(False)
+        assert not self.state.overflowed
+        return self.cases()
+
+    def cases(self):
+        names = self.state.names
+        calls = collections.Counter()  # of each kind, until now
+        begins = {}  # with which of them the calls of a place begin
+        counts = collections.Counter()  # of a place
+        for event in self.state.events():
+            calls[event.call] += 1
+            counts[event.place, event.call] += 1
+            begins.setdefault((event.place, event.call), calls[event.call])
+        for (place, call), count in sorted(counts.items()):
+            name = self.subject.places.name(place)
+            for error in errors.of(names[call]) if name else ():
+                for n in range(1, count + 1):
+                    yield Case(place, call, name, n, error, 1)
+                yield Case(place, call, name, begins[place, call], error, BURST)
+
+    # ------------------------------------------------------------ what becomes of them
+
+    def run(self, case):
+        """The result of a case; None where its call was not made."""
+        server = self.subject.server
+        log = len(server.log)
+        self.state.forget()
+        self.state.fail(case.call, errors.number(case.error), case.n, case.count, case.place if case.count == 1 else 0)
+        outcomes = self.play()
+        self.settle()
+        failed = [event for event in self.state.events() if event.error]
+        self.state.clear()
+        if not failed:
+            return None
+        self.seen |= {name for event in failed if (name := self.subject.places.name(event.place))}
+        outcome, detail = self.judge(case, outcomes, log)
+        if outcome in ALLOWED:
+            outcome, detail = self.afterwards(outcome, detail)
+        if outcome not in ALLOWED:
+            detail += "\n" + self.subject.server.log[-600:]
+            self.subject.restart()
+            self.play()
+            self.play()
+            self.settle()
+            self.look()
+        return Result(self.scene.__name__, self.composition, case, outcome, detail)
+
+    def is_told(self, log):
+        """Whether the log says that something has failed; it may be written a while later."""
+        try:
+            return wire.wait_until(lambda: TOLD.search(self.subject.server.log[log:]), 2)
+        except AssertionError:
+            return False
+
+    def judge(self, case, outcomes, log):
+        worst = max(outcomes, key=lambda o: (o[1] not in ALLOWED, o[1] == "cut", o[1] == "5xx"))
+        what, outcome, detail = worst
+        if outcome == "cut" and case.error not in errors.OF_PEERS and not self.is_told(log):
+            outcome = "silent"
+        return outcome, f"{what}: {detail}"
+
+    def afterwards(self, outcome, detail):
+        """All is well again."""
+        if self.subject.server.process.poll() is not None:
+            return "gone", f"status {self.subject.server.process.returncode}"
+        bad = [o for o in self.play() if o[1] != "served"]
+        if bad:
+            return "after", f"{bad[0]} (before: {outcome}, {detail})"
+        left = self.left()
+        if left:
+            return "leak", f"{left} (before: {outcome}, {detail})"
+        if programs.REPORT.search(self.subject.server.log):
+            return "report", ""
+        return outcome, detail
+
+    def look(self):
+        """What it holds when all is well. A thread that writes the log or calls what blocks stays for a while."""
+        descriptors, threads, processes = self.subject.holdings()
+        self.holdings = descriptors, threads + SPARE_THREADS, processes
+
+    def left(self):
+        """What there is more of than there should be, after a while."""
+        deadline = time.monotonic() + 3
+        while True:
+            now = self.subject.holdings()
+            more = [f"{n} {what}, and not {most}" for what, most, n in
+                    zip(("descriptors", "threads", "processes"), self.holdings, now) if n > most]
+            if not more or time.monotonic() > deadline:
+                return ", ".join(more)
+            time.sleep(0.01)
+
+    def settle(self):
+        """Waits until what a scene has begun is over: nothing is called any more."""
+        before = -1
+        while before != (now := self.subject.ticks()):
+            before = now
+            time.sleep(0.002)
+
+
+def chosen(cases, share, random_numbers):
+    """A part of them, of each place something."""
+    cases = list(cases)
+    return cases if share >= 1 else [case for case in cases if random_numbers.random() < share]

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""The places in framework/ and handlers/ from which something is called that can fail.
+
+A place is called "file function call", and "file function call 2" where the function has a second such call on a later
+line: names that outlive a change of other lines."""
+
+import bisect
+import collections
+import functools
+import os
+import re
+import subprocess
+
+import programs
+
+SEEN = os.path.join(programs.TESTS, "fault", "seen.txt")
+CALL = re.compile(r"^ *([0-9a-f]+):.*?\b(?:callq?|jmpq?|bl|b)\s+[0-9a-f]+ <__wrap_(\w+)>", re.MULTILINE)
+LINE = re.compile(r"^ *([0-9a-f]+):\t", re.MULTILINE)
+OURS = re.compile(r"(?:.*/)?((?:framework|handlers)/\S+\.[ch])$")
+
+Line = collections.namedtuple("Line", "file function line")
+
+
+def output(*command, text=None):
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
+class Places:
+    """Those of a program."""
+
+    def __init__(self, program):
+        self.program = program
+        code = output("objdump", "-d", "--no-show-raw-insn", program)
+        ends = [int(line[1], 16) for line in LINE.finditer(code)]
+        self.calls = {}  # from where a call returns to: its name
+        for call in CALL.finditer(code):
+            at = bisect.bisect(ends, int(call[1], 16))
+            self.calls[ends[at]] = plain(call[2])
+        self.lines = dict(zip(self.calls, look_up(program, self.calls)))
+        lines = collections.defaultdict(set)
+        for at, line in self.lines.items():
+            lines[line.file, line.function, self.calls[at]].add(line.line)
+        self.of = {at: name_of(line, self.calls[at], sorted(lines[line.file, line.function, self.calls[at]]))
+                   for at, line in self.lines.items() if OURS.match(line.file)}
+
+    def name(self, address):
+        """The name of a place, by the address to which its call returns; None where it is not of framework/ or handlers/."""
+        return self.of.get(address)
+
+    def where(self, address):
+        """The place as compilers write it."""
+        line = self.lines.get(address)
+        return f"{line.file}:{line.line}" if line else f"{address:#x}"
+
+
+def plain(symbol):
+    """read for __read_chk, openat for __openat_2."""
+    return re.sub(r"^__(\w+?)_(?:chk|2)$", r"\1", symbol)
+
+
+def look_up(program, addresses):
+    """The lines of the calls: the innermost function, where some are inlined."""
+    text = "".join(f"{address - 1:#x}\n" for address in addresses)
+    answer = output("addr2line", "-f", "-e", program, text=text).splitlines()
+    for function, line in zip(answer[::2], answer[1::2]):
+        file, _, number = line.split(" ")[0].rpartition(":")
+        ours = OURS.match(file)
+        yield Line(ours[1] if ours else file, re.sub(r"\.(constprop|part|isra|cold|lto_priv)\b.*", "", function),
+                   int(number) if number.isdigit() else 0)
+
+
+def name_of(line, call, lines):
+    number = lines.index(line.line) + 1
+    return f"{line.file} {line.function} {call}" + (f" {number}" if number > 1 else "")
+
+
+@functools.lru_cache(None)
+def of(program):
+    return Places(program)
+
+
+def seen():
+    """The places whose failure was seen: the list that `make faults` writes."""
+    try:
+        with open(SEEN, encoding="ascii") as file:
+            return {line.rstrip("\n") for line in file if not line.startswith("#")}
+    except FileNotFoundError:
+        return set()
+
+
+def write_seen(names):
+    with open(SEEN, "w", encoding="ascii") as file:
+        file.write("# Places whose failure was seen, and had no outcome that is not to be. Written by make faults.\n")
+        file.write("".join(f"{name}\n" for name in sorted(names)))

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+"""A part of what `make faults` does, by a seed that is another one each day and is printed: FAULT_SEED repeats it."""
+
+import os
+import random
+import time
+
+import programs
+import pytest
+import subjects
+from trial import ALLOWED
+
+SEED = int(os.environ.get("FAULT_SEED", time.time() // 86400))
+SHARE = 0.02 if programs.SANITIZED else 0.1
+
+
+@pytest.mark.parametrize("task", subjects.tasks(), ids=subjects.name_of)
+def test_a_call_fails(task, tmp_path):
+    numbers = random.Random(f"{SEED} {subjects.name_of(task)}")
+    results, _ = subjects.explore(task, tmp_path, lambda cases: [case for case in cases if numbers.random() < SHARE])
+    bad = [result for result in results if result.outcome not in ALLOWED]
+    assert not bad, f"FAULT_SEED={SEED}: {bad[0]}"

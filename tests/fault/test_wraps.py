@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Nothing that can fail is called in framework/ and handlers/ without a wrapper, and each such place was seen to fail."""
+
+import glob
+import os
+import re
+import subprocess
+
+import errors
+import places
+import programs
+
+ARCHIVES = ["libsocketserver.a", "libhttpserver.a"]
+
+# What fails only by a mistake of the caller's, or ends the process, or tells of nothing by its result. What is done with
+# a lock that works is not expected to fail.
+CANNOT_FAIL = re.compile(r"""
+    (mem|str|stp)\w+ | __(mem|str|stp)\w+_chk | raw?memchr | v?sn?printf | __v?sn?printf_chk | (v|__v)?(printf|printf_chk|asprintf)
+    | free | freeaddrinfo | gai_strerror | qsort(_r)? | bsearch | abort | _?exit | raise | __assert_fail | __stack_chk_fail
+    | __errno_location | __tls_get_addr | _GLOBAL_OFFSET_TABLE_ | __cpu_\w+ | std(out|err) | opt(arg|ind) | getopt_long
+    | clock_gettime | time | localtime_r | gmtime_r | sched_yield | getp?pid | gete?[ug]id | inet_pton | dirfd | rewinddir | putc
+    | funlockfile | sigaction | sig(add|del|empty|fill)set | sigismember | pthread_sigmask | pthread_self | pthread_once
+    | pthread_join | pthread_(mutex_((un|try)?lock|consistent|destroy) | cond_(signal|broadcast|wait|destroy)
+    | attr_(destroy|set\w+) | (mutex|cond)attr_(destroy|set\w+))
+    | (Brotli\w+(Destroy\w+|HasMoreOutput|IsFinished|Version)) | ZSTD_(freeCCtx|isError|versionString) | zlibVersion | deflateEnd
+    | llhttp_\w+ | __(asan|ubsan|tsan|gcov|sanitizer)\w+ | __sanitizer\w+ | __aarch64_\w+ | __gxx_personality_v0 | __cxa_\w+
+    """, re.VERBOSE)
+
+
+def symbols(option, *files):
+    text = subprocess.run(["nm", option, "-A", *files], capture_output=True, text=True, check=True).stdout
+    return {line.split()[-1] for line in text.splitlines() if line.strip() and not line.endswith(":")}
+
+
+def test_each_call_is_wrapped():
+    archives = [os.path.join(programs.BUILD, name) for name in ARCHIVES]
+    wrapped = {name.removeprefix("__wrap_") for name in
+               symbols("--defined-only", os.path.join(programs.BUILD, "tests/fault/calls.o")) if name.startswith("__wrap_")}
+    called = symbols("--undefined-only", *archives) - symbols("--defined-only", *archives)
+    bare = {name for name in called - wrapped if not CANNOT_FAIL.fullmatch(name)}
+    assert not bare, f"no line for {sorted(bare)} in tests/fault/calls.c, nor in CANNOT_FAIL"
+
+
+def test_each_wrapper_knows_its_errors():
+    with open(os.path.join(programs.TESTS, "fault", "calls.c"), encoding="ascii") as file:
+        text = re.sub(r"\s+", " ", file.read())
+    names = set(re.findall(r"\b(?:FAILS|FAILS_NULL|RETURNS|MOVES|DONE_AND_FAILS)\( ?[\w *]+?, (\w+),", text))
+    assert len(names) > 80
+    assert not names - set(errors.ERRORS)
+
+
+def test_each_place_was_seen_to_fail():
+    """The ratchet: `make faults` adds what it has seen."""
+    found = glob.glob(os.path.join(programs.BUILD, "fault", "**"), recursive=True)
+    unseen = {name for path in found if os.path.isfile(path) for name in places.of(path).of.values()} - places.seen()
+    assert not unseen, f"nobody has seen these fail; make faults: {sorted(unseen)}"

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""What becomes of requests while calls fail.
+
+A scene is a function of a Trial: it asks, and says of each answer what would be right. Allowed is that nobody notices
+("served"), a whole answer of 5xx ("5xx"), or an end that the client can tell from a whole answer ("cut"). Everything else
+is a fault of the server's: see NEVER."""
+
+import contextlib
+import os
+
+import wire
+
+LIMIT = 10  # seconds without a byte: it hangs
+
+ALLOWED = ("served", "5xx", "cut")
+NEVER = {
+    "4xx": "an answer says that the client was at fault",
+    "wrong": "the bytes are others, or fewer without anybody being told",
+    "malformed": "what was sent is not HTTP",
+    "hang": "nothing came, and the connection stayed open",
+    "silent": "something was not done, and nobody was told",
+    "leak": "descriptors, threads or processes are left",
+    "gone": "the server, or one of its processes, has ended",
+    "spin": "the server runs although nobody asks for anything",
+    "after": "what is asked when all is well again is not answered rightly",
+    "refused": "nobody accepts connections",
+    "start": "it did not start, and did not end with one line that says why",
+    "stop": "it did not stop, or not with 0",
+    "report": "a sanitizer has found something",
+}
+
+
+class Wrong(AssertionError):
+    """An answer is not what it has to be."""
+
+
+def right(condition, detail=""):
+    if not condition:
+        raise Wrong(detail)
+
+
+class Trial:
+    def __init__(self, server, root):
+        self.server, self.root = server, root
+        self.outcomes = []  # (what was asked, what became of it, a detail)
+        self._client = None
+
+    @property
+    def client(self):
+        """A connection: the last one, while it is open."""
+        if not self._client or self._client.closed:
+            self.close()
+            self._client = wire.Client(self.server.address, limit=LIMIT)
+        return self._client
+
+    def close(self):
+        if self._client:
+            self._client.close()
+        self._client = None
+
+    @contextlib.contextmanager
+    def asking(self, what):
+        """What is asked within, and what becomes of it."""
+        try:
+            yield
+            self.note(what, "served")
+        except (ConnectionRefusedError, FileNotFoundError) as error:
+            self.fail(what, "refused", error)
+        except (wire.Ended, ConnectionError) as error:
+            self.fail(what, "cut", error)
+        except TimeoutError as error:
+            self.fail(what, "hang", error)
+        except wire.Malformed as error:
+            self.fail(what, "malformed", error)
+        except Refused as error:
+            self.fail(what, "5xx" if error.response.status >= 500 else "4xx", error.response)
+        except (Wrong, AssertionError) as error:
+            self.fail(what, "wrong", error)
+
+    def note(self, what, outcome, detail=""):
+        self.outcomes.append((what, outcome, str(detail)[:300]))
+
+    def fail(self, what, outcome, detail):
+        self.note(what, outcome, repr(detail))
+        self.close()
+
+    def ask(self, method, path, body=None, statuses=(200,), **fields):
+        """The answer, which has one of these statuses. To be called within asking()."""
+        client = self.client
+        response = client.ask(method, path, body, **fields)
+        if response.closes:
+            client.closed = True
+        return self.accept(response, statuses)
+
+    @staticmethod
+    def accept(response, statuses=(200,)):
+        if response.status in statuses:
+            return response
+        if response.status >= 400:
+            raise Refused(response)
+        raise Wrong(response)
+
+    def get(self, path, body, method="GET", statuses=(200,), **fields):
+        """One exchange, whose answer is to have this body."""
+        with self.asking(f"{method} {path}"):
+            response = self.ask(method, path, None, statuses, **fields)
+            right(response.body == body, response)
+
+    def stored(self, name):
+        """What lies in the directory that is served; None: nothing."""
+        try:
+            with open(os.path.join(self.root, name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+
+class Refused(Exception):
+    def __init__(self, response):
+        super().__init__(repr(response))
+        self.response = response
