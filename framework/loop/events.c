@@ -242,23 +242,26 @@ void loop_unpark(struct loop *loop, const struct request *request)
         wake_parked(loop, known);
 }
 
-bool loop_park(struct loop *loop, struct request *request)
+int loop_park(struct loop *loop, struct request *request)
 {
     struct ss_request *r = &request->request;
-    struct known *known = r->datagram || r->fd < 0 || loop->draining ? NULL : lookup(loop, r->fd);
-    if (!known || ensure_registered(loop, r->fd, known) < 0)
-        return false;
+    if (r->datagram || r->fd < 0 || loop->draining)
+        return -ECANCELED;
+    struct known *known = lookup(loop, r->fd);
+    int rc = known ? ensure_registered(loop, r->fd, known) : -ENOMEM;
+    if (rc < 0)
+        return rc;
     if ((known->ready | untold(known, r->fd)) & INPUT) {
         known->ready &= POLLOUT | lasting(known);
         loop_queue(loop, &request->entry);
-        return true;
+        return 0;
     }
     known->parked = request;
     idle_add(&loop->serving->parked, request);
     timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
     if (request->box && mail_begin_parking(loop->server, request))
         wake_parked(loop, known);
-    return true;
+    return 0;
 }
 
 /* ---------------------------------------------------------------- a wait */

@@ -90,9 +90,10 @@ static void run(struct loop *loop, struct request *request)
         mail_end_wait(self, request);
     int rc = request_is_over(request) ? 0 : methods->finish_request(self, &request->request);
     if (rc == SS_PARK) {
-        if (loop_park(loop, request))
+        int parked = loop_park(loop, request);
+        if (parked == 0)
             return;
-        rc = request_end(self, request);
+        rc = request_end(self, request, parked);
     }
     request_failed(self, &request->request, rc);
     methods->shutdown_request(self, &request->request);

@@ -102,8 +102,9 @@ void loop_look(struct loop *loop, int ms);
    `stays_readable`: for good, once it is. 0 or -errno. */
 int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(void *), void *argument);
 
-/* Parks a connection: it waits for its next input without a task. False: it cannot be parked. */
-bool loop_park(struct loop *loop, struct request *request);
+/* Parks a connection: it waits for its next input without a task. 0, -ECANCELED where none is parked, or
+   -errno. */
+int loop_park(struct loop *loop, struct request *request);
 /* For loop_watch: the server drains. Parked connections are closed, and none is parked any more. */
 void loop_drain(void *loop);
 /* Ends the parking of a connection for which there is a message; harmless for one that is not parked. */

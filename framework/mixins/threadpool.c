@@ -49,9 +49,10 @@ static void serve(struct ss_server *self, struct request *request)
         pool_end_wait(self, request);
     int rc = request_is_over(request) ? 0 : methods->finish_request(self, &request->request);
     if (rc == SS_PARK) {
-        if (pool_park(threadpool_of(self), request) == 0)
+        int parked = pool_park(threadpool_of(self), request);
+        if (parked == 0)
             return;
-        rc = request_end(self, request);
+        rc = request_end(self, request, parked);
     }
     request_failed(self, &request->request, rc);
     if (request->known)

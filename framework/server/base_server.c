@@ -80,13 +80,16 @@ static bool verify_request(struct ss_server *self, struct ss_request *request)
     return true;
 }
 
-/* Waits until a parked connection goes on. False: it is to be closed. */
-static bool wait_parked(struct ss_server *self, struct request *request)
+/* Waits until a parked connection goes on: SS_PARK. Else it is to be closed: 0, or the -errno for which it
+ * is. */
+static int wait_parked(struct ss_server *self, struct request *request)
 {
     int rc = idle_wait(self, request);
     request->expired = rc == -ETIMEDOUT;
     request->ending = rc < 0 && rc != -ETIMEDOUT;
-    return !request_is_over(request);
+    if (!request_is_over(request))
+        return SS_PARK;
+    return request->ending && rc != -ECANCELED ? rc : 0;
 }
 
 /* Runs the request here and now. While the connection is parked, this thread waits for it. */
@@ -97,7 +100,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
     int rc;
     do {
         rc = methods->finish_request(self, request);
-    } while (rc == SS_PARK && wait_parked(self, parked));
+    } while (rc == SS_PARK && (rc = wait_parked(self, parked)) == SS_PARK);
     request_failed(self, request, rc);
     methods->shutdown_request(self, request);
     return 0;

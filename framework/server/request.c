@@ -59,10 +59,11 @@ bool request_is_over(const struct request *request)
     return (request->expired || request->ending) && !request->request.resume && !request->has_good_bye;
 }
 
-int request_end(struct ss_server *self, struct request *request)
+int request_end(struct ss_server *self, struct request *request, int why)
 {
     request->ending = true;
-    return request_is_over(request) ? 0 : methods_of(self)->finish_request(self, &request->request);
+    int rc = request_is_over(request) ? 0 : methods_of(self)->finish_request(self, &request->request);
+    return rc < 0 || why == -ECANCELED ? rc : why;
 }
 
 bool out_of_resources(int rc)

@@ -51,8 +51,8 @@ bool out_of_resources(int rc);
 /* Is it to be closed without a word? */
 bool request_is_over(const struct request *request);
 /* The server ends a connection that was to be parked: tells its `resume`, if it has one. Returns what comes
-   of that: 0 or -errno. */
-int request_end(struct ss_server *self, struct request *request);
+   of that, 0 or -errno; or else `why` it ends, unless that is -ECANCELED. */
+int request_end(struct ss_server *self, struct request *request, int why);
 /* Calls handle_error if `error` is one. */
 void request_failed(struct ss_server *self, struct ss_request *request, int error);
 

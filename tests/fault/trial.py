@@ -86,11 +86,22 @@ class Trial:
 
     def ask(self, method, path, body=None, statuses=(200,), **fields):
         """The answer, which has one of these statuses. To be called within asking()."""
-        client = self.client
-        response = client.ask(method, path, body, **fields)
+        response = self.exchange(method, path, body, fields)
         if response.closes:
-            client.closed = True
+            self.client.closed = True
         return self.accept(response, statuses)
+
+    def exchange(self, method, path, body, fields):
+        """A connection that is idle may have to make room for others: as each client of HTTP does, what is safe is then
+        asked once more."""
+        kept = self._client and not self._client.closed
+        try:
+            return self.client.ask(method, path, body, **fields)
+        except (wire.Ended, ConnectionError) as error:
+            if not kept or method not in ("GET", "HEAD") or getattr(error, "partial", b""):
+                raise
+        self.close()
+        return self.client.ask(method, path, body, **fields)
 
     @staticmethod
     def accept(response, statuses=(200,)):
