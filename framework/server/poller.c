@@ -20,12 +20,19 @@ struct poller {
     int wake; /* an eventfd that nobody reads and that is never 0: each write to it is an event; -1: none */
 };
 
+/* ENOSPC is what a user gets who has as many watches as /proc/sys/fs/epoll/max_user_watches allows: a
+   shortage that passes, as one of memory does, and those who wait know that one. */
+static int control_failed(void)
+{
+    return errno == ENOSPC ? -ENOMEM : -errno;
+}
+
 /* Not inlined where it is seldom called: an address taken costs each caller the stack protector's check. */
 __attribute__((noinline)) static int control(struct poller *poller, int op, int fd, uint32_t events,
                                              uint32_t tag)
 {
     struct epoll_event event = {.events = events, .data.u64 = (uint64_t)tag << 32 | (uint32_t)fd};
-    return epoll_ctl(poller->fd, op, fd, &event) < 0 ? -errno : 0;
+    return epoll_ctl(poller->fd, op, fd, &event) < 0 ? control_failed() : 0;
 }
 
 static int open_both(struct poller *p)
