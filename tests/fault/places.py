@@ -16,7 +16,7 @@ import programs
 SEEN = os.path.join(programs.TESTS, "fault", "seen.txt")
 CALL = re.compile(r"^ *([0-9a-f]+):.*?\b(?:callq?|jmpq?|bl|b)\s+[0-9a-f]+ <__wrap_(\w+)>", re.MULTILINE)
 LINE = re.compile(r"^ *([0-9a-f]+):\t", re.MULTILINE)
-OURS = re.compile(r"(?:.*/)?((?:framework|handlers)/\S+\.[ch])$")
+OURS = re.compile(r"(?:.*/)?(?<!tests/)((?:framework|handlers)/\S+\.[ch])$")
 
 Line = collections.namedtuple("Line", "file function line")
 
@@ -59,14 +59,20 @@ def plain(symbol):
 
 
 def look_up(program, addresses):
-    """The lines of the calls: the innermost function, where some are inlined."""
+    """The lines of the calls: the innermost function of ours, where some are inlined (the C library's checks are, too)."""
     text = "".join(f"{address - 1:#x}\n" for address in addresses)
-    answer = output("addr2line", "-f", "-e", program, text=text).splitlines()
-    for function, line in zip(answer[::2], answer[1::2]):
-        file, _, number = line.split(" ")[0].rpartition(":")
-        ours = OURS.match(file)
-        yield Line(ours[1] if ours else file, re.sub(r"\.(constprop|part|isra|cold|lto_priv)\b.*", "", function),
-                   int(number) if number.isdigit() else 0)
+    for frames in re.split(r"^0x[0-9a-f]+\n", output("addr2line", "-a", "-i", "-f", "-e", program, text=text),
+                           flags=re.MULTILINE)[1:]:
+        lines = frames.splitlines()
+        found = [line_of(function, where) for function, where in zip(lines[::2], lines[1::2])]
+        yield next((line for line in found if OURS.match(line.file)), found[0])
+
+
+def line_of(function, where):
+    file, _, number = where.split(" ")[0].rpartition(":")
+    ours = OURS.match(file)
+    return Line(ours[1] if ours else file, re.sub(r"\.(constprop|part|isra|cold|lto_priv)\b.*", "", function),
+                int(number) if number.isdigit() else 0)
 
 
 def name_of(line, call, lines):
