@@ -49,6 +49,7 @@ PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
 PACKAGES_faults := $(PACKAGES_test)
+PACKAGES_coverage := $(PACKAGES_test) gcovr
 PACKAGES_fresh := debootstrap
 
 GOALS    := $(filter-out deps,$(MAKECMDGOALS))
@@ -96,7 +97,7 @@ need = $(if $(1),$(error $(2) is missing: install the package $(3), or: $(strip 
 
 GOAL   := $(or $(MAKECMDGOALS),all)
 BUILDS := $(filter-out clean help uninstall deps fresh faults,$(GOAL))
-TESTS  := $(filter test clients check tsan build-tests objects lint,$(GOAL))
+TESTS  := $(filter test clients check tsan coverage build-tests run-coverage objects lint,$(GOAL))
 FUZZES := $(filter build-fuzz run-fuzz,$(GOAL))
 
 ifneq ($(BUILDS),)
@@ -115,6 +116,9 @@ endif
 ifneq ($(filter fresh,$(GOAL)),)
 $(foreach c,debootstrap,$(call need,$(call lacks_command,$(c)),$(c),$(c)))
 endif
+ifneq ($(filter coverage,$(GOAL)),)
+$(foreach c,gcovr gcov,$(call need,$(call lacks_command,$(c)),$(c),$(if $(filter gcov,$(c)),gcc,$(c))))
+endif
 ifneq ($(filter lint,$(GOAL)),)
 $(foreach c,clang clang-tidy clang-format cppcheck g++,$(call need,$(call lacks_command,$(c)),$(c),$(c)))
 endif
@@ -129,6 +133,13 @@ OPTIMIZE := -O2
 ifneq ($(SANITIZE),)
 LTO :=
 OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+endif
+
+# Without optimization each branch that is counted is one that a reader reads. Many threads and processes count.
+ifneq ($(COVERAGE),)
+LTO :=
+OPTIMIZE := -O0 --coverage -fprofile-update=atomic
+$(BUILD)/llhttp/%: private OPTIMIZE := -O2
 endif
 
 # Against what a mistake in memory could be used for: canaries, checked copies, read-only relocations (-z relro, which
@@ -225,16 +236,16 @@ OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SA
 # ---- targets --------------------------------------------------------------------------------------------------
 
 ##@ Build and run
-.PHONY: all serve objects build-tests test clients check tsan fuzz build-fuzz run-fuzz faults run-faults fresh bench trace run-trace lint install uninstall clean help FORCE
+.PHONY: all serve objects build-tests test clients check tsan coverage run-coverage fuzz build-fuzz run-fuzz faults run-faults fresh bench trace run-trace lint install uninstall clean help FORCE
 .DEFAULT_GOAL := all
-# Shared libraries are not built with sanitizers: nothing tests them there.
-all: $(ARCHIVES) $(if $(SANITIZE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
+# Shared libraries are built neither with sanitizers nor to count: nothing tests them there.
+all: $(ARCHIVES) $(if $(SANITIZE)$(COVERAGE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
 serve: all ## serve www/ on http://127.0.0.1:8000/ (PORT=N: another port)
 	@exec $(PROGRAM) -d www $(if $(PORT),-p $(PORT))
 
 ##@ Test
 objects: $(OBJECTS)
-build-tests: all $(UNIT) $(HTTP) $(FAULTY) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE),,$(BENCH))
+build-tests: all $(UNIT) $(HTTP) $(FAULTY) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE)$(COVERAGE),,$(BENCH))
 # With T or K only what the chosen tests need is built. K is for pytest's names, so then no other test is run.
 matching = $(strip $(foreach f,$(1),$(if $(findstring $(T:.c=),$(f:$(BUILD)/%=%)),$(f))))
 PYTEST  := $(call matching,$(wildcard tests/test_*.py tests/*/test_*.py))
@@ -253,6 +264,12 @@ check: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer, in bu
 tsan: ## the tests under ThreadSanitizer, in build/tsan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread test \
 	    RUN_UNDER="$$(setarch -R true 2>/dev/null && echo setarch -R)"
+# What is counted: these goals, one after the other. MAKE_COMMAND: see lint.
+COUNTED := test
+coverage: ## the lines and branches that the tests reach, by file, in build/coverage (T, K as for test)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage COVERAGE=yes run-coverage
+run-coverage: build-tests
+	@BUILD='$(abspath $(BUILD))' COVERAGE='$(COVERAGE)' MAKE='$(MAKE_COMMAND)' $(PYTHON) tests/coverage/run $(COUNTED)
 # Built anew in build/libfuzzer or build/afl; the tests run the same targets without a fuzzer, in a second or so each.
 FUZZER ?= libfuzzer
 FUZZ_TIME ?= 600
@@ -405,6 +422,11 @@ $(FUZZ): $(BUILD)/tests/fuzz/replay.o
 endif
 $(BUILD)/tests/matrix/matrix: $(MATRIX)
 $(BUILD)/tests/http/masked: $(filter-out %/main.o,$(HTTPSERVER))
+# However a process ends, it writes down what it has counted.
+ifneq ($(COVERAGE),)
+$(LINKED) $(FAULTY): private LDFLAGS += -Wl,--wrap=_exit,--wrap=abort,--wrap=raise,--wrap=sigaction
+$(LINKED) $(FAULTY): $(BUILD)/tests/coverage/ends.o
+endif
 $(LINKED): $(ARCHIVES) $(BUILD)/files
 	$(link)
 

@@ -23,6 +23,9 @@ ROOT = os.path.dirname(TESTS)
 BUILD = os.path.abspath(os.environ.get("BUILD") or os.path.join(ROOT, "build"))
 SANITIZED = bool(os.environ.get("SANITIZE"))
 TSAN = os.environ.get("SANITIZE") == "thread"
+COUNTED = bool(os.environ.get("COVERAGE"))
+# What a program is built with that a test makes of this build's archives.
+INSTRUMENTS = [*(["-fsanitize=" + os.environ["SANITIZE"]] if SANITIZED else []), *(["--coverage"] if COUNTED else [])]
 LIBC = ctypes.CDLL(None)
 LIMIT = 30 * (3 if SANITIZED else 1)  # seconds for what takes none
 

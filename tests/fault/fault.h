@@ -47,4 +47,7 @@ extern const struct fault_name __start_fault_names[], __stop_fault_names[];
 /* What is to happen to this call, which returns to `place`. */
 int fault(const struct fault_name *call, const void *place);
 
+/* From now on nothing does. */
+void fault_over(void);
+
 #endif

@@ -12,6 +12,7 @@
 extern const char __ehdr_start[]; /* the program's first byte, by its linker */
 
 static struct fault_state *state;
+static atomic_bool is_over;
 
 /* What is called here must not count. */
 int __real_open(const char *path, int flags, ...);
@@ -56,9 +57,16 @@ static bool concerns(struct fault_rule *rule, int call, uint64_t place)
     return n >= rule->first && n - rule->first < rule->count;
 }
 
+/* The program has ended but for what its compiler has added: `make coverage` writes down then what was
+ * counted. */
+__attribute__((destructor)) void fault_over(void)
+{
+    atomic_store(&is_over, true);
+}
+
 int fault(const struct fault_name *name, const void *returns_to)
 {
-    if (!state)
+    if (!state || atomic_load(&is_over))
         return FAULT_NONE;
     int call = (int)(name - __start_fault_names);
     uint64_t place = (uint64_t)((const char *)returns_to - __ehdr_start);

@@ -11,7 +11,7 @@ CLASSES = ["ThreadingTCPServer", "ThreadPoolTCPServer", "ForkingTCPServer", "Eve
            "PreforkingEventLoopTCPServer"]
 CXX = os.environ.get("CXX", "g++").split()
 WAITS = {"rethrow": 2, "nested": 5, "unwind": 2, "keep": 2, "offload": 2, "look": 1}  # lines that let it go on
-LIBRARIES = ["static"] if programs.SANITIZED else ["static", "shared"]
+LIBRARIES = ["static"] if programs.INSTRUMENTS else ["static", "shared"]
 
 pytestmark = pytest.mark.skipif(not shutil.which(CXX[0]), reason=f"no {CXX[0]}")
 
@@ -21,9 +21,7 @@ def exceptions(request, tmp_path_factory):
     """The program, with the library in it or beside it."""
     program = tmp_path_factory.mktemp("exceptions") / "exceptions"
     flags = ["-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-I",
-             os.path.join(programs.ROOT, "framework")]
-    if programs.SANITIZED:
-        flags.append("-fsanitize=" + os.environ["SANITIZE"])
+             os.path.join(programs.ROOT, "framework"), *programs.INSTRUMENTS]
     library = os.path.join(programs.BUILD, "libsocketserver.a")
     libraries = [library] if request.param == "static" else [
         "-L", programs.BUILD, "-lsocketserver", "-Wl,-rpath," + programs.BUILD]

@@ -328,7 +328,7 @@ def test_bad_options(arguments, words):
 def test_few_writes(strace, started, tmp_path, root, log):
     """A log in a file costs far less than a system call for each request."""
     (root / "a.txt").write_text("hello")
-    server = programs.Server(["strace", "-f", "-qq", "-e", "trace=write,writev", "-o", tmp_path / "trace",
+    server = programs.Server(["strace", "-f", "-qq", "-P", log.path, "-e", "trace=write,writev", "-o", tmp_path / "trace",
                               programs.path_of("httpserver"), "--access-log", log.path, "--log-format", "combined",
                               "-d", root, "0"], tmp_path)
     started.append(server)

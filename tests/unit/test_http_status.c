@@ -29,12 +29,15 @@ static void test_unknown(void **state)
     }
 }
 
-/* Explanations become "<p>%s.</p>": they neither end with a full stop nor lack words. */
+/* Each status has its own. Explanations become "<p>%s.</p>": they neither end with a full stop nor lack
+ * words. */
 static void test_texts(void **state)
 {
     (void)state;
-#define CHECK(code, phrase, explain)                         \
-    assert_true(strlen(phrase) > 1 && strlen(explain) > 10); \
+#define CHECK(code, phrase, explain)                             \
+    assert_string_equal(http_status_phrase(code), phrase);       \
+    assert_string_equal(http_status_description(code), explain); \
+    assert_true(strlen(phrase) > 1 && strlen(explain) > 10);     \
     assert_int_not_equal((explain)[strlen(explain) - 1], '.');
     HTTP_STATUS_TABLE(CHECK)
 #undef CHECK
