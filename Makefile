@@ -40,7 +40,7 @@ CC_PACKAGE     := $(if $(findstring afl,$(CC)),afl++,$(if $(findstring clang,$(C
 PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp) pkgconf zlib1g-dev libbrotli-dev libzstd-dev
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ brotli zstd \
                   valgrind strace netcat-openbsd gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps binutils \
-                  wget aria2 git
+                  wget aria2 git libfaketime
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
 PACKAGES_clients := $(PACKAGES_test) chromium ffmpeg nodejs
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev

@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 
+import clock
 import programs
 import pytest
 
@@ -97,6 +98,16 @@ def strace():
         pytest.skip("no strace")
     if programs.run(["strace", "-f", "-e", "inject=getppid:error=EIO", "-o", "/dev/null", "true"]).returncode:
         pytest.skip("strace is not allowed here")
+
+
+@pytest.fixture(name="clock")
+def a_clock(tmp_path):
+    """A wall clock that jumps, for programs that are started with its environment."""
+    if programs.SANITIZED:
+        pytest.skip("sanitizers are to be loaded first")
+    if not clock.library():
+        pytest.skip("no libfaketime")
+    return clock.Clock(clock.library(), tmp_path)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ int robust_init(struct robust *lock)
 }
 
 #ifdef __SANITIZE_THREAD__
-/* ThreadSanitizer does not know that pthread_mutex_timedlock, too, may say EOWNERDEAD. */
+/* ThreadSanitizer does not know that pthread_mutex_clocklock, too, may say EOWNERDEAD. */
 static int wait_a_while(pthread_mutex_t *mutex)
 {
     nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
@@ -30,11 +30,11 @@ static int wait_a_while(pthread_mutex_t *mutex)
 static int wait_a_while(pthread_mutex_t *mutex)
 {
     struct timespec end;
-    clock_gettime(CLOCK_REALTIME, &end);
+    clock_gettime(CLOCK_MONOTONIC, &end);
     end.tv_nsec += LOOK * 1000000L;
     end.tv_sec += end.tv_nsec / 1000000000;
     end.tv_nsec %= 1000000000;
-    return -pthread_mutex_timedlock(mutex, &end);
+    return -pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &end);
 }
 #endif
 

@@ -330,10 +330,12 @@ static int open_anew(struct ss_handler *h, const struct http_file_key *key, uint
     return 0;
 }
 
-/* True if opening the file again would find the same. */
+/* True if opening the file again would find the same. A clock that was set back makes Last-Modified a date of
+   the future (RFC 9110 8.8.2.1). */
 static bool is_current(const struct http_file *file, const struct stat *status, uint64_t now)
 {
-    return file->settled && now - file->opened < HTTP_FILE_CACHE_TRUST * 1000000000ull &&
+    return file->settled && file->modified <= time(NULL) &&
+           now - file->opened < HTTP_FILE_CACHE_TRUST * 1000000000ull &&
            http_file_is_same(&file->status, status);
 }
 

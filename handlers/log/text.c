@@ -42,7 +42,7 @@ static void make_local(struct times *t)
 /* Each thread keeps the texts of the current second. */
 char *http_log_time(char *to, enum http_log_clock form)
 {
-    static _Thread_local struct times times;
+    static _Thread_local struct times times = {.when = -1}; /* which no clock shows */
     time_t now = time(NULL);
     if (now != times.when) {
         times.when = now;

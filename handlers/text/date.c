@@ -211,7 +211,7 @@ int http_parse_date(const char *text, time_t *t)
 const char *http_date_field(void)
 {
     static _Thread_local char field[HTTP_DATE_FIELD_SIZE + 1] = "Date: ";
-    static _Thread_local time_t when;
+    static _Thread_local time_t when = -1; /* no clock shows that; one that was never set begins at 0 */
     time_t now = time(NULL);
     if (now != when) {
         http_format_date(now, field + 6);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 /* An upload: the process that receives it (0: the slot is free), and its bytes. */
@@ -147,18 +146,15 @@ void http_limits_leave(struct http_share *share)
 
 /* ---------------------------------------------------------------- giving names */
 
-int http_naming_lock(int ms)
+int http_naming_try_lock(void)
 {
-    struct timespec end;
     int rc = http_limits_share();
     if (rc < 0)
         return rc;
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += ms / 1000;
-    rc = pthread_mutex_timedlock(&table->naming, &end);
+    rc = pthread_mutex_trylock(&table->naming);
     if (rc == EOWNERDEAD)
         rc = pthread_mutex_consistent(&table->naming);
-    return -rc;
+    return rc == EBUSY ? -EAGAIN : -rc;
 }
 
 void http_naming_unlock(void)

@@ -14,22 +14,26 @@ enum { MAX_NUMBER = 1000, LOCK_TIME = 5000 /* ms */ };
 
 /* ---------------------------------------------------------------- who gives names */
 
+static int try_lock(int directory, bool *shared)
+{
+    *shared = false;
+    if (flock(directory, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK || errno == EINTR)
+        return -EAGAIN;
+    *shared = true; /* the file system has no locks */
+    return http_naming_try_lock();
+}
+
 /* Locks the directory against all threads, processes and other servers of this kind that give names in it. It
    tries again and again instead of waiting, so that somebody who never unlocks it does not stop everybody. */
 static int lock_directory(int directory, bool *shared)
 {
     uint64_t end = ss_now() + LOCK_TIME;
-    *shared = false;
-    while (flock(directory, LOCK_EX | LOCK_NB) < 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR) { /* there are no locks */
-            *shared = true;
-            return http_naming_lock(LOCK_TIME) < 0 ? -EAGAIN : 0;
-        }
-        if (ss_now() >= end)
-            return -EAGAIN;
+    int rc;
+    while ((rc = try_lock(directory, shared)) == -EAGAIN && ss_now() < end)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    }
-    return 0;
+    return rc < 0 ? -EAGAIN : 0;
 }
 
 /* Closing the descriptor would not unlock it: a process that was forked meanwhile has it, too. */

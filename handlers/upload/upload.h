@@ -74,9 +74,9 @@ int http_limits_enter(const struct http_limits *limits, int64_t size, struct htt
 int http_limits_grow(const struct http_limits *limits, const struct http_share *share, int64_t size);
 void http_limits_leave(struct http_share *share);
 
-/* Locks the giving of names for all processes, where the file system has no locks. Waits at most `ms`. 0 or
-   -ETIMEDOUT. Blocks. */
-int http_naming_lock(int ms);
+/* Locks the giving of names for all processes, where the file system has no locks. 0, or -EAGAIN while
+   somebody else has it. */
+int http_naming_try_lock(void);
 void http_naming_unlock(void);
 
 /* ---------------------------------------------------------------- files
