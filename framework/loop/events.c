@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 64 };                    /* events taken at a time */
+enum { BATCH = 64, ROUNDS = 16 };       /* events taken at a time; how often, before others run */
 enum { LASTING = POLLRDHUP | POLLHUP }; /* true for good once told of; an error is not: SO_ERROR takes it */
 enum { INPUT = POLLIN | POLLERR | LASTING }; /* events that end parking */
 
@@ -173,8 +173,7 @@ bool loop_close_oldest(struct loop *loop)
     return oldest;
 }
 
-/* The last read may have ended at an urgent byte. No event tells of the input behind it, so poll(2) is asked.
- */
+/* The last read may have ended at an urgent byte. No event tells of input behind it: poll(2) is asked. */
 static short untold(const struct known *known, int fd)
 {
     struct pollfd now = {.fd = fd, .events = POLLIN};
@@ -187,13 +186,11 @@ static void expire_parked(struct loop *loop, struct request *request)
     struct known *known = known_of(loop, request->request.fd);
     if (!known || known->parked != request)
         return;
-    request->expired = true;
+    request->expired = !request_has_input(request);
     wake_parked(loop, known);
 }
 
-/* Timers that are due: a task is woken, and finds nothing ready; the idle time of a parked connection is
- * over.
- */
+/* Timers that are due: a task is woken, and finds nothing ready; a parked connection's idle time is over. */
 static void expire(struct loop *loop, uint64_t now)
 {
     struct timer *timer;
@@ -221,14 +218,18 @@ static bool minds_time(const struct loop *loop, int ms, int events)
            ((events <= 0 && (unsigned)ms >= loop->wait_limit) || loop->serving->turn % TIDY_TURNS == 0);
 }
 
+/* What has come before a time was over counts, also when it is more than is taken at a time. */
 void loop_look(struct loop *loop, int ms)
 {
     struct poller_event events[BATCH];
-    int n = poller_wait(loop->poller, events, BATCH, ms);
-    if (n < 0 && n != -EINTR)
+    int n = BATCH;
+    for (int round = 0; n >= BATCH - 1 && round < ROUNDS; round++) {
+        n = poller_wait(loop->poller, events, BATCH, round ? 0 : ms);
+        for (int i = 0; i < n; i++)
+            deliver(loop, &events[i]);
+    }
+    if (n < 0)
         rest();
-    for (int i = 0; i < n; i++)
-        deliver(loop, &events[i]);
     loop->now = !wheel_empty(&loop->wheel) || minds_time(loop, ms, n) ? ss_now() : 0;
     if (loop->now && loop->now >= loop->next_timer)
         expire(loop, loop->now);
@@ -236,8 +237,7 @@ void loop_look(struct loop *loop, int ms)
 
 void loop_unpark(struct loop *loop, const struct request *request)
 {
-    int fd = request->request.fd;
-    struct known *known = fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
+    struct known *known = known_of(loop, request->request.fd);
     if (known && known->parked == request)
         wake_parked(loop, known);
 }

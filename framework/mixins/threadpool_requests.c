@@ -227,7 +227,7 @@ void pool_close_expired(struct threadpool *p, uint64_t now)
     while ((timer = wheel_expire(&p->wheel, now))) {
         struct request *request = container_of(timer, struct request, entry.timer);
         take_parked(p, &p->slots[request->request.fd]);
-        request->expired = true;
+        request->expired = !request_has_input(request);
         pool_enqueue(p, request);
     }
     /* An earlier time may belong to a connection that is busy just now. To wake up then does no harm, and is

@@ -31,6 +31,13 @@ static int bytes_left(int fd)
     return ioctl(fd, TIOCOUTQ, &bytes) < 0 ? -1 : bytes;
 }
 
+/* Bytes that have come, and were not read yet. */
+static int bytes_here(int fd)
+{
+    int bytes;
+    return ioctl(fd, FIONREAD, &bytes) < 0 ? 0 : bytes;
+}
+
 /* ---------------------------------------------------------------- a rate to keep to */
 
 /* -ETIMEDOUT when a window of waiting is over and fewer bytes have moved than the rate demands. */
@@ -64,8 +71,10 @@ uint64_t pace_input_begin(struct ss_stream *s)
 int pace_input_end(struct ss_stream *s, uint64_t start)
 {
     struct pace *in = &paced_socket(s)->in;
+    uint64_t window = (uint64_t)s->server->rate_window;
     in->waited += ss_now() - start;
-    return keep_pace(s, in, (uint64_t)s->server->rate_window, s->received);
+    int here = in->waited < window ? 0 : bytes_here(s->fd);
+    return keep_pace(s, in, window, s->received + (uint64_t)here);
 }
 
 /* Has the other side taken enough? What is still in the socket's buffer was not taken. */

@@ -101,6 +101,8 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
 {
     struct epoll_event ready[BATCH];
     int told = 0, n = epoll_wait(poller->fd, ready, max < BATCH ? max : BATCH, ms);
+    if (n < 0 && errno == EINTR) /* the process may have been stopped, and not look before the time is over */
+        n = epoll_wait(poller->fd, ready, max < BATCH ? max : BATCH, 0);
     for (int i = 0; i < n; i++) {
         int fd = (int)(uint32_t)ready[i].data.u64;
         if (fd != poller->wake)

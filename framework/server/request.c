@@ -54,6 +54,11 @@ void request_failed(struct ss_server *self, struct ss_request *request, int erro
         methods_of(self)->handle_error(self, request, error);
 }
 
+bool request_has_input(const struct request *request)
+{
+    return poll(&(struct pollfd){.fd = request->request.fd, .events = POLLIN}, 1, 0) > 0;
+}
+
 bool request_is_over(const struct request *request)
 {
     return (request->expired || request->ending) && !request->request.resume && !request->has_good_bye;
