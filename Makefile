@@ -49,6 +49,7 @@ PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
 PACKAGES_faults := $(PACKAGES_test)
+PACKAGES_soak  := $(PACKAGES_test)
 PACKAGES_coverage := $(PACKAGES_test) gcovr
 PACKAGES_fresh := debootstrap
 
@@ -236,7 +237,7 @@ OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SA
 # ---- targets --------------------------------------------------------------------------------------------------
 
 ##@ Build and run
-.PHONY: all serve objects build-tests test clients check tsan coverage run-coverage fuzz build-fuzz run-fuzz faults run-faults fresh bench trace run-trace lint install uninstall clean help FORCE
+.PHONY: all serve objects build-tests test clients check tsan coverage run-coverage fuzz build-fuzz run-fuzz faults run-faults soak fresh bench trace run-trace lint install uninstall clean help FORCE
 .DEFAULT_GOAL := all
 # Shared libraries are built neither with sanitizers nor to count: nothing tests them there.
 all: $(ARCHIVES) $(if $(SANITIZE)$(COVERAGE),,$(SHARED)) $(PROGRAM) $(SAMPLES) ## the libraries, httpserver and the samples (the default)
@@ -284,6 +285,9 @@ faults: ## each call fails once, and in bursts, under every composition (ARGS='-
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined run-faults
 run-faults: all $(FAULTY)
 	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' $(PYTHON) tests/fault/run $(ARGS)
+# As it ships, but for the wrappers: what is looked for is what shows after a while.
+soak: all $(FAULTY) ## ten minutes of clients that verify every byte, failing calls, kills and signals (ARGS='--seconds N')
+	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/soak $(ARGS)
 fresh: ## both commands of the README in a Debian of their own, made by debootstrap: minutes, and as root (PORT=N)
 	@BUILD='$(abspath $(BUILD))' PORT='$(PORT)' tests/fresh
 bench: all $(BENCH) ## measure CPU, memory and latency against nginx, lighttpd, h2o, Python, libuv and raw loops

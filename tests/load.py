@@ -44,6 +44,7 @@ class Site:
 
     def __init__(self, root, seed, sizes=SIZES):
         self.root, self.files = root, {}
+        self.sizes_may_lack = False  # in listings, where calls fail
         self.stored = {}  # path: the digests of what may be there; None: nothing
         self.lock = threading.Lock()
         rng = random.Random(seed)

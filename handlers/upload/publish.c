@@ -170,6 +170,9 @@ int http_upload_publish(struct http_upload *upload, int directory, struct http_p
     unlock_directory(directory, shared);
     if (rc < 0)
         return rc;
-    (void)http_upload_sync(directory); /* the file has its name, whether or not this succeeds */
-    return fstat(upload->fd, &p->status) < 0 ? -errno : 0;
+    /* the file has its name, whether or not these succeed */
+    (void)http_upload_sync(directory);
+    if (fstat(upload->fd, &p->status) < 0)
+        p->status = (struct stat){0};
+    return 0;
 }

@@ -123,7 +123,7 @@ struct http_publishing {
     bool siblings;                /* name.gz is sent for `name`: it counts as the same name */
     const struct http_seen *seen; /* what must still be there; NULL: anything may */
     bool replaced;
-    struct stat status; /* of the new file */
+    struct stat status; /* of the new file; all 0: not known */
 };
 
 /* Writes the file to the disk (fsync) and gives it its name in `directory`, in one step, while nobody else
