@@ -224,8 +224,8 @@ endif
 
 PROGRAM    := $(BUILD)/httpserver
 # Programs linked once more, with calls of the C library that can be made to fail.
-WRAPS      := $(call objects,tests/fault/calls.c tests/fault/state.c)
-FAULT_RIGS := $(call programs,$(filter-out tests/fault/calls.c tests/fault/state.c,$(wildcard tests/fault/*.c)))
+WRAPS      := $(call objects,tests/fault/calls.c tests/fault/state.c $(if $(findstring address,$(SANITIZE)),tests/fault/leaks.c))
+FAULT_RIGS := $(call programs,$(filter-out $(addprefix tests/fault/,calls.c state.c leaks.c),$(wildcard tests/fault/*.c)))
 FAULTY     := $(patsubst $(BUILD)/%,$(BUILD)/fault/%,$(PROGRAM) $(SAMPLES) $(HTTP) $(FAULT_RIGS))
 
 ARCHIVES := $(BUILD)/libhttpserver.a $(BUILD)/libsocketserver.a

@@ -185,6 +185,15 @@ class Exploration:
         except AssertionError:
             return False
 
+    def end(self):
+        """The server is told to end. What it has lost is found then."""
+        try:
+            self.subject.server.stop()
+        except AssertionError as error:
+            case = Case(0, 0, "the server ends", 0, "", 1)
+            return [Result(self.scene.__name__, self.composition, case, "stop", str(error)[-2000:])]
+        return []
+
     def judge(self, case, outcomes, log):
         worst = max(outcomes, key=lambda o: (o[1] not in ALLOWED, o[1] == "cut", o[1] == "5xx"))
         what, outcome, detail = worst

@@ -35,6 +35,7 @@ def explore(task, directory, choose):
         subject.start()
         exploration = Exploration(subject, task.composition, task.scene)
         results = [result for case in choose(exploration.rehearse()) if (result := exploration.run(case))]
+        results += exploration.end()
     finally:
         subject.kill()
     return results, exploration.seen
