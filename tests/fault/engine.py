@@ -7,7 +7,8 @@ call failing, once and as the first of a burst; and then with nothing failing, w
 import collections
 import os
 import pathlib
-import re
+import socket
+import tempfile
 import time
 
 import errors
@@ -15,13 +16,11 @@ import places
 import programs
 from state import State
 import wire
-from trial import ALLOWED, Trial
+from trial import ALLOWED, TOLD, Trial
 
 BURST = 16
 SPARE_THREADS = 4
-
-# What a log says of a request, or of the server, for which something has failed.
-TOLD = re.compile(r"failed|HTTP/1\.[01]\" (5\d\d|\d+ [-\d]+ \w)")
+LEAKS = 4
 
 # A call that may fail: the n-th one at a place. `name` is the place's.
 Case = collections.namedtuple("Case", "place call name n error count")
@@ -32,7 +31,7 @@ Result = collections.namedtuple("Result", "scene composition case outcome detail
 class Subject:
     """A program under test, with its state, which is started again when it was found wanting."""
 
-    def __init__(self, program, argv, directory, prepare=None, environment=None):
+    def __init__(self, program, argv, directory, prepare=None, environment=None, inherits=None):
         self.program, self.argv = programs.path_of(os.path.join("fault", program)), argv
         self.directory = pathlib.Path(directory)
         self.root = self.directory / "root"
@@ -42,12 +41,19 @@ class Subject:
         self.state = State(self.directory / "state")
         self.places = places.of(self.program)
         self.environment = environment or {}
+        self.inherits = inherits
         self.server = None
 
     def start(self):
-        argv = [str(a).replace("{root}", str(self.root)).replace("{directory}", str(self.directory)) for a in self.argv]
-        self.server = programs.Server([self.program, *argv], self.directory, FAULT_STATE=self.state.path, **self.environment)
-        self.server.read_banner()
+        """It prints where it listens, or is given a socket for that: as the address {fd}."""
+        listening = listener(*self.inherits, self.directory) if self.inherits else None
+        values = {"root": self.root, "directory": self.directory, "fd": f"fd:{listening.fileno()}" if listening else ""}
+        argv = [str(argument).format(**values) for argument in self.argv]
+        self.server = programs.Server([self.program, *argv], self.directory, fds=[listening.fileno()] if listening else (),
+                                      FAULT_STATE=self.state.path, **self.environment)
+        self.server.address = listening.getsockname() if listening else address_in(self.server.readline())
+        if listening:
+            listening.close()
 
     def restart(self):
         self.kill()
@@ -74,6 +80,25 @@ class Subject:
     def ticks(self):
         """The time of processors that it has used."""
         return sum(ticks_of(pid) for pid in self.processes())
+
+
+def listener(family, kind, directory):
+    listening = socket.socket(family, kind)
+    listening.bind(tempfile.mktemp(dir=directory) if family == socket.AF_UNIX else ("127.0.0.1", 0))
+    if kind == socket.SOCK_STREAM:
+        listening.listen(128)
+    return listening
+
+
+def address_in(line):
+    """What a program has printed: an address of the framework's, or a URL."""
+    url = programs.URL.search(line)
+    if url:
+        return url[1] or url[2], int(url[3])
+    host, _, port = line.rpartition(":")
+    if host == "unix":
+        return port.replace("@", "\0", 1) if port.startswith("@") else port
+    return host.strip("[]"), int(port)
 
 
 def children_of(pid):
@@ -155,20 +180,14 @@ class Exploration:
 
     def run(self, case):
         """The result of a case; None where its call was not made."""
-        server = self.subject.server
-        log = len(server.log)
-        self.state.forget()
-        self.state.fail(case.call, errors.number(case.error), case.n, case.count, case.place if case.count == 1 else 0)
-        outcomes = self.play()
-        self.settle()
-        failed = [event for event in self.state.events() if event.error]
-        self.state.clear()
+        log = len(self.subject.server.log)
+        outcomes, failed = self.play_with(case)
         if not failed:
             return None
         self.seen |= {name for event in failed if (name := self.subject.places.name(event.place))}
         outcome, detail = self.judge(case, outcomes, log)
         if outcome in ALLOWED:
-            outcome, detail = self.afterwards(outcome, detail)
+            outcome, detail = self.afterwards(case, outcome, detail)
         if outcome not in ALLOWED:
             detail += "\n" + self.subject.server.log[-600:]
             self.subject.restart()
@@ -177,6 +196,16 @@ class Exploration:
             self.settle()
             self.look()
         return Result(self.scene.__name__, self.composition, case, outcome, detail)
+
+    def play_with(self, case):
+        """The outcomes with the case's calls failing, and what has failed."""
+        self.state.forget()
+        self.state.fail(case.call, errors.number(case.error), case.n, case.count, case.place if case.count == 1 else 0)
+        outcomes = self.play()
+        self.settle()
+        failed = [event for event in self.state.events() if event.error]
+        self.state.clear()
+        return outcomes, failed
 
     def is_told(self, log):
         """Whether the log says that something has failed; it may be written a while later."""
@@ -201,19 +230,30 @@ class Exploration:
             outcome = "silent"
         return outcome, f"{what}: {detail}"
 
-    def afterwards(self, outcome, detail):
+    def afterwards(self, case, outcome, detail):
         """All is well again."""
         if self.subject.server.process.poll() is not None:
             return "gone", f"status {self.subject.server.process.returncode}"
         bad = [o for o in self.play() if o[1] != "served"]
         if bad:
             return "after", f"{bad[0]} (before: {outcome}, {detail})"
-        left = self.left()
+        left = self.leaks(case)
         if left:
             return "leak", f"{left} (before: {outcome}, {detail})"
         if programs.REPORT.search(self.subject.server.log):
             return "report", ""
         return outcome, detail
+
+    def leaks(self, case):
+        """What is left, and is more each time. What each process or thread makes once, when it is needed, is no leak."""
+        for _ in range(LEAKS):
+            left = self.left()
+            if not left:
+                return ""
+            self.look()
+            self.play_with(case)
+            self.play()
+        return left
 
     def look(self):
         """What it holds when all is well. A thread that writes the log or calls what blocks stays for a while."""

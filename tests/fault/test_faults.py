@@ -11,10 +11,17 @@ import subjects
 from trial import ALLOWED
 
 SEED = int(os.environ.get("FAULT_SEED", time.time() // 86400))
+TASKS = 20 if programs.SANITIZED else 60
 SHARE = 0.02 if programs.SANITIZED else 0.1
 
 
-@pytest.mark.parametrize("task", subjects.tasks(), ids=subjects.name_of)
+def todays():
+    """Some of them, so that others run on other days."""
+    tasks = subjects.tasks()
+    return random.Random(SEED).sample(tasks, min(TASKS, len(tasks)))
+
+
+@pytest.mark.parametrize("task", todays(), ids=subjects.name_of)
 def test_a_call_fails(task, tmp_path):
     numbers = random.Random(f"{SEED} {subjects.name_of(task)}")
     results, _ = subjects.explore(task, tmp_path, lambda cases: [case for case in cases if numbers.random() < SHARE])

@@ -7,6 +7,7 @@ is a fault of the server's: see NEVER."""
 
 import contextlib
 import os
+import re
 
 import wire
 
@@ -28,6 +29,10 @@ NEVER = {
     "stop": "it did not stop, or not with 0",
     "report": "a sanitizer has found something",
 }
+
+
+# What a log says of a request, or of the server, for which something has failed.
+TOLD = re.compile(r"failed|HTTP/1\.[01]\" (5\d\d|\d+ [-\d]+ \w)")
 
 
 class Wrong(AssertionError):
@@ -74,6 +79,8 @@ class Trial:
             self.fail(what, "malformed", error)
         except Refused as error:
             self.fail(what, "5xx" if error.response.status >= 500 else "4xx", error.response)
+        except Reported as error:
+            self.fail(what, "5xx", error)
         except (Wrong, AssertionError) as error:
             self.fail(what, "wrong", error)
 
@@ -124,6 +131,10 @@ class Trial:
                 return file.read()
         except FileNotFoundError:
             return None
+
+
+class Reported(Exception):
+    """The answer says that something has failed, in a protocol that is not HTTP."""
 
 
 class Refused(Exception):

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Clients that are no clients of HTTP: of servers that answer a line with a line, and of those that answer datagrams; and
+somebody for a server's own clients to ask."""
+
+import contextlib
+import functools
+import os
+import select
+import socket
+import tempfile
+import threading
+import time
+
+import wire
+from trial import LIMIT, Reported, TOLD, right
+
+ATTEMPTS = 20  # more than a burst
+
+
+def family_of(address):
+    if isinstance(address, str):
+        return socket.AF_UNIX
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
+def pattern(size):
+    """What tests/fault/rig.c makes of a size."""
+    period = b"".join(bytes([letter]) * 7 for letter in range(ord("a"), ord("z") + 1))
+    return (period * (size // len(period) + 1))[:size]
+
+
+class Lines:
+    """A connection on which lines are answered."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(family_of(address))
+        self.socket.settimeout(LIMIT)
+        self.socket.connect(address)
+        self.data = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, text):
+        self.socket.sendall(text if isinstance(text, bytes) else text.encode() + b"\n")
+
+    def line(self):
+        """The next one, without its end."""
+        while b"\n" not in self.data:
+            more = self.socket.recv(1 << 20)
+            if not more:
+                raise wire.Ended(self.data[-200:])
+            self.data += more
+        line, _, self.data = self.data.partition(b"\n")
+        text = line.decode("latin-1")
+        if text.startswith("error "):
+            raise Reported(text)
+        return text
+
+    def end(self):
+        """What comes until the end."""
+        with contextlib.suppress(ConnectionError):
+            while more := self.socket.recv(1 << 20):
+                self.data += more
+        return self.data
+
+    def ask(self, text, expected=None):
+        self.send(text)
+        return self.expect(expected)
+
+    def expect(self, expected):
+        answer = self.line()
+        right(expected is None or answer == expected, f"{answer[:200]!r}, and not {str(expected)[:200]!r}")
+        return answer
+
+
+def ask(trial, *exchanges):
+    """On a connection of its own: texts and their answers, one after the other."""
+    with trial.asking(exchanges[-1][0][:50]), Lines(trial.server.address) as client:
+        for text, expected in exchanges:
+            client.ask(text, expected)
+
+
+def ask_datagram(trial, text, expected):
+    """An answer may get lost, as on the network: then the client asks again, by another socket. The log has to say so."""
+    lost = 0
+    with trial.asking(text), tempfile.TemporaryDirectory() as directory:
+        while (answer := datagram(trial.server, text, os.path.join(directory, str(lost)))) is None:
+            lost += 1
+            if lost == ATTEMPTS:
+                raise TimeoutError("no answer")
+        answer = answer.decode("latin-1").rstrip("\n")
+        if answer.startswith("error "):
+            raise Reported(answer)
+        right(answer == expected, f"{answer[:200]!r}, and not {expected[:200]!r}")
+    if lost:
+        trial.note(text, "cut", f"{lost} times no answer")
+
+
+def datagram(server, text, name):
+    """One datagram, and its answer. None: there is none, and the log says that something has failed, or there is none for a
+    long time."""
+    log, deadline = len(server.log), time.monotonic() + 2
+    family = family_of(server.address)
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        if family == socket.AF_UNIX:
+            client.bind(name)
+        client.connect(server.address)
+        client.send(text.encode())
+        while time.monotonic() < deadline:
+            if select.select([client], [], [], 0.05)[0]:
+                return client.recv(1 << 16)
+            if TOLD.search(server.log[log:]):
+                deadline = min(deadline, time.monotonic() + 0.05)
+    return None
+
+
+class Oracle:
+    """It answers a question, whoever asks."""
+
+    def __init__(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addresses = {}
+        for name, family, kind, address in (
+                ("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
+                ("udp", socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
+                ("stream", socket.AF_UNIX, socket.SOCK_STREAM, self.directory.name + "/stream"),
+                ("datagram", socket.AF_UNIX, socket.SOCK_DGRAM, self.directory.name + "/datagram")):
+            listening = socket.socket(family, kind)
+            listening.bind(address)
+            own = listening.getsockname()
+            self.addresses[name] = f"unix:{own}" if isinstance(own, str) else f"{own[0]}:{own[1]}"
+            if kind == socket.SOCK_STREAM:
+                listening.listen(100)
+            work = self.accept if kind == socket.SOCK_STREAM else self.receive
+            threading.Thread(target=work, args=(listening,), daemon=True).start()
+
+    @staticmethod
+    def accept(listening):
+        while True:
+            client, _ = listening.accept()
+            threading.Thread(target=Oracle.answer, args=(client,), daemon=True).start()
+
+    @staticmethod
+    def answer(client):
+        with client, contextlib.suppress(OSError):
+            while client.recv(1000):
+                client.sendall(b"answer\n")
+
+    @staticmethod
+    def receive(listening):
+        while True:
+            _, client = listening.recvfrom(1000)
+            with contextlib.suppress(OSError, TypeError):
+                listening.sendto(b"answer\n", client)
+
+
+@functools.lru_cache(None)
+def oracle():
+    """The addresses of one, in this process."""
+    oracle.kept = Oracle()
+    return oracle.kept.addresses

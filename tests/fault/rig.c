@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* rig CLASS ADDRESS [NAME=VALUE...]: each line that a client sends, and each datagram, is a command of the
+   table below, which calls a function of socketserver.h. The answer is a line: "error NAME" says what a
+   function has returned. It prints its address once clients can connect. */
+#include "socketserver.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { TIMEOUT = 5000 /* ms */, LINE = 2000 };
+
+static const struct ss_class Rig;
+
+/* ---------------------------------------------------------------- streams */
+
+/* Bytes that tell by their place whether one of them is missing. */
+static void fill(char *data, size_t size, size_t from)
+{
+    for (size_t i = 0; i < size; i++)
+        data[i] = (char)('a' + (from + i) / 7 % 26);
+}
+
+static int say(struct ss_handler *h, char *text)
+{
+    return ss_printf(h->wfile, "%s\n", text);
+}
+
+static int big(struct ss_handler *h, char *size)
+{
+    char data[20000];
+    size_t left = strtoul(size, NULL, 10), at = 0;
+    int rc = 0;
+    for (size_t n; left > 0 && rc == 0; left -= n, at += n) {
+        n = left < sizeof data ? left : sizeof data;
+        fill(data, n, at);
+        rc = ss_write(h->wfile, data, n);
+    }
+    return rc < 0 ? rc : ss_write(h->wfile, "\n", 1);
+}
+
+static int pieces(struct ss_handler *h, char *text)
+{
+    struct iovec vector[] = {{text, strlen(text)}, {"-", 1}, {text, strlen(text)}, {"\n", 1}};
+    int rc = ss_writev(h->wfile, vector, 4);
+    return rc < 0 ? rc : ss_flush(h->wfile);
+}
+
+/* More than the buffer holds. */
+static int format(struct ss_handler *h, char *width)
+{
+    return ss_printf(h->wfile, "%*d\n", atoi(width), 7);
+}
+
+static int send_file(struct ss_handler *h, struct ss_stream *s, size_t size)
+{
+    char *data = ss_alloc(h, size);
+    int fd = data ? memfd_create("file", MFD_CLOEXEC) : -1, rc = fd < 0 ? -ENOMEM : 0;
+    if (rc == 0)
+        fill(data, size, 0);
+    if (rc == 0 && write(fd, data, size) != (ssize_t)size)
+        rc = -EIO;
+    if (rc == 0)
+        rc = ss_sendfile(s, fd, 0, size);
+    if (fd >= 0)
+        close(fd);
+    return rc < 0 ? rc : ss_write(s, "\n", 1);
+}
+
+static int file(struct ss_handler *h, char *size)
+{
+    return send_file(h, h->wfile, strtoul(size, NULL, 10));
+}
+
+static int write_through(struct ss_stream *s, struct iovec *vector, int count, bool more)
+{
+    (void)more;
+    return ss_writev(s->below, vector, count);
+}
+
+/* A stream over another one, which cannot send files by itself. */
+static const struct ss_stream_class through = {.name = "through", .write = write_through};
+
+static int copy(struct ss_handler *h, char *size)
+{
+    char *data = ss_alloc(h, 4096);
+    struct ss_stream *s = ss_alloc(h, sizeof *s);
+    if (!data || !s)
+        return -ENOMEM;
+    ss_stream_init(s, &through, NULL, NULL, 0, data, 4096);
+    s->below = h->wfile;
+    int rc = send_file(h, s, strtoul(size, NULL, 10)), flushed = ss_flush(s);
+    return rc < 0 ? rc : flushed;
+}
+
+static int take(struct ss_handler *h, char *size)
+{
+    size_t count = strtoul(size, NULL, 10);
+    char *data = ss_alloc(h, count), *expected = ss_alloc(h, count);
+    ssize_t n = data && expected ? ss_readexactly(h->rfile, data, count) : -ENOMEM;
+    if (n < 0)
+        return (int)n;
+    fill(expected, count, 0);
+    return say(h, (size_t)n == count && memcmp(data, expected, count) == 0 ? "taken" : "other bytes");
+}
+
+/* The connection ends with input that nobody has read. */
+static int leave(struct ss_handler *h, char *text)
+{
+    h->request->linger = true;
+    int rc = say(h, text);
+    return rc < 0 ? rc : -ECANCELED;
+}
+
+static int end_output(struct ss_handler *h, char *text)
+{
+    int rc = say(h, text);
+    return rc < 0 ? rc : ss_write_eof(h->wfile);
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+static int sleep_for(struct ss_handler *h, char *ms)
+{
+    int rc = ss_sleep(h->server, atoi(ms));
+    return rc < 0 ? rc : say(h, "slept");
+}
+
+/* So many descriptors that can be written, and then one that never can be read. */
+static int poll_many(struct ss_handler *h, char *count)
+{
+    int ends[2], rc = pipe(ends) < 0 ? -errno : 0;
+    nfds_t many = strtoul(count, NULL, 10);
+    struct pollfd *fds = rc == 0 ? ss_alloc(h, (many + 1) * sizeof *fds) : NULL;
+    if (rc == 0 && !fds)
+        rc = -ENOMEM;
+    for (nfds_t i = 0; i < many && rc == 0; i++)
+        fds[i] = (struct pollfd){.fd = ends[0], .events = POLLIN};
+    if (rc == 0 && (rc = ss_poll(h->server, fds, many, 1)) == 0) {
+        fds[many] = (struct pollfd){.fd = ends[1], .events = POLLOUT};
+        rc = ss_poll(h->server, fds, many + 1, TIMEOUT);
+    }
+    if (fds)
+        close(ends[0]), close(ends[1]);
+    return rc < 0 ? rc : ss_printf(h->wfile, "%d ready\n", rc);
+}
+
+static int seven(void *argument)
+{
+    (void)argument;
+    return 7;
+}
+
+static int offload(struct ss_handler *h, char *none)
+{
+    (void)none;
+    int rc = ss_offload(h->server, seven, NULL);
+    return rc < 0 ? rc : ss_printf(h->wfile, "%d\n", rc);
+}
+
+/* ---------------------------------------------------------------- clients */
+
+static int ask(struct ss_handler *h, const char *address, int type)
+{
+    char answer[LINE] = "";
+    struct ss_stream *s;
+    int rc = ss_connect(h->server, address, type, TIMEOUT, &s);
+    if (rc < 0)
+        return rc;
+    ss_printf(s, "question\n");
+    ssize_t n = ss_readline(s, answer, sizeof answer);
+    rc = ss_close(s);
+    answer[strcspn(answer, "\n")] = 0;
+    return n < 0 ? (int)n : n == 0 ? -ECONNRESET : rc < 0 ? rc : ss_printf(h->wfile, "%s\n", answer);
+}
+
+static int ask_stream(struct ss_handler *h, char *address)
+{
+    return ask(h, address, SOCK_STREAM);
+}
+
+static int ask_datagram(struct ss_handler *h, char *address)
+{
+    return ask(h, address, SOCK_DGRAM);
+}
+
+/* ---------------------------------------------------------------- shared memory */
+
+static int lock(struct ss_handler *h, char *ms)
+{
+    unsigned long *number = ss_shared(h->server, &Rig);
+    int rc = ss_lock(h->server, &Rig);
+    if (rc < 0)
+        return rc;
+    unsigned long before = *number;
+    usleep((useconds_t)atoi(ms) * 1000);
+    bool alone = *number == before;
+    ++*number;
+    rc = ss_unlock(h->server, &Rig);
+    return rc < 0 ? rc : say(h, alone ? "alone" : "not alone");
+}
+
+/* ---------------------------------------------------------------- messages */
+
+#include "rig_messages.h"
+
+/* ---------------------------------------------------------------- parking */
+
+static int handle(struct ss_handler *h);
+
+static int go_on(struct ss_handler *h, int why)
+{
+    if (why < 0)
+        return say(h, "bye");
+    int rc = why == 0 ? say(h, "idle") : 0;
+    if (rc == 0 && why & SS_MESSAGE)
+        rc = receive(h);
+    if (rc == 0 && why & SS_INPUT) {
+        h->request->resume = NULL;
+        return handle(h);
+    }
+    return rc < 0 ? rc : SS_PARK;
+}
+
+static int park(struct ss_handler *h, char *none)
+{
+    (void)none;
+    h->request->resume = go_on;
+    int rc = say(h, "parked");
+    return rc < 0 ? rc : SS_PARK;
+}
+
+/* As `park`, and it is woken when so many milliseconds have passed. */
+static int doze(struct ss_handler *h, char *ms)
+{
+    int rc = park(h, NULL);
+    h->timeout = atoi(ms);
+    return rc;
+}
+
+/* The server itself posts it back, when it serves nobody. */
+static int ask_server(struct ss_handler *h, char *text)
+{
+    struct {
+        struct ss_ref from;
+        char text[100];
+    } letter = {.text = ""};
+    struct ss_ref ref;
+    int rc = ss_ref(h, &letter.from);
+    if (rc == 0)
+        rc = ss_server_ref(h->server, &ref);
+    strncpy(letter.text, text, sizeof letter.text - 1);
+    if (rc == 0)
+        rc = ss_post(h->server, ref, &letter, sizeof letter);
+    return rc < 0 ? rc : park(h, NULL);
+}
+
+/* ---------------------------------------------------------------- commands */
+
+static const struct {
+    const char *name;
+    int (*run)(struct ss_handler *h, char *argument);
+} commands[] = {{"say", say},
+                {"big", big},
+                {"pieces", pieces},
+                {"format", format},
+                {"file", file},
+                {"copy", copy},
+                {"take", take},
+                {"leave", leave},
+                {"end", end_output},
+                {"sleep", sleep_for},
+                {"poll", poll_many},
+                {"offload", offload},
+                {"stream", ask_stream},
+                {"datagram", ask_datagram},
+                {"lock", lock},
+                {"ref", tell_ref},
+                {"post", post},
+                {"wait", wait_for_message},
+                {"server", ask_server},
+                {"subscribe", subscribe},
+                {"unsubscribe", unsubscribe},
+                {"publish", publish},
+                {"subscribers", count_subscribers},
+                {"park", park},
+                {"doze", doze}};
+
+static int obey(struct ss_handler *h, char *line)
+{
+    line[strcspn(line, "\n")] = 0;
+    char *argument = line + strcspn(line, " ");
+    int rc = -ENOSYS;
+    if (*argument)
+        *argument++ = 0;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(line, commands[i].name) == 0)
+            rc = commands[i].run(h, argument);
+    return rc < 0 && rc != -ECANCELED ? ss_printf(h->wfile, "error %s\n", strerrorname_np(-rc)) : rc;
+}
+
+static int handle(struct ss_handler *h)
+{
+    char line[LINE];
+    ssize_t n = 1;
+    int rc = 0;
+    while (rc == 0 && (n = ss_readline(h->rfile, line, sizeof line)) > 0)
+        rc = obey(h, line);
+    return rc ? rc : (int)n;
+}
+
+/* ---------------------------------------------------------------- the server */
+
+static const struct ss_class Rig = {
+    .name = "Rig", .shared_size = sizeof(unsigned long), .handle_message = handle_message};
+
+static int serve(struct ss_server *server)
+{
+    char text[SS_ADDRESS_TEXT];
+    int rc = ss_server_bind(server);
+    if (rc == 0 && (rc = ss_address_format(&server->server_address, text, sizeof text)) > 0) {
+        puts(text);
+        fflush(stdout);
+        rc = ss_run_server(server);
+    }
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct ss_handler_class handler = {.handle = handle};
+    const struct ss_class *bases[SS_MAX_BASES] = {&Rig};
+    const struct ss_class *const *named = argc > 2 ? ss_bases(argv[1]) : NULL;
+    struct ss_server server;
+    for (int i = 0; named && named[i] && i < SS_MAX_BASES - 2; i++)
+        bases[i + 1] = named[i];
+    if (!named || ss_server_init(&server, bases, argv[2], &handler) < 0)
+        return 2;
+    for (int i = 3; i < argc; i++)
+        if (strncmp(argv[i], "workers=", 8) == 0)
+            server.workers = (unsigned)atoi(argv[i] + 8);
+    int rc = serve(&server);
+    ss_server_close(&server);
+    if (rc < 0)
+        fprintf(stderr, "rig: %s\n", strerror(-rc));
+    return rc < 0 ? 1 : rc;
+}

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""What is asked of tests/http/messages.c and upgrade.c while calls fail: messages of HTTP's requests, and connections that
+leave HTTP."""
+
+import wire
+from lines import oracle
+from trial import Reported, right
+
+ASK = {"connection": "Upgrade", "upgrade": "lines/1"}
+
+
+def client_of(trial):
+    return wire.Client(trial.server.address, limit=10)
+
+
+def number_of(response):
+    """What an answer says, where an error of a function of messages is a negative number."""
+    number = int(response.text)
+    if number < 0:
+        raise Reported(response.text)
+    return number
+
+
+def subscribed(trial):
+    """A subscription of a request's ends with its answer, at the latest with its connection."""
+    with trial.asking("subscribe"):
+        right(number_of(trial.ask("GET", "/subscribe")) == 1)
+    with trial.asking("publish"):
+        right(number_of(trial.ask("GET", "/publish")) in (0, 1))
+
+
+def late(trial):
+    """What another request posts is the end of the answer."""
+    with trial.asking("late"), client_of(trial) as waiting:
+        waiting.send(wire.request(path="/wait"))
+        head = trial.accept(wire.parse_head(waiting.until(b"\r\n\r\n")))
+        right(head.get("Transfer-Encoding") == "chunked", head)
+        waiting.until(b"\r\n")
+        ref = waiting.until(b"\n\r\n").decode()
+        right(number_of(trial.ask("GET", f"/post/{ref}")) == 0)
+        right(waiting.until(b"0\r\n\r\n") == b"4\r\nlate\r\n")
+
+
+def waited_for(trial):
+    """A body, piece by piece."""
+    with trial.asking("POST"):
+        client = trial.client
+        client.send(wire.request("POST", "/", content_length="3000"))
+        for _ in range(3):
+            client.send(b"x" * 1000)
+        right(trial.accept(client.final("POST")).text == "3000\n")
+
+
+def upgrade(trial, client, path, method="GET", statuses=(101,), **fields):
+    client.send(wire.request(method, path, **fields))
+    head = wire.parse_head(client.until(b"\r\n\r\n"))
+    return trial.accept(head, statuses)
+
+
+def lines(trial):
+    for path, number in ("/lines", b""), ("/parked", b"1"):
+        with trial.asking(path), client_of(trial) as client:
+            upgrade(trial, client, path, **ASK)
+            client.send(b"one\n")
+            right(client.until(b"\n") == number + b"> one")
+            client.send(b"quit\n")
+            right(client.rest() == b"")
+
+
+def idle(trial):
+    with trial.asking("idle"), client_of(trial) as client:
+        upgrade(trial, client, "/parked", x_idle="5", **ASK)
+        right(client.until(b"\n") == b"ping")
+        client.send(b"quit\n")
+        right(client.rest().replace(b"ping\n", b"") == b"")
+
+
+def tunnel(trial):
+    with trial.asking("CONNECT"), client_of(trial) as client:
+        upgrade(trial, client, oracle()["tcp"], "CONNECT", (200,))
+        client.send(b"question\n")
+        right(client.until(b"\n") == b"answer")
+
+
+def talk(trial):
+    """What one says the other one reads."""
+    for path in "/talk", "/talk-parked":
+        with trial.asking(path), client_of(trial) as one, client_of(trial) as other:
+            for client in one, other:
+                upgrade(trial, client, path, **ASK)
+                right(client.until(b"\n") == b"welcome")
+            one.send(b"hello\n")
+            right(other.until(b"\n") == b"hello")
+            other.send(b"well\n")
+            right(one.until(b"\n") == b"well")
+
+
+MESSAGES = [subscribed, waited_for]
+MESSAGES_TOGETHER = [late]
+UPGRADES = [lines, idle, tunnel]
+UPGRADES_TOGETHER = [talk]

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""What is asked of tests/fault/rig.c, which calls each function of socketserver.h, while calls fail."""
+
+import itertools
+
+from lines import Lines, ask, ask_datagram, oracle, pattern
+from trial import right
+
+NUMBER = f"{7:>40000}"  # longer than a stream's buffer
+SIZE = 1_500_000  # more than the kernel takes at once
+numbers = itertools.count()  # what is named after them is new in each play
+
+
+def output(trial):
+    data = pattern(SIZE).decode()
+    ask(trial, ("say hello", "hello"), ("pieces piece", "piece-piece"), (f"format {len(NUMBER)}", NUMBER),
+        ("big 10000", data[:10000]))
+    ask(trial, (f"big {SIZE}", data), ("say again", "again"))
+    ask(trial, (f"file {SIZE}", data), ("copy 100000", data[:100000]))
+
+
+def input_(trial):
+    with trial.asking("take"), Lines(trial.server.address) as client:
+        client.send("take 300000")
+        client.send(pattern(300_000))
+        client.expect("taken")
+    with trial.asking("end"), Lines(trial.server.address) as client:
+        client.ask("end of the output", "of the output")
+        right(client.end() == b"", client.data)
+    with trial.asking("leave"), Lines(trial.server.address) as client:
+        client.send("leave with that")
+        client.send(pattern(100_000))
+        client.expect("with that")
+        right(client.end() == b"", client.data)
+
+
+def waiting(trial):
+    ask(trial, ("sleep 1", "slept"), ("poll 3", "1 ready"), ("poll 100", "1 ready"), ("offload", "7"))
+
+
+def clients(trial):
+    addresses = oracle()
+    port = addresses["tcp"].rpartition(":")[2]
+    ask(trial, *((f"stream {address}", "answer") for address in (addresses["tcp"], addresses["stream"], f"localhost:{port}")),
+        ("datagram " + addresses["udp"], "answer"), ("datagram " + addresses["datagram"], "answer"))
+
+
+def lock(trial):
+    """Two at once, where two are served at once."""
+    with trial.asking("lock"), Lines(trial.server.address) as one, Lines(trial.server.address) as other:
+        one.send("lock 5")
+        other.send("lock 5")
+        one.expect("alone")
+        one.socket.close()
+        other.expect("alone")
+
+
+def messages(trial):
+    channel = f"own-{next(numbers)}"
+    ask(trial, (f"subscribe {channel}", "subscribed"), (f"publish {channel}", "1"),
+        ("wait", "got news"), (f"subscribers {channel}", "1"), (f"unsubscribe {channel}", "unsubscribed"),
+        (f"publish {channel}", "0"))
+
+
+def parked_alone(trial):
+    """What it has sent to itself wakes it, or the time."""
+    channel = f"alone-{next(numbers)}"
+    with trial.asking("parked"), Lines(trial.server.address) as client:
+        client.ask(f"subscribe {channel}", "subscribed")
+        client.ask(f"publish {channel}", "1")
+        client.ask("park", "parked")
+        client.expect("got news")
+        client.ask("doze 5", "parked")
+        client.expect("idle")
+        client.ask("say goes on", "goes on")
+
+
+def parked(trial):
+    """Others wake it."""
+    channel = f"all-{next(numbers)}"
+    with trial.asking("parked"), Lines(trial.server.address) as client:
+        client.ask(f"subscribe {channel}", "subscribed")
+        ref = client.ask("ref")
+        client.ask("park", "parked")
+        with Lines(trial.server.address) as other:
+            other.ask(f"publish {channel}", "1")
+        client.expect("got news")
+        with Lines(trial.server.address) as other:
+            other.ask(f"post {ref} letter", "posted")
+        client.expect("got  letter")
+        client.ask("server hello", "parked")
+        client.expect("got hello")
+        client.ask("say goes on", "goes on")
+
+
+STREAMS = [output, input_, waiting, clients, lock, messages, parked_alone]
+TOGETHER = [parked]  # where several are served at once
+
+
+def datagrams(trial):
+    ask_datagram(trial, "say hello", "hello")
+    ask_datagram(trial, "format 9000", f"{7:>9000}")
+    ask_datagram(trial, "sleep 1", "slept")
+
+
+def datagrams_ask(trial):
+    addresses = oracle()
+    ask_datagram(trial, "offload", "7")
+    ask_datagram(trial, "poll 100", "1 ready")
+    ask_datagram(trial, "stream " + addresses["tcp"], "answer")
+    ask_datagram(trial, "datagram " + addresses["datagram"], "answer")
+
+
+DATAGRAMS = [datagrams, datagrams_ask]
+
+MIXINS = {"sequential": ("", 0), "threading": ("Threading", 0), "threadpool": ("ThreadPool", 2), "forking": ("Forking", 0),
+          "preforking": ("Preforking", 2), "eventloop": ("EventLoop", 0), "eventloop-2": ("EventLoop", 2),
+          "preforking-eventloop": ("PreforkingEventLoop", 2), "preforking-threading": ("PreforkingThreading", 2)}
+
+
+def classes(server, address, without=()):
+    """The arguments for each composition with a class of servers."""
+    return {name: [mixin + server, address, f"workers={workers}"] for name, (mixin, workers) in MIXINS.items()
+            if name not in without}
+
+
+def samples(server, without=()):
+    """The same for samples, which inherit their sockets."""
+    return {name: [cls, address] for name, (cls, address, _) in classes(server, "{fd}", without).items()}
