@@ -77,9 +77,9 @@ class Subject:
         pids = self.processes()
         return sum(count_in(pid, "fd") for pid in pids), sum(count_in(pid, "task") for pid in pids), len(pids)
 
-    def ticks(self):
-        """The time of processors that it has used."""
-        return sum(ticks_of(pid) for pid in self.processes())
+    def time(self):
+        """Nanoseconds for which it has run."""
+        return sum(time_of(pid) for pid in self.processes())
 
 
 def listener(family, kind, directory):
@@ -119,12 +119,16 @@ def count_in(pid, what):
         return 0
 
 
-def ticks_of(pid):
+def time_of(pid):
+    """Nanoseconds for which its threads have run."""
+    total = 0
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return sum(int(field) for field in file.read().rpartition(")")[2].split()[11:13])
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
     except OSError:
-        return 0
+        pass  # it has ended
+    return total
 
 
 class Exploration:
@@ -181,11 +185,13 @@ class Exploration:
     def run(self, case):
         """The result of a case; None where its call was not made."""
         log = len(self.subject.server.log)
-        outcomes, failed = self.play_with(case)
+        outcomes, failed, rests = self.play_with(case)
         if not failed:
             return None
         self.seen |= {name for event in failed if (name := self.subject.places.name(event.place))}
         outcome, detail = self.judge(case, outcomes, log)
+        if not rests:
+            outcome = "spin"
         if outcome in ALLOWED:
             outcome, detail = self.afterwards(case, outcome, detail)
         if outcome not in ALLOWED:
@@ -198,14 +204,14 @@ class Exploration:
         return Result(self.scene.__name__, self.composition, case, outcome, detail)
 
     def play_with(self, case):
-        """The outcomes with the case's calls failing, and what has failed."""
+        """The outcomes with the case's calls failing, what has failed, and whether the server rests then."""
         self.state.forget()
         self.state.fail(case.call, errors.number(case.error), case.n, case.count, case.place if case.count == 1 else 0)
         outcomes = self.play()
-        self.settle()
+        rests = self.settle()
         failed = [event for event in self.state.events() if event.error]
         self.state.clear()
-        return outcomes, failed
+        return outcomes, failed, rests
 
     def is_told(self, log):
         """Whether the log says that something has failed; it may be written a while later."""
@@ -272,11 +278,14 @@ class Exploration:
             time.sleep(0.01)
 
     def settle(self):
-        """Waits until what a scene has begun is over: nothing is called any more."""
-        before = -1
-        while before != (now := self.subject.ticks()):
+        """Waits until what a scene has begun is over: the server rests. False: it does not."""
+        before, deadline = -1, time.monotonic() + 5
+        while before != (now := self.subject.time()):
+            if time.monotonic() > deadline:
+                return False
             before = now
             time.sleep(0.002)
+        return True
 
 
 def chosen(cases, share, random_numbers):
