@@ -529,8 +529,9 @@ SS_API int ss_handle_request(struct ss_server *self);
        that the drain has. Then the socket is closed. (A client that connects just before that is reset: TCP
        has no other way to refuse it.)
      - Idle connections are closed at once: parked ones (request->resume may say good-bye), and those whose
-       handler waits for input and has read nothing of it, unless request->busy is set. Their wait ends with
-       -ECANCELED. A handler that waits in ss_poll or ss_sleep is taken to be busy.
+       handler waits for input and has read nothing of it, unless request->busy is set. But what has arrived
+       is read first. Their wait ends with -ECANCELED. A handler that waits in ss_poll or ss_sleep is taken to
+       be busy.
      - Handlers with a request in progress go on. self->shutdown_timeout after the call, or when ss_cancel is
        called, each of their waits ends with -ECANCELED, too.
    Then ss_serve_forever returns. Calling it again, or after ss_server_close, changes nothing. Any thread, any

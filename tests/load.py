@@ -31,7 +31,7 @@ SIZES = (0, 1, 1 << 10, 1 << 14, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 300_000,
 TEXTS = (200, 5000, 60_000)
 
 # What came of one deed. `received`: bytes of the answer that was cut; `port`: the client's own; `sent`: when the last request
-# began to be sent, time.monotonic(); `reused`: the connection had carried an answer before, so that the server may have closed
+# had been sent, time.monotonic(); `reused`: the connection had carried an answer before, so that the server may have closed
 # it while the request was on its way.
 Result = collections.namedtuple("Result", "kind outcome detail received port sent reused")
 
@@ -112,8 +112,10 @@ class Client(wire.Client):
         return self.came - self.began
 
     def send(self, data):
-        self.sent, self.was_used = time.monotonic(), self.answers > 0
-        return super().send(data)
+        self.was_used = self.answers > 0
+        super().send(data)
+        self.sent = time.monotonic()
+        return self
 
     def fill(self):
         if self.pause:

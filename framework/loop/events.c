@@ -159,15 +159,15 @@ static void deliver(struct loop *loop, const struct poller_event *event)
 
 static void end_parked(struct loop *loop, struct known *known)
 {
-    if (!known->parked)
-        return;
     known->parked->ending = true;
     wake_parked(loop, known);
 }
 
 bool loop_close_oldest(struct loop *loop)
 {
-    const struct request *oldest = loop->serving->parked.oldest;
+    const struct request *oldest;
+    while ((oldest = loop->serving->parked.oldest) && has_unread(oldest->request.fd))
+        wake_parked(loop, &loop->fds[oldest->request.fd]);
     if (oldest)
         end_parked(loop, &loop->fds[oldest->request.fd]);
     return oldest;
@@ -207,8 +207,13 @@ void loop_drain(void *argument)
 {
     struct loop *loop = argument;
     loop->draining = true;
-    for (int fd = 0; fd < loop->fd_count; fd++)
-        end_parked(loop, &loop->fds[fd]);
+    for (int fd = 0; fd < loop->fd_count; fd++) {
+        struct known *known = &loop->fds[fd];
+        if (known->parked && drain_ends(loop->server, fd))
+            end_parked(loop, known);
+        else if (known->parked)
+            wake_parked(loop, known);
+    }
 }
 
 /* Without a timer the clock is needed for loop->tidy_time only: then it is not read in each turn. */

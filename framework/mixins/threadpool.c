@@ -249,7 +249,7 @@ static int threadpool_poll(struct ss_server *self, struct pollfd *fds, nfds_t co
         return wait_as_one_more(self, p, fds, count, ms);
     if (!has_threads(p) || !pthread_equal(p->server_thread, pthread_self()))
         return super->poll(self, fds, count, ms);
-    int left = pool_time_left(p, ss_draining(self));
+    int left = pool_time_left(self, p);
     if (left == 0)
         pool_close_expired(p, ss_now());
     if (count == 0 && ms == 0)

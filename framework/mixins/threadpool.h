@@ -73,6 +73,6 @@ void pool_close_expired(struct threadpool *p, uint64_t now);
 bool pool_close_oldest(struct threadpool *p);
 /* Milliseconds until the time of a parked connection is up, -1: there is none. When the server drains, it has
    all of them closed. */
-int pool_time_left(struct threadpool *p, bool draining);
+int pool_time_left(struct ss_server *self, struct threadpool *p);
 
 #endif

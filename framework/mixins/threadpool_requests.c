@@ -239,8 +239,9 @@ void pool_close_expired(struct threadpool *p, uint64_t now)
     pool_unlock(p);
 }
 
-int pool_time_left(struct threadpool *p, bool draining)
+int pool_time_left(struct ss_server *self, struct threadpool *p)
 {
+    bool draining = ss_draining(self);
     uint64_t now = ss_now();
     pthread_mutex_lock(&p->lock);
     for (int fd = 0; fd < p->slot_count && draining && !p->draining; fd++) {
@@ -248,7 +249,7 @@ int pool_time_left(struct threadpool *p, bool draining)
         if (!request)
             continue;
         take_parked(p, &p->slots[fd]);
-        request->ending = true;
+        request->ending = drain_ends(self, fd);
         pool_enqueue(p, request);
     }
     p->draining = draining;
@@ -262,12 +263,13 @@ int pool_time_left(struct threadpool *p, bool draining)
 bool pool_close_oldest(struct threadpool *p)
 {
     pthread_mutex_lock(&p->lock);
-    struct request *oldest = p->idle_ones.oldest;
-    if (oldest) {
+    struct request *oldest;
+    bool closed = false;
+    while (!closed && (oldest = p->idle_ones.oldest)) {
         take_parked(p, &p->slots[oldest->request.fd]);
-        oldest->ending = true;
+        oldest->ending = closed = !has_unread(oldest->request.fd);
         pool_enqueue(p, oldest);
     }
     pool_unlock(p);
-    return oldest;
+    return closed;
 }

@@ -2,6 +2,7 @@
 /* The stream of a connection. Each call is tried; when the kernel says EAGAIN, it waits, and tries again. */
 #include "net/socket.h"
 #include "server/core.h"
+#include "server/idle.h"
 #include "server/request.h"
 #include "server/signals.h"
 #include "server/stop.h"
@@ -88,7 +89,8 @@ static bool is_partial(const struct ss_stream *s)
     return partial;
 }
 
-/* When a drain begins, the wait of a connection with nothing in progress ends. */
+/* When a drain begins, the wait of a connection with nothing in progress ends, if nothing has come meanwhile.
+ */
 static int wait_for_input(struct ss_stream *s, struct vain_waits *vain)
 {
     int rc = stream_flush_above(s);
@@ -105,6 +107,8 @@ static int wait_for_input(struct ss_stream *s, struct vain_waits *vain)
         socket_of(s)->in.waited = 0;
     socket_of(s)->streak = 0;
     rc = stream_wait(s, POLLIN, idle ? DRAINING : CANCELED, vain);
+    if (rc == -ECANCELED && idle && !drain_ends(s->server, s->fd))
+        return 0;
     return rc == 0 && start ? pace_input_end(s, start) : rc;
 }
 
@@ -264,8 +268,7 @@ int socket_write_eof(struct ss_stream *s)
 /* Closing a socket with unread input resets the connection: see request->linger. */
 static int socket_close(struct ss_stream *s)
 {
-    char byte;
-    if (socket_of(s)->unread && recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0)
+    if (socket_of(s)->unread && has_unread(s->fd))
         s->request->linger = true;
     return 0;
 }

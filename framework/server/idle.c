@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { RESERVE_PART = 8, MAX_RESERVE = 1024 }; /* an eighth of the descriptors, but no more than that */
@@ -57,6 +58,17 @@ bool is_readable(int fd)
     return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
 }
 
+bool has_unread(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+bool drain_ends(const struct ss_server *self, int fd)
+{
+    return atomic_load(&self->core->stop->stage) >= CANCELED || !has_unread(fd);
+}
+
 /* Must this connection end? It has won the byte; or it holds the only place, another client waits, and no
    input comes for a moment. */
 static bool is_wanted(struct ss_server *self, const struct request *request)
@@ -88,7 +100,7 @@ int idle_wait(struct ss_server *self, struct request *request)
         if (rc == 0 && ms_until(request->entry.timer.deadline) == 0)
             return -ETIMEDOUT;
         if (rc > 0 && fds[1].revents)
-            return -ECANCELED;
+            return drain_ends(self, request->request.fd) ? -ECANCELED : 0;
         if (rc > 0 && fds[0].revents)
             return 0;
         if (rc > 0 && is_wanted(self, request))

@@ -9,6 +9,11 @@
    -ETIMEDOUT; -ECANCELED when the server drains or somebody else needs the place; -errno. */
 int idle_wait(struct ss_server *self, struct request *request);
 bool is_readable(int fd);
+/* Has something come from a client that nobody has read? Its end does not count. */
+bool has_unread(int fd);
+/* When the server drains: does that end this connection, which is idle? Not if its client has spoken by now:
+   what has arrived is answered, until the drain's time is over. */
+bool drain_ends(const struct ss_server *self, int fd);
 /* BaseServer's close_idle: one of the connections in idle_wait ends. */
 bool idle_close(struct ss_server *self);
 /* There is room again: takes back what idle_close has asked for, if no connection has ended for it yet. */

@@ -118,6 +118,24 @@ def test_clients_in_the_queue_are_served(rig, name, settings):
     server.check(server.wait(LIMIT))
 
 
+@pytest.mark.parametrize("mode", ["lines", "park"])
+@pytest.mark.parametrize("name, settings", [(name, settings) for name, *settings in ALL])
+def test_idle_clients_that_have_just_spoken(rig, name, settings, mode):
+    """What the server finds together with the signal is answered; who has said nothing is idle still."""
+    server = ready(rig(name, mode, *settings))
+    count = 1 if name.removeprefix("Preforking") in ("TCPServer", "UnixStreamServer") else 4
+    clients = [server.client(limit=LIMIT).send("first\n") for _ in range(count)]
+    for client in clients:
+        assert client.until(b"\n") == b"first"
+    with server.stopped(signal.SIGTERM):
+        for client in clients[:3]:
+            client.send("second\n")
+    for client in clients[:3]:
+        assert client.rest() == b"second\n"
+    assert all(client.ends() for client in clients[3:])
+    server.check(server.wait(LIMIT))
+
+
 @pytest.mark.parametrize("name", ["TCPServer", *SLOW])
 def test_silent_clients_in_the_queue(rig, name):
     server = ready(rig(name, "lines", "shutdown_timeout=1000000"))

@@ -46,6 +46,19 @@ def test_the_longest_idle_goes_first(rig, name):
         assert client.send("x").exactly(1) == b"x"
 
 
+@pytest.mark.parametrize("name", ["ThreadPoolTCPServer", "EventLoopTCPServer"])
+def test_who_has_just_spoken_stays(rig, name):
+    """The longest idle one, too, of which the server has not heard yet when it takes the client that needs a place."""
+    server = rig(name, "park", "workers=1", "max_requests=80")
+    clients = kept(server, 80)
+    with server.stopped():
+        late = server.client(limit=LIMIT).send("x")
+        for client in reversed(clients):
+            client.send("x")
+    for client in [*clients, late]:
+        assert client.exactly(1) == b"x"
+
+
 @pytest.mark.parametrize("name", ["ThreadingTCPServer", "ForkingTCPServer", "EventLoopTCPServer"])
 def test_who_is_busy_stays(rig, name):
     """Also one that could read on: it is in the middle of something."""

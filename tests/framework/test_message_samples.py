@@ -10,6 +10,7 @@ from concurrent import futures
 
 import programs
 import pytest
+import wire
 
 MIXINS = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "PreforkingEventLoop", "PreforkingThreading",
           "PreforkingThreadPool", "PreforkingForking"]
@@ -221,6 +222,7 @@ def test_later(later, runner):
 def test_later_nobody_waits_any_more(later, runner):
     """A second signal ends the handlers. Then the answer finds no connection, and does no harm."""
     server = later(runner)
+    wire.wait_until(lambda: server.catches(signal.SIGINT))
     waiting = server.client().send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
     assert waiting.is_silent()
     begin = time.monotonic()
