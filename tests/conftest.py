@@ -10,6 +10,7 @@ import sys
 import tempfile
 
 import clock
+import network
 import programs
 import pytest
 
@@ -108,6 +109,19 @@ def a_clock(tmp_path):
     if not clock.library():
         pytest.skip("no libfaketime")
     return clock.Clock(clock.library(), tmp_path)
+
+
+@pytest.fixture(scope="session", name="bad_network")
+def a_bad_network():
+    """See network.py. What it loses, and what not, depends on a seed, which is printed."""
+    seed = int.from_bytes(os.urandom(4), "big")
+    try:
+        made = network.Network(seed)
+    except OSError as failure:
+        pytest.skip(f"no network namespaces with tun devices here: {failure}")
+    print(f"seed {seed}")
+    yield made
+    made.close()
 
 
 @pytest.fixture

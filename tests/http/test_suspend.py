@@ -6,8 +6,8 @@ import time
 
 import programs
 
-STOPPED = 0.4  # seconds, which is longer than what the servers here wait for
-WAIT = 300  # ms
+STOPPED = 0.6  # seconds, which is longer than what the servers here wait for
+WAIT = 450  # ms
 
 
 def stop_and_send(server, clients, data):
