@@ -11,7 +11,6 @@
 #include "server/wait.h"
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,28 +215,27 @@ void loop_drain(void *argument)
     }
 }
 
-/* Without a timer the clock is needed for loop->tidy_time only: then it is not read in each turn. */
-static bool minds_time(const struct loop *loop, int ms, int events)
+static int take_events(struct loop *loop, int ms)
 {
-    return loop->wait_limit != UINT_MAX &&
-           ((events <= 0 && (unsigned)ms >= loop->wait_limit) || loop->serving->turn % TIDY_TURNS == 0);
+    struct poller_event events[BATCH];
+    int n = poller_wait(loop->poller, events, BATCH, ms);
+    for (int i = 0; i < n; i++)
+        deliver(loop, &events[i]);
+    if (n < 0)
+        rest();
+    return n;
 }
 
 /* What has come before a time was over counts, also when it is more than is taken at a time. */
 void loop_look(struct loop *loop, int ms)
 {
-    struct poller_event events[BATCH];
-    int n = BATCH;
-    for (int round = 0; n >= BATCH - 1 && round < ROUNDS; round++) {
-        n = poller_wait(loop->poller, events, BATCH, round ? 0 : ms);
-        for (int i = 0; i < n; i++)
-            deliver(loop, &events[i]);
-    }
-    if (n < 0)
-        rest();
-    loop->now = !wheel_empty(&loop->wheel) || minds_time(loop, ms, n) ? ss_now() : 0;
-    if (loop->now && loop->now >= loop->next_timer)
-        expire(loop, loop->now);
+    int n = take_events(loop, ms);
+    loop->now = !wheel_empty(&loop->wheel) || loop_minds_time(loop, ms, n) ? ss_now() : 0;
+    if (!loop->now || loop->now < loop->next_timer)
+        return;
+    for (int round = 1; n >= BATCH - 1 && round < ROUNDS; round++)
+        n = take_events(loop, 0);
+    expire(loop, loop->now);
 }
 
 void loop_unpark(struct loop *loop, const struct request *request)
@@ -332,14 +330,17 @@ static void refresh(struct loop *loop, int fd)
         (void)add(loop, fd, known->tag);
 }
 
-/* The number stands for somebody else's file by now, so nothing must be written to it. */
-static void lose_parked(struct loop *loop, struct known *known)
+/* The number stands for another file than its owner's by now, so nothing must be written to it. */
+static void disown(struct loop *loop, int fd, struct known *known)
 {
+    if (!known->owner)
+        return;
     if (known->parked) {
         known->parked->request.resume = NULL;
         known->parked->has_good_bye = false;
     }
     end_parked(loop, known);
+    unregister(loop, fd, known);
 }
 
 void loop_adopt(struct loop *loop, int fd, const void *owner)
@@ -349,10 +350,7 @@ void loop_adopt(struct loop *loop, int fd, const void *owner)
         refresh(loop, fd);
     if (!known)
         return;
-    if (known->owner) {
-        lose_parked(loop, known);
-        unregister(loop, fd, known);
-    }
+    disown(loop, fd, known);
     known->owner = owner;
 }
 
@@ -390,10 +388,8 @@ void loop_ignore(struct loop *loop, int fd)
 int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(void *), void *argument)
 {
     struct known *known = lookup(loop, fd);
-    if (known && known->owner) { /* a handler has closed its connection's descriptor: this is another file */
-        lose_parked(loop, known);
-        unregister(loop, fd, known);
-    }
+    if (known) /* a handler may have closed its connection's descriptor */
+        disown(loop, fd, known);
     int rc = known ? ensure_registered(loop, fd, known) : -ENOMEM;
     if (rc < 0)
         return rc;

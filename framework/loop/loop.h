@@ -57,8 +57,7 @@ struct task {
 
 #define request_of(task_or_request) container_of(task_or_request, struct request, entry)
 
-enum { TIDY_TIME = 1000 };  /* ms; memory of stacks that was not needed for so long is given back */
-enum { TIDY_TURNS = 1024 }; /* a loop without timers looks at the clock once in so many turns */
+enum { TIDY_TIME = 1000 }; /* ms; memory of stacks that was not needed for so long is given back */
 
 struct loop {
     struct ss_server *server;
@@ -142,6 +141,9 @@ struct task *loop_take_idle(struct loop *loop);
 void loop_put_aside(struct loop *loop, struct entry *entry);
 /* Takes the first of these requests; there is one. */
 struct entry *loop_take_aside(struct loop *loop);
+/* Has the clock to be read for loop->tidy_time, after a wait up to `ms` with so many events? Not in each
+ * turn. */
+bool loop_minds_time(const struct loop *loop, int ms, int events);
 /* At loop->tidy_time: gives back the memory of stacks that nobody needs. */
 void loop_tidy(struct loop *loop, uint64_t now);
 
