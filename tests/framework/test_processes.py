@@ -250,6 +250,22 @@ def test_a_broken_listener(processes, name, busy):
     assert server.log == "processes: Invalid argument\n"
 
 
+@pytest.mark.parametrize("goes_on", [True, False], ids=["goes on", "stays so"])
+@pytest.mark.parametrize("name", ["ForkingTCPServer", "PreforkingTCPServer", "PreforkingThreadingTCPServer",
+                                  "PreforkingEventLoopTCPServer"])
+def test_the_end_while_a_child_is_stopped(rig, name, goes_on):
+    """When it goes on, it ends as others do; one that does not is killed when the drain's time is over."""
+    server = rig(name, "lines", f"workers={WORKERS}", f"shutdown_timeout={-1 if goes_on else 200}")
+    assert server.client(limit=LIMIT).send("x\n").until(b"\n") == b"x"
+    child = wire.wait_until(lambda: sorted(server.children()))[0]
+    os.kill(child, signal.SIGSTOP)
+    wire.wait_until(lambda: programs.state_of(child) == "T")
+    server.process.send_signal(signal.SIGTERM)
+    if goes_on:
+        os.kill(child, signal.SIGCONT)
+    server.check(server.wait())
+
+
 @pytest.mark.parametrize("name", ["PreforkingThreadPoolTCPServer", "PreforkingEventLoopTCPServer"])
 def test_the_first_workers_all_fail(processes, name):
     """No descriptor is left for what each needs."""
