@@ -91,16 +91,11 @@ static ssize_t read_below(struct ss_stream *s, void *data, size_t size)
     return s->has_lost_input ? -ETIMEDOUT : remember(s, s->methods->read(s, data, size));
 }
 
-/* Reads more input into the buffer. Where it is full, what is there moves to the front. */
+/* Reads more input into the buffer, which is empty, or has room at its end. */
 static ssize_t fill(struct ss_stream *s)
 {
-    if (s->rpos == s->rend) {
+    if (s->rpos == s->rend)
         s->rpos = s->rend = 0;
-    } else if (s->rend == s->rsize && s->rpos) {
-        memmove(s->rbuf, s->rbuf + s->rpos, s->rend - s->rpos);
-        s->rend -= s->rpos;
-        s->rpos = 0;
-    }
     ssize_t n = read_below(s, s->rbuf + s->rend, s->rsize - s->rend);
     if (n > 0)
         s->rend += (size_t)n;

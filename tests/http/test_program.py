@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """httpserver, the program: its options, what it prints, and how it ends."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -185,6 +186,18 @@ def test_log(httpserver):
     server.wait_for_log(r'^127\.0\.0\.1 - - \[../.../.... ..:..:..\] "GET /a\.txt\?x=%1b\[31m\\\\ HTTP/1\.1" 200 5$')
 
 
+@pytest.mark.parametrize("limit", [0, 1000])
+def test_limits(httpserver, root, limit):
+    """0 is none of them."""
+    (root / "a.txt").write_text("hello")
+    server = httpserver("--write-timeout", limit, "--min-rate", limit, "--max-connections-per-client", limit, "--upload",
+                        "--min-free", limit)
+    with contextlib.ExitStack() as stack:
+        for client in [stack.enter_context(server.client()) for _ in range(3)]:
+            assert client.ask(path="/a.txt").body == b"hello"
+            assert client.ask("PUT", "/b.txt", b"bye").status in (201, 204)
+
+
 # ---------------------------------------------------------------- bad lines
 
 
@@ -202,7 +215,9 @@ def test_log(httpserver):
     "--max-uploads 0 --upload", "--max-uploads 4097 --upload", "--max-upload 0 --upload", "--max-upload 1T --upload",
     "--min-free x --upload", "--on-duplicate all --upload", "--max-uploads 1", "--upload-index", "--symlinks", "--log-format xml",
     "--cache", "--cache x", "--cache -1", "--cache 1h", "--cache 2147483648", "--cache ''",
-    "--mixin " + ",".join(["threading"] * 50), "-b " + "x" * 5000,
+    "--mixin " + ",".join(["threading"] * 50), "--mixin " + ",".join(["forking"] * 30), "-b " + "x" * 5000,
+    "--mixin eventloop,sequential", "--mixin None,threading", "--workers 2 --mixin threading", "--workers 2 --mixin sequential",
+    "-p HTTP/1.0", "-b 127.0.0.1:8000", "-b localhost:0",
 ])
 def test_bad_lines(line):
     """Usage, or where to find it; exit 2; nothing is served."""

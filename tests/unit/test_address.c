@@ -126,6 +126,12 @@ static void test_format(void **state)
     assert_true(ss_address_format(&a, text, sizeof text) > 0);
     assert_string_equal(text, "[2001:db8::1%1]:8000");
     assert_int_equal(ss_address_port(&a), 8000);
+    inet_pton(AF_INET6, "ff02::1", &a.u.in6.sin6_addr);
+    assert_true(ss_address_format(&a, text, sizeof text) > 0);
+    assert_string_equal(text, "[ff02::1%lo]:8000");
+    a.u.in6.sin6_scope_id = INT32_MAX; /* an interface that has gone */
+    assert_true(ss_address_format(&a, text, sizeof text) > 0);
+    assert_string_equal(text, "[ff02::1%2147483647]:8000");
     a.length = 0;
     assert_true(ss_address_format(&a, text, sizeof text) >= 0);
     assert_int_equal(ss_address_port(&a), 0);

@@ -192,12 +192,42 @@ static void test_features(void **state)
     assert_null(http_coder_of(HTTP_IDENTITY));
 }
 
+/* By its first bytes: what can a file be that is said to be in a coding? */
+static void test_magic(void **state)
+{
+    static const struct {
+        const char *data;
+        bool gzip, brotli, zstd;
+    } files[] = {
+        {"\x1f\x8b\x08x", true, false, false},    {"\x1f\x8b\x07x", false, true, false},
+        {"\x1f\x8c\x08x", false, true, false},    {"\x1e\x8b\x08x", false, true, false},
+        {"\x28\xb5\x2f\xfd", false, false, true}, {"\x28\xb4\x2f\xfd", false, true, false},
+        {"\x28\xb5\x2e\xfd", false, true, false}, {"\x28\xb5\x2f\xfc", false, true, false},
+        {"\x50\x2a\x4d\x18", false, false, true}, {"\x5f\x2a\x4d\x18", false, false, true},
+        {"\x60\x2a\x4d\x18", false, true, false}, {"\x50\x2b\x4d\x18", false, true, false},
+        {"\x50\x2a\x4e\x18", false, true, false}, {"\x11xxx", false, false, false},
+        {"\x91xxx", false, false, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_int_equal(http_is_coded(HTTP_GZIP, files[i].data, HTTP_CODING_MAGIC), files[i].gzip);
+        assert_int_equal(http_is_coded(HTTP_BROTLI, files[i].data, HTTP_CODING_MAGIC), files[i].brotli);
+        assert_int_equal(http_is_coded(HTTP_ZSTD, files[i].data, HTTP_CODING_MAGIC), files[i].zstd);
+        assert_true(http_is_coded(HTTP_IDENTITY, files[i].data, HTTP_CODING_MAGIC));
+    }
+    for (size_t size = 0; size < 3; size++) { /* shorter than any but brotli's */
+        assert_false(http_is_coded(HTTP_GZIP, "\x1f\x8b\x08", size));
+        assert_false(http_is_coded(HTTP_ZSTD, "\x28\xb5\x2f\xfd", size));
+        assert_int_equal(http_is_coded(HTTP_BROTLI, "\x28\xb5", size), size > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_whole),  cmocka_unit_test(test_each_no_shorter),
         cmocka_unit_test(test_each_pieces), cmocka_unit_test(test_each_abandoned),
-        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_features),    cmocka_unit_test(test_magic),
     };
 
     return cmocka_run_group_tests_name("compress", tests, fill, NULL);
