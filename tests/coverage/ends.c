@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
    In the build of `make coverage` the linker has these calls come here (--wrap). A process that ends by
    _exit(2), abort(3) or a signal would otherwise lose what it has counted, which only exit(3) writes down. */
-#include "fault/fault.h"
-#include <gcov.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+/* The linker's names, and gcov's. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+void __gcov_dump(void);
+void __gcov_reset(void);
 _Noreturn void __real__exit(int status);
 _Noreturn void __wrap__exit(int status);
 _Noreturn void __real_abort(void);
@@ -17,7 +18,7 @@ int __wrap_raise(int signal);
 int __real_sigaction(int signal, const struct sigaction *act, struct sigaction *before);
 int __wrap_sigaction(int signal, const struct sigaction *act, struct sigaction *before);
 
-/* Only in the programs whose calls can be made to fail. */
+/* Of fault/fault.h: only in the programs whose calls can be made to fail. */
 extern __attribute__((weak)) void fault_over(void);
 
 /* The counters begin anew, in case the process goes on. */
@@ -54,3 +55,4 @@ int __wrap_sigaction(int signal, const struct sigaction *act, struct sigaction *
         write_down(false);
     return __real_sigaction(signal, act, before);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
