@@ -59,12 +59,14 @@ static ssize_t datagram_read_now(struct ss_stream *s, void *data, size_t size)
 {
     ssize_t n = 0;
     for (int i = 0; i < EMPTY_BURST && n == 0; i++) {
-        n = recv(s->fd, data, size, MSG_DONTWAIT);
+        do
+            n = recv(s->fd, data, size, MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
         if (n == 0 && client_of(s)->type != SOCK_DGRAM)
             return 0;
     }
     client_of(s)->socket.unread = n == 0;
-    return n > 0 ? n : n == 0 || errno == EINTR ? -EAGAIN : -errno;
+    return n > 0 ? n : n == 0 ? -EAGAIN : -errno;
 }
 
 static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
@@ -129,10 +131,11 @@ static const struct ss_stream_class client_datagram_stream = {
 /* ---------------------------------------------------------------- connecting */
 
 /* Lets the kernel choose a name: without one a Unix datagram socket gets no answers. */
-static void give_name(int fd)
+static int give_name(int fd)
 {
     sa_family_t family = AF_UNIX;
-    (void)bind(fd, (struct sockaddr *)&(struct sockaddr_un){.sun_family = family}, sizeof family);
+    struct sockaddr_un none = {.sun_family = family};
+    return bind(fd, (struct sockaddr *)&none, sizeof family) < 0 ? -errno : 0;
 }
 
 static int pause_for(struct ss_server *self, int ms)
@@ -192,10 +195,10 @@ static int connect_one(struct client *client, const struct sockaddr *to, socklen
     int fd = socket(to->sa_family, client->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    if (to->sa_family == AF_UNIX && client->type == SOCK_DGRAM)
-        give_name(fd);
+    int rc = to->sa_family == AF_UNIX && client->type == SOCK_DGRAM ? give_name(fd) : 0;
     adopt(client, fd);
-    int rc = try_connect(client->socket.stream.server, fd, to, length, deadline);
+    if (rc == 0)
+        rc = try_connect(client->socket.stream.server, fd, to, length, deadline);
     if (rc == 0 && is_connected_to_itself(fd, to, length))
         rc = refuse_own(fd);
     if (rc < 0) {

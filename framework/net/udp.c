@@ -131,24 +131,31 @@ static ssize_t receive_plain(const struct ss_server *self, int fd, struct ss_dat
     return n < 0 ? -errno : n;
 }
 
-static int get_request(struct ss_server *self, struct ss_request *request)
+static int receive(struct ss_server *self, int fd, struct ss_datagram *to)
 {
-    struct serving *serving = serving_of(self);
-    struct ss_datagram *to = scratch_of(serving);
-    if (!to)
-        return -ENOMEM;
     ssize_t n = -1;
-    request->fd = *serving->socket;
     for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* the error may be an earlier reply's */
-        n = is_wildcard(&self->server_address) ? receive_asked(self, request->fd, to)
-                                               : receive_plain(self, request->fd, to);
+        n = is_wildcard(&self->server_address) ? receive_asked(self, fd, to) : receive_plain(self, fd, to);
     if (n < 0)
         return (int)n;
     to->truncated = (size_t)n > self->max_packet_size;
     to->size = to->truncated ? self->max_packet_size : (size_t)n;
     if (to->client_address.length <= sizeof(sa_family_t)) /* a Unix client without a name */
         to->client_address.length = 0;
+    return 0;
+}
+
+/* A datagram that was received, and for whose copy there is no memory, is taken the next time. */
+static int get_request(struct ss_server *self, struct ss_request *request)
+{
+    struct serving *serving = serving_of(self);
+    struct ss_datagram *to = scratch_of(serving);
+    request->fd = *serving->socket;
+    int rc = !to ? -ENOMEM : serving->packet_waits ? 0 : receive(self, request->fd, to);
+    if (rc < 0)
+        return rc;
     request->datagram = datagram_copy(to);
+    serving->packet_waits = !request->datagram;
     return request->datagram ? 0 : -ENOMEM;
 }
 

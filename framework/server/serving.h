@@ -25,6 +25,7 @@ struct serving {
     atomic_uint aside_count;    /* how many there are */
     atomic_bool aside_moves;    /* one of them may be able to go on */
     struct ss_datagram *packet; /* a datagram is received into this, and then copied; NULL: none yet */
+    bool packet_waits;          /* until there is memory for its copy */
 
     /* Set by the loop that the thread runs, if it runs one. */
     struct loop *loop;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/wakeup.h"
+#include "server/request.h"
+#include "server/wait.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -43,6 +45,7 @@ void wakeup_take(const int ends[2])
 static const char prefix[] = "socketserver-";
 enum { PREFIX = sizeof prefix - 1 };
 enum { QUEUE = 64 }; /* datagrams: more than the kernel keeps by default */
+enum { TRIES = 20 }; /* with rest() in between: a fifth of a second */
 
 int wakeup_open_sender(void)
 {
@@ -91,7 +94,7 @@ static int send_to(int fd, uint64_t name)
 
 /* -EAGAIN: the receiver's queue is full, which wakes it as well; or this sender's datagrams that others have
    not received yet are too many, which a new sender has none of. */
-int wakeup_send_named(int fd, uint64_t name)
+static int try_to_send(int fd, uint64_t name)
 {
     int rc = send_to(fd, name);
     if (rc != -EAGAIN)
@@ -101,6 +104,18 @@ int wakeup_send_named(int fd, uint64_t name)
     if (other >= 0)
         close(other);
     return rc == -EAGAIN ? 0 : rc;
+}
+
+/* Without a wake-up nobody would look at what has come, so one for which there is no memory or no descriptor
+   now is sent again after a moment. */
+int wakeup_send_named(int fd, uint64_t name)
+{
+    int rc = try_to_send(fd, name);
+    for (int tries = 1; tries < TRIES && (rc == -EINTR || out_of_resources(rc)); tries++) {
+        rest();
+        rc = try_to_send(fd, name);
+    }
+    return rc;
 }
 
 /* No more than a queue holds: a stranger who floods it must not keep us here. */

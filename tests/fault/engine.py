@@ -178,7 +178,8 @@ class Exploration:
             for error in errors.of(names[call]) if name else ():
                 for n in range(1, count + 1):
                     yield Case(place, call, name, n, error, 1)
-                yield Case(place, call, name, begins[place, call], error, BURST)
+                if (names[call], error) not in errors.ONCE:
+                    yield Case(place, call, name, begins[place, call], error, BURST)
 
     # ------------------------------------------------------------ what becomes of them
 

@@ -30,7 +30,7 @@ ERRORS = {
     "accept4": NUMBERS + " ENOBUFS ECONNABORTED EPERM EINTR", "connect": "ETIMEDOUT ECONNREFUSED ENETUNREACH ENOBUFS EINTR",
     "shutdown": "ENOTCONN", "getsockname": "ENOBUFS", "getpeername": "ENOTCONN ENOBUFS", "getsockopt": "ENOBUFS ENOPROTOOPT",
     "setsockopt": "ENOMEM ENOPROTOOPT", "recv": INPUT + " SHORT", "recvfrom": INPUT + " EAGAIN", "recvmsg": "ENOMEM EAGAIN EINTR ECONNREFUSED",
-    "send": OUTPUT + " SHORT", "sendto": OUTPUT, "sendmsg": OUTPUT + " SHORT", "sendfile": "EINVAL EIO ENOMEM EPIPE SHORT",
+    "send": OUTPUT + " SHORT", "sendto": "ENOBUFS ENOMEM EINTR EAGAIN", "sendmsg": OUTPUT + " SHORT", "sendfile": "EINVAL EIO ENOMEM EPIPE SHORT",
     "if_indextoname": "ENXIO", "inet_ntop": "ENOSPC", "getaddrinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
     "poll": "EINTR ENOMEM", "epoll_create1": NUMBERS, "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "eventfd": NUMBERS,
     "nanosleep": "EINTR",
@@ -48,6 +48,9 @@ ERRORS = {
 # Numbers that are no errno. EAI_SYSTEM looks at errno, which is then whatever it was.
 OTHERS = {"SHORT": state.SHORT, "EAI_AGAIN": -3, "EAI_MEMORY": -10, "EAI_SYSTEM": -11, "Z_STREAM_ERROR": -2, "Z_MEM_ERROR": -4,
           "ZSTD_MEMORY": 64}
+
+# What a queue that is full says: not sixteen times, as the other end would then have been woken.
+ONCE = {("sendto", "EAGAIN")}
 
 # What comes from the other end: nobody needs to be told.
 OF_PEERS = {"ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTCONN", "ECONNABORTED", "ECONNREFUSED"}

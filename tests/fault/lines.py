@@ -29,6 +29,10 @@ def pattern(size):
     return (period * (size // len(period) + 1))[:size]
 
 
+class Bye(Exception):
+    """A parked connection has ended, with a good-bye."""
+
+
 class Lines:
     """A connection on which lines are answered."""
 
@@ -47,8 +51,8 @@ class Lines:
     def send(self, text):
         self.socket.sendall(text if isinstance(text, bytes) else text.encode() + b"\n")
 
-    def line(self):
-        """The next one, without its end."""
+    def line(self, reports=None):
+        """The next one, without its end. It is no report, or this one."""
         while b"\n" not in self.data:
             more = self.socket.recv(1 << 20)
             if not more:
@@ -56,8 +60,10 @@ class Lines:
             self.data += more
         line, _, self.data = self.data.partition(b"\n")
         text = line.decode("latin-1")
-        if text.startswith("error "):
+        if text.startswith("error ") and text != reports:
             raise Reported(text)
+        if text == "bye":
+            raise Bye
         return text
 
     def end(self):

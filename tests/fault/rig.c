@@ -106,12 +106,14 @@ static int take(struct ss_handler *h, char *size)
     return say(h, (size_t)n == count && memcmp(data, expected, count) == 0 ? "taken" : "other bytes");
 }
 
+enum { DONE = 2 };
+
 /* The connection ends with input that nobody has read. */
 static int leave(struct ss_handler *h, char *text)
 {
     h->request->linger = true;
     int rc = say(h, text);
-    return rc < 0 ? rc : -ECANCELED;
+    return rc < 0 ? rc : DONE;
 }
 
 static int end_output(struct ss_handler *h, char *text)
@@ -288,8 +290,15 @@ static const struct {
                 {"park", park},
                 {"doze", doze}};
 
+static uint64_t written(const struct ss_handler *h)
+{
+    return h->wfile->sent + h->wfile->wend;
+}
+
+/* An error after a part of the answer ends the connection. */
 static int obey(struct ss_handler *h, char *line)
 {
+    uint64_t before = written(h);
     line[strcspn(line, "\n")] = 0;
     char *argument = line + strcspn(line, " ");
     int rc = -ENOSYS;
@@ -298,7 +307,7 @@ static int obey(struct ss_handler *h, char *line)
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(line, commands[i].name) == 0)
             rc = commands[i].run(h, argument);
-    return rc < 0 && rc != -ECANCELED ? ss_printf(h->wfile, "error %s\n", strerrorname_np(-rc)) : rc;
+    return rc < 0 && written(h) == before ? ss_printf(h->wfile, "error %s\n", strerrorname_np(-rc)) : rc;
 }
 
 static int handle(struct ss_handler *h)
@@ -308,7 +317,7 @@ static int handle(struct ss_handler *h)
     int rc = 0;
     while (rc == 0 && (n = ss_readline(h->rfile, line, sizeof line)) > 0)
         rc = obey(h, line);
-    return rc ? rc : (int)n;
+    return rc == DONE ? 0 : rc ? rc : (int)n;
 }
 
 /* ---------------------------------------------------------------- the server */

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What is asked of tests/fault/rig.c, which calls each function of socketserver.h, while calls fail."""
 
+import contextlib
 import itertools
 
-from lines import Lines, ask, ask_datagram, oracle, pattern
+from lines import ATTEMPTS, Bye, Lines, ask, ask_datagram, oracle, pattern
 from trial import right
 
 NUMBER = f"{7:>40000}"  # longer than a stream's buffer
@@ -62,35 +63,56 @@ def messages(trial):
         (f"publish {channel}", "0"))
 
 
+def on_one(trial, what, talk):
+    """A connection that is parked ends when a place, a descriptor or memory is needed: then all is done once more."""
+    for _ in range(ATTEMPTS):
+        with trial.asking(what), Lines(trial.server.address) as client, contextlib.suppress(Bye):
+            return talk(trial, client)
+    return None
+
+
+def wakes_itself(_, client):
+    channel = f"alone-{next(numbers)}"
+    client.ask(f"subscribe {channel}", "subscribed")
+    client.ask(f"publish {channel}", "1")
+    client.ask("park", "parked")
+    client.expect("got news")
+    client.ask("doze 5", "parked")
+    client.expect("idle")
+    client.ask("say goes on", "goes on")
+
+
 def parked_alone(trial):
     """What it has sent to itself wakes it, or the time."""
-    channel = f"alone-{next(numbers)}"
-    with trial.asking("parked"), Lines(trial.server.address) as client:
-        client.ask(f"subscribe {channel}", "subscribed")
-        client.ask(f"publish {channel}", "1")
-        client.ask("park", "parked")
-        client.expect("got news")
-        client.ask("doze 5", "parked")
-        client.expect("idle")
-        client.ask("say goes on", "goes on")
+    on_one(trial, "parked", wakes_itself)
+
+
+def is_woken(trial, client):
+    channel = f"all-{next(numbers)}"
+    client.ask(f"subscribe {channel}", "subscribed")
+    ref = client.ask("ref")
+    client.ask("park", "parked")
+    wake(trial, client, f"publish {channel}", "0")
+    client.expect("got news")
+    wake(trial, client, f"post {ref} letter", "error ESTALE")
+    client.expect("got  letter")
+    client.ask("server hello", "parked")
+    client.expect("got hello")
+    client.ask("say goes on", "goes on")
+
+
+def wake(trial, client, question, nobody):
+    """Another one does; he is told when the connection has ended."""
+    with Lines(trial.server.address) as other:
+        other.send(question)
+        if other.line(reports=nobody) == nobody:
+            right(client.end() in (b"", b"bye\n"), client.data)
+            raise Bye
 
 
 def parked(trial):
     """Others wake it."""
-    channel = f"all-{next(numbers)}"
-    with trial.asking("parked"), Lines(trial.server.address) as client:
-        client.ask(f"subscribe {channel}", "subscribed")
-        ref = client.ask("ref")
-        client.ask("park", "parked")
-        with Lines(trial.server.address) as other:
-            other.ask(f"publish {channel}", "1")
-        client.expect("got news")
-        with Lines(trial.server.address) as other:
-            other.ask(f"post {ref} letter", "posted")
-        client.expect("got  letter")
-        client.ask("server hello", "parked")
-        client.expect("got hello")
-        client.ask("say goes on", "goes on")
+    on_one(trial, "parked", is_woken)
 
 
 STREAMS = [output, input_, waiting, clients, lock, messages, parked_alone]
