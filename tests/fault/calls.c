@@ -195,8 +195,14 @@ FAULT_WRAP(int, poll, __poll_chk, (struct pollfd * fds, nfds_t count, int ms, si
     return __real___poll_chk(fds, count, ms, room);
 })
 FAILS(int, epoll_create1, (int flags), (flags))
-FAILS(int, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event),
-      (epoll, operation, fd, event))
+/* Only a new registration takes memory: one that is there can always be changed. */
+FAULT_WRAP(int, epoll_ctl, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event), {
+    if (failed && operation != EPOLL_CTL_MOD) {
+        errno = failed;
+        return -1;
+    }
+    return __real_epoll_ctl(epoll, operation, fd, event);
+})
 FAILS(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int ms), (epoll, events, count, ms))
 FAILS(int, eventfd, (unsigned count, int flags), (count, flags))
 FAILS(int, nanosleep, (const struct timespec *time, struct timespec *left), (time, left))
