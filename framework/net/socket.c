@@ -130,13 +130,16 @@ static bool is_drained(const struct socket *socket)
 static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)
 {
     struct socket *socket = socket_of(s);
-    ssize_t n = recv(s->fd, data, size, MSG_DONTWAIT);
+    ssize_t n;
+    do
+        n = recv(s->fd, data, size, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
     int error = n < 0 ? errno : 0;
     s->received += n > 0 ? (uint64_t)n : 0;
     socket->drained = n < 0 ? error == EAGAIN : was_all(socket, n, size);
     socket->unread = n > 0 && !socket->drained;
     socket->polls = polls_made();
-    return error == EINTR ? -EAGAIN : n < 0 ? -error : n;
+    return n < 0 ? -error : n;
 }
 
 ssize_t socket_read(struct ss_stream *s, void *data, size_t size)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/wakeup.h"
-#include "server/request.h"
-#include "server/wait.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 int wakeup_open(int ends[2])
@@ -45,7 +45,7 @@ void wakeup_take(const int ends[2])
 static const char prefix[] = "socketserver-";
 enum { PREFIX = sizeof prefix - 1 };
 enum { QUEUE = 64 }; /* datagrams: more than the kernel keeps by default */
-enum { TRIES = 20 }; /* with rest() in between: a fifth of a second */
+enum { TRIES = 20, PAUSE = 10 /* ms */ };
 
 int wakeup_open_sender(void)
 {
@@ -106,13 +106,18 @@ static int try_to_send(int fd, uint64_t name)
     return rc == -EAGAIN ? 0 : rc;
 }
 
+static bool may_pass(int rc)
+{
+    return rc == -EINTR || rc == -ENOMEM || rc == -ENOBUFS || rc == -EMFILE || rc == -ENFILE;
+}
+
 /* Without a wake-up nobody would look at what has come, so one for which there is no memory or no descriptor
    now is sent again after a moment. */
 int wakeup_send_named(int fd, uint64_t name)
 {
     int rc = try_to_send(fd, name);
-    for (int tries = 1; tries < TRIES && (rc == -EINTR || out_of_resources(rc)); tries++) {
-        rest();
+    for (int tries = 1; tries < TRIES && may_pass(rc); tries++) {
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
         rc = try_to_send(fd, name);
     }
     return rc;

@@ -49,8 +49,9 @@ ERRORS = {
 OTHERS = {"SHORT": state.SHORT, "EAI_AGAIN": -3, "EAI_MEMORY": -10, "EAI_SYSTEM": -11, "Z_STREAM_ERROR": -2, "Z_MEM_ERROR": -4,
           "ZSTD_MEMORY": 64}
 
-# What a queue that is full says: not sixteen times, as the other end would then have been woken.
-ONCE = {("sendto", "EAGAIN")}
+# Not sixteen times: a queue that is full has woken the other end; and what TCP gives in part is all there is, or urgent data
+# is among it.
+ONCE = {("sendto", "EAGAIN"), ("recv", "SHORT")}
 
 # What comes from the other end: nobody needs to be told.
 OF_PEERS = {"ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTCONN", "ECONNABORTED", "ECONNREFUSED"}
