@@ -159,8 +159,10 @@ static int open_log(const char *path)
 static int check_directory(const char *directory)
 {
     int fd = (int)TEMP_FAILURE_RETRY(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (fd >= 0)
-        return close(fd);
+    if (fd >= 0) {
+        (void)close(fd);
+        return 0;
+    }
     fprintf(stderr, "httpserver: cannot serve %s: %s; name a directory with -d DIR\n", directory,
             strerror(errno));
     return -1;
@@ -208,7 +210,7 @@ static int serve(const struct ss_class *const *bases, const struct ss_handler_cl
     if (rc < 0) {
         fprintf(stderr, "httpserver: cannot make the server: %s%s\n", strerror(-rc),
                 rc == -EINVAL ? "; of several mix-ins preforking comes first" : "");
-        return 2;
+        return rc == -EINVAL ? 2 : 1;
     }
     set_limits(&server);
     rc = ss_server_bind(&server);

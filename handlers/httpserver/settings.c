@@ -56,9 +56,13 @@ static int take_type(const struct setting *setting, const char *text, struct opt
 {
     const char *equals = strchr(text, '=');
     char *ext = equals ? strndup(text, (size_t)(equals - text)) : NULL;
-    int rc = ext ? http_add_type(equals + 1, ext) : -EINVAL;
+    int rc = ext ? http_add_type(equals + 1, ext) : equals ? -ENOMEM : -EINVAL;
     (void)setting, (void)options;
     free(ext);
+    if (rc == -ENOMEM) {
+        fprintf(stderr, "httpserver: cannot take --mime %s: %s\n", text, strerror(-rc));
+        return 1;
+    }
     return rc < 0 ? complain("--mime is EXT=TYPE, as in log=text/plain, not ", text) : -1;
 }
 
