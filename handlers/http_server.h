@@ -747,8 +747,9 @@ SS_API int http_access_log_open(const char *path);
 /* Opens a file of that name anew, after somebody (logrotate) has moved the old one away: in this process at
    once, and before their next line in all other processes, parents and children, that were forked since
    http_access_log_open. Lines that a process has gathered before may go to either file. Returns 0, also when
-   no file is open. After -errno lines go on to the old file. Any thread may call this, and a signal handler
-   may, too: it is async-signal-safe. The library itself installs no handler of SIGHUP. */
+   no file is open. After -errno lines go on to the old file, and each tries to open the new one again. Any
+   thread may call this, and a signal handler may, too: it is async-signal-safe. The library itself installs
+   no handler of SIGHUP. */
 SS_API int http_access_log_reopen(void);
 /* Writes the lines that wait and closes the file; from now on lines go to stderr again. Harmless when no file
    is open. Waits. */

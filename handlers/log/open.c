@@ -77,15 +77,18 @@ void http_access_log_close(void)
 }
 
 /* Opens the file of the same name in place of the one that is open. In one step, so that no line of another
-   thread is without a file. 0 or -errno: lines go on to the file that is open. Async-signal-safe. */
+   thread is without a file. 0 or -errno: lines go on to the file that is open, and the next one tries again.
+   Async-signal-safe. */
 static int renew(void)
 {
-    done = *asked;
+    unsigned count = *asked;
     int log = http_log_descriptor(), fd = log >= 0 ? open_to_append(path) : -EBADF;
     if (fd < 0)
         return fd;
     int rc = TEMP_FAILURE_RETRY(dup3(fd, log, O_CLOEXEC)) < 0 ? -errno : 0;
     close(fd);
+    if (rc == 0)
+        done = count;
     http_log_changed(&http_log_access);
     return rc;
 }
