@@ -158,10 +158,11 @@ static int know_own_file(struct ss_server *self)
     const char *path = self->server_address.u.un.sun_path;
     if (!has_file(&self->server_address))
         return 0;
-    if (self->socket_mode >= 0 && chmod(path, (mode_t)self->socket_mode) < 0)
-        return -errno;
-    if (lstat(path, &st) < 0)
-        return -errno;
+    if ((self->socket_mode >= 0 && chmod(path, (mode_t)self->socket_mode) < 0) || lstat(path, &st) < 0) {
+        int rc = -errno;
+        (void)unlink(path); /* the lock is held, so it is still the one that was made */
+        return rc;
+    }
     struct socket_file *file = file_of(self);
     self->core->owner = getpid();
     file->device = st.st_dev;
