@@ -190,7 +190,7 @@ static int protect(char *base, size_t size, size_t guard)
 
 static size_t page_size(void)
 {
-    return (size_t)sysconf(_SC_PAGESIZE);
+    return (size_t)getpagesize();
 }
 
 /* Memory of `size` bytes that cannot be touched below `guard`. */

@@ -18,7 +18,7 @@ CANNOT_FAIL = re.compile(r"""
     (mem|str|stp)\w+ | __(mem|str|stp)\w+_chk | raw?memchr | v?sn?printf | __v?sn?printf_chk | (v|__v)?(printf|printf_chk|asprintf)
     | free | freeaddrinfo | gai_strerror | qsort(_r)? | bsearch | abort | _?exit | raise | __assert_fail | __stack_chk_fail
     | __errno_location | __tls_get_addr | _GLOBAL_OFFSET_TABLE_ | __cpu_\w+ | std(out|err) | opt(arg|ind) | getopt_long
-    | clock_gettime | time | localtime_r | gmtime_r | sched_yield | getp?pid | gete?[ug]id | inet_pton | dirfd | rewinddir | putc
+    | clock_gettime | time | localtime_r | gmtime_r | sched_yield | getpagesize | getp?pid | gete?[ug]id | inet_pton | dirfd | rewinddir | putc
     | funlockfile | sigaction | sig(add|del|empty|fill)set | sigismember | pthread_sigmask | pthread_self | pthread_once
     | pthread_join | pthread_(mutex_((un|try)?lock|consistent|destroy) | cond_(signal|broadcast|wait|destroy)
     | attr_(destroy|set\w+) | (mutex|cond)attr_(destroy|set\w+))
