@@ -167,9 +167,13 @@ MOVES(ssize_t, sendfile, (int to, int from, off_t *offset, size_t size), (to, fr
 FAILS_NULL(char *, if_indextoname, (unsigned index, char *name), (index, name))
 FAILS_NULL(const char *, inet_ntop, (int family, const void *address, char *text, socklen_t size),
            (family, address, text, size))
-RETURNS(int, getaddrinfo,
-        (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found),
-        (host, service, hints, found))
+/* With EAI_SYSTEM, errno says why. */
+FAULT_WRAP(int, getaddrinfo, getaddrinfo,
+           (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found), {
+               if (failed == EAI_SYSTEM)
+                   errno = EMFILE;
+               return failed ? failed : __real_getaddrinfo(host, service, hints, found);
+           })
 
 /* Of several pieces only the first one leaves. */
 FAULT_WRAP(ssize_t, sendmsg, sendmsg, (int fd, const struct msghdr *message, int flags), {

@@ -8,6 +8,7 @@ import collections
 import os
 import pathlib
 import socket
+import stat
 import tempfile
 import time
 
@@ -45,15 +46,21 @@ class Subject:
         self.server = None
 
     def start(self):
-        """It prints where it listens, or is given a socket for that: as the address {fd}."""
+        """It prints where it listens, or is given a socket for that."""
+        server = self.launch()
+        server.address = server.address or address_in(server.readline())
+
+    def launch(self):
+        """Does not wait for anything. In the arguments {fd} is the address of the socket that it is given."""
         listening = listener(*self.inherits, self.directory) if self.inherits else None
         values = {"root": self.root, "directory": self.directory, "fd": f"fd:{listening.fileno()}" if listening else ""}
         argv = [str(argument).format(**values) for argument in self.argv]
         self.server = programs.Server([self.program, *argv], self.directory, fds=[listening.fileno()] if listening else (),
                                       FAULT_STATE=self.state.path, **self.environment)
-        self.server.address = listening.getsockname() if listening else address_in(self.server.readline())
         if listening:
+            self.server.address = listening.getsockname()
             listening.close()
+        return self.server
 
     def restart(self):
         self.kill()
@@ -75,7 +82,11 @@ class Subject:
     def holdings(self):
         """Descriptors, threads and processes."""
         pids = self.processes()
-        return sum(count_in(pid, "fd") for pid in pids), sum(count_in(pid, "task") for pid in pids), len(pids)
+        return sum(len(list_of(pid, "fd")) for pid in pids), sum(len(list_of(pid, "task")) for pid in pids), len(pids)
+
+    def sockets(self):
+        """The names of sockets in its directory."""
+        return [entry.name for entry in os.scandir(self.directory) if stat.S_ISSOCK(entry.stat().st_mode)]
 
     def time(self):
         """Nanoseconds for which it has run."""
@@ -112,11 +123,11 @@ def children_of(pid):
     return found
 
 
-def count_in(pid, what):
+def list_of(pid, what):
     try:
-        return len(os.listdir(f"/proc/{pid}/{what}"))
+        return os.listdir(f"/proc/{pid}/{what}")
     except OSError:
-        return 0
+        return []
 
 
 def time_of(pid):
@@ -151,6 +162,7 @@ class Exploration:
 
     def rehearse(self):
         """Twice, as the first time some things are made that stay. All must be served."""
+        self.subject.start()
         for _ in range(2):
             outcomes = self.play()
             assert all(outcome == "served" for _, outcome, _ in outcomes), (self.scene.__name__, self.composition, outcomes)
@@ -189,7 +201,6 @@ class Exploration:
         outcomes, failed, rests = self.play_with(case)
         if not failed:
             return None
-        self.seen |= {name for event in failed if (name := self.subject.places.name(event.place))}
         outcome, detail = self.judge(case, outcomes, log)
         if not rests:
             outcome = "spin"
@@ -206,13 +217,22 @@ class Exploration:
 
     def play_with(self, case):
         """The outcomes with the case's calls failing, what has failed, and whether the server rests then."""
-        self.state.forget()
-        self.state.fail(case.call, errors.number(case.error), case.n, case.count, case.place if case.count == 1 else 0)
+        self.fail(case)
         outcomes = self.play()
         rests = self.settle()
-        failed = [event for event in self.state.events() if event.error]
         self.state.clear()
-        return outcomes, failed, rests
+        return outcomes, self.failed(), rests
+
+    def fail(self, case):
+        """From now on the case's calls fail."""
+        self.state.forget()
+        self.state.fail(case.call, errors.number(case.error), case.n, case.count, case.place if case.count == 1 else 0)
+
+    def failed(self):
+        """What has failed since then."""
+        failed = [event for event in self.state.events() if event.error]
+        self.seen |= {name for event in failed if (name := self.subject.places.name(event.place))}
+        return failed
 
     def is_told(self, log):
         """Whether the log says that something has failed; it may be written a while later."""

@@ -45,7 +45,7 @@ ERRORS = {
     "ZSTD_CCtx_setParameter": "ZSTD_MEMORY", "ZSTD_compressStream2": "ZSTD_MEMORY",
 }
 
-# Numbers that are no errno. EAI_SYSTEM looks at errno, which is then whatever it was.
+# Numbers that are no errno.
 OTHERS = {"SHORT": state.SHORT, "EAI_AGAIN": -3, "EAI_MEMORY": -10, "EAI_SYSTEM": -11, "Z_STREAM_ERROR": -2, "Z_MEM_ERROR": -4,
           "ZSTD_MEMORY": 64}
 

@@ -6,14 +6,18 @@ import collections
 import conftest
 import programs
 import scenes_http
+import scenes_lives
 import scenes_messages
 import scenes_rig
 import scenes_samples
+import scenes_workers
 from engine import Exploration, Subject
+from lives import Lives
 
 # `arguments` with {root}, the directory that `prepare` fills; a composition's own options come before them.
 # What `inherits` a socket, of this family and type, is given it as {fd}; others print where they listen.
-Plan = collections.namedtuple("Plan", "name program arguments prepare compositions scenes inherits", defaults=[None])
+Plan = collections.namedtuple("Plan", "name program arguments prepare compositions scenes inherits exploration",
+                              defaults=[None, Exploration])
 
 SETTINGS = {name: programs.as_settings(options) for name, options in conftest.MIXINS.items() if name != "sequential"}
 TOGETHER = {name: settings for name, settings in SETTINGS.items() if name not in conftest.ONE_BY_ONE}
@@ -45,6 +49,48 @@ PLANS = [
     Plan("daytime", "samples/daytime", ["{fd}"], None, {"threading": []}, [scenes_samples.daytime], scenes_samples.TCP),
 ]
 
+WORKERS = ["--workers", str(scenes_workers.WORKERS)]
+TWO = {name: conftest.MIXINS[name] for name in ("eventloop-2", "preforking")}  # with a second thread, or process
+
+PLANS += [
+    Plan("workers", "httpserver", ["-d", "{root}", "0"], scenes_http.fill,
+         {name: ["--mixin", name, *WORKERS] for name in ("preforking", "preforking,eventloop", "preforking,threading")},
+         [scenes_workers.killed_worker]),
+    Plan("children", "httpserver", ["-d", "{root}", "0"], scenes_http.fill, {"forking": conftest.MIXINS["forking"]},
+         [scenes_workers.killed_request]),
+]
+
+
+def lives(name, program, arguments, compositions, *scenes, prepare=None, inherits=None):
+    return Plan(name, program, arguments, prepare, compositions, scenes, inherits, Lives)
+
+
+def serves(name, arguments, compositions, *scenes, inherits=None):
+    """A program that starts and ends, and serves files."""
+    return lives(name, "httpserver", [*arguments, "-d", "{root}"], compositions, *scenes, prepare=scenes_http.fill,
+                 inherits=inherits)
+
+
+PLANS += [
+    serves("starts", ["-p0", "--upload", "--access-log", "{directory}/log", "--mime", "x=a/b"], conftest.MIXINS,
+           scenes_lives.start),
+    serves("starts-unix", ["-b", "unix:{directory}/socket"], TWO, scenes_lives.start),
+    serves("starts-name", ["-p0", "-b", "localhost"], TWO, scenes_lives.start),
+    serves("starts-all", ["-p0", "-b", "::"], TWO, scenes_lives.start),
+    serves("starts-fd", ["-b", "{fd}"], TWO, scenes_lives.start, inherits=scenes_samples.TCP),
+    serves("reopens", ["-p0", "--access-log", "{directory}/log"], conftest.MIXINS, scenes_lives.reopen_log),
+    serves("stops", ["-p0", "--upload", "--on-duplicate", "overwrite"], conftest.MIXINS, *scenes_lives.STOPS),
+    lives("starts-echo", "samples/echo", [], scenes_lives.classes("TCPServer", "localhost:0"), scenes_lives.start_echo),
+    lives("starts-echo-udp", "samples/echo", [], scenes_lives.classes("UDPServer", "localhost:0"), scenes_lives.start_echo),
+    lives("starts-echo-unix", "samples/echo", [], scenes_lives.classes("UnixStreamServer", "unix:{directory}/echo", TWO),
+          scenes_lives.start_echo),
+    lives("starts-echo-datagrams", "samples/echo", [],
+          scenes_lives.classes("UnixDatagramServer", "unix:{directory}/echo", TWO), scenes_lives.start_echo),
+    lives("starts-chat", "samples/chatroom", [], scenes_lives.classes("TCPServer", "localhost:0"), scenes_lives.start_chat),
+    lives("stops-chat", "samples/chatroom", [], scenes_lives.classes("UnixStreamServer", "unix:{directory}/chat", TOGETHER),
+          scenes_lives.stop_chat),
+]
+
 # A scene under a composition.
 Task = collections.namedtuple("Task", "plan composition scene")
 
@@ -63,8 +109,7 @@ def explore(task, directory, choose):
     subject = Subject(plan.program, [*plan.compositions[task.composition], *plan.arguments], directory, plan.prepare,
                       inherits=plan.inherits)
     try:
-        subject.start()
-        exploration = Exploration(subject, task.composition, task.scene)
+        exploration = plan.exploration(subject, task.composition, task.scene)
         results = [result for case in choose(exploration.rehearse()) if (result := exploration.run(case))]
         results += exploration.end()
     finally:

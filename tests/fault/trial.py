@@ -2,8 +2,8 @@
 """What becomes of requests while calls fail.
 
 A scene is a function of a Trial: it asks, and says of each answer what would be right. Allowed is that nobody notices
-("served"), a whole answer of 5xx ("5xx"), or an end that the client can tell from a whole answer ("cut"). Everything else
-is a fault of the server's: see NEVER."""
+("served"), a whole answer of 5xx ("5xx"), an end that the client can tell from a whole answer ("cut"), or, at its start, the
+server's end with one line that says why ("told"). Everything else is a fault of the server's: see NEVER."""
 
 import contextlib
 import os
@@ -13,7 +13,8 @@ import wire
 
 LIMIT = 10  # seconds without a byte: it hangs
 
-ALLOWED = ("served", "5xx", "cut")
+# What `make faults` calls them.
+ALLOWED = {"served": "nobody notices", "5xx": "5xx", "cut": "closed", "told": "exit 1, and why"}
 NEVER = {
     "4xx": "an answer says that the client was at fault",
     "wrong": "the bytes are others, or fewer without anybody being told",
@@ -24,6 +25,7 @@ NEVER = {
     "gone": "the server, or one of its processes, has ended",
     "spin": "the server runs although nobody asks for anything",
     "after": "what is asked when all is well again is not answered rightly",
+    "half": "threads or processes are missing, and do not come",
     "refused": "nobody accepts connections",
     "start": "it did not start, and did not end with one line that says why",
     "stop": "it did not stop, or not with 0",
@@ -78,7 +80,8 @@ class Trial:
         except wire.Malformed as error:
             self.fail(what, "malformed", error)
         except Refused as error:
-            self.fail(what, "5xx" if error.response.status >= 500 else "4xx", error.response)
+            status = error.response.status  # 408 answers ETIMEDOUT, by which a client is given up that is there no more
+            self.fail(what, "5xx" if status >= 500 else "cut" if status == 408 else "4xx", error.response)
         except Reported as error:
             self.fail(what, "5xx", error)
         except (Wrong, AssertionError) as error:

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""Cases in each of which a program is started and ended: what fails is a call of its start, or one of its end.
+
+A scene is a function of a Life, a Trial that starts its server itself. The calls from life.begin() to life.over() are those
+that count, and fail. Beside what is allowed of requests, a server may end instead of starting ("told"): with status 1 and
+one line that says why."""
+
+import os
+import re
+import signal
+import subprocess
+
+from engine import Exploration, Result, list_of
+import programs
+from trial import ALLOWED, LIMIT, Trial
+import wire
+
+REASON = re.compile(r"\w+: [^\n]+: [^\n]+\n")
+LOOPBACK6 = "00000000000000000000000001000000"
+UNREMOVED = ("fstatat", "unlinkat")  # when they fail, a socket's file stays, and the next server there takes it for what it is
+PATIENCE = 1.5  # seconds for a server that tries again; then nothing fails any more
+
+
+class Over(Exception):
+    """There is nothing more to ask."""
+
+
+class Life(Trial):
+    def __init__(self, exploration, begin, over):
+        super().__init__(None, exploration.subject.root)
+        self.subject, self.exploration, self.begin, self.over = exploration.subject, exploration, begin, over
+
+    # ------------------------------------------------------------ start
+
+    def start(self):
+        """Returns when it serves, with all its threads and processes."""
+        self.server = self.subject.launch()
+        try:
+            wire.wait_until(lambda: self.has_ended() or self.is_ready(), LIMIT)
+        except AssertionError:
+            self.give_up("start", "hang", "neither a server nor an end")
+        if self.has_ended():
+            self.refused()
+        self.wait_for_all()
+        self.server.address = self.server.address or self.listens()
+        self.note("start", "served")
+
+    def listens(self):
+        """The socket in its directory, or the port that it listens on. Not what it prints, as that may fail."""
+        for name in self.subject.sockets():
+            return os.path.join(self.subject.directory, name)
+        own = {os.readlink(f"/proc/{self.server.pid}/fd/{fd}") for fd in list_of(self.server.pid, "fd")}
+        for table in "tcp", "tcp6", "udp", "udp6":
+            with open(f"/proc/net/{table}", encoding="ascii") as file:
+                for fields in map(str.split, list(file)[1:]):
+                    if f"socket:[{fields[9]}]" in own:
+                        host, _, port = fields[1].partition(":")
+                        return "::1" if host == LOOPBACK6 else "127.0.0.1", int(port, 16)
+        raise AssertionError(f"{self.server.argv} listens nowhere")
+
+    def has_ended(self):
+        return self.server.process.poll() is not None
+
+    def is_ready(self):
+        return self.server.catches(signal.SIGTERM) and self.at_rest()
+
+    def at_rest(self):
+        """Whether all threads wait."""
+        return all(waits(pid, task) for pid in self.subject.processes() for task in list_of(pid, "task"))
+
+    def refused(self):
+        """It has ended instead of starting."""
+        status, log, left = self.server.wait(), self.server.log, self.left()
+        told = status == 1 and REASON.fullmatch(log)
+        self.give_up("start", "leak" if left else "told" if told else "start", left or f"status {status}: {log}")
+
+    def wait_for_all(self):
+        """As many threads and processes as there are without a failure."""
+        whole = self.exploration.whole = self.exploration.whole or self.size()
+        for seconds in PATIENCE, LIMIT:
+            try:
+                wire.wait_until(lambda: self.has_ended() or (self.is_whole(whole) and self.at_rest()), seconds)
+                break
+            except AssertionError:
+                self.over()
+        if self.has_ended():
+            self.refused()
+        if not self.is_whole(whole):
+            self.give_up("start", "half", f"{self.size()} threads and processes, and not {whole}")
+
+    def size(self):
+        return self.subject.holdings()[1:]
+
+    def is_whole(self, whole):
+        """A pool makes its threads when there is something to do. Others may have more, to make up for what has failed."""
+        threads, processes = self.size()
+        return processes == whole[1] and (threads >= whole[0] or self.exploration.composition == "threadpool")
+
+    def give_up(self, what, outcome, detail):
+        self.note(what, outcome, detail)
+        raise Over
+
+    # ------------------------------------------------------------ end
+
+    def stop(self):
+        """Begins to stop."""
+        self.server.send_signal(signal.SIGTERM)
+
+    def end(self):
+        """Waits for the end, which comes by itself."""
+        try:
+            status = self.server.process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            self.give_up("stop", "hang", "it has not ended")
+        left = self.left()
+        if status or left:
+            self.give_up("stop", "stop" if status else "leak", left or f"status {status}")
+        self.note("stop", "served")
+
+    def left(self):
+        """What it leaves behind."""
+        sockets = [] if self.exploration.unremoved else self.subject.sockets()
+        return ", ".join(["processes"] * self.server.group_exists() + sockets)
+
+
+def waits(pid, task):
+    """Whether a thread waits for events, or for another thread."""
+    try:
+        with open(f"/proc/{pid}/task/{task}/syscall", encoding="ascii") as file:
+            call = file.read().split()[0]
+    except (OSError, IndexError):
+        return True  # it has ended
+    return call in programs.POLLS | programs.FUTEX
+
+
+class Lives(Exploration):
+    """A scene with a process for each case."""
+
+    unremoved = False  # whether it may leave its socket's file
+    whole = None  # how many threads and processes a server has that waits for its first client
+
+    def play(self, begin=lambda: None, over=lambda: None):
+        life = Life(self, begin, over)
+        try:
+            self.scene(life)
+        except Over:
+            pass
+        finally:
+            life.close()
+            over()
+            self.subject.kill()
+        return life.outcomes
+
+    def rehearse(self):
+        outcomes = self.play()
+        assert all(outcome == "served" for _, outcome, _ in outcomes), (self.scene.__name__, self.composition, outcomes)
+        self.state.forget()
+        self.play(lambda: self.state.record(True), lambda: self.state.record(False))
+        return self.cases()
+
+    def play_with(self, case):
+        self.unremoved = case.name.split()[2] in UNREMOVED
+        outcomes = self.play(lambda: self.fail(case), self.state.clear)
+        return outcomes, self.failed(), True
+
+    def run(self, case):
+        outcomes, failed, _ = self.play_with(case)
+        if not failed:
+            return None
+        outcome, detail = self.judge(case, outcomes, 0)
+        log = self.subject.server.log
+        if outcome in ALLOWED and programs.REPORT.search(log):
+            outcome = "report"
+        if outcome not in ALLOWED:
+            detail += "\n" + log[-600:]
+        return Result(self.scene.__name__, self.composition, case, outcome, detail)
+
+    def end(self):
+        return []

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Servers that start, and servers that stop, while calls fail."""
+
+import os
+import signal
+import socket
+
+import conftest
+import scenes_rig
+import wire
+from scenes_http import LARGE, SMALL, TEXT
+from trial import LIMIT, right
+
+
+
+def classes(server, address, names=()):
+    """The arguments of samples under these compositions, or all."""
+    return {name: [cls, address] for name, (cls, address, _) in scenes_rig.classes(server, address).items()
+            if name in names or not names}
+
+
+# ---------------------------------------------------------------- start
+
+
+def begin(life):
+    """Calls fail until it serves."""
+    life.begin()
+    life.start()
+    life.over()
+
+
+def finish(life):
+    life.close()
+    life.stop()
+    life.end()
+
+
+def start(life):
+    begin(life)
+    life.get("/small", SMALL)
+    finish(life)
+
+
+def start_echo(life):
+    begin(life)
+    with life.asking("an echo"), talk(life) as client:
+        client.send(b"said")
+        right(client.recv(100) == b"said")
+    finish(life)
+
+
+def talk(life):
+    """A socket that is connected to a server of any class."""
+    address, datagrams = life.server.address, "UDP" in life.subject.argv[0] or "Datagram" in life.subject.argv[0]
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    client = socket.socket(family, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
+    client.settimeout(LIMIT)
+    if datagrams and client.family == socket.AF_UNIX:
+        client.bind("")  # of itself it has no name to answer to
+    client.connect(address)
+    return client
+
+
+def start_chat(life):
+    begin(life)
+    with life.asking("to come in"):
+        life.client.until(b"? ")
+        life.client.send(b"one\n")
+        right(life.client.until(b"\n") == b"Welcome, one. In the room: 1.")
+    finish(life)
+
+
+# ---------------------------------------------------------------- stop
+
+
+def stop_idle(life):
+    """Connections that nobody uses are closed."""
+    life.start()
+    clients = [wire.Client(life.server.address, limit=LIMIT)
+               for _ in range(1 if life.exploration.composition in conftest.ONE_BY_ONE else 3)]
+    for client in clients:  # the kernel says nothing to those that have never asked for anything
+        right(client.ask(path="/small").body == SMALL)
+    begin_to_stop(life)
+    for client in clients:
+        with life.asking("an idle connection"):
+            right(client.ends())
+        client.close()
+    life.end()
+
+
+def begin_to_stop(life):
+    """Calls fail from the signal on."""
+    life.begin()
+    life.stop()
+
+
+def stop_download(life):
+    """What a client has begun to read he gets."""
+    life.start()
+    with wire.Client(life.server.address, limit=LIMIT, receive_buffer=4096) as client:
+        client.send(wire.request(path="/large"))
+        client.fill()
+        begin_to_stop(life)
+        with life.asking("a download"):
+            right(client.final().body == LARGE)
+    life.end()
+
+
+def stop_upload(life):
+    """What a client has begun to send is stored."""
+    (life.root / "store" / "put").unlink(missing_ok=True)
+    life.start()
+    client = life.client
+    client.send(wire.request("PUT", "/store/put", None, content_length=len(TEXT), expect="100-continue"))
+    right(client.response().status == 100)
+    client.send(TEXT[:len(TEXT) // 2])
+    begin_to_stop(life)
+    client.send(TEXT[len(TEXT) // 2:])
+    with life.asking("an upload"):
+        life.accept(client.final(), (201,))
+        right(life.stored("store/put") == TEXT)
+    life.end()
+    with life.asking("what is stored"):
+        right(life.stored("store/put") in (None, TEXT) and len(os.listdir(life.root / "store")) <= 1,
+              os.listdir(life.root / "store"))
+
+
+def stop_chat(life):
+    """Who only listens is sent away."""
+    life.start()
+    clients = [wire.Client(life.server.address, limit=LIMIT) for _ in range(2)]
+    for number, client in enumerate(clients, 1):
+        client.send(b"%d\n" % number)
+        client.until(b"In the room: %d.\n" % number)
+    begin_to_stop(life)
+    for client in clients:
+        with life.asking("to leave"):
+            client.rest()
+        client.close()
+    life.end()
+
+
+STOPS = [stop_idle, stop_download, stop_upload]
+
+# ---------------------------------------------------------------- and between the two
+
+
+def reopen_log(life):
+    """Lines go to a new file, or to the old one and somebody is told."""
+    log, moved = life.subject.directory / "log", life.subject.directory / "log.1"
+    log.unlink(missing_ok=True)
+    life.start()
+    life.get("/small", SMALL, connection="close")
+    log.rename(moved)
+    life.begin()
+    life.server.send_signal(signal.SIGHUP)
+    with life.asking("to open it anew"):
+        wire.wait_until(lambda: log.exists() or "cannot be opened anew" in life.server.log)
+    for _ in range(2):
+        life.get("/small", SMALL, connection="close")
+    life.over()
+    life.get("/small", SMALL, connection="close")
+    finish(life)
+    with life.asking("lines"):
+        lines = log.read_text().count("GET /small") if log.exists() else 0
+        served = sum(outcome == "served" for what, outcome, _ in life.outcomes if what == "GET /small")
+        right(lines + moved.read_text().count("GET /small") >= served, (moved.read_text(), lines))
+        right(lines > 0, "the last one, when all is well, has not come to the new file")
