@@ -39,7 +39,10 @@ static int pause_accepting(struct ss_server *self)
     (void)methods_of(self)->close_idle(self);
     let_others_accept(self);
     int rc = active ? server_wait_active(self, active - 1, ACCEPT_PAUSE, DRAINING) : -EAGAIN;
-    return rc == 0 || rc == -ETIMEDOUT || rc == -ECANCELED ? rc : ss_sleep(self, ACCEPT_PAUSE);
+    if (rc != 0 && rc != -ETIMEDOUT && rc != -ECANCELED)
+        rc = ss_sleep(self, ACCEPT_PAUSE);
+    idle_enough(self); /* connections that become idle later need not end for this */
+    return rc;
 }
 
 /* Is there no idle connection in this loop that could make room for a client? */

@@ -83,6 +83,14 @@ class Lines:
         return answer
 
 
+def again(trial, what, talk):
+    """A connection that is parked ends when a place, a descriptor or memory is needed: then all is done once more."""
+    for _ in range(ATTEMPTS):
+        with trial.asking(what), contextlib.suppress(Bye):
+            return talk(trial)
+    return None
+
+
 def ask(trial, *exchanges):
     """On a connection of its own: texts and their answers, one after the other."""
     with trial.asking(exchanges[-1][0][:50]), Lines(trial.server.address) as client:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What is asked of tests/fault/rig.c, which calls each function of socketserver.h, while calls fail."""
 
-import contextlib
 import itertools
 
-from lines import ATTEMPTS, Bye, Lines, ask, ask_datagram, oracle, pattern
+from lines import Bye, Lines, again, ask, ask_datagram, oracle, pattern
 from trial import right
 
 NUMBER = f"{7:>40000}"  # longer than a stream's buffer
@@ -63,15 +62,12 @@ def messages(trial):
         (f"publish {channel}", "0"))
 
 
-def on_one(trial, what, talk):
-    """A connection that is parked ends when a place, a descriptor or memory is needed: then all is done once more."""
-    for _ in range(ATTEMPTS):
-        with trial.asking(what), Lines(trial.server.address) as client, contextlib.suppress(Bye):
-            return talk(trial, client)
-    return None
+def wakes_itself(trial):
+    with Lines(trial.server.address) as client:
+        send_to_itself(client)
 
 
-def wakes_itself(_, client):
+def send_to_itself(client):
     channel = f"alone-{next(numbers)}"
     client.ask(f"subscribe {channel}", "subscribed")
     client.ask(f"publish {channel}", "1")
@@ -84,10 +80,15 @@ def wakes_itself(_, client):
 
 def parked_alone(trial):
     """What it has sent to itself wakes it, or the time."""
-    on_one(trial, "parked", wakes_itself)
+    again(trial, "parked", wakes_itself)
 
 
-def is_woken(trial, client):
+def is_woken(trial):
+    with Lines(trial.server.address) as client:
+        wake_it(trial, client)
+
+
+def wake_it(trial, client):
     channel = f"all-{next(numbers)}"
     client.ask(f"subscribe {channel}", "subscribed")
     ref = client.ask("ref")
@@ -112,7 +113,7 @@ def wake(trial, client, question, nobody):
 
 def parked(trial):
     """Others wake it."""
-    on_one(trial, "parked", is_woken)
+    again(trial, "parked", is_woken)
 
 
 STREAMS = [output, input_, waiting, clients, lock, messages, parked_alone]

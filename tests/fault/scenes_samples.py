@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What is asked of the samples while calls fail."""
 
+import itertools
 import re
 import socket
 
+import wire
 from lines import Lines, ask, ask_datagram, pattern
 from trial import right
+
+numbers = itertools.count()
 
 TCP, UDP = (socket.AF_INET, socket.SOCK_STREAM), (socket.AF_INET, socket.SOCK_DGRAM)
 UNIX, UNIX_DATAGRAMS = (socket.AF_UNIX, socket.SOCK_STREAM), (socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -21,28 +25,31 @@ def echo_datagrams(trial):
     ask_datagram(trial, pattern(30_000).decode(), pattern(30_000).decode())
 
 
-def prompted(client, text, *answers):
-    client.send(text)
-    for answer in answers:
-        right(re.fullmatch(answer, line := client.line()), line)
+def enter(client, name):
+    client.send(name)
+    until(client, rf"Your name, in 1 to 20 bytes\? Welcome, {name}. In the room: \d+.", name)
+
+
+def until(client, expected, other):
+    """Reads on: those of earlier plays may just go. When the other one has gone, nothing is to be expected."""
+    while not re.fullmatch(expected, line := client.line()):
+        right(re.fullmatch(r"\S+ has (left|joined). In the room: -?\d+.", line), line)
+        if line.startswith(f"{other} has left"):
+            raise wire.Ended(line)
 
 
 def chat(trial):
     """Two in a room. How many others are there depends on who has gone without having been noticed."""
+    number = next(numbers)
+    names = f"one-{number}", f"other-{number}"
     with trial.asking("chat"), Lines(trial.server.address) as one, Lines(trial.server.address) as other:
-        prompted(one, "one", r"Your name, in 1 to 20 bytes\? Welcome, one. In the room: \d+.")
-        prompted(other, "other", r"Your name, in 1 to 20 bytes\? Welcome, other. In the room: \d+.")
-        until(one, r"other has joined. In the room: \d+.")
+        enter(one, names[0])
+        enter(other, names[1])
+        until(one, rf"{names[1]} has joined. In the room: \d+.", names[1])
         one.send("hello")
-        until(other, r"one: hello")
-        other.send("bye")
-        until(one, r"other: bye")
-
-
-def until(client, pattern_):
-    """Reads on: others may have come and gone. Who is told that nobody has heard him has an answer."""
-    while not re.fullmatch(pattern_, line := client.line()):
-        right(re.fullmatch(r"\w+ has (left|joined). In the room: -?\d+.", line), line)
+        until(other, rf"{names[0]}: hello", names[0])
+        other.send("bye, all")
+        until(one, rf"{names[1]}: bye, all", names[1])
 
 
 def count(trial):
@@ -57,12 +64,17 @@ def number_in(response):
     return int(re.search(r"<h1>(\d+)</h1>", response.text)[1])
 
 
+def greeting(trial, expected):
+    """The server speaks, and ends."""
+    with trial.asking("greeting"), Lines(trial.server.address) as client:
+        if not client.end().endswith(b"\n"):
+            raise wire.Ended(client.data)
+        right(re.fullmatch(expected, client.data), client.data)
+
+
 def hello(trial):
-    with trial.asking("hello"), Lines(trial.server.address) as client:
-        right(re.fullmatch(rb"Hello, 127.0.0.1:\d+\n", client.end()), client.data)
+    greeting(trial, rb"Hello, 127.0.0.1:\d+\n")
 
 
 def daytime(trial):
-    with trial.asking("daytime"), Lines(trial.server.address) as client:
-        right(re.fullmatch(rb"\w+, \d\d \w+ \d{4} \d\d:\d\d:\d\d \S+\r\n", client.end()), client.data)
-
+    greeting(trial, rb"\w+, \d\d \w+ \d{4} \d\d:\d\d:\d\d \S+\r\n")
