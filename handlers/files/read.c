@@ -15,8 +15,7 @@ int http_file_check(int fd, struct stat *status)
     return S_ISDIR(status->st_mode) ? -EISDIR : -ENOENT;
 }
 
-/* Bytes up to the end, or `room`; -errno. A short read is not the end. */
-static ssize_t read_up_to(int fd, char *data, size_t room)
+ssize_t http_file_read(int fd, char *data, size_t room)
 {
     size_t done = 0;
     ssize_t n = 1;
@@ -33,7 +32,7 @@ static ssize_t read_into(const struct http_file *file, size_t room, char **conte
 {
     free(*content);
     *content = malloc(room);
-    return *content ? read_up_to(file->fd, *content, room) : -ENOMEM;
+    return *content ? http_file_read(file->fd, *content, room) : -ENOMEM;
 }
 
 /* Reads one byte more than stat(2) promises. If there is one more, reads one byte more than a small file can

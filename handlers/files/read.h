@@ -14,4 +14,8 @@ int http_file_take_in(struct http_file *file);
 /* The type of what is open: 0 for a regular file, with its status; else as above. */
 int http_file_check(int fd, struct stat *status);
 
+/* The first `room` bytes of what is open, or fewer where it ends before; a short read is not the end. Their
+   number, or -errno. */
+ssize_t http_file_read(int fd, char *data, size_t room);
+
 #endif

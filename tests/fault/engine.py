@@ -15,13 +15,14 @@ import time
 import errors
 import places
 import programs
-from state import State
+from state import ALWAYS, RULES, State
 import wire
 from trial import ALLOWED, TOLD, Trial
 
 BURST = 16
 SPARE_THREADS = 4
 LEAKS = 4
+MARGIN = 4  # calls at either end of a loop
 
 # A call that may fail: the n-th one at a place. `name` is the place's.
 Case = collections.namedtuple("Case", "place call name n error count")
@@ -32,7 +33,8 @@ Result = collections.namedtuple("Result", "scene composition case outcome detail
 class Subject:
     """A program under test, with its state, which is started again when it was found wanting."""
 
-    def __init__(self, program, argv, directory, prepare=None, environment=None, inherits=None):
+    def __init__(self, program, argv, directory, prepare=None, environment=None, inherits=None,
+                 lacking=()):
         self.program, self.argv = programs.path_of(os.path.join("fault", program)), argv
         self.directory = pathlib.Path(directory)
         self.root = self.directory / "root"
@@ -42,10 +44,16 @@ class Subject:
         self.state = State(self.directory / "state")
         self.places = places.of(self.program)
         self.environment = environment or {}
-        self.inherits = inherits
+        self.inherits, self.lacking = inherits, lacking
         self.server = None
 
     def start(self):
+        self.begin()
+        if self.lacking:
+            self.take_away()
+            self.restart()
+
+    def begin(self):
         """It prints where it listens, or is given a socket for that."""
         server = self.launch()
         server.address = server.address or address_in(server.readline())
@@ -64,7 +72,33 @@ class Subject:
 
     def restart(self):
         self.kill()
-        self.start()
+        self.begin()
+
+    def take_away(self):
+        """From now on all calls at these places fail. One that is inlined elsewhere is several."""
+        slot = RULES
+        for name, error in self.lacking:
+            found = [at for at, place in self.places.of.items() if place == name]
+            assert found, f"there is no {name}"
+            for at in found:
+                slot -= 1  # the first one is for the cases
+                assert slot > 0, "more rules than there is room for"
+                call = self.state.names.index(self.places.calls[at])
+                self.state.fail(call, errors.number(error), 1, ALWAYS, at, slot)
+
+    def lacks(self, event):
+        return self.places.name(event.place) in dict(self.lacking)
+
+    def logs(self):
+        """What it has said until now on stderr, and in the file of its log."""
+        try:
+            return self.server.log, (self.root / "log").read_text("utf-8", "backslashreplace")
+        except FileNotFoundError:
+            return self.server.log, ""
+
+    def said(self, before):
+        """What it has said since then."""
+        return "".join(text[len(old):] for text, old in zip(self.logs(), before))
 
     def kill(self):
         if self.server:
@@ -106,8 +140,8 @@ def address_in(line):
     url = programs.URL.search(line)
     if url:
         return url[1] or url[2], int(url[3])
-    host, _, port = line.rpartition(":")
-    if host == "unix":
+    host, _, port = line.partition(" (")[0].rpartition(":")
+    if host.endswith("unix"):
         return port.replace("@", "\0", 1) if port.startswith("@") else port
     return host.strip("[]"), int(port)
 
@@ -183,12 +217,14 @@ class Exploration:
         counts = collections.Counter()  # of a place
         for event in self.state.events():
             calls[event.call] += 1
+            if self.subject.lacks(event):
+                continue
             counts[event.place, event.call] += 1
             begins.setdefault((event.place, event.call), calls[event.call])
         for (place, call), count in sorted(counts.items()):
             name = self.subject.places.name(place)
             for error in errors.of(names[call]) if name else ():
-                for n in range(1, count + 1):
+                for n in some_of(count):
                     yield Case(place, call, name, n, error, 1)
                 if (names[call], error) not in errors.ONCE:
                     yield Case(place, call, name, begins[place, call], error, BURST)
@@ -197,17 +233,17 @@ class Exploration:
 
     def run(self, case):
         """The result of a case; None where its call was not made."""
-        log = len(self.subject.server.log)
+        before = self.subject.logs()
         outcomes, failed, rests = self.play_with(case)
         if not failed:
             return None
-        outcome, detail = self.judge(case, outcomes, log)
+        outcome, detail = self.judge(case, outcomes, before)
         if not rests:
             outcome = "spin"
         if outcome in ALLOWED:
             outcome, detail = self.afterwards(case, outcome, detail)
         if outcome not in ALLOWED:
-            detail += "\n" + self.subject.server.log[-600:]
+            detail += "\n" + self.subject.said(before)[-600:]
             self.subject.restart()
             self.play()
             self.play()
@@ -230,14 +266,14 @@ class Exploration:
 
     def failed(self):
         """What has failed since then."""
-        failed = [event for event in self.state.events() if event.error]
+        failed = [event for event in self.state.events() if event.error and not self.subject.lacks(event)]
         self.seen |= {name for event in failed if (name := self.subject.places.name(event.place))}
         return failed
 
-    def is_told(self, log):
+    def is_told(self, before):
         """Whether the log says that something has failed; it may be written a while later."""
         try:
-            return wire.wait_until(lambda: TOLD.search(self.subject.server.log[log:]), 2)
+            return wire.wait_until(lambda: TOLD.search(self.subject.said(before)), 2)
         except AssertionError:
             return False
 
@@ -250,10 +286,12 @@ class Exploration:
             return [Result(self.scene.__name__, self.composition, case, "stop", str(error)[-2000:])]
         return []
 
-    def judge(self, case, outcomes, log):
+    def judge(self, case, outcomes, before):
         worst = max(outcomes, key=lambda o: (o[1] not in ALLOWED, o[1] == "cut", o[1] == "5xx"))
         what, outcome, detail = worst
-        if outcome == "cut" and case.error not in errors.OF_PEERS and not self.is_told(log):
+        if outcome == "4xx" and case.error in errors.OF_PEERS:
+            outcome = "cut"  # the client has failed: 408 where its connection has timed out
+        if outcome == "cut" and case.error not in errors.OF_PEERS and not self.is_told(before):
             outcome = "silent"
         return outcome, f"{what}: {detail}"
 
@@ -309,7 +347,9 @@ class Exploration:
         return True
 
 
-def chosen(cases, share, random_numbers):
-    """A part of them, of each place something."""
-    cases = list(cases)
-    return cases if share >= 1 else [case for case in cases if random_numbers.random() < share]
+def some_of(count):
+    """The numbers of those calls of a place that are to fail; where there are many, some at both ends and in between."""
+    if count <= 3 * MARGIN:
+        return range(1, count + 1)
+    between = range(MARGIN + 1, count - MARGIN + 1, (count - 2 * MARGIN + MARGIN - 1) // MARGIN)
+    return [*range(1, MARGIN + 1), *between, *range(count - MARGIN + 1, count + 1)]

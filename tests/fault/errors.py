@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What each call may plausibly fail with, at a moment when the program has made no mistake. What only a mistake or a
-file's own nature brings about (EBADF, EINVAL of most calls, ENOENT, EACCES) is not the machine's failure."""
+file's own nature brings about (EBADF, EINVAL of most calls, ENOENT, EACCES) is not the machine's failure; nor is what comes
+of a file system, as EPERM of fchmod where there are no modes."""
 
 import errno
 
@@ -22,7 +23,7 @@ ERRORS = {
     "read": FILE + " EINTR SHORT", "write": "EIO ENOSPC EINTR EAGAIN SHORT", "pread": FILE + " EINTR SHORT",
     "pwrite": "EIO ENOSPC EDQUOT EINTR SHORT",
     "stat": FILE, "lstat": FILE, "fstat": FILE, "fstatat": FILE, "statx": FILE, "fstatvfs": "EIO ENOSYS EINTR",
-    "access": FILE, "faccessat": FILE, "chmod": "EIO EPERM", "fchmod": "EIO EPERM", "readlinkat": FILE,
+    "access": FILE, "faccessat": FILE, "chmod": "EIO EPERM", "fchmod": "EIO", "readlinkat": FILE,
     "linkat": "EIO ENOSPC EDQUOT EPERM ENOMEM", "rename": "EIO ENOSPC", "renameat": "EIO ENOSPC ENOMEM",
     "renameat2": "EIO ENOSPC EINVAL ENOSYS", "unlink": "EIO EROFS", "unlinkat": "EIO EROFS", "fdopendir": "ENOMEM",
     "readdir": "EIO", "closedir": "EIO EINTR",
@@ -34,7 +35,7 @@ ERRORS = {
     "if_indextoname": "ENXIO", "inet_ntop": "ENOSPC", "getaddrinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
     "poll": "EINTR ENOMEM", "epoll_create1": NUMBERS, "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "eventfd": NUMBERS,
     "nanosleep": "EINTR",
-    "fork": "EAGAIN ENOMEM", "waitpid": "EINTR", "kill": "ESRCH", "prctl": "EINVAL", "syscall": "ENOSYS EMFILE ENOMEM EIO EINTR",
+    "fork": "EAGAIN ENOMEM", "waitpid": "EINTR", "kill": "ESRCH", "prctl": "EINVAL", "syscall": "EMFILE ENOMEM EIO EINTR ENOSYS",
     "sysconf": "EINVAL", "getrlimit": "EPERM", "setrlimit": "EPERM", "getentropy": "ENOSYS EINTR", "getrandom": "ENOSYS EINTR",
     "sigaltstack": "ENOMEM", "sigtimedwait": "EINTR EAGAIN", "atexit": "ENOMEM", "pthread_atfork": "ENOMEM",
     "pthread_create": "EAGAIN", "pthread_attr_init": "ENOMEM", "pthread_mutex_init": "ENOMEM EAGAIN",

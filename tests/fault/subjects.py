@@ -5,26 +5,70 @@ import collections
 
 import conftest
 import programs
+import scenes_files
 import scenes_http
 import scenes_lives
 import scenes_messages
+import scenes_probe
 import scenes_rig
 import scenes_samples
+import scenes_upload
 import scenes_workers
 from engine import Exploration, Subject
 from lives import Lives
 
 # `arguments` with {root}, the directory that `prepare` fills; a composition's own options come before them.
 # What `inherits` a socket, of this family and type, is given it as {fd}; others print where they listen.
-Plan = collections.namedtuple("Plan", "name program arguments prepare compositions scenes inherits exploration",
-                              defaults=[None, Exploration])
+# `lacking`: places whose calls never work, as on a system that lacks something, and what they fail with.
+Plan = collections.namedtuple("Plan", "name program arguments prepare compositions scenes inherits exploration lacking",
+                              defaults=[None, Exploration, ()])
 
 SETTINGS = {name: programs.as_settings(options) for name, options in conftest.MIXINS.items() if name != "sequential"}
 TOGETHER = {name: settings for name, settings in SETTINGS.items() if name not in conftest.ONE_BY_ONE}
 
+UPLOAD = ["--upload", "-d", "{root}"]
+FILES = ["--compress", "all", "--access-log", "{root}/log", "-d", "{root}"]
+THREE = ("threading", "forking", "eventloop")
+LOOP = {"eventloop": conftest.MIXINS["eventloop"]}
+
+# What kernels, file systems and sandboxes lack, where there is another way.
+NO_PROC = ("handlers/upload/file.c http_upload_begin access", "ENOENT")
+NO_LINKS = ("handlers/upload/link.c link_at linkat", "EPERM")
+NO_RENAMEAT2 = ("handlers/upload/link.c rename_at renameat2", "EINVAL")
+NO_LOCKS = [("handlers/upload/publish.c try_lock flock", "ENOLCK"), ("handlers/upload/file.c is_held flock", "ENOLCK")]
+NO_FALLOCATE = ("handlers/upload/file.c allocate fallocate", "EOPNOTSUPP")
+NO_SENDFILE = ("framework/net/socket.c send_pieces sendfile", "EINVAL")
+NO_OPENAT2 = ("handlers/files/open_beneath.c open_resolved syscall", "ENOSYS")
+NO_DIGESTS = ("handlers/files/tag.c make_digests mmap", "ENOMEM")
+NO_BIRTHS = ("handlers/log/owned.c birth_of statx", "ENOSYS")
+
 PLANS = [
     Plan("httpserver", "httpserver", ["--upload", "--on-duplicate", "overwrite", "-d", "{root}", "0"], scenes_http.fill,
          conftest.MIXINS, scenes_http.SCENES),
+    Plan("files", "httpserver", [*FILES, "--log-format", "json", "0"], scenes_files.fill,
+         {name: conftest.MIXINS[name] for name in THREE}, scenes_files.SCENES),
+    Plan("files-combined", "httpserver", [*FILES, "--log-format", "combined", "0"], scenes_files.fill, LOOP,
+         [scenes_files.pages]),
+    Plan("old-kernel", "httpserver", [*FILES, "--log-format", "common", "0"], scenes_files.fill, LOOP,
+         [scenes_files.links, scenes_files.tags, scenes_files.withheld],
+         lacking=[NO_OPENAT2, NO_SENDFILE, NO_DIGESTS, NO_BIRTHS]),
+    Plan("upload", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, {name: conftest.MIXINS[name] for name in THREE},
+         scenes_upload.SCENES),
+    Plan("upload-log", "httpserver", [*UPLOAD, "--access-log", "{root}/log", "0"], scenes_upload.fill, LOOP,
+         [scenes_upload.reserved]),
+    Plan("rename", "httpserver", [*UPLOAD, "--on-duplicate", "rename", "0"], scenes_upload.fill, LOOP, [scenes_upload.renamed]),
+    Plan("error", "httpserver", [*UPLOAD, "--on-duplicate", "error", "0"], scenes_upload.fill, LOOP, [scenes_upload.kept]),
+    Plan("no-proc", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, scenes_upload.SCENES,
+         lacking=[NO_PROC, *NO_LOCKS, NO_FALLOCATE]),
+    Plan("no-renameat2", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, scenes_upload.STORING,
+         lacking=[NO_PROC, NO_RENAMEAT2]),
+    Plan("no-links", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, scenes_upload.STORING, lacking=[NO_LINKS]),
+    Plan("no-names", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, scenes_upload.STORING,
+         lacking=[NO_LINKS, NO_RENAMEAT2]),
+    Plan("unix", "httpserver", ["-b", "unix:{directory}/socket", "-d", "{root}"], scenes_http.fill, LOOP,
+         [scenes_http.small, scenes_http.listing]),
+    Plan("probe", "tests/http/probe", ["directory={root}"], scenes_probe.fill, {name: SETTINGS[name] for name in THREE},
+         scenes_probe.SCENES),
     Plan("rig", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_rig.STREAMS),
     Plan("rig", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0", conftest.ONE_BY_ONE),
          scenes_rig.TOGETHER),
@@ -107,7 +151,7 @@ def explore(task, directory, choose):
     """The results of those cases of a task that choose() takes, and the names of the places that have failed."""
     plan = task.plan
     subject = Subject(plan.program, [*plan.compositions[task.composition], *plan.arguments], directory, plan.prepare,
-                      inherits=plan.inherits)
+                      inherits=plan.inherits, lacking=plan.lacking)
     try:
         exploration = plan.exploration(subject, task.composition, task.scene)
         results = [result for case in choose(exploration.rehearse()) if (result := exploration.run(case))]
