@@ -150,8 +150,9 @@ static bool start(struct http_log_file *log)
     sigset_t every, before;
     pthread_attr_t attributes;
     pthread_t thread;
+    if (pthread_attr_init(&attributes) != 0)
+        return false;
     sigfillset(&every);
-    pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_sigmask(SIG_BLOCK, &every, &before);
