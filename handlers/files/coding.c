@@ -68,7 +68,7 @@ static int open_sibling(struct ss_handler *h, const char *directory, const char 
         return -ENOMEM;
     stpcpy(stpcpy(other, name), http_coding_ending(coding));
     int rc = http_file_open_coded(h, directory, file->symlinks, other, file->guess, coding, &found);
-    if (rc < 0 && http_errno_status(rc) == 503)
+    if (rc < 0 && http_errno_status(rc) >= 500)
         return rc;
     if (rc < 0) {
         atomic_fetch_and_explicit(&file->siblings, ~HTTP_CODING_BIT(coding), memory_order_relaxed);
@@ -224,7 +224,7 @@ static int take_form(struct ss_handler *h, const char *directory, const char *na
             rc = compress(h, file, (enum http_coding)coding, c, form);
         if (rc == 0)
             return 0;
-        if (http_errno_status(rc) == 503)
+        if (rc != -ENOENT && rc != -ENOSPC)
             failed = rc;
         *((c->siblings & bit) != 0 ? &c->siblings : &c->made) &= ~bit;
     }
