@@ -3,7 +3,7 @@
    directories or changes links meanwhile can lead it out of the directory. Links are read, and their text is
    walked in turn. */
 #include "files/open_beneath.h"
-
+#include "http/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -59,16 +59,17 @@ static int restart_at_root(struct walk *w, size_t size, const char *behind)
     return restart(w, w->path, size, behind);
 }
 
-/* Whether the text up to `end` names the root. */
-static bool is_root(const struct walk *w, const char *text, char *end)
+/* 1 if the text up to `end` names the root, 0 if it does not, -errno if the system fails. */
+static int is_root(const struct walk *w, const char *text, char *end)
 {
     struct stat root, there;
     char saved = *end;
     *end = 0;
-    bool found = fstatat(w->root, text, &there, AT_NO_AUTOMOUNT) == 0 && fstat(w->root, &root) == 0 &&
-                 there.st_dev == root.st_dev && there.st_ino == root.st_ino;
+    int rc = fstatat(w->root, text, &there, AT_NO_AUTOMOUNT) < 0 || fstat(w->root, &root) < 0 ? -errno : 0;
     *end = saved;
-    return found;
+    if (rc < 0)
+        return http_errno_status(rc) < 500 ? 0 : rc;
+    return there.st_dev == root.st_dev && there.st_ino == root.st_ino;
 }
 
 /* A link's text that is absolute, or has a ".." at the root, may come back: the longest part of it that
@@ -79,8 +80,10 @@ static int come_back(struct walk *w, char *text)
     char *at = text, *back = NULL;
     while (*at) {
         at += *at == '/' ? strspn(at, "/") : strcspn(at, "/");
-        if (strlen(at) >= w->behind && is_root(w, text, at))
-            back = at;
+        int rc = strlen(at) >= w->behind ? is_root(w, text, at) : 0;
+        if (rc < 0)
+            return rc;
+        back = rc ? at : back;
     }
     return back ? restart_at_root(w, 0, back) : -EXDEV;
 }
