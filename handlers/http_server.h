@@ -568,9 +568,9 @@ struct simple_http_class {
     /* translate_path: returns the file name below `directory` for a request path, from ss_alloc. The name
        is relative, without a slash in front ("" is the directory itself), and with one at its end if a
        directory is meant. `path` is http_request(h)->path as it is: escapes, query and all. NULL: there is
-       no such file (404; 400 when the path has a malformed escape or %00). The
-       default decodes the path once, an encoded slash being a slash, and then resolves dot segments,
-       never above the root. Whatever it returns, nothing outside of `directory` is opened, through
+       no such file (404; 400 when the path has a malformed escape or %00), or, with errno ENOMEM, no
+       memory (503). The default decodes the path once, an encoded slash being a slash, and then resolves
+       dot segments, never above the root. Whatever it returns, nothing outside of `directory` is opened, through
        symbolic links only as `symlinks` says, and dotfiles only as `dotfiles` says.
        guess_type: the media type for a file name, always the same one; it lives as long as the program.
        list_directory: answers with a listing of the directory `name` (translate_path's), which is open

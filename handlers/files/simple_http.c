@@ -46,7 +46,11 @@ const struct simple_http_class *http_simple_class_of(const struct ss_handler *h)
 const char *http_translate_path(struct ss_handler *h, const char *path)
 {
     char *name = ss_alloc(h, strlen(path) + 2);
-    return name && http_normalize_path(path, name) >= 0 ? name : NULL;
+    if (!name) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return http_normalize_path(path, name) >= 0 ? name : NULL;
 }
 
 /* ---------------------------------------------------------------- where a directory is */
@@ -208,21 +212,31 @@ static int send_directory(struct ss_handler *h, const struct simple_http_class *
 
 /* ---------------------------------------------------------------- GET */
 
-static const char *name_of(struct ss_handler *h, const struct simple_http_class *cls)
+static bool is_hidden(const struct simple_http_class *cls, const char *name)
 {
-    const char *name = cls->translate_path(h, http_request(h)->path);
-    if (!name || cls->dotfiles != HTTP_DOTFILES_SERVED)
-        return name && http_has_dotfile(name) ? NULL : name;
-    return http_is_part(strrchr(name, '/') ? strrchr(name, '/') + 1 : name) ? NULL : name;
+    if (cls->dotfiles != HTTP_DOTFILES_SERVED)
+        return http_has_dotfile(name);
+    return http_is_part(strrchr(name, '/') ? strrchr(name, '/') + 1 : name);
 }
 
-const char *http_name_of(struct ss_handler *h)
+static int name_of(struct ss_handler *h, const struct simple_http_class *cls, const char **name)
 {
-    return name_of(h, http_simple_class_of(h));
+    errno = 0;
+    *name = cls->translate_path(h, http_request(h)->path);
+    if (!*name)
+        return errno == ENOMEM ? -ENOMEM : -ENOENT;
+    return is_hidden(cls, *name) ? -ENOENT : 0;
 }
 
-int http_refuse_path(struct ss_handler *h)
+int http_name_of(struct ss_handler *h, const char **name)
 {
+    return name_of(h, http_simple_class_of(h), name);
+}
+
+int http_refuse_path(struct ss_handler *h, int error)
+{
+    if (error != -ENOENT)
+        return error;
     if (http_is_well_escaped(http_request(h)->path))
         return http_send_errno(h, -ENOENT, NULL);
     return http_send_error(h, 400, NULL, "The path has an escape that is malformed, or a NUL");
@@ -231,12 +245,13 @@ int http_refuse_path(struct ss_handler *h)
 int http_do_GET(struct ss_handler *h)
 {
     const struct simple_http_class *cls = http_simple_class_of(h);
+    const char *name;
     int rc = http_body_inspect(h);
     if (rc < 0)
         return rc;
-    const char *name = name_of(h, cls);
-    if (!name)
-        return http_refuse_path(h);
+    rc = name_of(h, cls, &name);
+    if (rc < 0)
+        return http_refuse_path(h, rc);
     if (!*name || name[strlen(name) - 1] == '/')
         return send_directory(h, cls, name);
     int opened = try_file(h, cls, name, &rc);

@@ -149,12 +149,12 @@ static int post_to(struct ss_handler *h, const char *name, int directory)
 
 int http_do_POST(struct ss_handler *h)
 {
-    const char *name = http_name_of(h);
-    int rc = http_upload_check(h), directory;
+    const char *name;
+    int named = http_name_of(h, &name), rc = http_upload_check(h), directory;
     if (rc != 0)
         return rc < 0 ? rc : 0;
-    if (!name)
-        return http_refuse_path(h);
+    if (named < 0)
+        return http_refuse_path(h, named);
     directory = http_upload_directory(h, name);
     if (directory == -ENOTDIR && name[strlen(name) - 1] != '/')
         return http_upload_refuse_method(h, "POST");

@@ -177,15 +177,15 @@ static int put_below(struct ss_handler *h, const char *name, const char *file)
    and the directory of a new file must exist (409). */
 int http_do_PUT(struct ss_handler *h)
 {
-    const char *name = http_name_of(h), *slash = name ? strrchr(name, '/') : NULL;
-    const char *file = slash ? slash + 1 : name;
-    int rc = http_upload_check(h);
+    const char *name;
+    int named = http_name_of(h, &name), rc = http_upload_check(h);
     if (rc != 0)
         return rc < 0 ? rc : 0;
     if (http_header(h, "Content-Range")) /* RFC 9110 14.5 */
         return http_send_error(h, 400, NULL, "A part of a file cannot be stored");
-    if (!name)
-        return http_refuse_path(h);
+    if (named < 0)
+        return http_refuse_path(h, named);
+    const char *slash = strrchr(name, '/'), *file = slash ? slash + 1 : name;
     if (!*file)
         return http_upload_refuse_method(h, "PUT");
     if (http_upload_storable(h, file) != file ||
