@@ -153,6 +153,15 @@ int http_upload_sync(int fd)
                                                                                                   : -errno;
 }
 
+int http_upload_give_mode(int fd, mode_t mode)
+{
+    struct stat status;
+    if (fchmod(fd, mode & 0777) == 0)
+        return 0;
+    int rc = -errno;
+    return fstat(fd, &status) == 0 && ((status.st_mode ^ mode) & 0777) == 0 ? 0 : rc;
+}
+
 void http_upload_end(struct http_upload *upload)
 {
     if (upload->fd < 0)

@@ -99,8 +99,8 @@ static int copy_to_part(struct http_upload *upload, int directory)
     if (rc < 0)
         return rc;
     rc = copy_content(upload->fd, part.fd);
-    if (rc == 0 && fstat(upload->fd, &status) == 0)
-        (void)!fchmod(part.fd, status.st_mode & 0777);
+    if (rc == 0)
+        rc = fstat(upload->fd, &status) < 0 ? -errno : http_upload_give_mode(part.fd, status.st_mode);
     if (rc == 0)
         rc = http_upload_sync(part.fd);
     if (rc < 0) {

@@ -132,7 +132,7 @@ static int overwrite(struct http_upload *upload, int directory, struct http_publ
     struct stat old;
     int rc = look_for_old(directory, p, &old);
     if (rc == 1)
-        (void)!fchmod(upload->fd, old.st_mode & 0777); /* not every file system has modes */
+        rc = http_upload_give_mode(upload->fd, old.st_mode);
     if (rc < 0 || (rc = http_upload_link(upload, directory, p->name)) != -EEXIST)
         return rc;
     rc = http_upload_replace(upload, directory, p->name);

@@ -139,6 +139,9 @@ int http_upload_link(struct http_upload *upload, int directory, const char *name
 int http_upload_replace(struct http_upload *upload, int directory, const char *name);
 /* fsync(2), where the file system has it. 0 or -errno. */
 int http_upload_sync(int fd);
+/* Gives the file this mode. 0, also where a file system has no modes and gives the same one to all, or
+ * -errno. */
+int http_upload_give_mode(int fd, mode_t mode);
 
 /* Lets go of it; what was not published is gone. */
 void http_upload_end(struct http_upload *upload);
