@@ -113,41 +113,44 @@ static struct http_file *file_new(const struct http_file_key *key)
 
 /* ---------------------------------------------------------------- fields */
 
-/* Reads the first bytes of the file. Returns their number. */
-static size_t beginning(const struct http_file *file, char data[HTTP_CODING_MAGIC])
+/* Looks at the first bytes of the file. 1: they are those of the coding; 0; -errno. */
+static int begins_as(const struct http_file *file, enum http_coding coding)
 {
-    size_t size = file->size < HTTP_CODING_MAGIC ? file->size : HTTP_CODING_MAGIC;
-    if (file->content) {
-        memcpy(data, file->content, size);
-        return size;
-    }
-    ssize_t n = TEMP_FAILURE_RETRY(pread(file->fd, data, HTTP_CODING_MAGIC, 0));
-    return n > 0 ? (size_t)n : 0;
+    char data[HTTP_CODING_MAGIC];
+    if (file->content)
+        return http_is_coded(coding, file->content,
+                             file->size < HTTP_CODING_MAGIC ? file->size : HTTP_CODING_MAGIC);
+    ssize_t n = http_file_read(file->fd, data, HTTP_CODING_MAGIC);
+    return n < 0 ? (int)n : http_is_coded(coding, data, (size_t)n);
 }
 
-/* True for a picture in gzip, which browsers show if Content-Encoding says so; a file that is only called
-   .svgz is not one. A client that refuses gzip gets it in gzip, too: there is no other form of it. */
-static bool is_svgz(const struct http_file *file, const char *name)
+/* 1 for a picture in gzip, which browsers show if Content-Encoding says so; a file that is only called .svgz
+   is not one. A client that refuses gzip gets it in gzip, too: there is no other form of it. 0, or -errno. */
+static int is_svgz(const struct http_file *file, const char *name)
 {
-    size_t size = strlen(name);
-    char data[HTTP_CODING_MAGIC];
-    return file->coding == HTTP_IDENTITY && http_ends_with(name, size, ".svgz") &&
-           strncasecmp(file->type, "image/svg+xml", 13) == 0 &&
-           http_is_coded(HTTP_GZIP, data, beginning(file, data));
+    if (file->coding != HTTP_IDENTITY || !http_ends_with(name, strlen(name), ".svgz") ||
+        strncasecmp(file->type, "image/svg+xml", 13) != 0)
+        return 0;
+    return begins_as(file, HTTP_GZIP);
 }
 
 /* Finds the media type of the file; of a compressed one that of its content. */
 static int find_type(struct ss_handler *h, struct http_file *file, const char *name)
 {
     char *plain = strndup(name, strlen(name) - strlen(http_coding_ending(file->coding)));
-    char data[HTTP_CODING_MAGIC];
+    int rc = 1;
     if (!plain)
         return -ENOMEM;
     file->type = file->guess(h, plain);
     free(plain);
-    if (file->coding != HTTP_IDENTITY && !http_is_coded(file->coding, data, beginning(file, data)))
-        return -ENOENT;
-    if (is_svgz(file, name))
+    if (file->coding != HTTP_IDENTITY)
+        rc = begins_as(file, file->coding);
+    if (rc <= 0)
+        return rc < 0 ? rc : -ENOENT;
+    rc = is_svgz(file, name);
+    if (rc < 0)
+        return rc;
+    if (rc == 1)
         file->coding = HTTP_GZIP;
     file->compressible = file->coding == HTTP_IDENTITY && http_is_compressible(file->type);
     return strpbrk(file->type, "\r\n") ? -EINVAL : 0;
@@ -215,9 +218,13 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     int rc = file->fd = open_regular(key);
     if (rc < 0)
         goto out;
-    rc = http_is_withheld(file->fd) ? -ENOENT : http_file_take_in(file);
-    if (rc < 0)
+    rc = http_is_withheld(file->fd);
+    if (rc == 0)
+        rc = http_file_take_in(file);
+    if (rc != 0) {
+        rc = rc < 0 ? rc : -ENOENT;
         goto out;
+    }
     file->settled = !file->fleeting && http_file_is_settled(&file->status, &now);
     rc = find_type(h, file, key->name);
     if (rc < 0)

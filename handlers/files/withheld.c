@@ -2,6 +2,7 @@
 /* Files that nobody gets, by whatever name; see withheld.h. */
 #include "files/withheld.h"
 #include "log/owned.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -13,10 +14,10 @@ bool http_is_part(const char *name)
            strcmp(name + front + HTTP_PART_DIGITS, HTTP_PART_BACK) == 0;
 }
 
-bool http_is_withheld(int fd)
+int http_is_withheld(int fd)
 {
     struct stat status;
-    return fstat(fd, &status) == 0 && http_log_owns(fd, "", &status);
+    return fstat(fd, &status) < 0 ? -errno : http_log_owns(fd, "", &status);
 }
 
 bool http_is_withheld_at(int directory, const char *name, const struct stat *status)

@@ -15,9 +15,9 @@
 
 bool http_is_part(const char *name);
 
-/* True if the file that is open as `fd` is a log of this server. */
-bool http_is_withheld(int fd);
-/* The same for the file `name` in the open directory, which has this status itself; also if it is a link to
+/* 1 if the file that is open as `fd` is a log of this server, or 0; -errno: that is not known. */
+int http_is_withheld(int fd);
+/* True for the file `name` in the open directory, which has this status itself; also if it is a link to
    one. */
 bool http_is_withheld_at(int directory, const char *name, const struct stat *status);
 

@@ -26,8 +26,11 @@ static int open_to_append(const char *name)
     int fd = (int)TEMP_FAILURE_RETRY(open(name, flags, 0640));
     if (fd < 0)
         return -errno;
-    http_log_own(fd);
-    return fd;
+    int rc = http_log_own(fd);
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
 }
 
 /* The program may have changed its directory when the log is opened anew. */

@@ -59,16 +59,19 @@ static bool is_known(int directory, const char *name, const struct stat *status)
     return false;
 }
 
-void http_log_own(int fd)
+int http_log_own(int fd)
 {
     struct stat status;
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || is_known(fd, "", &status))
-        return;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) || is_known(fd, "", &status))
+        return 0;
     struct owned *all = owned;
     struct identity *file = &all->files[atomic_fetch_add(&all->count, 1) % HTTP_LOG_OWNED];
     file->device = status.st_dev;
     file->birth = birth_of(fd, "");
     file->inode = status.st_ino; /* last, because is_same_file looks at it first */
+    return 0;
 }
 
 static int share(void)
@@ -99,7 +102,7 @@ int http_log_own_name(const char *path)
 
 static void own_stderr(void)
 {
-    http_log_own(STDERR_FILENO);
+    (void)http_log_own(STDERR_FILENO);
 }
 
 bool http_log_owns(int directory, const char *name, const struct stat *status)
@@ -109,12 +112,16 @@ bool http_log_owns(int directory, const char *name, const struct stat *status)
     return is_known(directory, name, status);
 }
 
-bool http_log_reserves(int directory, const char *name)
+int http_log_reserves(int directory, const char *name)
 {
     struct stat status;
-    if (*place.name && strcmp(place.name, name) == 0 && fstat(directory, &status) == 0 &&
-        status.st_ino == place.directory.st_ino && status.st_dev == place.directory.st_dev)
-        return true;
-    return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode) &&
-           http_log_owns(directory, name, &status);
+    if (*place.name && strcmp(place.name, name) == 0) {
+        if (fstat(directory, &status) < 0)
+            return -errno;
+        if (status.st_ino == place.directory.st_ino && status.st_dev == place.directory.st_dev)
+            return 1;
+    }
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return S_ISREG(status.st_mode) && http_log_owns(directory, name, &status);
 }

@@ -34,15 +34,21 @@ static int reserve(void *argument)
     return 0;
 }
 
+/* A log is not replaced. */
+static int check_name(int directory, const char *name)
+{
+    int rc = http_log_reserves(directory, name);
+    return rc > 0 ? -EPERM : rc;
+}
+
 static int publish(void *argument)
 {
     struct job *job = argument;
     struct http_publishing *p = &job->s->p;
     int directory = http_upload_directory(job->h, job->s->directory);
-    job->rc = directory;
-    if (directory >= 0)
-        job->rc =
-            http_log_reserves(directory, p->name) ? -EPERM : http_upload_publish(job->upload, directory, p);
+    job->rc = directory < 0 ? directory : check_name(directory, p->name);
+    if (job->rc == 0)
+        job->rc = http_upload_publish(job->upload, directory, p);
     if (directory >= 0)
         close(directory);
     return 0;
@@ -55,7 +61,9 @@ static int begin(struct ss_handler *h, struct http_storing *s, struct http_uploa
     upload->fd = -1;
     if (directory < 0)
         return directory;
-    int rc = http_log_reserves(directory, s->p.name) ? -EPERM : http_upload_begin(upload, directory);
+    int rc = check_name(directory, s->p.name);
+    if (rc == 0)
+        rc = http_upload_begin(upload, directory);
     close(directory);
     if (rc < 0)
         return rc;
