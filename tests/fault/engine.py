@@ -186,8 +186,8 @@ class Exploration:
 
     # ------------------------------------------------------------ which calls there are
 
-    def play(self):
-        trial = Trial(self.subject.server, self.subject.root)
+    def play(self, failing=""):
+        trial = Trial(self.subject.server, self.subject.root, failing)
         try:
             self.scene(trial)
         finally:
@@ -254,7 +254,7 @@ class Exploration:
     def play_with(self, case):
         """The outcomes with the case's calls failing, what has failed, and whether the server rests then."""
         self.fail(case)
-        outcomes = self.play()
+        outcomes = self.play(case.name)
         rests = self.settle()
         self.state.clear()
         return outcomes, self.failed(), rests

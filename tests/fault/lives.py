@@ -167,7 +167,7 @@ class Lives(Exploration):
         outcomes, failed, _ = self.play_with(case)
         if not failed:
             return None
-        outcome, detail = self.judge(case, outcomes, 0)
+        outcome, detail = self.judge(case, outcomes, ("", ""))
         log = self.subject.server.log
         if outcome in ALLOWED and programs.REPORT.search(log):
             outcome = "report"

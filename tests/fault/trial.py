@@ -34,7 +34,7 @@ NEVER = {
 
 
 # What a log says of a request, or of the server, for which something has failed.
-TOLD = re.compile(r"failed|HTTP/1\.[01]\" (5\d\d|\d+ [-\d]+ \w)|\"status\":5|\"error\":")
+TOLD = re.compile(r"failed|HTTP/1\.[01]\" (5\d\d|\d+ [-\d]+ \"?\w)|\"status\":5|\"error\":")
 
 
 class Wrong(AssertionError):
@@ -47,8 +47,9 @@ def right(condition, detail=""):
 
 
 class Trial:
-    def __init__(self, server, root):
+    def __init__(self, server, root, failing=""):
         self.server, self.root = server, root
+        self.failing = failing  # the place
         self.outcomes = []  # (what was asked, what became of it, a detail)
         self._client = None
 
