@@ -138,11 +138,18 @@ static const struct ss_stream_class coded_stream = {
     .flush = coded_flush,
 };
 
+/* Without memory the body stays plain; but for a client that refuses that, the error sticks. */
+static int do_without(struct http_exchange *x)
+{
+    x->response.coding = HTTP_IDENTITY;
+    return x->response.needed ? x->wfile.error = x->response.error = -ENOMEM : 0;
+}
+
 int http_coded_begin(struct http_exchange *x)
 {
     struct http_coded *c = malloc(sizeof *c);
     if (!c)
-        return -ENOMEM;
+        return do_without(x);
     x->coded = c;
     c->coder = http_coder_of(x->response.coding);
     c->state = NULL;
