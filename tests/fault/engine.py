@@ -119,8 +119,8 @@ class Subject:
         return sum(len(list_of(pid, "fd")) for pid in pids), sum(len(list_of(pid, "task")) for pid in pids), len(pids)
 
     def sockets(self):
-        """The names of sockets in its directory."""
-        return [entry.name for entry in os.scandir(self.directory) if stat.S_ISSOCK(entry.stat().st_mode)]
+        """The names of sockets in its directory, and their inodes."""
+        return {entry.name: entry.inode() for entry in os.scandir(self.directory) if stat.S_ISSOCK(entry.stat().st_mode)}
 
     def time(self):
         """Nanoseconds for which it has run."""

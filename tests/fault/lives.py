@@ -34,6 +34,7 @@ class Life(Trial):
 
     def start(self):
         """Returns when it serves, with all its threads and processes."""
+        self.found = self.subject.sockets()
         self.server = self.subject.launch()
         try:
             wire.wait_until(lambda: self.has_ended() or self.is_ready(), LIMIT)
@@ -47,8 +48,8 @@ class Life(Trial):
 
     def listens(self):
         """The socket in its directory, or the port that it listens on. Not what it prints, as that may fail."""
-        for name in self.subject.sockets():
-            return os.path.join(self.subject.directory, name)
+        if self.subject.sockets():
+            return os.path.join(self.subject.directory, min(self.subject.sockets()))
         own = {os.readlink(f"/proc/{self.server.pid}/fd/{fd}") for fd in list_of(self.server.pid, "fd")}
         for table in "tcp", "tcp6", "udp", "udp6":
             with open(f"/proc/net/{table}", encoding="ascii") as file:
@@ -119,7 +120,8 @@ class Life(Trial):
 
     def left(self):
         """What it leaves behind."""
-        sockets = [] if self.exploration.unremoved else self.subject.sockets()
+        there = {} if self.exploration.unremoved else self.subject.sockets()
+        sockets = [name for name, inode in there.items() if inode not in self.found.values()]
         return ", ".join(["processes"] * self.server.group_exists() + sockets)
 
 

@@ -41,6 +41,15 @@ def start(life):
     finish(life)
 
 
+def start_stale(life):
+    """A server that has gone has left its socket's file."""
+    for name in life.subject.sockets():
+        (life.subject.directory / name).unlink()
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(life.subject.directory / "socket"))
+    start(life)
+
+
 def start_echo(life):
     begin(life)
     with life.asking("an echo"), talk(life) as client:

@@ -118,7 +118,7 @@ def serves(name, arguments, compositions, *scenes, inherits=None):
 PLANS += [
     serves("starts", ["-p0", "--upload", "--access-log", "{directory}/log", "--mime", "x=a/b"], conftest.MIXINS,
            scenes_lives.start),
-    serves("starts-unix", ["-b", "unix:{directory}/socket"], TWO, scenes_lives.start),
+    serves("starts-unix", ["-b", "unix:{directory}/socket"], TWO, scenes_lives.start, scenes_lives.start_stale),
     serves("starts-name", ["-p0", "-b", "localhost"], TWO, scenes_lives.start),
     serves("starts-all", ["-p0", "-b", "::"], TWO, scenes_lives.start),
     serves("starts-fd", ["-b", "{fd}"], TWO, scenes_lives.start, inherits=scenes_samples.TCP),
