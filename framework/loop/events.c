@@ -7,10 +7,12 @@
 #include "server/mail.h"
 #include "server/poller.h"
 #include "server/request.h"
+#include "server/shortage.h"
 #include "server/timer.h"
 #include "server/wait.h"
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,37 +56,37 @@ static struct known *lengthen(struct loop *loop, int fd)
     return &fds[fd];
 }
 
-static struct known *known_of(struct loop *loop, int fd)
+struct known *loop_known(struct loop *loop, int fd)
 {
     return fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
 }
 
-static inline struct known *lookup(struct loop *loop, int fd)
+struct known *loop_lookup(struct loop *loop, int fd)
 {
     return fd < loop->fd_count ? &loop->fds[fd] : lengthen(loop, fd);
 }
 
-static int add(struct loop *loop, int fd, uint32_t tag)
+int loop_add(struct loop *loop, int fd, uint32_t tag)
 {
     return poller_add(loop->poller, fd, POLLIN | POLLOUT | POLLPRI | POLLRDBAND, tag,
                       fd == *loop->serving->socket && loop->server->socket_type == SOCK_STREAM);
 }
 
-static int ensure_registered(struct loop *loop, int fd, struct known *known)
+int loop_register(struct loop *loop, int fd, struct known *known)
 {
     if (known->registered)
         return 0;
-    int rc = add(loop, fd, ++known->tag);
+    int rc = loop_add(loop, fd, ++known->tag);
     if (rc == -EEXIST) { /* the last owner of the number has not closed it after all */
         poller_remove(loop->poller, fd);
-        rc = add(loop, fd, known->tag);
+        rc = loop_add(loop, fd, known->tag);
     }
     known->registered = rc == 0;
     return rc;
 }
 
 /* Events that were told of so far are forgotten, and those still to come for this registration ignored. */
-static void unregister(struct loop *loop, int fd, struct known *known)
+void loop_unregister(struct loop *loop, int fd, struct known *known)
 {
     if (known->registered && !known->owner) /* an owner closes it, which the kernel takes for the same */
         poller_remove(loop->poller, fd);
@@ -156,20 +158,21 @@ static void deliver(struct loop *loop, const struct poller_event *event)
         call_watch(loop, event->fd);
 }
 
-static void end_parked(struct loop *loop, struct known *known)
+void loop_end_parked(struct loop *loop, struct known *known, bool ends)
 {
-    known->parked->ending = true;
+    known->parked->ending = ends;
     wake_parked(loop, known);
 }
 
 bool loop_close_oldest(struct loop *loop)
 {
     const struct request *oldest;
-    while ((oldest = loop->serving->parked.oldest) && has_unread(oldest->request.fd))
-        wake_parked(loop, &loop->fds[oldest->request.fd]);
-    if (oldest)
-        end_parked(loop, &loop->fds[oldest->request.fd]);
-    return oldest;
+    bool ends = false;
+    while (!ends && (oldest = loop->serving->parked.oldest)) {
+        ends = !socket_has_input(oldest->request.fd);
+        loop_end_parked(loop, &loop->fds[oldest->request.fd], ends);
+    }
+    return ends;
 }
 
 /* The last read may have ended at an urgent byte. No event tells of input behind it: poll(2) is asked. */
@@ -182,10 +185,10 @@ static short untold(const struct known *known, int fd)
 /* The timer of a connection that is not parked any more may still run. */
 static void expire_parked(struct loop *loop, struct request *request)
 {
-    struct known *known = known_of(loop, request->request.fd);
+    struct known *known = loop_known(loop, request->request.fd);
     if (!known || known->parked != request)
         return;
-    request->expired = !request_has_input(request);
+    request->expired = !socket_has_input(request->request.fd);
     wake_parked(loop, known);
 }
 
@@ -206,13 +209,18 @@ void loop_drain(void *argument)
 {
     struct loop *loop = argument;
     loop->draining = true;
-    for (int fd = 0; fd < loop->fd_count; fd++) {
-        struct known *known = &loop->fds[fd];
-        if (known->parked && drain_ends(loop->server, fd))
-            end_parked(loop, known);
-        else if (known->parked)
-            wake_parked(loop, known);
-    }
+    for (int fd = 0; fd < loop->fd_count; fd++)
+        if (loop->fds[fd].parked)
+            loop_end_parked(loop, &loop->fds[fd], drain_ends(loop->server, fd));
+}
+
+enum { TIDY_TURNS = 1024 }; /* a loop without timers looks at the clock once in so many turns */
+
+/* Without a timer the clock is needed for loop->tidy_time only: then it is not read in each turn. */
+static bool minds_time(const struct loop *loop, int ms, int events)
+{
+    return loop->wait_limit != UINT_MAX &&
+           ((events <= 0 && (unsigned)ms >= loop->wait_limit) || loop->serving->turn % TIDY_TURNS == 0);
 }
 
 static int take_events(struct loop *loop, int ms)
@@ -230,7 +238,7 @@ static int take_events(struct loop *loop, int ms)
 void loop_look(struct loop *loop, int ms)
 {
     int n = take_events(loop, ms);
-    loop->now = !wheel_empty(&loop->wheel) || loop_minds_time(loop, ms, n) ? ss_now() : 0;
+    loop->now = !wheel_empty(&loop->wheel) || minds_time(loop, ms, n) ? ss_now() : 0;
     if (!loop->now || loop->now < loop->next_timer)
         return;
     for (int round = 1; n >= BATCH - 1 && round < ROUNDS; round++)
@@ -240,7 +248,7 @@ void loop_look(struct loop *loop, int ms)
 
 void loop_unpark(struct loop *loop, const struct request *request)
 {
-    struct known *known = known_of(loop, request->request.fd);
+    struct known *known = loop_known(loop, request->request.fd);
     if (known && known->parked == request)
         wake_parked(loop, known);
 }
@@ -250,8 +258,8 @@ int loop_park(struct loop *loop, struct request *request)
     struct ss_request *r = &request->request;
     if (r->datagram || r->fd < 0 || loop->draining)
         return -ECANCELED;
-    struct known *known = lookup(loop, r->fd);
-    int rc = known ? ensure_registered(loop, r->fd, known) : -ENOMEM;
+    struct known *known = loop_lookup(loop, r->fd);
+    int rc = known ? loop_register(loop, r->fd, known) : -ENOMEM;
     if (rc < 0)
         return rc;
     if ((known->ready | untold(known, r->fd)) & INPUT) {
@@ -290,10 +298,10 @@ int loop_collect(struct loop *loop, struct pollfd *fds, nfds_t count)
 int loop_begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
 {
     *w = (struct waiter){.task = loop->running, .fd = -1, .events = fd->events};
-    struct known *known = fd->fd < 0 ? NULL : lookup(loop, fd->fd);
+    struct known *known = fd->fd < 0 ? NULL : loop_lookup(loop, fd->fd);
     if (!known)
         return fd->fd < 0 ? 0 : -ENOMEM;
-    int rc = ensure_registered(loop, fd->fd, known);
+    int rc = loop_register(loop, fd->fd, known);
     if (rc == -EPERM)
         w->revents = fd->events & (POLLIN | POLLOUT); /* a file: always ready */
     if (rc < 0)
@@ -318,87 +326,5 @@ void loop_end_wait(struct loop *loop, struct waiter *w)
     else
         known->waiters = w->next;
     if (!known->waiters && !known->owner && known->registered)
-        unregister(loop, w->fd, known);
-}
-
-/* Registers the file that the number stands for. Where it is the same file as before, epoll_ctl(2) refuses
-   that, and nothing changes. */
-static void refresh(struct loop *loop, int fd)
-{
-    const struct known *known = known_of(loop, fd);
-    if (known && known->registered && known->owner && known->owner != loop)
-        (void)add(loop, fd, known->tag);
-}
-
-/* The number stands for another file than its owner's by now, so nothing must be written to it. */
-static void disown(struct loop *loop, int fd, struct known *known)
-{
-    if (!known->owner)
-        return;
-    if (known->parked) {
-        known->parked->request.resume = NULL;
-        known->parked->has_good_bye = false;
-    }
-    end_parked(loop, known);
-    unregister(loop, fd, known);
-}
-
-void loop_adopt(struct loop *loop, int fd, const void *owner)
-{
-    struct known *known = owner ? lookup(loop, fd) : NULL;
-    if (!owner)
-        refresh(loop, fd);
-    if (!known)
-        return;
-    disown(loop, fd, known);
-    known->owner = owner;
-}
-
-bool loop_release(struct loop *loop, int fd, const void *owner)
-{
-    struct known *known = known_of(loop, fd);
-    if (!known || !known->owner)
-        return true;
-    if (known->owner != owner && known->owner != loop)
-        return false;
-    unregister(loop, fd, known);
-    return true;
-}
-
-void loop_let_go(struct loop *loop, int fd, const void *owner)
-{
-    struct known *known = known_of(loop, fd);
-    if (!known || known->owner != owner)
-        return;
-    known->owner = NULL;
-    unregister(loop, fd, known);
-}
-
-void loop_ignore(struct loop *loop, int fd)
-{
-    struct known *known = known_of(loop, fd);
-    if (!known || !known->registered)
-        return;
-    poller_remove(loop->poller, fd);
-    known->registered = false;
-    known->ready = 0;
-    known->tag++;
-}
-
-int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(void *), void *argument)
-{
-    struct known *known = lookup(loop, fd);
-    if (known) /* a handler may have closed its connection's descriptor */
-        disown(loop, fd, known);
-    int rc = known ? ensure_registered(loop, fd, known) : -ENOMEM;
-    if (rc < 0)
-        return rc;
-    known->owner = loop;
-    known->stays_readable = stays_readable;
-    if (ready) {
-        assert(loop->watch_count < MAX_WATCHES);
-        loop->watches[loop->watch_count++] = (struct watch){fd, ready, argument};
-        known->watched = true;
-    }
-    return 0;
+        loop_unregister(loop, w->fd, known);
 }

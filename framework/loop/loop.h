@@ -97,10 +97,6 @@ void loop_queue(struct loop *loop, struct entry *entry);
 void loop_wake(struct loop *loop, struct task *task);
 /* Waits for events up to `ms` milliseconds (-1: no limit), and queues what can run because of them. */
 void loop_look(struct loop *loop, int ms);
-/* Keeps `fd` registered, and calls `ready` (may be NULL) in the loop's thread when it becomes readable.
-   `stays_readable`: for good, once it is. 0 or -errno. */
-int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(void *), void *argument);
-
 /* Parks a connection: it waits for its next input without a task. 0, -ECANCELED where none is parked, or
    -errno. */
 int loop_park(struct loop *loop, struct request *request);
@@ -119,6 +115,24 @@ int loop_begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd);
 /* Last, for each that was begun, also where that has failed. */
 void loop_end_wait(struct loop *loop, struct waiter *w);
 
+/* For owners.c. What is known of a descriptor: loop_lookup makes room in the table, NULL: there is no memory
+   for that; loop_known is NULL for a number that the table has no room for. */
+struct known *loop_lookup(struct loop *loop, int fd);
+struct known *loop_known(struct loop *loop, int fd);
+/* Registers it with the poller. 0 or -errno. */
+int loop_add(struct loop *loop, int fd, uint32_t tag);
+/* The same, unless it is registered. */
+int loop_register(struct loop *loop, int fd, struct known *known);
+/* Events that were told of so far are forgotten, and those still to come for this registration ignored. */
+void loop_unregister(struct loop *loop, int fd, struct known *known);
+/* The wait of the connection that is parked there is over: does it end? */
+void loop_end_parked(struct loop *loop, struct known *known, bool ends);
+
+/* ---- owners.c: whose a descriptor is ---- */
+
+/* Keeps `fd` registered, and calls `ready` (may be NULL) in the loop's thread when it becomes readable.
+   `stays_readable`: for good, once it is. 0 or -errno. */
+int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(void *), void *argument);
 /* `owner` has opened `fd`: it stays registered from now to loop_release, where others are registered for each
    wait. If the number has another owner, that one must have closed it without telling us, and owns it no
    more. NULL: `fd` keeps its owner, but the number may stand for another file by now. */
@@ -141,9 +155,6 @@ struct task *loop_take_idle(struct loop *loop);
 void loop_put_aside(struct loop *loop, struct entry *entry);
 /* Takes the first of these requests; there is one. */
 struct entry *loop_take_aside(struct loop *loop);
-/* Has the clock to be read for loop->tidy_time, after a wait up to `ms` with so many events? Not in each
- * turn. */
-bool loop_minds_time(const struct loop *loop, int ms, int events);
 /* At loop->tidy_time: gives back the memory of stacks that nobody needs. */
 void loop_tidy(struct loop *loop, uint64_t now);
 

@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { TIDY_TURNS = 1024 };  /* a loop without timers looks at the clock once in so many turns */
 enum { TIDY_BATCH = 256 };   /* stacks that are looked at before other tasks run */
 enum { STACK_KEPT = 16384 }; /* bytes of a stack that keep their memory: most handlers never need more */
 enum { IDLE_STACKS = 64 };   /* idle tasks that keep their stacks, for the next requests */
@@ -26,12 +25,6 @@ static void look_within(struct loop *loop, uint64_t now, unsigned ms)
 {
     loop->tidy_time = now + ms;
     loop->wait_limit = ms;
-}
-
-bool loop_minds_time(const struct loop *loop, int ms, int events)
-{
-    return loop->wait_limit != UINT_MAX &&
-           ((events <= 0 && (unsigned)ms >= loop->wait_limit) || loop->serving->turn % TIDY_TURNS == 0);
 }
 
 void loop_gather(struct loop *loop, struct task *task)

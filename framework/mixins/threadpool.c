@@ -10,6 +10,7 @@
 #include "server/core.h"
 #include "server/poller.h"
 #include "server/request.h"
+#include "server/shortage.h"
 #include "server/timer.h"
 #include "server/wait.h"
 #include "server/wakeup.h"

@@ -227,7 +227,7 @@ void pool_close_expired(struct threadpool *p, uint64_t now)
     while ((timer = wheel_expire(&p->wheel, now))) {
         struct request *request = container_of(timer, struct request, entry.timer);
         take_parked(p, &p->slots[request->request.fd]);
-        request->expired = !request_has_input(request);
+        request->expired = !socket_has_input(request->request.fd);
         pool_enqueue(p, request);
     }
     /* An earlier time may belong to a connection that is busy just now. To wake up then does no harm, and is
@@ -267,7 +267,7 @@ bool pool_close_oldest(struct threadpool *p)
     bool closed = false;
     while (!closed && (oldest = p->idle_ones.oldest)) {
         take_parked(p, &p->slots[oldest->request.fd]);
-        oldest->ending = closed = !has_unread(oldest->request.fd);
+        oldest->ending = closed = !socket_has_input(oldest->request.fd);
         pool_enqueue(p, oldest);
     }
     pool_unlock(p);

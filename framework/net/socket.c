@@ -271,7 +271,7 @@ int socket_write_eof(struct ss_stream *s)
 /* Closing a socket with unread input resets the connection: see request->linger. */
 static int socket_close(struct ss_stream *s)
 {
-    if (socket_of(s)->unread && has_unread(s->fd))
+    if (socket_of(s)->unread && socket_has_input(s->fd))
         s->request->linger = true;
     return 0;
 }

@@ -3,6 +3,7 @@
 #include "server/accept.h"
 #include "server/aside.h"
 #include "server/core.h"
+#include "server/shortage.h"
 #include <errno.h>
 #include <pthread.h>
 

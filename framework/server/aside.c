@@ -7,6 +7,7 @@
 #include "server/own_mailbox.h"
 #include "server/request.h"
 #include "server/serving.h"
+#include "server/shortage.h"
 #include "server/stop.h"
 #include "server/timer.h"
 #include "server/wait.h"

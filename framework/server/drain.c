@@ -4,6 +4,7 @@
 #include "server/accept.h"
 #include "server/aside.h"
 #include "server/core.h"
+#include "server/shortage.h"
 #include "server/stop.h"
 #include "server/wait.h"
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include "server/mail.h"
 #include "server/request.h"
 #include "server/serving.h"
+#include "server/shortage.h"
 #include "server/stop.h"
 #include "server/timer.h"
 #include "server/wait.h"
@@ -58,7 +59,7 @@ bool is_readable(int fd)
     return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
 }
 
-bool has_unread(int fd)
+bool socket_has_input(int fd)
 {
     char byte;
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
@@ -66,7 +67,7 @@ bool has_unread(int fd)
 
 bool drain_ends(const struct ss_server *self, int fd)
 {
-    return atomic_load(&self->core->stop->stage) >= CANCELED || !has_unread(fd);
+    return atomic_load(&self->core->stop->stage) >= CANCELED || !socket_has_input(fd);
 }
 
 /* Must this connection end? It has won the byte; or it holds the only place, another client waits, and no

@@ -10,7 +10,7 @@
 int idle_wait(struct ss_server *self, struct request *request);
 bool is_readable(int fd);
 /* Has something come from a client that nobody has read? Its end does not count. */
-bool has_unread(int fd);
+bool socket_has_input(int fd);
 /* When the server drains: does that end this connection, which is idle? Not if its client has spoken by now:
    what has arrived is answered, until the drain's time is over. */
 bool drain_ends(const struct ss_server *self, int fd);

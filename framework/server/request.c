@@ -54,11 +54,6 @@ void request_failed(struct ss_server *self, struct ss_request *request, int erro
         methods_of(self)->handle_error(self, request, error);
 }
 
-bool request_has_input(const struct request *request)
-{
-    return poll(&(struct pollfd){.fd = request->request.fd, .events = POLLIN}, 1, 0) > 0;
-}
-
 bool request_is_over(const struct request *request)
 {
     return (request->expired || request->ending) && !request->request.resume && !request->has_good_bye;
@@ -69,11 +64,6 @@ int request_end(struct ss_server *self, struct request *request, int why)
     request->ending = true;
     int rc = request_is_over(request) ? 0 : methods_of(self)->finish_request(self, &request->request);
     return rc < 0 || why == -ECANCELED ? rc : why;
-}
-
-bool out_of_resources(int rc)
-{
-    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
 }
 
 /* ---------------------------------------------------------------- which are idle */

@@ -46,11 +46,6 @@ void idle_remove(struct idle *idle, const struct request *request);
 /* The memory of a request, with nothing in it; NULL: there is none. */
 struct request *request_new(const struct ss_server *self);
 void request_free(const struct ss_server *self, struct request *request);
-/* Did a call fail with `rc` for want of descriptors or memory, which may come free in a moment? */
-bool out_of_resources(int rc);
-/* Has something come for a parked connection, whose time is over? The process may have been stopped or busy
-   since. */
-bool request_has_input(const struct request *request);
 /* Is it to be closed without a word? */
 bool request_is_over(const struct request *request);
 /* The server ends a connection that was to be parked: tells its `resume`, if it has one. Returns what comes

@@ -8,6 +8,7 @@
 #include "server/core.h"
 #include "server/idle.h"
 #include "server/own_mailbox.h"
+#include "server/shortage.h"
 #include "server/stop.h"
 #include "server/wait.h"
 #include "server/wakeup.h"

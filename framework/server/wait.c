@@ -4,6 +4,7 @@
 #include "server/wait.h"
 #include "server/core.h"
 #include "server/serving.h"
+#include "server/shortage.h"
 #include "server/stop.h"
 #include "server/timer.h"
 #include "server/wakeup.h"
@@ -15,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REST = 10 };          /* ms that rest() takes */
 enum { RESTS = 100 };        /* how often a handler's wait is tried anew when there is no memory */
 enum { NO_WAKE_PAUSE = 10 }; /* ms between two looks, where no descriptor was left for what wakes a process */
 
@@ -43,11 +43,6 @@ static int left_at(uint64_t now, int ms, uint64_t start, uint64_t deadline)
 static int time_left(int ms, uint64_t start, uint64_t deadline)
 {
     return ms < 0 && !deadline ? -1 : left_at(ss_now(), ms, start, deadline);
-}
-
-void rest(void)
-{
-    (void)nanosleep(&(struct timespec){.tv_nsec = REST * 1000000L}, NULL);
 }
 
 static int poll_system(struct pollfd *fds, nfds_t count, int ms)

@@ -12,8 +12,6 @@
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until);
 /* How many milliseconds a wait may take that ends at `deadline`, as ss_now counts; TIMER_NEVER: -1. */
 int ms_until(uint64_t deadline);
-/* Sleeps for a moment, in a loop whose wait fails because of something that may pass, as a want of memory. */
-void rest(void);
 /* Waits for one descriptor through the server's poll method, or by poll(2) when self is NULL; at most `ms`
    milliseconds (-1: no limit), and until `deadline` (as ss_now counts; 0: none). 0, -ETIMEDOUT, -ECANCELED,
    -errno. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "server/wakeup.h"
+#include "server/shortage.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -10,7 +10,6 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 int wakeup_open(int ends[2])
@@ -45,7 +44,7 @@ void wakeup_take(const int ends[2])
 static const char prefix[] = "socketserver-";
 enum { PREFIX = sizeof prefix - 1 };
 enum { QUEUE = 64 }; /* datagrams: more than the kernel keeps by default */
-enum { TRIES = 20, PAUSE = 10 /* ms */ };
+enum { TRIES = 20 };
 
 int wakeup_open_sender(void)
 {
@@ -106,18 +105,13 @@ static int try_to_send(int fd, uint64_t name)
     return rc == -EAGAIN ? 0 : rc;
 }
 
-static bool may_pass(int rc)
-{
-    return rc == -EINTR || rc == -ENOMEM || rc == -ENOBUFS || rc == -EMFILE || rc == -ENFILE;
-}
-
 /* Without a wake-up nobody would look at what has come, so one for which there is no memory or no descriptor
    now is sent again after a moment. */
 int wakeup_send_named(int fd, uint64_t name)
 {
     int rc = try_to_send(fd, name);
-    for (int tries = 1; tries < TRIES && may_pass(rc); tries++) {
-        nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
+    for (int tries = 1; tries < TRIES && (rc == -EINTR || out_of_resources(rc)); tries++) {
+        rest();
         rc = try_to_send(fd, name);
     }
     return rc;
