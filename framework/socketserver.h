@@ -447,12 +447,14 @@ struct ss_server {
                                  under EventLoopMixIn and ThreadPoolMixIn */
     /* How many of these connections one client may have: an IPv4 address, or a /64 of IPv6. (Clients of Unix
        sockets are not told apart.) Further connections of a client are accepted and put aside until one of
-       its earlier ones ends, so that they keep nobody else waiting. 0 (default): a quarter of max_requests,
-       but at least 8, where each connection takes a thread or a process (ThreadingMixIn, ForkingMixIn);
-       elsewhere no limit. UINT_MAX: no limit. */
+       its earlier ones ends, so that they keep nobody else waiting; idle ones end for them. 0 (default): a
+       quarter of max_requests, but at least 8, where each connection takes a thread or a process
+       (ThreadingMixIn, ForkingMixIn); elsewhere no limit. UINT_MAX: no limit. */
     unsigned max_requests_per_client;
     /* How many connections may be put aside, for that reason or because no thread or process can be made for
-       now. Each waits for request_timeout at most; further ones are closed. 4,096. */
+       now. Each waits for request_timeout at most; further ones are closed. 4,096. Where the process has no
+       descriptor left for another one, clients wait in the kernel's queue; but not for a client of whose
+       requests none has begun or ended for two seconds: then its further ones are closed. */
     unsigned max_waiting;
     unsigned workers; /* how many threads ThreadPoolMixIn starts, processes PreforkingMixIn, or loops (each
                          in a thread) EventLoopMixIn: the leftmost of these. 0 (default): 4 threads for each

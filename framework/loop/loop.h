@@ -104,7 +104,8 @@ int loop_park(struct loop *loop, struct request *request);
 void loop_drain(void *loop);
 /* Ends the parking of a connection for which there is a message; harmless for one that is not parked. */
 void loop_unpark(struct loop *loop, const struct request *request);
-/* Has the connection closed that was parked first. False: there is none. */
+/* Has the connection closed that was parked first. (One that has input by now is not idle: it is served.)
+   False: there is none. */
 bool loop_close_oldest(struct loop *loop);
 
 /* The parts of a wait of the task that runs. First: what is ready already, as the kernel has told. The number

@@ -69,7 +69,8 @@ void pool_forget(struct threadpool *p, struct request *request);
 void pool_claim(struct threadpool *p, const struct poller_event *event);
 /* Puts parked connections whose time is up into the queue, to be closed. */
 void pool_close_expired(struct threadpool *p, uint64_t now);
-/* Has the connection closed that was parked first. False: there is none. */
+/* Has the connection closed that was parked first. (One that has input by now is not idle: it is served.)
+   False: there is none. */
 bool pool_close_oldest(struct threadpool *p);
 /* Milliseconds until the time of a parked connection is up, -1: there is none. When the server drains, it has
    all of them closed. */

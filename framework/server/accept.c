@@ -41,8 +41,9 @@ int accept_request(struct ss_server *self, struct request **accepted)
     }
     if (!request->request.datagram) {
         request->number = request->request.fd;
-        struct serving *serving = serving_of(self);
-        serving->reserve_used = request->number >= serving->reserve_from;
+        request->reserved = request->number >= serving_of(self)->reserve_from;
+        if (request->reserved)
+            atomic_fetch_add(&self->core->in_reserve, 1);
     }
     *accepted = request;
     if (!methods->verify_request(self, &request->request)) {

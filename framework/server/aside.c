@@ -4,6 +4,7 @@
    can be made now. */
 #include "server/aside.h"
 #include "server/core.h"
+#include "server/idle.h"
 #include "server/own_mailbox.h"
 #include "server/request.h"
 #include "server/serving.h"
@@ -18,8 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 256, BUCKET_BITS = 8 };
+enum { BUCKETS = CLIENT_BUCKETS };
 enum { FEW = 8 }; /* requests that a client may have in any case: browsers open six connections */
+/* ms in which none of a client's requests begins or ends: then nobody waits for it */
+enum { PATIENCE = 2000 };
 
 /* A client with requests in progress. Any thread may lower the count; only the thread that serves looks for
    clients, and frees those that count none. */
@@ -27,6 +30,7 @@ struct client {
     struct client *next;
     uint64_t network;
     atomic_uint count;
+    atomic_ullong moved; /* when the last one began or ended: ms, as ss_now counts */
 };
 
 struct aside {
@@ -53,25 +57,10 @@ static unsigned limit_of(const struct ss_server *self)
     return limit == 0 ? UINT_MAX : limit;
 }
 
-/* What tells clients apart: the IPv4 address, or the upper half of an IPv6 address (a client may choose the
-   lower half). False: nothing does. */
-static bool network_of(const struct ss_request *request, uint64_t *network)
-{
-    struct ss_address address;
-    if (request->datagram || ss_client_address(request, &address) < 0)
-        return false;
-    if (address.u.any.sa_family == AF_INET6)
-        memcpy(network, &address.u.in6.sin6_addr, sizeof *network);
-    else if (address.u.any.sa_family == AF_INET)
-        *network = address.u.in.sin_addr.s_addr | 1ULL << 32;
-    return address.u.any.sa_family == AF_INET6 || address.u.any.sa_family == AF_INET;
-}
-
 /* Finds the client, or makes it, and frees those in the same bucket that have nothing in progress. */
 static struct client *find_client(struct aside *aside, uint64_t network)
 {
-    struct client **at = &aside->clients[network * 0x9e3779b97f4a7c15ULL >> (64 - BUCKET_BITS)],
-                  *found = NULL;
+    struct client **at = &aside->clients[client_bucket_of(network)], *found = NULL;
     struct client **bucket = at;
     while (*at) {
         struct client *client = *at;
@@ -96,7 +85,7 @@ bool client_admit(struct ss_server *self, struct request *request)
 {
     unsigned limit = limit_of(self);
     uint64_t network = 0;
-    if (limit == UINT_MAX || !network_of(&request->request, &network))
+    if (limit == UINT_MAX || !client_network(&request->request, &network))
         return true;
     struct aside *aside = aside_of(self);
     struct client *client = aside ? find_client(aside, network) : NULL;
@@ -105,6 +94,7 @@ bool client_admit(struct ss_server *self, struct request *request)
     if (atomic_load(&client->count) >= limit)
         return false;
     atomic_fetch_add(&client->count, 1);
+    atomic_store(&client->moved, ss_now());
     request->client = client;
     return true;
 }
@@ -114,6 +104,7 @@ void client_release(struct ss_server *self, struct client *client)
     if (!client)
         return;
     struct serving *serving = serving_of(self);
+    atomic_store(&client->moved, ss_now());
     atomic_fetch_sub(&client->count, 1);
     if (!atomic_load(&serving->aside_count))
         return;
@@ -165,10 +156,30 @@ bool aside_has_room(const struct ss_server *self)
     return atomic_load(&serving_of(self)->aside_count) < self->max_waiting;
 }
 
+/* Waits until the client of a request that was not admitted has a place for another one, if only for one that
+   was put aside before. False: none of its requests has ended for a while. */
+static bool await_place(struct ss_server *self, struct aside *aside, const struct request *request)
+{
+    const struct serving *serving = serving_of(self);
+    uint64_t network = 0;
+    struct client *client = client_network(&request->request, &network) ? find_client(aside, network) : NULL;
+    int rc = 0;
+    while (client && rc == 0) {
+        unsigned active = atomic_load(&serving->active);
+        uint64_t now = ss_now(), end = atomic_load(&client->moved) + PATIENCE;
+        if (active == 0 || atomic_load(&client->count) < limit_of(self))
+            return true;
+        rc = now < end ? server_wait_active(self, active - 1, (int)(end - now), DRAINING) : -ETIMEDOUT;
+    }
+    return rc == -ECANCELED;
+}
+
 void aside_put(struct ss_server *self, struct request *request)
 {
     struct aside *aside = aside_of(self);
-    if (!aside || serving_of(self)->reserve_used || !aside_has_room(self)) {
+    bool short_of_descriptors = request->reserved && serving_of(self)->can_put_aside;
+    idle_ask(self, client_bucket(&request->request));
+    if (!aside || !aside_has_room(self) || (short_of_descriptors && !await_place(self, aside, request))) {
         close_aside(self, request);
         return;
     }
@@ -191,15 +202,24 @@ bool aside_put_back(struct ss_server *self, struct request *request)
     return true;
 }
 
+bool aside_can_go_on(struct ss_server *self)
+{
+    struct serving *serving = serving_of(self);
+    return atomic_load(&serving->aside_count) && atomic_load(&serving->aside_moves);
+}
+
+/* Idle connections of the clients whose requests stay aside are asked to end. */
 struct request *aside_take(struct ss_server *self)
 {
     struct serving *serving = serving_of(self);
-    if (!atomic_load(&serving->aside_count) || !atomic_exchange(&serving->aside_moves, false))
+    if (!aside_can_go_on(self) || !atomic_exchange(&serving->aside_moves, false))
         return NULL;
     for (struct entry **at = &serving->aside->first; *at; at = &(*at)->next) {
         struct request *request = container_of(*at, struct request, entry);
-        if (!client_admit(self, request))
+        if (!client_admit(self, request)) {
+            idle_ask(self, client_bucket(&request->request));
             continue;
+        }
         unlink_at(self, at);
         atomic_store(&serving->aside_moves, true); /* another one may be able to go on, too */
         return request;

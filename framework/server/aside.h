@@ -16,8 +16,11 @@ static inline bool client_is_limited(const struct ss_server *self)
 }
 /* One of the client's requests is over. NULL is harmless. Any thread. */
 void client_release(struct ss_server *self, struct client *client);
-/* Keeps a request that was not admitted for later, or closes it when too many are kept. */
+/* Keeps a request that was not admitted for later, or closes it when too many are kept. Where descriptors are
+   short it waits until the client has a place, as long as the client's requests end one after the other. */
 void aside_put(struct ss_server *self, struct request *request);
+/* Is one of them to be taken, if it can go on, before a new one? */
+bool aside_can_go_on(struct ss_server *self);
 /* Keeps a request that was admitted, and cannot be processed now. False: it has waited too long, and is the
    caller's. */
 bool aside_put_back(struct ss_server *self, struct request *request);

@@ -117,6 +117,8 @@ static void close_request(struct ss_server *self, struct ss_request *request)
     if (r->box)
         mail_close(self, r);
     client_release(self, r->client);
+    if (r->reserved)
+        atomic_fetch_sub(&self->core->in_reserve, 1);
     if (request->free_data)
         request->free_data(request->data);
     if (!request->datagram && request->fd >= 0)

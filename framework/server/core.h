@@ -41,6 +41,7 @@ struct ss_core {
     pid_t owner;       /* the process that bound the socket; 0: it is nobody's to give back or to remove */
     bool is_child;     /* this process was forked by a mix-in of the server */
     struct serving serving; /* of the thread that the server was made for */
+    atomic_uint in_reserve; /* connections that have one of the reserved descriptors; see idle.c */
     struct ss_stop *stop;   /* in memory that all processes of the server share */
     pthread_t taker;        /* the thread that takes requests, unless it runs a loop */
     struct store *store;    /* shared by all processes of the server, too; NULL: there was no memory for it */

@@ -66,7 +66,6 @@ static void serve_aside(struct ss_server *self)
    Returns why no more are taken: -EAGAIN when there are none. */
 static int take_queue(struct ss_server *self, unsigned *left)
 {
-    struct serving *serving = serving_of(self);
     struct request *request;
     int rc = 0;
     while (rc >= 0 && *left > 0 && aside_has_room(self)) {
@@ -74,9 +73,8 @@ static int take_queue(struct ss_server *self, unsigned *left)
         *left -= rc >= 0;
         if (rc < 0 || !request)
             continue;
-        if (serving->reserve_used) /* the reserve is for requests in progress */
+        if (request->reserved) /* the reserve is for requests in progress */
             rc = -EMFILE;
-        serving->reserve_used = false;
         aside_put(self, request);
     }
     return rc;

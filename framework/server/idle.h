@@ -16,6 +16,8 @@ bool socket_has_input(int fd);
 bool drain_ends(const struct ss_server *self, int fd);
 /* BaseServer's close_idle: one of the connections in idle_wait ends. */
 bool idle_close(struct ss_server *self);
+/* One of a client's ends (see client_bucket), now or as soon as there is one. -1 is harmless. */
+void idle_ask(struct ss_server *self, int bucket);
 /* There is room again: takes back what idle_close has asked for, if no connection has ended for it yet. */
 void idle_enough(const struct ss_server *self);
 /* Around serve_forever: how many descriptors there are, and how connections in idle_wait are told. */

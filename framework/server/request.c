@@ -6,7 +6,11 @@
 #include "server/mail.h"
 #include "server/process.h"
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
+
+enum { BUCKET_BITS = 8 };
+_Static_assert(CLIENT_BUCKETS == 1 << BUCKET_BITS, "a bucket is a number of so many bits");
 
 struct request *request_new(const struct ss_server *self)
 {
@@ -136,4 +140,27 @@ int ss_client_address(const struct ss_request *request, struct ss_address *addre
     if (address->length)
         unmap(address);
     return rc;
+}
+
+bool client_network(const struct ss_request *request, uint64_t *network)
+{
+    struct ss_address address;
+    if (request->datagram || ss_client_address(request, &address) < 0)
+        return false;
+    if (address.u.any.sa_family == AF_INET6)
+        memcpy(network, &address.u.in6.sin6_addr, sizeof *network);
+    else if (address.u.any.sa_family == AF_INET)
+        *network = address.u.in.sin_addr.s_addr | 1ULL << 32;
+    return address.u.any.sa_family == AF_INET6 || address.u.any.sa_family == AF_INET;
+}
+
+unsigned client_bucket_of(uint64_t network)
+{
+    return (unsigned)(network * 0x9e3779b97f4a7c15ULL >> (64 - BUCKET_BITS));
+}
+
+int client_bucket(const struct ss_request *request)
+{
+    uint64_t network;
+    return client_network(request, &network) ? (int)client_bucket_of(network) : -1;
 }

@@ -23,8 +23,9 @@ struct request {
     struct request *older; /* the one that was parked before it */
     struct client *client; /* whose limit it counts towards; NULL: nobody's */
     /* Flags, for whoever has the request: one thread at a time, a pool's under its lock. */
-    bool counted : 1; /* ss_request_started was called for it */
-    bool known : 1;   /* an event loop has its descriptor registered */
+    bool counted : 1;  /* ss_request_started was called for it */
+    bool reserved : 1; /* it has one of the reserved descriptors */
+    bool known : 1;    /* an event loop has its descriptor registered */
     bool late : 1; /* it was taken when the drain had begun: what the client has sent may still be on its way
                     */
     bool expired : 1; /* its idle time is over */
@@ -46,6 +47,13 @@ void idle_remove(struct idle *idle, const struct request *request);
 /* The memory of a request, with nothing in it; NULL: there is none. */
 struct request *request_new(const struct ss_server *self);
 void request_free(const struct ss_server *self, struct request *request);
+/* What tells clients apart: the IPv4 address, or the upper half of an IPv6 address (a client may choose the
+   lower half). False: nothing does. */
+bool client_network(const struct ss_request *request, uint64_t *network);
+/* The same as a number below CLIENT_BUCKETS, which few others have, too; -1: nothing does. */
+enum { CLIENT_BUCKETS = 256 };
+unsigned client_bucket_of(uint64_t network);
+int client_bucket(const struct ss_request *request);
 /* Is it to be closed without a word? */
 bool request_is_over(const struct request *request);
 /* The server ends a connection that was to be parked: tells its `resume`, if it has one. Returns what comes

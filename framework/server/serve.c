@@ -73,15 +73,27 @@ static int wait_for_room(struct ss_server *self, const struct serving *serving)
     return rc;
 }
 
-/* A connection has got one of the reserved descriptors: closes an idle connection, or waits before the next
-   one is accepted. */
-static void make_room(struct ss_server *self)
+/* As long as connections have some of the reserved descriptors, one has to end before the next one is
+   accepted: an idle one, or any other. When none does for a while, no more than half of the reserve is given
+   away. 0 if a connection may be accepted now; -EAGAIN: there is none; -EMFILE; -ECANCELED. */
+static int make_room(struct ss_server *self)
 {
-    serving_of(self)->reserve_used = false;
-    if (!methods_of(self)->close_idle(self))
-        pause_accepting(self);
-    else
+    const struct serving *serving = serving_of(self);
+    unsigned active = atomic_load(&serving->active);
+    if (atomic_load(&self->core->in_reserve) == 0)
+        return 0;
+    if (!is_readable(*serving->socket))
+        return -EAGAIN;
+    int rc = 0;
+    if (!methods_of(self)->close_idle(self)) {
+        rc = pause_accepting(self);
+    } else if (active > 0) { /* it ends in a moment, perhaps in another thread or process */
         (void)methods_of(self)->poll(self, NULL, 0, 0);
+        rc = server_wait_active(self, active - 1, ACCEPT_PAUSE, DRAINING);
+    }
+    if (rc == -ETIMEDOUT && atomic_load(&self->core->in_reserve) > serving->reserve / 2)
+        return -EMFILE;
+    return rc == -ECANCELED ? rc : 0;
 }
 
 /* Takes the requests that have come, up to a number. 0: there are no more; 1: there may be more; -errno: the
@@ -93,9 +105,9 @@ static int take_burst(struct ss_server *self, unsigned *vain)
     for (int i = 0; i < ACCEPT_BURST; i++) {
         if (ss_draining(self))
             return 1;
-        if (serving->reserve_used)
-            make_room(self);
         int rc = wait_for_room(self, serving);
+        if (rc == 0 && !aside_can_go_on(self))
+            rc = make_room(self);
         if (rc == 0)
             rc = take_request(self);
         if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(ss_fileno(self)))

@@ -19,8 +19,11 @@ struct serving {
     bool can_put_aside;  /* serve_forever runs, so a request may be kept for later */
     int reserve_from; /* descriptors from this number on are a reserve: for files, and for what libraries open
                        */
-    bool reserve_used;          /* the connection that was accepted last has one of them */
-    int end_idle[2];            /* a pipe: each byte in it makes one idle connection read it, and end */
+    unsigned reserve; /* how many they are */
+    int end_idle[2];  /* a pipe: a byte in it makes idle connections look whether one is asked to end */
+    atomic_bool *asked; /* which they are, for all processes that share the pipe; see idle.c */
+    atomic_uint
+        vain_graces; /* so often, one after the other, an idle client has kept the only place for nothing */
     struct aside *aside;        /* requests that were accepted and have to wait; NULL: there never was one */
     atomic_uint aside_count;    /* how many there are */
     atomic_bool aside_moves;    /* one of them may be able to go on */
