@@ -34,7 +34,8 @@ static int big(struct ss_handler *h, char *size)
     size_t left = strtoul(size, NULL, 10), at = 0;
     int rc = 0;
     for (size_t n; left > 0 && rc == 0; left -= n, at += n) {
-        n = left < sizeof data ? left : sizeof data;
+        n = at == 0 ? 100 : sizeof data; /* the next piece leaves together with what is in the buffer */
+        n = left < n ? left : n;
         fill(data, n, at);
         rc = ss_write(h->wfile, data, n);
     }
@@ -345,14 +346,16 @@ int main(int argc, char **argv)
     struct ss_server server;
     for (int i = 0; named && named[i] && i < SS_MAX_BASES - 2; i++)
         bases[i + 1] = named[i];
-    if (!named || ss_server_init(&server, bases, argv[2], &handler) < 0)
+    if (!named)
         return 2;
-    for (int i = 3; i < argc; i++)
+    int rc = ss_server_init(&server, bases, argv[2], &handler);
+    for (int i = 3; i < argc && rc == 0; i++)
         if (strncmp(argv[i], "workers=", 8) == 0)
             server.workers = (unsigned)atoi(argv[i] + 8);
-    int rc = serve(&server);
+    if (rc == 0)
+        rc = serve(&server);
     ss_server_close(&server);
     if (rc < 0)
-        fprintf(stderr, "rig: %s\n", strerror(-rc));
+        fprintf(stderr, "rig: %s: %s\n", argv[2], strerror(-rc));
     return rc < 0 ? 1 : rc;
 }

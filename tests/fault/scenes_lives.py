@@ -58,6 +58,14 @@ def start_echo(life):
     finish(life)
 
 
+def use_all(life):
+    """What is made when it is needed for the first time."""
+    begin(life)
+    for scene in scenes_rig.waiting, scenes_rig.clients, scenes_rig.parked_alone:
+        scene(life)
+    finish(life)
+
+
 def talk(life):
     """A socket that is connected to a server of any class."""
     address, datagrams = life.server.address, "UDP" in life.subject.argv[0] or "Datagram" in life.subject.argv[0]
