@@ -145,6 +145,7 @@ int ss_client_address(const struct ss_request *request, struct ss_address *addre
 bool client_network(const struct ss_request *request, uint64_t *network)
 {
     struct ss_address address;
+    address.u.any.sa_family = AF_UNSPEC;
     if (request->datagram || ss_client_address(request, &address) < 0)
         return false;
     if (address.u.any.sa_family == AF_INET6)
@@ -161,6 +162,6 @@ unsigned client_bucket_of(uint64_t network)
 
 int client_bucket(const struct ss_request *request)
 {
-    uint64_t network;
+    uint64_t network = 0;
     return client_network(request, &network) ? (int)client_bucket_of(network) : -1;
 }

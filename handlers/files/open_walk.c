@@ -65,9 +65,10 @@ static int is_root(const struct walk *w, const char *text, char *end)
     struct stat root, there;
     char saved = *end;
     *end = 0;
-    int rc = fstatat(w->root, text, &there, AT_NO_AUTOMOUNT) < 0 || fstat(w->root, &root) < 0 ? -errno : 0;
+    bool known = fstatat(w->root, text, &there, AT_NO_AUTOMOUNT) == 0 && fstat(w->root, &root) == 0;
+    int rc = -errno;
     *end = saved;
-    if (rc < 0)
+    if (!known)
         return http_errno_status(rc) < 500 ? 0 : rc;
     return there.st_dev == root.st_dev && there.st_ino == root.st_ino;
 }

@@ -26,6 +26,10 @@
 struct z_stream_s;
 struct statx;
 
+/* The linker's names, and a list of arguments that the analyzer does not see in a macro.
+   NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,clang-analyzer-valist.Uninitialized)
+ */
+
 /* ---- memory ---------------------------------------------------------------------------------------------
  */
 
@@ -276,3 +280,4 @@ FAULT_WRAP(size_t, ZSTD_compressStream2, ZSTD_compressStream2,
                return failed ? (size_t)-failed
                              : __real_ZSTD_compressStream2(context, output, input, operation);
            })
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,clang-analyzer-valist.Uninitialized) */

@@ -42,6 +42,7 @@ struct fault_state {
 struct fault_name {
     char text[FAULT_NAME];
 };
+/* The linker's names. NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 extern const struct fault_name __start_fault_names[], __stop_fault_names[];
 
 /* What is to happen to this call, which returns to `place`. */

@@ -3,6 +3,8 @@
    which the processes of a server end, come here first (--wrap). */
 #include <unistd.h>
 
+/* The linker's names, and the sanitizer's.
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 int __lsan_do_recoverable_leak_check(
     void); /* of sanitizer/lsan_interface.h, which not each compiler has at hand */
 _Noreturn void __real__exit(int status);
@@ -12,3 +14,4 @@ _Noreturn void __wrap__exit(int status)
 {
     __real__exit(__lsan_do_recoverable_leak_check() ? 23 : status);
 }
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */

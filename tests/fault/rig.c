@@ -52,7 +52,7 @@ static int pieces(struct ss_handler *h, char *text)
 /* More than the buffer holds. */
 static int format(struct ss_handler *h, char *width)
 {
-    return ss_printf(h->wfile, "%*d\n", atoi(width), 7);
+    return ss_printf(h->wfile, "%*d\n", (int)strtol(width, NULL, 10), 7);
 }
 
 static int send_file(struct ss_handler *h, struct ss_stream *s, size_t size)
@@ -127,7 +127,7 @@ static int end_output(struct ss_handler *h, char *text)
 
 static int sleep_for(struct ss_handler *h, char *ms)
 {
-    int rc = ss_sleep(h->server, atoi(ms));
+    int rc = ss_sleep(h->server, (int)strtol(ms, NULL, 10));
     return rc < 0 ? rc : say(h, "slept");
 }
 
@@ -198,7 +198,7 @@ static int lock(struct ss_handler *h, char *ms)
     if (rc < 0)
         return rc;
     unsigned long before = *number;
-    usleep((useconds_t)atoi(ms) * 1000);
+    usleep((useconds_t)(int)strtol(ms, NULL, 10) * 1000);
     bool alone = *number == before;
     ++*number;
     rc = ss_unlock(h->server, &Rig);
@@ -239,7 +239,7 @@ static int park(struct ss_handler *h, char *none)
 static int doze(struct ss_handler *h, char *ms)
 {
     int rc = park(h, NULL);
-    h->timeout = atoi(ms);
+    h->timeout = (int)strtol(ms, NULL, 10);
     return rc;
 }
 
@@ -351,7 +351,7 @@ int main(int argc, char **argv)
     int rc = ss_server_init(&server, bases, argv[2], &handler);
     for (int i = 3; i < argc && rc == 0; i++)
         if (strncmp(argv[i], "workers=", 8) == 0)
-            server.workers = (unsigned)atoi(argv[i] + 8);
+            server.workers = (unsigned)(int)strtol(argv[i] + 8, NULL, 10);
     if (rc == 0)
         rc = serve(&server);
     ss_server_close(&server);

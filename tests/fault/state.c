@@ -9,7 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-extern const char __ehdr_start[]; /* the program's first byte, by its linker */
+/* The linker's names, the first of the program's first byte.
+ * NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+extern const char __ehdr_start[];
 
 static struct fault_state *state;
 static atomic_bool is_over;
@@ -18,6 +20,7 @@ static atomic_bool is_over;
 int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);
 void *__real_mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 /* Before main, and before there are threads. */
 __attribute__((constructor)) static void map_state(void)
@@ -32,7 +35,7 @@ __attribute__((constructor)) static void map_state(void)
         abort();
     }
     __real_close(fd);
-    s->names = (uint64_t)(__stop_fault_names - __start_fault_names);
+    s->names = ((uintptr_t)__stop_fault_names - (uintptr_t)__start_fault_names) / sizeof *__start_fault_names;
     memcpy(s->name, __start_fault_names, s->names * sizeof *s->name);
     state = s;
 }
