@@ -112,6 +112,8 @@ MOVES(ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
 MOVES_AS(ssize_t, read, __read_chk, (int fd, void *data, size_t size, size_t room), (fd, data, size, room))
 MOVES(ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
 MOVES(ssize_t, pread, (int fd, void *data, size_t size, off_t offset), (fd, data, size, offset))
+MOVES_AS(ssize_t, pread, __pread_chk, (int fd, void *data, size_t size, off_t offset, size_t room),
+         (fd, data, size, offset, room))
 MOVES(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t offset), (fd, data, size, offset))
 FAILS(int, stat, (const char *path, struct stat *status), (path, status))
 FAILS(int, lstat, (const char *path, struct stat *status), (path, status))
@@ -162,6 +164,10 @@ MOVES_AS(ssize_t, recv, __recv_chk, (int fd, void *data, size_t size, size_t roo
 FAILS(ssize_t, recvfrom,
       (int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *length),
       (fd, data, size, flags, address, length))
+MOVES_AS(ssize_t, recvfrom, __recvfrom_chk,
+         (int fd, void *data, size_t size, size_t room, int flags, struct sockaddr *address,
+          socklen_t *length),
+         (fd, data, size, room, flags, address, length))
 FAILS(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
 MOVES(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
 FAILS(ssize_t, sendto,
@@ -169,8 +175,6 @@ FAILS(ssize_t, sendto,
       (fd, data, size, flags, address, length))
 MOVES(ssize_t, sendfile, (int to, int from, off_t *offset, size_t size), (to, from, offset, size))
 FAILS_NULL(char *, if_indextoname, (unsigned index, char *name), (index, name))
-FAILS_NULL(const char *, inet_ntop, (int family, const void *address, char *text, socklen_t size),
-           (family, address, text, size))
 /* With EAI_SYSTEM, errno says why. */
 FAULT_WRAP(int, getaddrinfo, getaddrinfo,
            (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found), {
@@ -225,7 +229,6 @@ FAILS(int, prctl, (int option, unsigned long a, unsigned long b, unsigned long c
       (option, a, b, c, d))
 FAILS(long, syscall, (long number, long a, long b, long c, long d, long e, long f),
       (number, a, b, c, d, e, f))
-FAILS(long, sysconf, (int name), (name))
 FAILS(int, getrlimit, (int resource, struct rlimit *limit), (resource, limit))
 FAILS(int, setrlimit, (int resource, const struct rlimit *limit), (resource, limit))
 FAILS(int, getentropy, (void *data, size_t size), (data, size))
@@ -243,6 +246,8 @@ RETURNS(int, pthread_attr_init, (pthread_attr_t * attributes), (attributes))
 RETURNS(int, pthread_mutex_init, (pthread_mutex_t * mutex, const pthread_mutexattr_t *attributes),
         (mutex, attributes))
 RETURNS(int, pthread_mutexattr_init, (pthread_mutexattr_t * attributes), (attributes))
+RETURNS(int, pthread_mutex_clocklock, (pthread_mutex_t * mutex, clockid_t clock, const struct timespec *time),
+        (mutex, clock, time))
 RETURNS(int, pthread_mutex_timedlock, (pthread_mutex_t * mutex, const struct timespec *time), (mutex, time))
 RETURNS(int, pthread_cond_init, (pthread_cond_t * condition, const pthread_condattr_t *attributes),
         (condition, attributes))

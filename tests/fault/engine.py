@@ -223,8 +223,8 @@ class Exploration:
             begins.setdefault((event.place, event.call), calls[event.call])
         for (place, call), count in sorted(counts.items()):
             name = self.subject.places.name(place)
-            for error in errors.of(names[call]) if name else ():
-                for n in some_of(count):
+            for rank, error in enumerate(errors.of(names[call]) if name else ()):
+                for n in some_of(count) if rank == 0 else sorted({1, count}):
                     yield Case(place, call, name, n, error, 1)
                 if (names[call], error) not in errors.ONCE:
                     yield Case(place, call, name, begins[place, call], error, BURST)

@@ -66,6 +66,14 @@ class Lines:
             raise Bye
         return text
 
+    def says(self, text):
+        """Whether this is there, or comes at once."""
+        self.socket.settimeout(0.02)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            self.data += self.socket.recv(1 << 20)
+        self.socket.settimeout(LIMIT)
+        return text.encode() in self.data
+
     def end(self):
         """What comes until the end."""
         with contextlib.suppress(ConnectionError):

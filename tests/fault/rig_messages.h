@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int say(struct ss_handler *h, char *text);
-
 static int tell_ref(struct ss_handler *h, char *none)
 {
     struct ss_ref ref;

@@ -7,7 +7,7 @@ import socket
 
 import wire
 from lines import Lines, ask, ask_datagram, pattern
-from trial import right
+from trial import Reported, right
 
 numbers = itertools.count()
 
@@ -30,9 +30,14 @@ def enter(client, name):
     until(client, rf"Your name, in 1 to 20 bytes\? Welcome, {name}. In the room: \d+.", name)
 
 
-def until(client, expected, other):
-    """Reads on: those of earlier plays may just go. When the other one has gone, nothing is to be expected."""
+def until(client, expected, other, speaker=None):
+    """Reads on: those of earlier plays may just go. When the other one has gone, or was told that nobody has heard it, nothing
+    is to be expected."""
+    if speaker and speaker.says("(Nobody has heard that: "):
+        raise Reported("(Nobody has heard that")
     while not re.fullmatch(expected, line := client.line()):
+        if line.startswith("(Nobody has heard that: "):
+            raise Reported(line)
         right(re.fullmatch(r"\S+ has (left|joined). In the room: -?\d+.", line), line)
         if line.startswith(f"{other} has left"):
             raise wire.Ended(line)
@@ -45,11 +50,11 @@ def chat(trial):
     with trial.asking("chat"), Lines(trial.server.address) as one, Lines(trial.server.address) as other:
         enter(one, names[0])
         enter(other, names[1])
-        until(one, rf"{names[1]} has joined. In the room: \d+.", names[1])
+        until(one, rf"{names[1]} has joined. In the room: \d+.", names[1], other)
         one.send("hello")
-        until(other, rf"{names[0]}: hello", names[0])
+        until(other, rf"{names[0]}: hello", names[0], one)
         other.send("bye, all")
-        until(one, rf"{names[1]}: bye, all", names[1])
+        until(one, rf"{names[1]}: bye, all", names[1], other)
 
 
 def count(trial):

@@ -23,7 +23,7 @@ static int pass_on(struct ss_handler *h, int ms)
 
 static int tell_ref(struct ss_handler *h, bool waits)
 {
-    struct ss_ref ref;
+    struct ss_ref ref = {0};
     int rc = ss_ref(h, &ref);
     if (rc < 0)
         return rc;

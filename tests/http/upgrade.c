@@ -76,8 +76,11 @@ static int pass_on(struct ss_handler *h)
     ssize_t n;
     while (ss_receive(h, &message) == 0)
         ss_write(h->wfile, message.data, message.size);
-    while ((n = ss_readline_now(h->rfile, line, sizeof line)) > 0)
-        ss_publish_others(h, "room", line, (size_t)n);
+    while ((n = ss_readline_now(h->rfile, line, sizeof line)) > 0) {
+        int rc = ss_publish_others(h, "room", line, (size_t)n);
+        if (rc < 0)
+            return rc;
+    }
     return n == 0 ? 1 : (int)n;
 }
 

@@ -54,7 +54,7 @@ int do_chat(struct ss_handler *h)
 /* Nobody has to wait for the process that replies: its parent ends at once. */
 static int begin_reply(struct ss_handler *h)
 {
-    struct ss_ref ref;
+    struct ss_ref ref = {0};
     int rc = ss_ref(h, &ref);
     pid_t pid = rc < 0 ? -1 : fork();
     if (pid == 0) {

@@ -296,7 +296,12 @@ static pid_t fork_to_repair(struct store *shared)
     _exit(0);
 }
 
-enum { SAMPLE = 7 }; /* every so many-th state of a deed: the repair of each has hundreds */
+/* Every so many-th state of a deed is repaired: the repair of each has hundreds of its own. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SAMPLE = 53 };
+#else
+enum { SAMPLE = 7 };
+#endif
 
 static int repair_interrupted(const struct deed *deed)
 {
