@@ -11,7 +11,7 @@ import subjects
 from trial import ALLOWED
 
 SEED = int(os.environ.get("FAULT_SEED", time.time() // 86400))
-TASKS = 20 if programs.SANITIZED else 60
+TASKS = 6 if programs.TSAN else 12 if programs.SANITIZED else 40
 SHARE = 0.02 if programs.SANITIZED else 0.1
 
 
