@@ -891,7 +891,8 @@ SS_API void ss_unref(struct ss_handler *h);
 SS_API int ss_server_ref(const struct ss_server *self, struct ss_ref *ref);
 
 /* Posts a copy of `size` bytes of `data` to the connection that `ref` names, in any process of the server.
-   Never waits. Returns 0: it is in the mailbox; -ESTALE: the connection has ended, or `ref` never named one;
+   Never waits for the receiver; where memory or descriptors are short it tries to wake it for a fifth of a
+   second. Returns 0: it is in the mailbox; -ESTALE: the connection has ended, or `ref` never named one;
    -EAGAIN: the mailbox is full; -EMSGSIZE: more than mailbox_size; -ENOBUFS: message_memory is used up,
    or SS_MAX_LETTERS are reached; -EMFILE, -ENFILE: there is no descriptor to wake others with; -EBADF: the
    server is not bound, or closed; -ENOMEM: at the time of ss_server_bind there was no memory to share. After

@@ -571,16 +571,16 @@ struct simple_http_class {
        no such file (404; 400 when the path has a malformed escape or %00), or, with errno ENOMEM, no
        memory (503). The default decodes the path once, an encoded slash being a slash, and then resolves
        dot segments, never above the root. Whatever it returns, nothing outside of `directory` is opened,
-       through symbolic links only as `symlinks` says, and dotfiles only as `dotfiles` says. guess_type: the
-       media type for a file name, always the same one; it lives as long as the program. list_directory:
-       answers with a listing of the directory `name` (translate_path's), which is open as `fd` and belongs to
-       the caller. The default sends a page, or JSON to a client that prefers it in Accept or asks with ?json
-       (listing_json.c describes it). It is sorted by name in any case, takes memory that does not grow with
-       the directory, is compressed if `compress` has HTTP_COMPRESS_SMALL, and has a weak ETag that changes
-       with anything that is shown. A listing of more than 512 KiB, or one while many others are sent, is sent
-       while it is made, without an ETag. listing_extra: writes to h->wfile what stands on that page between
-       heading and table: HTML for this directory, as the form for uploads. NULL, the default: nothing. 0 or
-       -errno. */
+       through symbolic links only as `symlinks` says, and dotfiles only as `dotfiles` says.
+       guess_type: the media type for a file name, always the same one; it lives as long as the program.
+       list_directory: answers with a listing of the directory `name` (translate_path's), which is open
+       as `fd` and belongs to the caller. The default sends a page, or JSON to a client that prefers it
+       in Accept or asks with ?json (listing_json.c describes it). It is sorted by name in any case,
+       takes memory that does not grow with the directory, is compressed if `compress` has
+       HTTP_COMPRESS_SMALL, and has a weak ETag that changes with anything that is shown. A listing of
+       more than 512 KiB, or one while many others are sent, is sent while it is made, without an ETag.
+       listing_extra: writes to h->wfile what stands on that page between heading and table: HTML for
+       this directory, as the form for uploads. NULL, the default: nothing. 0 or -errno. */
     const char *(*translate_path)(struct ss_handler *h, const char *path);
     const char *(*guess_type)(struct ss_handler *h, const char *name);
     int (*list_directory)(struct ss_handler *h, int fd, const char *name);
