@@ -61,9 +61,14 @@ struct known *loop_known(struct loop *loop, int fd)
     return fd >= 0 && fd < loop->fd_count ? &loop->fds[fd] : NULL;
 }
 
-struct known *loop_lookup(struct loop *loop, int fd)
+static inline struct known *lookup(struct loop *loop, int fd)
 {
     return fd < loop->fd_count ? &loop->fds[fd] : lengthen(loop, fd);
+}
+
+struct known *loop_lookup(struct loop *loop, int fd)
+{
+    return lookup(loop, fd);
 }
 
 int loop_add(struct loop *loop, int fd, uint32_t tag)
@@ -74,8 +79,6 @@ int loop_add(struct loop *loop, int fd, uint32_t tag)
 
 int loop_register(struct loop *loop, int fd, struct known *known)
 {
-    if (known->registered)
-        return 0;
     int rc = loop_add(loop, fd, ++known->tag);
     if (rc == -EEXIST) { /* the last owner of the number has not closed it after all */
         poller_remove(loop->poller, fd);
@@ -83,6 +86,11 @@ int loop_register(struct loop *loop, int fd, struct known *known)
     }
     known->registered = rc == 0;
     return rc;
+}
+
+static inline int ensure_registered(struct loop *loop, int fd, struct known *known)
+{
+    return known->registered ? 0 : loop_register(loop, fd, known);
 }
 
 /* Events that were told of so far are forgotten, and those still to come for this registration ignored. */
@@ -258,8 +266,8 @@ int loop_park(struct loop *loop, struct request *request)
     struct ss_request *r = &request->request;
     if (r->datagram || r->fd < 0 || loop->draining)
         return -ECANCELED;
-    struct known *known = loop_lookup(loop, r->fd);
-    int rc = known ? loop_register(loop, r->fd, known) : -ENOMEM;
+    struct known *known = lookup(loop, r->fd);
+    int rc = known ? ensure_registered(loop, r->fd, known) : -ENOMEM;
     if (rc < 0)
         return rc;
     if ((known->ready | untold(known, r->fd)) & INPUT) {
@@ -298,10 +306,10 @@ int loop_collect(struct loop *loop, struct pollfd *fds, nfds_t count)
 int loop_begin_wait(struct loop *loop, struct waiter *w, struct pollfd *fd)
 {
     *w = (struct waiter){.task = loop->running, .fd = -1, .events = fd->events};
-    struct known *known = fd->fd < 0 ? NULL : loop_lookup(loop, fd->fd);
+    struct known *known = fd->fd < 0 ? NULL : lookup(loop, fd->fd);
     if (!known)
         return fd->fd < 0 ? 0 : -ENOMEM;
-    int rc = loop_register(loop, fd->fd, known);
+    int rc = ensure_registered(loop, fd->fd, known);
     if (rc == -EPERM)
         w->revents = fd->events & (POLLIN | POLLOUT); /* a file: always ready */
     if (rc < 0)

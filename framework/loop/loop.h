@@ -122,7 +122,7 @@ struct known *loop_lookup(struct loop *loop, int fd);
 struct known *loop_known(struct loop *loop, int fd);
 /* Registers it with the poller. 0 or -errno. */
 int loop_add(struct loop *loop, int fd, uint32_t tag);
-/* The same, unless it is registered. */
+/* The same for one that is not registered; the number may be, for a file that is closed. */
 int loop_register(struct loop *loop, int fd, struct known *known);
 /* Events that were told of so far are forgotten, and those still to come for this registration ignored. */
 void loop_unregister(struct loop *loop, int fd, struct known *known);

@@ -76,7 +76,7 @@ int loop_watch(struct loop *loop, int fd, bool stays_readable, void (*ready)(voi
     struct known *known = loop_lookup(loop, fd);
     if (known) /* a handler may have closed its connection's descriptor */
         disown(loop, fd, known);
-    int rc = known ? loop_register(loop, fd, known) : -ENOMEM;
+    int rc = !known ? -ENOMEM : known->registered ? 0 : loop_register(loop, fd, known);
     if (rc < 0)
         return rc;
     known->owner = loop;
