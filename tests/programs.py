@@ -242,6 +242,15 @@ def state_and_group(pid):
         return "X", 0
 
 
+def waits_for_events(pid):
+    """Whether a process, one of a server's, has made all that it needs, and waits."""
+    try:
+        with open(f"/proc/{pid}/syscall", encoding="ascii") as file:
+            return file.read().split()[0] in POLLS
+    except OSError:
+        return False
+
+
 def state_of(pid):
     return state_and_group(pid)[0]
 

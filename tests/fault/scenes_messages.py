@@ -114,6 +114,7 @@ def heard(client, speaker, expected):
     """It is not, when the speaker's connection has ended."""
     while b"\n" not in client.buffer and client.socket not in select.select([client.socket, speaker.socket], [], [], 10)[0]:
         if not speaker.fill():
+            ended(speaker.buffer)
             raise wire.Ended(speaker.buffer)
     said(client, expected)
 

@@ -9,10 +9,11 @@ import programs
 import pytest
 import wire
 
-CASES = [("ThreadingUDPServer", socket.AF_INET), ("EventLoopUDPServer", socket.AF_INET6)]
-if not programs.SANITIZED:
-    CASES += [("UDPServer", socket.AF_INET6), ("ThreadPoolUDPServer", socket.AF_INET6), ("ForkingUDPServer", socket.AF_INET),
-              ("EventLoopUDPServer", socket.AF_INET), ("PreforkingEventLoopUDPServer", socket.AF_INET)]
+pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
+
+CASES = [("ThreadingUDPServer", socket.AF_INET), ("EventLoopUDPServer", socket.AF_INET6), ("UDPServer", socket.AF_INET6),
+         ("ThreadPoolUDPServer", socket.AF_INET6), ("ForkingUDPServer", socket.AF_INET), ("EventLoopUDPServer", socket.AF_INET),
+         ("PreforkingEventLoopUDPServer", socket.AF_INET)]
 EACH = pytest.mark.parametrize("name, family", CASES)
 
 

@@ -10,10 +10,11 @@ import programs
 import pytest
 import wire
 
+pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
+
 BIG = random.Random(7).randbytes(150_000)
-CASES = [("eventloop", socket.AF_INET), ("eventloop", socket.AF_INET6), ("threading", socket.AF_INET)]
-if not programs.SANITIZED:
-    CASES += [("forking", socket.AF_INET6), ("preforking,eventloop", socket.AF_INET)]
+CASES = [("eventloop", socket.AF_INET), ("eventloop", socket.AF_INET6), ("threading", socket.AF_INET),
+         ("forking", socket.AF_INET6), ("preforking,eventloop", socket.AF_INET)]
 EACH = pytest.mark.parametrize("mixin_name, family", CASES)
 
 

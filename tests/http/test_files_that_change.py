@@ -12,6 +12,8 @@ import programs
 import pytest
 import wire
 
+pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
+
 SMALL, LARGE = 5000, 2 << 20
 CONTENTS = {size: [bytes([65 + i]) * (size + i) for i in range(4)] for size in (SMALL, LARGE)}
 READERS = 3

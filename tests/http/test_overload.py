@@ -7,6 +7,8 @@ import crowd
 import programs
 import pytest
 
+pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
+
 MIXINS = {**conftest.MIXINS, "preforking-threading": ["--mixin", "preforking,threading", "--workers", "2"],
           "preforking-threadpool": ["--mixin", "preforking,threadpool", "--workers", "2"]}
 CLIENTS = 1024
@@ -35,7 +37,7 @@ def check(clients):
 def test_more_clients_than_descriptors(httpserver, root, options):
     """The first ones keep their connections. The second ones come while those are there, and say nothing until all of
     them are connected."""
-    count = FORKING if "forking" in options else CLIENTS // 2 if programs.SANITIZED else CLIENTS
+    count = FORKING if "forking" in options else CLIENTS
     crowd.allow(2 * count)
     for number in range(NAMES):
         (root / f"{number}.txt").write_bytes(content(number))

@@ -14,6 +14,8 @@ import programs
 import pytest
 import wire
 
+pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
+
 WORKERS = {name: mixin for name, mixin in conftest.MIXINS.items() if name.startswith("preforking")}
 WORKERS["preforking-threading"] = ["--mixin", "preforking,threading", "--workers", "2"]
 HARMLESS = (signal.SIGHUP, signal.SIGWINCH, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGXCPU, signal.SIGSTOP)
@@ -44,10 +46,9 @@ def test_signals_that_harm_nobody(httpserver, root, tmp_path, name):
     site.check()
 
 
-# (A sanitizer reports SIGSEGV, and TSan knows no threads in a child.)
 @pytest.mark.parametrize("name, number", [
-    *((name, signal.SIGKILL) for name in WORKERS if not programs.TSAN or name != "preforking-threading"),
-    *([] if programs.SANITIZED else [("preforking-eventloop", signal.SIGSEGV)]),
+    *((name, signal.SIGKILL) for name in WORKERS),
+    ("preforking-eventloop", signal.SIGSEGV),
 ], ids=lambda value: getattr(value, "name", value))
 def test_workers_that_are_killed(httpserver, root, name, number):
     """Another one takes the place of each, and no zombie remains."""

@@ -5,6 +5,9 @@ the clock."""
 import time
 
 import programs
+import pytest
+
+pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
 
 STOPPED = 0.6  # seconds, which is longer than what the servers here wait for
 WAIT = 450  # ms

@@ -107,7 +107,7 @@ def test_only_absence_is_absence(httpserver, root, concurrent_mixin, fields):
     server = httpserver("--upload", *concurrent_mixin)
     before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
     if "preforking" in concurrent_mixin[1]:
-        wire.wait_until(lambda: len(server.children()) == 2)
+        wire.wait_until(lambda: sum(programs.waits_for_events(pid) for pid in server.children()) == 2)
     elif "2" in concurrent_mixin:  # loops, which are not all there at once
         wire.wait_until(lambda: sum(os.readlink(f"/proc/{server.pid}/fd/{fd}") == "anon_inode:[eventpoll]"
                                     for fd in os.listdir(f"/proc/{server.pid}/fd")) == 2)
