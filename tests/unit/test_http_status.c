@@ -34,13 +34,18 @@ static void test_unknown(void **state)
 static void test_texts(void **state)
 {
     (void)state;
-#define CHECK(code, phrase, explain)                             \
-    assert_string_equal(http_status_phrase(code), phrase);       \
-    assert_string_equal(http_status_description(code), explain); \
-    assert_true(strlen(phrase) > 1 && strlen(explain) > 10);     \
-    assert_int_not_equal((explain)[strlen(explain) - 1], '.');
-    HTTP_STATUS_TABLE(CHECK)
-#undef CHECK
+#define TEXTS(code, phrase, explain) {code, phrase, explain},
+    static const struct {
+        int code;
+        const char *phrase, *explain;
+    } all[] = {HTTP_STATUS_TABLE(TEXTS)};
+#undef TEXTS
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        assert_string_equal(http_status_phrase(all[i].code), all[i].phrase);
+        assert_string_equal(http_status_description(all[i].code), all[i].explain);
+        assert_true(strlen(all[i].phrase) > 1 && strlen(all[i].explain) > 10);
+        assert_int_not_equal(all[i].explain[strlen(all[i].explain) - 1], '.');
+    }
 }
 
 int main(void)

@@ -123,7 +123,7 @@ static void test_all_is_there(void **state)
     begin(&writes, "");
     assert_false(stream_has_news(&s));
     assert_int_equal(ss_readline_now(&s, data, sizeof data), -EBADF);
-    memcpy(rbuf, "abc", 3);
+    memcpy(rbuf, "abc", sizeof "abc");
     s.rend = 3;
     assert_int_equal(ss_read(&s, data, 2), 2);
     assert_int_equal(ss_readexactly(&s, data, 1), 1);
