@@ -264,8 +264,12 @@ void loop_unpark(struct loop *loop, const struct request *request)
 int loop_park(struct loop *loop, struct request *request)
 {
     struct ss_request *r = &request->request;
-    if (r->datagram || r->fd < 0 || loop->draining)
+    if (r->datagram || r->fd < 0 || (loop->draining && drain_ends(loop->server, r->fd)))
         return -ECANCELED;
+    if (loop->draining) { /* what has arrived is read first */
+        loop_queue(loop, &request->entry);
+        return 0;
+    }
     struct known *known = lookup(loop, r->fd);
     int rc = known ? ensure_registered(loop, r->fd, known) : -ENOMEM;
     if (rc < 0)

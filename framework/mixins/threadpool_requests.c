@@ -105,9 +105,15 @@ static int arm(struct threadpool *p, struct request *request, struct slot *slot)
 
 static int park_locked(struct threadpool *p, struct request *request)
 {
-    struct slot *slot = p->draining ? NULL : slot_of(p, request->request.fd);
+    if (p->draining && drain_ends(p->station->server, request->request.fd))
+        return -ECANCELED;
+    if (p->draining) { /* what has arrived is read first */
+        pool_enqueue(p, request);
+        return 0;
+    }
+    struct slot *slot = slot_of(p, request->request.fd);
     if (!slot)
-        return p->draining ? -ECANCELED : -ENOMEM;
+        return -ENOMEM;
     int rc = arm(p, request, slot);
     if (rc < 0)
         return rc;
