@@ -103,9 +103,9 @@ def unseen():
 
 def write_seen(names):
     with open(SEEN, "w", encoding="ascii") as file:
-        file.write("# Places whose failure was seen, and had no outcome that is not to be. Written by make faults.\n")
+        file.write("# SPDX-License-Identifier: MIT\n# Places whose failure was seen, and had no outcome that is not to be. Written by make faults.\n")
         file.write("".join(f"{name}\n" for name in sorted(names)))
     left = unseen() - names
     with open(UNSEEN, "w", encoding="ascii") as file:
-        file.write("# Places that no scene comes by yet. This list is only to become shorter; make faults does that.\n")
+        file.write("# SPDX-License-Identifier: MIT\n# Places that no scene comes by yet. This list is only to become shorter; make faults does that.\n")
         file.write("".join(f"{name}\n" for name in sorted(left)))
