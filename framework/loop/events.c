@@ -10,7 +10,6 @@
 #include "server/shortage.h"
 #include "server/timer.h"
 #include "server/wait.h"
-#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>

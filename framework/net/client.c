@@ -59,9 +59,7 @@ static ssize_t datagram_read_now(struct ss_stream *s, void *data, size_t size)
 {
     ssize_t n = 0;
     for (int i = 0; i < EMPTY_BURST && n == 0; i++) {
-        do
-            n = recv(s->fd, data, size, MSG_DONTWAIT);
-        while (n < 0 && errno == EINTR);
+        n = TEMP_FAILURE_RETRY(recv(s->fd, data, size, MSG_DONTWAIT));
         if (n == 0 && client_of(s)->type != SOCK_DGRAM)
             return 0;
     }

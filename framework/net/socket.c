@@ -130,10 +130,7 @@ static bool is_drained(const struct socket *socket)
 static ssize_t receive_now(struct ss_stream *s, void *data, size_t size)
 {
     struct socket *socket = socket_of(s);
-    ssize_t n;
-    do
-        n = recv(s->fd, data, size, MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
+    ssize_t n = TEMP_FAILURE_RETRY(recv(s->fd, data, size, MSG_DONTWAIT));
     int error = n < 0 ? errno : 0;
     s->received += n > 0 ? (uint64_t)n : 0;
     socket->drained = n < 0 ? error == EAGAIN : was_all(socket, n, size);

@@ -21,9 +21,8 @@ struct serving {
                        */
     unsigned reserve; /* how many they are */
     int end_idle[2];  /* a pipe: a byte in it makes idle connections look whether one is asked to end */
-    atomic_bool *asked; /* which they are, for all processes that share the pipe; see idle.c */
-    atomic_uint
-        vain_graces; /* so often, one after the other, an idle client has kept the only place for nothing */
+    atomic_bool *asked;         /* which they are, for all processes that share the pipe; see idle.c */
+    atomic_uint vain_graces;    /* how often in a row an idle client was waited for in vain; see idle.c */
     struct aside *aside;        /* requests that were accepted and have to wait; NULL: there never was one */
     atomic_uint aside_count;    /* how many there are */
     atomic_bool aside_moves;    /* one of them may be able to go on */

@@ -44,7 +44,7 @@ void wakeup_take(const int ends[2])
 static const char prefix[] = "socketserver-";
 enum { PREFIX = sizeof prefix - 1 };
 enum { QUEUE = 64 }; /* datagrams: more than the kernel keeps by default */
-enum { TRIES = 20 };
+enum { TRIES = 20 }; /* with rest() in between: a fifth of a second */
 
 int wakeup_open_sender(void)
 {

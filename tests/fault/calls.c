@@ -48,40 +48,31 @@ FAILS(int, mprotect, (void *address, size_t size, int protection), (address, siz
 FAILS(int, madvise, (void *address, size_t size, int advice), (address, size, advice))
 DONE_AND_FAILS(int, munmap, (void *address, size_t size), (address, size))
 
-/* What it makes of a format is freed by the caller, and must not be where it has failed. */
-#define FORMATS(name, parameters, last)                \
-    FAULT_WRAP(int, asprintf, name, parameters, {      \
-        va_list arguments;                             \
-        if (failed) {                                  \
-            errno = failed;                            \
-            *text = NULL;                              \
-            return -1;                                 \
-        }                                              \
-        va_start(arguments, last);                     \
-        int size = vasprintf(text, format, arguments); \
-        va_end(arguments);                             \
-        return size;                                   \
+/* With a format and arguments for it, which `call` takes as a list; `undo`: what else a failure means. */
+#define FORMATS(name, symbol, parameters, undo, call) \
+    FAULT_WRAP(int, name, symbol, parameters, {       \
+        va_list arguments;                            \
+        if (failed) {                                 \
+            errno = failed;                           \
+            undo;                                     \
+            return -1;                                \
+        }                                             \
+        va_start(arguments, format);                  \
+        int size = call;                              \
+        va_end(arguments);                            \
+        return size;                                  \
     })
-FORMATS(asprintf, (char **text, const char *format, ...), format)
-FORMATS(__asprintf_chk, (char **text, __attribute__((unused)) int flag, const char *format, ...), format)
+FORMATS(asprintf, asprintf, (char **text, const char *format, ...), *text = NULL,
+        vasprintf(text, format, arguments))
+FORMATS(asprintf, __asprintf_chk, (char **text, __attribute__((unused)) int flag, const char *format, ...),
+        *text = NULL, vasprintf(text, format, arguments))
 
-/* ---- streams of the C library -----------------------------------------------------------------------------
- */
+/* ---- streams of the C library ------------------------------------------------------------------------- */
 
-#define PRINTS(name, parameters, last)                  \
-    FAULT_WRAP(int, fprintf, name, parameters, {        \
-        va_list arguments;                              \
-        if (failed) {                                   \
-            errno = failed;                             \
-            return -1;                                  \
-        }                                               \
-        va_start(arguments, last);                      \
-        int size = vfprintf(stream, format, arguments); \
-        va_end(arguments);                              \
-        return size;                                    \
-    })
-PRINTS(fprintf, (FILE * stream, const char *format, ...), format)
-PRINTS(__fprintf_chk, (FILE * stream, __attribute__((unused)) int flag, const char *format, ...), format)
+FORMATS(fprintf, fprintf, (FILE * stream, const char *format, ...), (void)0,
+        vfprintf(stream, format, arguments))
+FORMATS(fprintf, __fprintf_chk, (FILE * stream, __attribute__((unused)) int flag, const char *format, ...),
+        (void)0, vfprintf(stream, format, arguments))
 FAILS_WITH(EOF, int, fflush, (FILE * stream), (stream))
 FAILS_WITH(EOF, int, fflush_unlocked, (FILE * stream), (stream))
 FAILS_WITH(0, size_t, fwrite, (const void *data, size_t size, size_t count, FILE *stream),
