@@ -2,7 +2,9 @@
 """Lets each call of a scene fail, one after the other, and looks at what becomes of it.
 
 A scene is run once to see which calls it makes; then, for each of them and each error that it may have, once more with this
-call failing, once and as the first of a burst; and then with nothing failing, which must be served, with nothing left."""
+call failing, once and as the first of a burst; and then with nothing failing, which must be served, with nothing left.
+
+What is only called when another call has failed is found on the way, and fails then together with it."""
 
 import collections
 import os
@@ -25,7 +27,8 @@ LEAKS = 4
 MARGIN = 4  # calls at either end of a loop
 
 # A call that may fail: the n-th one at a place. `name` is the place's.
-Case = collections.namedtuple("Case", "place call name n error count")
+# `after`: the case that leads there, and fails before it; None where nothing else fails.
+Case = collections.namedtuple("Case", "place call name n error count after", defaults=[None])
 # What became of a case: `outcome` is one of trial's, and `detail` says more.
 Result = collections.namedtuple("Result", "scene composition case outcome detail")
 
@@ -81,8 +84,8 @@ class Subject:
             found = [at for at, place in self.places.of.items() if place == name]
             assert found, f"there is no {name}"
             for at in found:
-                slot -= 1  # the first one is for the cases
-                assert slot > 0, "more rules than there is room for"
+                slot -= 1  # the first two are for the cases
+                assert slot > 1, "more rules than there is room for"
                 call = self.state.names.index(self.places.calls[at])
                 self.state.fail(call, errors.number(error), 1, ALWAYS, at, slot)
 
@@ -183,6 +186,8 @@ class Exploration:
         self.subject, self.composition, self.scene = subject, composition, scene
         self.state = subject.state
         self.seen = set()  # names of places that have failed
+        self.known = set()  # names of places where something has been called
+        self.further = []  # cases that others lead to
 
     # ------------------------------------------------------------ which calls there are
 
@@ -220,6 +225,7 @@ class Exploration:
             if self.subject.lacks(event):
                 continue
             counts[event.place, event.call] += 1
+            self.known.add(self.subject.places.name(event.place))
             begins.setdefault((event.place, event.call), calls[event.call])
         for (place, call), count in sorted(counts.items()):
             name = self.subject.places.name(place)
@@ -235,7 +241,7 @@ class Exploration:
         """The result of a case; None where its call was not made."""
         before = self.subject.logs()
         outcomes, failed, rests = self.play_with(case)
-        if not failed:
+        if not has_failed(case, failed):
             return None
         outcome, detail = self.judge(case, outcomes, before)
         if not rests:
@@ -256,19 +262,40 @@ class Exploration:
         self.fail(case)
         outcomes = self.play(case.name)
         rests = self.settle()
-        self.state.clear()
-        return outcomes, self.failed(), rests
+        self.no_more()
+        return outcomes, self.failed(case), rests
 
     def fail(self, case):
         """From now on the case's calls fail."""
         self.state.forget()
-        self.state.fail(case.call, errors.number(case.error), case.n, case.count, case.place if case.count == 1 else 0)
+        for slot, one in enumerate(filter(None, (case, case.after))):
+            self.state.fail(one.call, errors.number(one.error), one.n, one.count, one.place if one.count == 1 else 0, slot)
+        self.state.record(not case.after)
 
-    def failed(self):
+    def no_more(self):
+        """From now on nothing fails."""
+        self.state.clear(0)
+        self.state.clear(1)
+        self.state.record(False)
+
+    def failed(self, case):
         """What has failed since then."""
-        failed = [event for event in self.state.events() if event.error and not self.subject.lacks(event)]
+        failed = []
+        for event in self.state.events():
+            if event.error and not self.subject.lacks(event):
+                failed.append(event)
+            elif failed and not case.after:
+                self.follow(case, event)
         self.seen |= {name for event in failed if (name := self.subject.places.name(event.place))}
         return failed
+
+    def follow(self, case, event):
+        """A place that is known from nothing else is to fail after this case, once."""
+        name = self.subject.places.name(event.place)
+        if name and name not in self.known and not self.subject.lacks(event):
+            self.known.add(name)
+            error = errors.of(self.state.names[event.call])[0]
+            self.further.append(Case(event.place, event.call, name, 1, error, 1, case))
 
     def is_told(self, before):
         """Whether the log says that something has failed; it may be written a while later."""
@@ -289,9 +316,10 @@ class Exploration:
     def judge(self, case, outcomes, before):
         worst = max(outcomes, key=lambda o: (o[1] not in ALLOWED, o[1] == "cut", o[1] == "5xx"))
         what, outcome, detail = worst
-        if outcome == "4xx" and case.error in errors.OF_PEERS:
+        of_peers = case.error in errors.OF_PEERS or (case.after and case.after.error in errors.OF_PEERS)
+        if outcome == "4xx" and of_peers:
             outcome = "cut"  # the client has failed: 408 where its connection has timed out
-        if outcome == "cut" and case.error not in errors.OF_PEERS and not self.is_told(before):
+        if outcome == "cut" and not of_peers and not self.is_told(before):
             outcome = "silent"
         return outcome, f"{what}: {detail}"
 
@@ -345,6 +373,10 @@ class Exploration:
             before = now
             time.sleep(0.002)
         return True
+
+
+def has_failed(case, failed):
+    return bool(failed) and (not case.after or any(event.place == case.place for event in failed))
 
 
 def some_of(count):

@@ -10,7 +10,7 @@ import re
 import signal
 import subprocess
 
-from engine import Exploration, Result, list_of
+from engine import Exploration, Result, has_failed, list_of
 import programs
 from trial import ALLOWED, LIMIT, Trial
 import wire
@@ -161,13 +161,13 @@ class Lives(Exploration):
         return self.cases()
 
     def play_with(self, case):
-        self.unremoved = case.name.split()[2] in UNREMOVED
-        outcomes = self.play(lambda: self.fail(case), self.state.clear)
-        return outcomes, self.failed(), True
+        self.unremoved = any(one.name.split()[2] in UNREMOVED for one in (case, case.after) if one)
+        outcomes = self.play(lambda: self.fail(case), self.no_more)
+        return outcomes, self.failed(case), True
 
     def run(self, case):
         outcomes, failed, _ = self.play_with(case)
-        if not failed:
+        if not has_failed(case, failed):
             return None
         outcome, detail = self.judge(case, outcomes, ("", ""))
         log = self.subject.server.log

@@ -156,9 +156,11 @@ def explore(task, directory, choose):
     plan = task.plan
     subject = Subject(plan.program, [*plan.compositions[task.composition], *plan.arguments], directory, plan.prepare,
                       inherits=plan.inherits, lacking=plan.lacking)
+    results = []
     try:
         exploration = plan.exploration(subject, task.composition, task.scene)
-        results = [result for case in choose(exploration.rehearse()) if (result := exploration.run(case))]
+        for cases in exploration.rehearse(), exploration.further:  # of which there are some when the others have run
+            results += [result for case in choose(cases) if (result := exploration.run(case))]
         results += exploration.end()
     finally:
         subject.kill()
