@@ -252,7 +252,7 @@ int aside_wait(struct ss_server *self)
                            {.fd = self->core->stop->drain[0], .events = POLLIN},
                            {.fd = mail, .events = POLLIN}};
     atomic_store(&serving->waiting, true);
-    int rc = methods_of(self)->poll(self, fds, 4, atomic_load(&serving->aside_moves) ? 0 : ms);
+    int rc = methods_of(self)->poll(self, fds, 4, aside_can_go_on(self) ? 0 : ms);
     atomic_store(&serving->waiting, false);
     wakeup_take(serving->wake);
     if (rc > 0 && fds[2].revents)

@@ -24,6 +24,7 @@ from trial import ALLOWED, TOLD, Trial
 BURST = 16
 SPARE_THREADS = 4
 LEAKS = 4
+LOOK, OFTEN = 0.01, 0.004  # seconds; that often nothing may happen while nobody asks for anything
 MARGIN = 4  # calls at either end of a loop
 
 # A call that may fail: the n-th one at a place. `name` is the place's.
@@ -129,6 +130,16 @@ class Subject:
         """Nanoseconds for which it has run."""
         return sum(time_of(pid) for pid in self.processes())
 
+    def wakes(self, seconds):
+        """How often the busiest of its threads has begun to wait meanwhile."""
+        before = self.waits()
+        time.sleep(seconds)
+        return max((count - before[thread] for thread, count in self.waits().items() if thread in before), default=0)
+
+    def waits(self):
+        """How often each thread has begun to wait."""
+        return {(pid, task): waits_of(pid, task) for pid in self.processes() for task in list_of(pid, "task")}
+
 
 def listener(family, kind, directory):
     listening = socket.socket(family, kind)
@@ -177,6 +188,14 @@ def time_of(pid):
     except OSError:
         pass  # it has ended
     return total
+
+
+def waits_of(pid, task):
+    try:
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii", errors="replace") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("voluntary"))
+    except (OSError, StopIteration):
+        return 0  # it has ended
 
 
 class Exploration:
@@ -327,6 +346,8 @@ class Exploration:
         """All is well again."""
         if self.subject.server.process.poll() is not None:
             return "gone", f"status {self.subject.server.process.returncode}"
+        if self.wakes():
+            return "spin", "it wakes up again and again"
         bad = [o for o in self.play() if o[1] != "served"]
         if bad:
             return "after", f"{bad[0]} (before: {outcome}, {detail})"
@@ -363,6 +384,11 @@ class Exploration:
             if not more or time.monotonic() > deadline:
                 return ", ".join(more)
             time.sleep(0.01)
+
+    def wakes(self):
+        """Whether a thread does so all the time, if only after a millisecond: a short look, and a longer one where that has
+        found something."""
+        return self.subject.wakes(LOOK) * OFTEN >= LOOK and self.subject.wakes(10 * LOOK) * OFTEN >= 10 * LOOK
 
     def settle(self):
         """Waits until what a scene has begun is over: the server rests. False: it does not."""
