@@ -165,27 +165,28 @@ static int try_connect(struct ss_server *self, int fd, const struct sockaddr *to
     return 0;
 }
 
-/* A client that connects to a port on which nobody listens may be given that same port as its own, and then
-   is connected to itself. A server that starts there later would find its port taken. */
-static bool is_connected_to_itself(int fd, const struct sockaddr *to, socklen_t length)
-{
-    struct ss_address own = {.length = sizeof own.u}, other = {.length = length};
-    if (getsockname(fd, &own.u.any, &own.length) < 0)
-        return false;
-    memcpy(&other.u, to, length);
-    if (ss_address_port(&own) != ss_address_port(&other)) /* for nearly all this is enough */
-        return false;
-    other.length = sizeof other.u;
-    return getpeername(fd, &other.u.any, &other.length) == 0 && other.length == own.length &&
-           memcmp(&other.u, &own.u, own.length) == 0;
-}
-
 /* Resets the connection when it is closed: a normal end would keep the port for a minute. */
 static int refuse_own(int fd)
 {
     struct linger at_once = {.l_onoff = 1};
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     return -ECONNREFUSED;
+}
+
+/* A client that connects to a port on which nobody listens may be given that same port as its own, and then
+   is connected to itself. A server that starts there later would find its port taken. */
+static int refuse_itself(int fd, const struct sockaddr *to, socklen_t length)
+{
+    struct ss_address own = {.length = sizeof own.u}, other = {.length = length};
+    if (getsockname(fd, &own.u.any, &own.length) < 0)
+        return -errno;
+    memcpy(&other.u, to, length);
+    if (ss_address_port(&own) != ss_address_port(&other)) /* for nearly all this is enough */
+        return 0;
+    other.length = sizeof other.u;
+    if (getpeername(fd, &other.u.any, &other.length) < 0)
+        return -errno;
+    return other.length == own.length && memcmp(&other.u, &own.u, own.length) == 0 ? refuse_own(fd) : 0;
 }
 
 static int connect_one(struct client *client, const struct sockaddr *to, socklen_t length, uint64_t deadline)
@@ -197,8 +198,8 @@ static int connect_one(struct client *client, const struct sockaddr *to, socklen
     adopt(client, fd);
     if (rc == 0)
         rc = try_connect(client->socket.stream.server, fd, to, length, deadline);
-    if (rc == 0 && is_connected_to_itself(fd, to, length))
-        rc = refuse_own(fd);
+    if (rc == 0)
+        rc = refuse_itself(fd, to, length);
     if (rc < 0) {
         forget_and_close(client, fd);
         return rc;

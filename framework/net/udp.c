@@ -201,7 +201,8 @@ __attribute__((noinline)) static ssize_t send_from(const struct ss_stream *s, st
     struct iovec data = {s->wbuf, s->wend};
     struct msghdr message = {
         .msg_name = &client->u, .msg_namelen = client->length, .msg_iov = &data, .msg_iovlen = 1};
-    set_source(&message, &control, &datagram->local_address, client);
+    if (!is_wildcard(&datagram->local_address)) /* the kernel has not said which one it was: it chooses */
+        set_source(&message, &control, &datagram->local_address, client);
     return sendmsg(s->fd, &message, SEND_FLAGS);
 }
 

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+enum { TRIES = 20 };
+
 /* Threads of this process that are inside of advance(), and use the sockets. Not in memory that is shared
    with other processes: one of those may be killed inside. */
 static atomic_int callers;
@@ -54,11 +56,12 @@ void stop_free(struct ss_stop *stop)
     munmap(stop, sizeof *stop);
 }
 
-/* Makes the first end readable for good, in all processes. */
+/* Makes the first end readable for good, in all processes. Nobody else could tell them: so it is tried again.
+ */
 static void tell_all(const int ends[2])
 {
-    if (shutdown(ends[1], SHUT_WR) < 0)
-        (void)!send(ends[1], "", 1, MSG_NOSIGNAL);
+    for (int i = 0; i < TRIES && shutdown(ends[1], SHUT_WR) < 0; i++)
+        ;
 }
 
 static void advance(struct ss_stop *stop, int stage)

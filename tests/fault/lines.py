@@ -15,6 +15,7 @@ import wire
 from trial import LIMIT, Reported, TOLD, right
 
 ATTEMPTS = 20  # more than a burst
+EMPTY = 40  # more than are taken at once
 
 
 def family_of(address):
@@ -36,9 +37,13 @@ class Bye(Exception):
 class Lines:
     """A connection on which lines are answered."""
 
-    def __init__(self, address):
+    def __init__(self, address, name=None, receive_buffer=None):
         self.socket = socket.socket(family_of(address))
         self.socket.settimeout(LIMIT)
+        if name:
+            self.socket.bind(name)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.connect(address)
         self.data = b""
 
@@ -51,13 +56,16 @@ class Lines:
     def send(self, text):
         self.socket.sendall(text if isinstance(text, bytes) else text.encode() + b"\n")
 
+    def receive(self, size=1 << 20):
+        more = self.socket.recv(size)
+        if not more:
+            raise wire.Ended(self.data[-200:])
+        self.data += more
+
     def line(self, reports=None):
         """The next one, without its end. It is no report, or this one."""
         while b"\n" not in self.data:
-            more = self.socket.recv(1 << 20)
-            if not more:
-                raise wire.Ended(self.data[-200:])
-            self.data += more
+            self.receive()
         line, _, self.data = self.data.partition(b"\n")
         text = line.decode("latin-1")
         if text.startswith("error ") and text != reports:
@@ -150,7 +158,8 @@ class Oracle:
                 ("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)),
                 ("udp", socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0)),
                 ("stream", socket.AF_UNIX, socket.SOCK_STREAM, self.directory.name + "/stream"),
-                ("datagram", socket.AF_UNIX, socket.SOCK_DGRAM, self.directory.name + "/datagram")):
+                ("datagram", socket.AF_UNIX, socket.SOCK_DGRAM, self.directory.name + "/datagram"),
+                ("datagram-empty", socket.AF_UNIX, socket.SOCK_DGRAM, self.directory.name + "/datagram-empty")):
             listening = socket.socket(family, kind)
             listening.bind(address)
             own = listening.getsockname()
@@ -158,7 +167,8 @@ class Oracle:
             if kind == socket.SOCK_STREAM:
                 listening.listen(100)
             work = self.accept if kind == socket.SOCK_STREAM else self.receive
-            threading.Thread(target=work, args=(listening,), daemon=True).start()
+            arguments = (listening, EMPTY) if name == "datagram-empty" else (listening,)
+            threading.Thread(target=work, args=arguments, daemon=True).start()
 
     @staticmethod
     def accept(listening):
@@ -173,10 +183,13 @@ class Oracle:
                 client.sendall(b"answer\n")
 
     @staticmethod
-    def receive(listening):
+    def receive(listening, empty=0):
+        """So many datagrams without anything come before the answer."""
         while True:
             _, client = listening.recvfrom(1000)
             with contextlib.suppress(OSError, TypeError):
+                for _ in range(empty):
+                    listening.sendto(b"", client)
                 listening.sendto(b"answer\n", client)
 
 

@@ -17,7 +17,8 @@ import wire
 
 REASON = re.compile(r"\w+: [^\n]+: [^\n]+\n")
 LOOPBACK6 = "00000000000000000000000001000000"
-UNREMOVED = ("fstatat", "unlinkat")  # when they fail, a socket's file stays, and the next server there takes it for what it is
+# When they fail, a socket's file stays, and the next server there takes it for what it is.
+UNREMOVED = ("fstatat", "unlinkat", "unlink")
 PATIENCE = 1.5  # seconds for a server that tries again; then nothing fails any more
 
 
@@ -50,6 +51,8 @@ class Life(Trial):
         """The socket in its directory, or the port that it listens on. Not what it prints, as that may fail."""
         if self.subject.sockets():
             return os.path.join(self.subject.directory, min(self.subject.sockets()))
+        if name := self.abstract_name():
+            return name
         own = {os.readlink(f"/proc/{self.server.pid}/fd/{fd}") for fd in list_of(self.server.pid, "fd")}
         for table in "tcp", "tcp6", "udp", "udp6":
             with open(f"/proc/net/{table}", encoding="ascii") as file:
@@ -58,6 +61,12 @@ class Life(Trial):
                         host, _, port = fields[1].partition(":")
                         return "::1" if host == LOOPBACK6 else "127.0.0.1", int(port, 16)
         raise AssertionError(f"{self.server.argv} listens nowhere")
+
+    def abstract_name(self):
+        """The name that has its directory in it."""
+        with open("/proc/net/unix", encoding="ascii", errors="replace") as file:
+            names = (line.split()[-1] for line in file)
+            return next(("\0" + name[1:] for name in names if name == f"@{self.subject.directory}"), None)
 
     def has_ended(self):
         return self.server.process.poll() is not None
@@ -72,8 +81,13 @@ class Life(Trial):
     def refused(self):
         """It has ended instead of starting."""
         status, log, left = self.server.wait(), self.server.log, self.left()
-        told = status == 1 and REASON.fullmatch(log)
+        told = status == 1 and (REASON.fullmatch(log) or (not log and self.is_mute()))
         self.give_up("start", "leak" if left else "told" if told else "start", left or f"status {status}: {log}")
+
+    def is_mute(self):
+        """Whether it could not say anything."""
+        names = self.subject.state.names
+        return any(event.error and names[event.call] in ("fprintf", "fwrite") for event in self.subject.state.events())
 
     def wait_for_all(self):
         """As many threads and processes as there are without a failure."""
@@ -107,15 +121,15 @@ class Life(Trial):
         """Begins to stop."""
         self.server.send_signal(signal.SIGTERM)
 
-    def end(self):
+    def end(self, expected=0):
         """Waits for the end, which comes by itself."""
         try:
             status = self.server.process.wait(LIMIT)
         except subprocess.TimeoutExpired:
             self.give_up("stop", "hang", "it has not ended")
         left = self.left()
-        if status or left:
-            self.give_up("stop", "stop" if status else "leak", left or f"status {status}")
+        if status != expected or left:
+            self.give_up("stop", "leak" if status == expected else "stop", left or f"status {status}")
         self.note("stop", "served")
 
     def left(self):

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 
+import errors
 import programs
 
 SEEN = os.path.join(programs.TESTS, "fault", "seen.txt")
@@ -36,7 +37,8 @@ class Places:
         self.calls = {}  # from where a call returns to: its name
         for call in CALL.finditer(code):
             at = bisect.bisect(ends, int(call[1], 16))
-            self.calls[ends[at]] = plain(call[2])
+            if plain(call[2]) in errors.ERRORS:
+                self.calls[ends[at]] = plain(call[2])
         self.lines = dict(zip(self.calls, look_up(program, self.calls)))
         lines = collections.defaultdict(set)
         for at, line in self.lines.items():

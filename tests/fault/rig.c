@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* rig CLASS ADDRESS [NAME=VALUE...]: each line that a client sends, and each datagram, is a command of the
    table below, which calls a function of socketserver.h. The answer is a line: "error NAME" says what a
-   function has returned. It prints its address once clients can connect. */
+   function has returned. It prints its address once clients can connect. With raw=1 there are no streams and
+   no lines: a client is greeted, and gets back what it sends. */
 #include "socketserver.h"
 #include <errno.h>
 #include <stdio.h>
@@ -165,11 +166,13 @@ static int offload(struct ss_handler *h, char *none)
 
 /* ---------------------------------------------------------------- clients */
 
-static int ask(struct ss_handler *h, const char *address, int type)
+#include "rig_addresses.h"
+
+static int ask(struct ss_handler *h, struct ss_server *server, const char *address, int type)
 {
     char answer[LINE] = "";
     struct ss_stream *s;
-    int rc = ss_connect(h->server, address, type, TIMEOUT, &s);
+    int rc = ss_connect(server, address, type, TIMEOUT, &s);
     if (rc < 0)
         return rc;
     ss_printf(s, "question\n");
@@ -181,12 +184,18 @@ static int ask(struct ss_handler *h, const char *address, int type)
 
 static int ask_stream(struct ss_handler *h, char *address)
 {
-    return ask(h, address, SOCK_STREAM);
+    return ask(h, h->server, address, SOCK_STREAM);
 }
 
 static int ask_datagram(struct ss_handler *h, char *address)
 {
-    return ask(h, address, SOCK_DGRAM);
+    return ask(h, h->server, address, SOCK_DGRAM);
+}
+
+/* As a program without a server does. */
+static int ask_alone(struct ss_handler *h, char *address)
+{
+    return ask(h, NULL, address, strstr(address, "datagram") ? SOCK_DGRAM : SOCK_STREAM);
 }
 
 /* ---------------------------------------------------------------- shared memory */
@@ -279,6 +288,11 @@ static const struct {
                 {"offload", offload},
                 {"stream", ask_stream},
                 {"datagram", ask_datagram},
+                {"alone", ask_alone},
+                {"itself", connect_to_itself},
+                {"peer", tell_peer},
+                {"zone", tell_zone},
+                {"die", die},
                 {"lock", lock},
                 {"ref", tell_ref},
                 {"post", post},
@@ -321,10 +335,21 @@ static int handle(struct ss_handler *h)
     return rc == DONE ? 0 : rc ? rc : (int)n;
 }
 
+/* A client that has sent nothing yet is greeted. */
+static int handle_raw(struct ss_handler *h)
+{
+    char data[100] = "hello\n";
+    int rc = ss_wait(h, SS_INPUT, 0);
+    ssize_t n = rc == 0 ? (ssize_t)strlen(data) : rc < 0 ? rc : recv(h->request->fd, data, sizeof data, 0);
+    if (n > 0 && send(h->request->fd, data, (size_t)n, MSG_NOSIGNAL) != n)
+        n = -ECONNRESET;
+    return n > 0 ? SS_PARK : (int)n;
+}
+
 /* ---------------------------------------------------------------- the server */
 
 static const struct ss_class Rig = {
-    .name = "Rig", .shared_size = sizeof(unsigned long), .handle_message = handle_message};
+    .name = "Rig", .shared_size = sizeof(unsigned long), .handle_message = handle_message, .adopt = adopt};
 
 static int serve(struct ss_server *server)
 {
@@ -338,9 +363,28 @@ static int serve(struct ss_server *server)
     return rc;
 }
 
+static void set(struct ss_server *server, const char *name, unsigned value)
+{
+    const struct {
+        const char *name;
+        unsigned *setting;
+    } settings[] = {{"workers", &server->workers},
+                    {"max_requests", &server->max_requests},
+                    {"mode", (unsigned *)&server->socket_mode},
+                    {"timeout", (unsigned *)&server->request_timeout},
+                    {"write_timeout", (unsigned *)&server->write_timeout},
+                    {"rate_window", (unsigned *)&server->rate_window}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (strcmp(name, settings[i].name) == 0)
+            *settings[i].setting = value;
+    if (strcmp(name, "reuse_port") == 0)
+        server->allow_reuse_port = value;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct ss_handler_class handler = {.handle = handle};
+    static const struct ss_handler_class lines = {.handle = handle},
+                                         raw = {.base = &BaseRequestHandler, .handle = handle_raw};
     const struct ss_class *bases[SS_MAX_BASES] = {&Rig};
     const struct ss_class *const *named = argc > 2 ? ss_bases(argv[1]) : NULL;
     struct ss_server server;
@@ -348,10 +392,15 @@ int main(int argc, char **argv)
         bases[i + 1] = named[i];
     if (!named)
         return 2;
-    int rc = ss_server_init(&server, bases, argv[2], &handler);
-    for (int i = 3; i < argc && rc == 0; i++)
-        if (strncmp(argv[i], "workers=", 8) == 0)
-            server.workers = (unsigned)(int)strtol(argv[i] + 8, NULL, 10);
+    bool is_raw = strcmp(argv[argc - 1], "raw=1") == 0;
+    int rc = ss_server_init(&server, bases, argv[2], is_raw ? &raw : &lines);
+    for (int i = 3; i < argc && rc == 0; i++) {
+        char *equals = strchr(argv[i], '=');
+        if (equals) {
+            *equals = 0;
+            set(&server, argv[i], (unsigned)strtoul(equals + 1, NULL, 0));
+        }
+    }
     if (rc == 0)
         rc = serve(&server);
     ss_server_close(&server);

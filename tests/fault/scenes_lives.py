@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Servers that start, and servers that stop, while calls fail."""
 
+import fcntl
 import os
 import signal
 import socket
+import threading
 
 import conftest
 import scenes_rig
 import wire
+from lives import Over
 from scenes_http import LARGE, SMALL, TEXT
+from lines import Lines
 from trial import LIMIT, right
-
 
 
 def classes(server, address, names=()):
@@ -48,6 +51,41 @@ def start_stale(life):
     with socket.socket(socket.AF_UNIX) as gone:
         gone.bind(str(life.subject.directory / "socket"))
     start(life)
+
+
+def start_locked(life):
+    """Another server starts in the same directory, and has its lock until this one waits for that."""
+    directory = os.open(life.subject.directory, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    release = threading.Thread(target=release_later, args=(life, directory))
+    release.start()
+    try:
+        start(life)
+    finally:
+        release.join()
+
+
+def release_later(life, directory):
+    try:
+        wire.wait_until(lambda: life.server and (life.has_ended() or life.at_rest()), LIMIT)
+    finally:
+        os.close(directory)
+
+
+def start_in_vain(life):
+    """What it is to listen on is no socket: it says so, and ends."""
+    life.begin()
+    try:
+        life.start()
+    except Over:
+        what, outcome, detail = life.outcomes.pop()
+        life.note(what, "served" if outcome == "told" else outcome, detail)
+
+
+def start_rig(life):
+    begin(life)
+    scenes_rig.hello(life)
+    finish(life)
 
 
 def start_echo(life):
@@ -155,6 +193,38 @@ def stop_chat(life):
             client.rest()
         client.close()
     life.end()
+
+
+def stop_used(life):
+    """What it has used is given back."""
+    life.start()
+    for scene in scenes_rig.messages, scenes_rig.clients, scenes_rig.parked_alone:
+        scene(life)
+    begin_to_stop(life)
+    life.end()
+
+
+def refuses(address):
+    try:
+        socket.create_connection(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def stop_at_once(life):
+    """The second signal ends all waits, and what goes on all the same."""
+    life.start()
+    with Lines(life.server.address) as client:
+        client.ask("say hello", "hello")
+        client.send("lock 5000")
+        wire.wait_until(lambda: not life.at_rest())
+        life.stop()
+        wire.wait_until(lambda: refuses(life.server.address))  # two signals at once would be one
+        begin_to_stop(life)
+        with life.asking("what is cut"):
+            right(client.end() == b"", client.data)
+    life.end(128 + signal.SIGINT)
 
 
 STOPS = [stop_idle, stop_download, stop_upload]

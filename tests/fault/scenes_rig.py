@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: MIT
 """What is asked of tests/fault/rig.c, which calls each function of socketserver.h, while calls fail."""
 
+import contextlib
 import itertools
+import socket
+import tempfile
+import time
 
 from lines import Bye, Lines, again, ask, ask_datagram, oracle, pattern
 from trial import right
 
 NUMBER = f"{7:>40000}"  # longer than a stream's buffer
 SIZE = 1_500_000  # more than the kernel takes at once
+CROWD = 2  # clients at a time
+SLOW = 0.06  # seconds
+LARGE = 8_000_000  # more than the kernel ever takes
 numbers = itertools.count()  # what is named after them is new in each play
 
 
@@ -43,6 +50,86 @@ def clients(trial):
     port = addresses["tcp"].rpartition(":")[2]
     ask(trial, *((f"stream {address}", "answer") for address in (addresses["tcp"], addresses["stream"], f"localhost:{port}")),
         ("datagram " + addresses["udp"], "answer"), ("datagram " + addresses["datagram"], "answer"))
+
+
+def addresses(trial):
+    ask(trial, ("itself", "refused"), ("say again", "again"))
+    for zone in "lo", "1":  # its name, or its number
+        with trial.asking("zone"), Lines(trial.server.address) as client:
+            right(client.ask("zone") in ("[fe80::%lo]:7", "[fe80::%1]:7"), zone)
+
+
+def alone(trial):
+    """A client that no server waits for."""
+    others = oracle()
+    ask(trial, *((f"alone {others[name]}", "answer") for name in ("stream", "datagram", "datagram-empty")))
+
+
+def peer(trial):
+    """A client that has a name."""
+    with trial.asking("peer"), tempfile.TemporaryDirectory() as directory:
+        with Lines(trial.server.address, directory + "/name") as client:
+            client.ask("peer", f"unix:{directory}/name")
+
+
+def urgent(trial):
+    """A byte that is no part of the stream."""
+    with trial.asking("urgent"), Lines(trial.server.address) as client:
+        for text in "one", "two", "three":
+            client.ask(f"say {text}", text)
+            client.socket.send(b"!", socket.MSG_OOB)
+        client.ask("park", "parked")
+        client.ask("say four", "four")
+
+
+def raw(trial):
+    """No lines: what is sent comes back."""
+    with trial.asking("raw"), Lines(trial.server.address) as client:
+        client.expect("hello")
+        for text in "one", "two":
+            client.ask(text, text)
+
+
+def slow_reader(trial):
+    """It takes something now and then."""
+    data = pattern(LARGE).decode()
+    with trial.asking("slow"), Lines(trial.server.address, receive_buffer=4096) as client:
+        client.send(f"big {LARGE}")
+        for _ in range(4):
+            time.sleep(SLOW)
+            client.receive(4096)
+        client.expect(data)
+
+
+def slow_writer(trial):
+    """A part of what is to come is late."""
+    with trial.asking("late"), Lines(trial.server.address) as client:
+        client.send("take 300000")
+        data = pattern(300_000)
+        for at in range(0, len(data), 100_000):
+            client.send(data[at:at + 100_000])
+            time.sleep(SLOW)
+        client.expect("taken")
+
+
+def crowded(trial):
+    """Who is idle makes room for another one."""
+    with trial.asking("crowded"), contextlib.ExitStack() as stack:
+        for _ in range(CROWD):
+            stack.enter_context(Lines(trial.server.address)).ask("park", "parked")
+        stack.enter_context(Lines(trial.server.address)).ask("say hello", "hello")
+
+
+def hello(trial):
+    ask(trial, ("say hello", "hello"))
+
+
+def killed(trial):
+    """The process that serves a client dies; others do not."""
+    with trial.asking("die"), Lines(trial.server.address) as client:
+        client.send("die")
+        right(client.end() == b"", client.data)
+    hello(trial)
 
 
 def lock(trial):

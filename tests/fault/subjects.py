@@ -2,6 +2,7 @@
 """What is explored: programs, how they are started, under which compositions, and what is asked of them."""
 
 import collections
+import resource
 
 import conftest
 import programs
@@ -42,6 +43,10 @@ NO_OPENAT2 = ("handlers/files/open_beneath.c open_resolved syscall", "ENOSYS")
 NO_DIGESTS = ("handlers/files/tag.c make_digests mmap", "ENOMEM")
 NO_BIRTHS = ("handlers/log/owned.c birth_of statx", "ENOSYS")
 
+NO_PIDFDS = ("framework/server/process.c open_pidfd syscall", "ENOSYS")
+
+SLOW = ["write_timeout=400", "rate_window=20"]  # ms
+
 PLANS = [
     Plan("httpserver", "httpserver", ["--upload", "--on-duplicate", "overwrite", "-d", "{root}", "0"], scenes_http.fill,
          conftest.MIXINS, scenes_http.SCENES),
@@ -74,6 +79,19 @@ PLANS = [
          scenes_rig.TOGETHER),
     Plan("rig-unix", "tests/fault/rig", [], None, scenes_rig.classes("UnixStreamServer", "unix:{directory}/rig"),
          scenes_rig.STREAMS[:2]),
+    Plan("rig-tcp", "tests/fault/rig", [], None,
+         {name: [*scenes_rig.classes("TCPServer", "127.0.0.1:0")[name], *SLOW] for name in THREE},
+         [scenes_rig.addresses, scenes_rig.alone, scenes_rig.slow_reader, scenes_rig.slow_writer]),
+    Plan("rig-urgent", "tests/fault/rig", [], None, {"eventloop": ["EventLoopTCPServer", "127.0.0.1:0"]},
+         [scenes_rig.urgent]),
+    Plan("rig-raw", "tests/fault/rig", ["raw=1"], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), [scenes_rig.raw]),
+    Plan("rig-crowded", "tests/fault/rig", [f"max_requests={scenes_rig.CROWD}"], None,
+         scenes_rig.classes("TCPServer", "127.0.0.1:0", conftest.ONE_BY_ONE), [scenes_rig.crowded]),
+    Plan("rig-no-pidfds", "tests/fault/rig", [], None, {"forking": ["ForkingTCPServer", "127.0.0.1:0"]},
+         [scenes_rig.hello, scenes_rig.killed], lacking=[NO_PIDFDS]),
+    Plan("rig-killed", "tests/fault/rig", [], None, {"forking": ["ForkingTCPServer", "127.0.0.1:0"]}, [scenes_rig.killed]),
+    Plan("rig-peer", "tests/fault/rig", [], None, scenes_rig.classes("UnixStreamServer", "unix:{directory}/rig"),
+         [scenes_rig.peer]),
     Plan("rig-udp", "tests/fault/rig", [], None, scenes_rig.classes("UDPServer", "127.0.0.1:0"), scenes_rig.DATAGRAMS),
     Plan("rig-udp-all", "tests/fault/rig", [], None, scenes_rig.classes("UDPServer", "0.0.0.0:0", conftest.ONE_BY_ONE),
          scenes_rig.DATAGRAMS[:1]),
@@ -125,6 +143,8 @@ PLANS += [
     serves("starts-name", ["-p0", "-b", "localhost"], TWO, scenes_lives.start),
     serves("starts-all", ["-p0", "-b", "::"], TWO, scenes_lives.start),
     serves("starts-fd", ["-b", "{fd}"], TWO, scenes_lives.start, inherits=scenes_samples.TCP),
+    serves("starts-unix-locked", ["-b", "unix:{directory}/socket"], LOOP, scenes_lives.start_locked),
+    serves("starts-in-vain", ["-b", "fd:2"], LOOP, scenes_lives.start_in_vain),
     serves("reopens", ["-p0", "--access-log", "{directory}/log"], conftest.MIXINS, scenes_lives.reopen_log),
     serves("stops", ["-p0", "--upload", "--on-duplicate", "overwrite"], conftest.MIXINS, *scenes_lives.STOPS),
     lives("starts-echo", "samples/echo", [], scenes_lives.classes("TCPServer", "localhost:0"), scenes_lives.start_echo),
@@ -133,6 +153,21 @@ PLANS += [
           scenes_lives.start_echo),
     lives("starts-echo-datagrams", "samples/echo", [],
           scenes_lives.classes("UnixDatagramServer", "unix:{directory}/echo", TWO), scenes_lives.start_echo),
+    lives("starts-echo-udp-all", "samples/echo", [], scenes_lives.classes("UDPServer", "0.0.0.0:0", TWO),
+          scenes_lives.start_echo),
+    lives("starts-echo-udp-all6", "samples/echo", [], scenes_lives.classes("UDPServer", ":0", TWO), scenes_lives.start_echo),
+    lives("starts-rig-mode", "tests/fault/rig", ["mode=0700"], scenes_rig.classes("UnixStreamServer", "unix:{directory}/rig"),
+          scenes_lives.start_rig),
+    lives("starts-rig-abstract", "tests/fault/rig", [], {"eventloop": ["EventLoopUnixStreamServer", "unix:@{directory}"]},
+          scenes_lives.start_rig),
+    lives("starts-rig-reuse", "tests/fault/rig", ["workers=2", "reuse_port=1"],
+          {"eventloop-2": ["EventLoopTCPServer", "127.0.0.1:0"]}, scenes_lives.start_rig),
+    serves("stops-fd", ["-b", "{fd}"], {**TWO, "eventloop": conftest.MIXINS["eventloop"]}, scenes_lives.stop_idle,
+           inherits=scenes_samples.TCP),
+    serves("stops-unix", ["-b", "unix:{directory}/socket"], TWO, scenes_lives.stop_idle),
+    lives("stops-rig", "tests/fault/rig", [], scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_lives.stop_used),
+    lives("stops-rig-at-once", "tests/fault/rig", [], {"forking": ["ForkingTCPServer", "127.0.0.1:0"]},
+          scenes_lives.stop_at_once),
     lives("uses", "tests/fault/rig", [], scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_lives.use_all),
     lives("starts-chat", "samples/chatroom", [], scenes_lives.classes("TCPServer", "localhost:0"), scenes_lives.start_chat),
     lives("stops-chat", "samples/chatroom", [], scenes_lives.classes("UnixStreamServer", "unix:{directory}/chat", TOGETHER),
@@ -154,6 +189,8 @@ def name_of(task):
 def explore(task, directory, choose):
     """The results of those cases of a task that choose() takes, and the names of the places that have failed."""
     plan = task.plan
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard - 1, hard))  # so that a server has a limit to raise
     subject = Subject(plan.program, [*plan.compositions[task.composition], *plan.arguments], directory, plan.prepare,
                       inherits=plan.inherits, lacking=plan.lacking)
     results = []
