@@ -200,8 +200,9 @@ OPTIONAL_LIBS   := $(if $(HAVE),$(shell pkg-config --libs $(HAVE)))
 $(BUILD)/handlers/compress/gzip.o: private INCLUDES += $(ZLIB_CPPFLAGS)
 $(BUILD)/handlers/compress/brotli.o: private INCLUDES += $(BROTLI_CPPFLAGS)
 $(BUILD)/handlers/compress/zstd.o: private INCLUDES += $(ZSTD_CPPFLAGS)
-# Unit tests link without LTO (it would be most of the time they take); all else is tested as it ships.
-$(BUILD)/tests/unit/% $(BUILD)/tests/fuzz/%: private LTO := $(if $(LTO),-fno-lto)
+$(BUILD)/tests/fault/calls.o: private INCLUDES += $(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS)
+# What is tested is linked as it ships, what tests it without LTO, which would be most of the time that it takes.
+$(BUILD)/tests/unit/% $(BUILD)/tests/fuzz/% $(BUILD)/tests/http/% $(BUILD)/tests/framework/% $(BUILD)/tests/matrix/% $(BUILD)/tests/fault/%: private LTO := $(if $(LTO),-fno-lto)
 
 # ---- files ----------------------------------------------------------------------------------------------------
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -370,7 +371,8 @@ $(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTT
 # BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
 $(BUILD)/files: export TEXT = $(AR) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
 $(BUILD)/optional: export TEXT = $(HAVE)
-$(BUILD)/handlers/compress/gzip.o $(BUILD)/handlers/compress/brotli.o $(BUILD)/handlers/compress/zstd.o: $(BUILD)/optional
+OF_OPTIONAL := $(addprefix $(BUILD)/,$(addprefix handlers/compress/,gzip.o brotli.o zstd.o) tests/fault/calls.o)
+$(OF_OPTIONAL): $(BUILD)/optional
 $(BUILD)/flags $(BUILD)/files $(BUILD)/optional: FORCE
 	@mkdir -p $(@D); printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
 FORCE:

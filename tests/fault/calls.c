@@ -269,11 +269,14 @@ RETURNS(int, pthread_cond_clockwait,
  * ----------------------------------------------------------- */
 
 /* zlib: its own numbers. */
+#ifdef HTTP_ZLIB
 RETURNS(int, deflateInit2_,
         (struct z_stream_s * stream, int level, int method, int bits, int memory, int strategy,
          const char *version, int size),
         (stream, level, method, bits, memory, strategy, version, size))
 RETURNS(int, deflate, (struct z_stream_s * stream, int flush), (stream, flush))
+#endif
+#ifdef HTTP_BROTLI_ENCODER
 FAILS_NULL(void *, BrotliEncoderCreateInstance, (void *allocate, void *release, void *opaque),
            (allocate, release, opaque))
 FAILS_WITH(0, int, BrotliEncoderSetParameter, (void *encoder, int parameter, uint32_t value),
@@ -282,6 +285,8 @@ FAILS_WITH(0, int, BrotliEncoderCompressStream,
            (void *encoder, int operation, size_t *available_in, const uint8_t **next_in,
             size_t *available_out, uint8_t **next_out, size_t *total_out),
            (encoder, operation, available_in, next_in, available_out, next_out, total_out))
+#endif
+#ifdef HTTP_LIBZSTD
 FAILS_NULL(void *, ZSTD_createCCtx, (void), ())
 /* zstd: the number of an error, negative. */
 FAULT_WRAP(size_t, ZSTD_CCtx_setParameter, ZSTD_CCtx_setParameter, (void *context, int parameter, int value),
@@ -291,4 +296,5 @@ FAULT_WRAP(size_t, ZSTD_compressStream2, ZSTD_compressStream2,
                return failed ? (size_t)-failed
                              : __real_ZSTD_compressStream2(context, output, input, operation);
            })
+#endif
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,clang-analyzer-valist.Uninitialized) */
