@@ -260,8 +260,9 @@ TESTED  := $(if $(K),,$(call matching,$(UNIT) $(FUZZ) $(filter %/matrix,$(LINKED
 test: $(if $(T)$(K),$(TESTED),build-tests) ## build and run all tests (T=PATTERN: files with PATTERN in their path; K=NAMES: pytest's -k)
 	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' CC='$(CC)' K='$(K)' \
 	    $(RUN_UNDER) $(PYTHON) tests/run '$(T)'
-clients: ## the tests with real clients, for which deps installs Chromium, ffmpeg and node as well
-	@$(MAKE) --no-print-directory test T=real_clients
+# Elsewhere they run under one mix-in.
+clients: ## the tests with real clients under every mix-in; for them deps installs Chromium, ffmpeg and node as well
+	@CLIENTS=all $(MAKE) --no-print-directory test T=real_clients
 check: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer, in build/asan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined test
 # ThreadSanitizer's fixed memory layout does not survive the address randomisation of every kernel.

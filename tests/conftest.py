@@ -32,8 +32,11 @@ MIXINS = {
     "preforking-eventloop": ["--mixin", "preforking,eventloop", "--workers", "2"],
 }
 FOUR = ("sequential", "threading", "forking", "eventloop")  # for suites of many cases; the others combine these
-if programs.SANITIZED:  # there are thousands of them, and the other two run no other code
-    FOUR = ("threading", "eventloop")
+LOOKED_AT = tuple(MIXINS)
+if programs.TSAN:
+    FOUR, LOOKED_AT = ("threading", "eventloop"), ("threading", "threadpool", "eventloop", "eventloop-2")  # where threads meet
+elif programs.SANITIZED:  # there are thousands of them, each takes its time, and the others run no other code
+    FOUR, LOOKED_AT = ("eventloop",), ("threading", "forking", "eventloop", "preforking-eventloop")
 ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
 
 # On which side of a mix-in the one stands that masks every byte.
@@ -44,17 +47,19 @@ def with_masked(metafunc, names):
     """The cases of these mix-ins; of programs.also_masked with one that masks every byte, too."""
     cases = {name: MIXINS[name] for name in names}
     if hasattr(metafunc.function, "also_masked"):
-        cases.update({f"{name}-masked": [*MIXINS[name], "--masked", SIDES[name]] for name in names})
+        masked = [name for name in names if name == "eventloop" or not programs.SANITIZED]
+        cases.update({f"{name}-masked": [*MIXINS[name], "--masked", SIDES[name]] for name in masked})
     return {"argvalues": cases.values(), "ids": cases.keys()}
 
 
 def pytest_generate_tests(metafunc):
-    """`mixin`: all of them; `concurrent_mixin`: those under which many clients are served at once."""
+    """`mixin`: all of them, or those that a sanitizer looks at; `concurrent_mixin`: those under which many clients are served
+    at once."""
     if "mixin" in metafunc.fixturenames:
-        metafunc.parametrize("mixin", **with_masked(metafunc, MIXINS))
+        metafunc.parametrize("mixin", **with_masked(metafunc, LOOKED_AT))
     if "concurrent_mixin" in metafunc.fixturenames:
-        names = [name for name in MIXINS if name not in ONE_BY_ONE]
-        if programs.SANITIZED and "real_clients" in metafunc.module.__name__:  # slow, and of one mind
+        names = [name for name in LOOKED_AT if name not in ONE_BY_ONE]
+        if "real_clients" in metafunc.module.__name__ and not os.environ.get("CLIENTS"):  # slow, and of one mind
             names = ["eventloop"]
         metafunc.parametrize("concurrent_mixin", **with_masked(metafunc, names))
 
