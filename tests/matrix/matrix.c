@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* matrix [NAME...]: runs all combinations, or those whose name contains one of the arguments; a few at
-   a time, each in a process of its own. Each one runs twice: as it is, and with a mix-in that masks every
-   byte, on the left of the others at one address of a server class and on their right at its other one. Says
-   "ok" or "not ok" for each check of each, and ends with a table for the README. */
+/* matrix [NAME...]: runs all combinations (under sanitizers those that differ), or those whose name contains
+   one of the arguments; a few at a time, each in a process of its own. Each one runs twice: as it is, and
+   with a mix-in that masks every byte, on the left of the others at one address of a server class and on
+   their right at its other one. Says "ok" or "not ok" for each check of each, and ends with a table for the
+   README. */
 #include "matrix.h"
 #include <signal.h>
 #include <stdio.h>
@@ -104,14 +105,33 @@ static void examine(int model, int row)
 
 /* ---- all of them ---- */
 
+static const char *sanitizer(void)
+{
+    const char *name = getenv("SANITIZE");
+    return name ? name : "";
+}
+
+/* Under sanitizers, where a process costs many times as much, one address of each class will do: what a
+   mix-in does is the same at the other; and for ThreadSanitizer a server has threads. */
+static bool is_needed(int model, int row)
+{
+    const struct model *m = &models[model];
+    bool forking = m->mixins[0] == &ForkingMixIn || (m->mixins[0] == &PreforkingMixIn && !m->mixins[1]);
+    bool threads = m->mixins[0] && !forking;
+    bool second = row < PLACES || row % PLACES < PLACES / 2 ? row % 2 : row % 2 == 0;
+    return !*sanitizer() || (!second && (threads || strcmp(sanitizer(), "thread") != 0));
+}
+
 static bool wanted(int model, int row, char **names)
 {
+    if (!*names)
+        return is_needed(model, row);
     char name[100];
     snprintf(name, sizeof name, "%s, %s%s", place_of(row)->name, models[model].name, describe(row));
     for (char **n = names; *n; n++)
         if (strstr(name, *n))
             return true;
-    return !*names;
+    return false;
 }
 
 static bool reap(void)
@@ -127,8 +147,7 @@ static bool reap(void)
 
 static bool run_all(char **names)
 {
-    const char *sanitize = getenv("SANITIZE");
-    int running = 0, limit = sanitize && *sanitize ? SANITIZED_AT_A_TIME : AT_A_TIME;
+    int running = 0, limit = *sanitizer() ? SANITIZED_AT_A_TIME : AT_A_TIME;
     bool good = true;
     for (int i = 0; i < ROWS * MODELS; i++) {
         int row = i % ROWS, model = i / ROWS;
