@@ -11,7 +11,7 @@ import subjects
 from trial import ALLOWED
 
 SEED = int(os.environ.get("FAULT_SEED", 1))
-TASKS = 4 if programs.TSAN else 8 if programs.SANITIZED else 24
+TASKS = 2 if programs.TSAN else 4 if programs.SANITIZED else 16
 PROVEN = ("sequential", "threading", "eventloop")
 SHARE = 0.02 if programs.SANITIZED else 0.1
 

@@ -159,7 +159,7 @@ def test_injection(served, log, form):
 @pytest.mark.parametrize("form", ["common", "json"])
 def test_one_line_for_each_request(served, log, mixin, form):
     """Eight clients at once; lines do not mix, and their bytes are those that came."""
-    count = 30 if programs.SANITIZED else 200
+    count = 30 if programs.SANITIZED else 60
     server = served(form, *mixin)
     got = collections.Counter()
     lock = threading.Lock()

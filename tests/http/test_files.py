@@ -259,12 +259,13 @@ def test_growth(files, root):
 # ---------------------------------------------------------------- large ones
 
 
-def test_64_mib(httpserver, root, mixin):
+@pytest.mark.parametrize("name", ["sequential", "eventloop"])
+def test_64_mib(httpserver, root, name):
     block = os.urandom(1 << 20)
     with open(root / "large", "wb") as file:
         for i in range(64):
             file.write(block[i:] + block[:i])
-    server = httpserver(*mixin)
+    server = httpserver("--mixin", name)
     with server.client() as client:
         for _ in range(2):
             response = client.ask(path="/large")

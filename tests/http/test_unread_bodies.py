@@ -64,7 +64,9 @@ def reads(method, path):
     return path.startswith("/half") or method == "PUT"
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("server, size", [
+    *((name, size) for name in ("threading", "eventloop") for size in SIZES),
+    *(("forking", size) for size in (10_000, 65_537))], indirect=["server"])
 def test_sent(server, size):
     for (method, path), body in itertools.product(requests(), forms(size)):
         data = wire.request(method, path, body)

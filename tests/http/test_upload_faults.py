@@ -9,19 +9,16 @@ import pytest
 import wire
 from uploads import FORM, form, tree
 
-MIXINS = pytest.mark.parametrize("way", [["--mixin", "eventloop"], ["--mixin", "forking"]],
-                                 ids=lambda way: way[1])
-
 
 @pytest.fixture
 def failing(strace, started, tmp_path, root):
-    """failing(*injections, options=...): httpserver --upload whose calls about `root` fail as the injections say."""
+    """failing(*injections, paths=...): httpserver --upload whose calls about `root` fail as the injections say."""
 
-    def start(*injections, options=(), paths=()):
+    def start(*injections, paths=()):
         inject = [word for injection in injections for word in ("-e", "inject=" + injection)]
         own = [word for path in paths for word in ("-P", path)]
         server = programs.Server(["strace", "-f", "-qq", "-o", "/dev/null", *own, *inject, programs.path_of("httpserver"),
-                                  "--upload", "-q", "-d", root, *options, "0"], tmp_path)
+                                  "--upload", "-q", "-d", root, "0"], tmp_path)
         started.append(server)
         return server.read_banner()
 
@@ -65,37 +62,34 @@ INTERRUPTED = [[f"{call}:error=EINTR:when={when}"] for call, when in (
     ("fsync", 1), ("fsync", 2), ("linkat", 1), ("fallocate", 1), ("flock", 1), ("fstatfs", 1), ("linkat", "1+2"), ("fsync", "1+2"))]
 
 
-@MIXINS
 @pytest.mark.parametrize("injections", NOT_TO_BE_HAD + INTERRUPTED, ids=" ".join)
-def test_there_are_other_ways(failing, root, way, injections):
+def test_there_are_other_ways(failing, root, injections):
     """What a file system does not know is done otherwise, what a signal interrupts is tried again."""
-    store_all(failing(*injections, options=way), root, GOOD)
+    store_all(failing(*injections), root, GOOD)
     assert tree(root) == {b"new", b"old", b"form"}
 
 
-@MIXINS
 @pytest.mark.parametrize("injection, status", [
     ("fsync:error=EIO", 500), ("fsync:error=ENOSPC", 507), ("fsync:error=EDQUOT", 507), ("linkat:error=EIO", 500),
     ("linkat:error=ENOSPC", 507), ("linkat:error=ENOMEM", 503), ("linkat:error=EACCES", 403), ("linkat:error=EROFS", 403),
     ("fallocate:error=ENOSPC", 507), ("fallocate:error=EFBIG", 507), ("fsync:error=ENOMEM", 503), ("openat2:error=EMFILE", 503),
     ("openat2:error=ENOMEM", 503), ("openat2:error=EIO", 500), ("flock:error=EAGAIN:when=1", 201),
 ])
-def test_it_fails(failing, root, way, injection, status):
+def test_it_fails(failing, root, injection, status):
     """What really failed is an error, which says whose it is, and leaves nothing."""
-    store_all(failing(injection, options=way), root, {status, *GOOD} if status in (507, 201) else {status})
+    store_all(failing(injection), root, {status, *GOOD} if status in (507, 201) else {status})
     if status not in (507, 201):
         assert tree(root) == {b"old"}
 
 
-@MIXINS
 @pytest.mark.parametrize("fields", [{"if_none_match": "*"}, {}], ids=lambda fields: next(iter(fields), "none"))
 @pytest.mark.parametrize("call", ["newfstatat", "openat", "openat2", "faccessat2", "fstatfs", "flock", "renameat", "fcntl"])
 @pytest.mark.parametrize("error", ["EIO", "EMFILE"])
-def test_a_call_fails(failing, root, way, fields, call, error):
+def test_a_call_fails(failing, root, fields, call, error):
     """Whichever it is: what cannot be looked at is not taken for a file that is not there (RFC 9110 13.1)."""
     (root / "a").write_bytes(b"newer")
     first = 3 if call == "openat" else 1  # two are made before anybody can connect
-    server = failing(f"{call}:error={error}:when={first}+3", options=way, paths=[root, root / "a"])
+    server = failing(f"{call}:error={error}:when={first}+3", paths=[root, root / "a"])
     for _ in range(6):
         status = server.ask("PUT", "/a", b"x", **fields).status
         assert status in (412, 500, 503) or (status == 204 and not fields)
