@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,6 @@ DONE_AND_FAILS(int, close, (int fd), (fd))
 FAILS(int, fcntl, (int fd, int command, long argument), (fd, command, argument))
 FAILS(int, ioctl, (int fd, unsigned long request, void *argument), (fd, request, argument))
 FAILS(int, flock, (int fd, int operation), (fd, operation))
-FAILS(int, fsync, (int fd), (fd))
 FAILS(int, fallocate, (int fd, int mode, off_t offset, off_t size), (fd, mode, offset, size))
 FAILS(int, dup3, (int old, int new, int flags), (old, new, flags))
 FAILS(int, pipe2, (int *fds, int flags), (fds, flags))
@@ -109,6 +109,20 @@ MOVES(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t offset), (f
 FAILS(int, stat, (const char *path, struct stat *status), (path, status))
 FAILS(int, lstat, (const char *path, struct stat *status), (path, status))
 FAILS(int, fstat, (int fd, struct stat *status), (fd, status))
+/* A directory's never fails: what a program says when a file has its name already is its own affair. */
+static const struct fault_name fault_name_fsync __attribute__((section("fault_names"), used)) = {"fsync"};
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    struct stat status;
+    bool is_directory = __real_fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+    int failed = is_directory ? FAULT_NONE : fault(&fault_name_fsync, __builtin_return_address(0));
+    if (!failed)
+        return __real_fsync(fd);
+    errno = failed;
+    return -1;
+}
 FAILS(int, fstatat, (int directory, const char *path, struct stat *status, int flags),
       (directory, path, status, flags))
 FAILS(int, statx, (int directory, const char *path, int flags, unsigned mask, struct statx *status),

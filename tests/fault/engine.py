@@ -17,6 +17,7 @@ import time
 import errors
 import places
 import programs
+from processes import children_of, list_of, state_of, time_of, waits_of
 from state import ALWAYS, RULES, State
 import wire
 from trial import ALLOWED, TOLD, Trial
@@ -24,6 +25,7 @@ from trial import ALLOWED, TOLD, Trial
 BURST = 16
 SPARE_THREADS = 4
 LEAKS = 4
+PAUSE = 3  # ms, and more
 LOOK, OFTEN = 0.01, 0.004  # seconds; that often nothing may happen while nobody asks for anything
 MARGIN = 4  # calls at either end of a loop
 
@@ -130,6 +132,10 @@ class Subject:
         """Nanoseconds for which it has run."""
         return sum(time_of(pid) for pid in self.processes())
 
+    def runs(self):
+        """Whether one of its threads runs, or would if there were a processor for it."""
+        return any(state_of(pid, task) in "RD" for pid in self.processes() for task in list_of(pid, "task"))
+
     def wakes(self, seconds):
         """How often the busiest of its threads has begun to wait meanwhile."""
         before = self.waits()
@@ -158,44 +164,6 @@ def address_in(line):
     if host.endswith("unix"):
         return port.replace("@", "\0", 1) if port.startswith("@") else port
     return host.strip("[]"), int(port)
-
-
-def children_of(pid):
-    found = set()
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-                found |= {int(child) for child in file.read().split()}
-    except OSError:
-        pass  # it has ended
-    return found
-
-
-def list_of(pid, what):
-    try:
-        return os.listdir(f"/proc/{pid}/{what}")
-    except OSError:
-        return []
-
-
-def time_of(pid):
-    """Nanoseconds for which its threads have run."""
-    total = 0
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
-                total += int(file.read().split()[0])
-    except OSError:
-        pass  # it has ended
-    return total
-
-
-def waits_of(pid, task):
-    try:
-        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii", errors="replace") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("voluntary"))
-    except (OSError, StopIteration):
-        return 0  # it has ended
 
 
 class Exploration:
@@ -262,7 +230,7 @@ class Exploration:
         outcomes, failed, rests = self.play_with(case)
         if not has_failed(case, failed):
             return None
-        outcome, detail = self.judge(case, outcomes, before)
+        outcome, detail = self.judge(case, outcomes, failed, before)
         if not rests:
             outcome = "spin"
         if outcome in ALLOWED:
@@ -332,7 +300,7 @@ class Exploration:
             return [Result(self.scene.__name__, self.composition, case, "stop", str(error)[-2000:])]
         return []
 
-    def judge(self, case, outcomes, before):
+    def judge(self, case, outcomes, failed, before):
         worst = max(outcomes, key=lambda o: (o[1] not in ALLOWED, o[1] == "cut", o[1] == "5xx"))
         what, outcome, detail = worst
         of_peers = case.error in errors.OF_PEERS or (case.after and case.after.error in errors.OF_PEERS)
@@ -340,6 +308,10 @@ class Exploration:
             outcome = "cut"  # the client has failed: 408 where its connection has timed out
         if outcome == "cut" and not of_peers and not self.is_told(before):
             outcome = "silent"
+        if outcome == "served" and errors.LOST & {self.state.names[event.call] for event in failed}:
+            outcome = "silent"
+        if outcome in ALLOWED and (case.name.split()[2], case.error) in errors.PAUSED and hurries(failed):
+            outcome = "spin"
         return outcome, f"{what}: {detail}"
 
     def afterwards(self, case, outcome, detail):
@@ -393,7 +365,7 @@ class Exploration:
     def settle(self):
         """Waits until what a scene has begun is over: the server rests. False: it does not."""
         before, deadline = -1, time.monotonic() + 5
-        while before != (now := self.subject.time()):
+        while before != (now := self.subject.time()) or self.subject.runs():
             if time.monotonic() > deadline:
                 return False
             before = now
@@ -403,6 +375,14 @@ class Exploration:
 
 def has_failed(case, failed):
     return bool(failed) and (not case.after or any(event.place == case.place for event in failed))
+
+
+def hurries(failed):
+    """Whether a thread has made these calls one after the other, without a pause."""
+    times = collections.defaultdict(list)
+    for event in failed:
+        times[event.thread].append(event.time)
+    return any(len(of) >= BURST // 2 and of[-1] - of[0] < PAUSE * (len(of) - 1) for of in times.values())
 
 
 def some_of(count):

@@ -54,6 +54,13 @@ OTHERS = {"SHORT": state.SHORT, "EAI_AGAIN": -3, "EAI_MEMORY": -10, "EAI_SYSTEM"
 # is among it.
 ONCE = {("sendto", "EAGAIN"), ("recv", "SHORT")}
 
+# When one of these fails, what was asked for is not done, and somebody has to be told.
+LOST = {"fsync"}
+
+# What the server itself tries again: after a pause, as what it lacks does not come back sooner.
+PAUSED = {("accept4", "EMFILE"), ("accept4", "ENFILE"), ("accept4", "ENOMEM"), ("accept4", "ENOBUFS"), ("poll", "ENOMEM"),
+          ("fork", "EAGAIN"), ("fork", "ENOMEM"), ("pthread_create", "EAGAIN")}
+
 # What comes from the other end: nobody needs to be told.
 OF_PEERS = {"ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOTCONN", "ECONNABORTED", "ECONNREFUSED"}
 

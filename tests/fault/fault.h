@@ -26,7 +26,8 @@ struct fault_rule {
 /* A call that was made. `place` is written last. */
 struct fault_event {
     _Atomic uint64_t place; /* where it returns to, counted from the program's first byte */
-    int32_t call, failed, pid, reserved;
+    int32_t call, failed, pid, thread;
+    int64_t time; /* ms, of a clock that nobody sets */
 };
 
 struct fault_state {

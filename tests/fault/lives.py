@@ -10,8 +10,9 @@ import re
 import signal
 import subprocess
 
-from engine import Exploration, Result, has_failed, list_of
+from engine import Exploration, Result, has_failed
 import programs
+from processes import list_of
 from trial import ALLOWED, LIMIT, Trial
 import wire
 
@@ -183,7 +184,7 @@ class Lives(Exploration):
         outcomes, failed, _ = self.play_with(case)
         if not has_failed(case, failed):
             return None
-        outcome, detail = self.judge(case, outcomes, ("", ""))
+        outcome, detail = self.judge(case, outcomes, failed, ("", ""))
         log = self.subject.server.log
         if outcome in ALLOWED and programs.REPORT.search(log):
             outcome = "report"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The linker's names, the first of the program's first byte.
@@ -40,6 +41,13 @@ __attribute__((constructor)) static void map_state(void)
     state = s;
 }
 
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
 static void write_down(int call, uint64_t place, int failed)
 {
     uint64_t i = atomic_fetch_add(&state->written, 1);
@@ -49,6 +57,8 @@ static void write_down(int call, uint64_t place, int failed)
     e->call = call;
     e->failed = failed;
     e->pid = getpid();
+    e->thread = gettid();
+    e->time = now();
     atomic_store(&e->place, place);
 }
 

@@ -8,14 +8,15 @@ import os
 import struct
 
 RULES, NAMES, NAME, EVENTS = 8, 256, 32, 1 << 16
-HEADER, RULE, EVENT = struct.Struct("=QQQ"), struct.Struct("=iiQQQQ"), struct.Struct("=Qiiii")
+HEADER, RULE, EVENT = struct.Struct("=QQQ"), struct.Struct("=iiQQQQ"), struct.Struct("=Qiiiiq")
 RULES_AT = HEADER.size + NAMES * NAME
 EVENTS_AT = RULES_AT + RULES * RULE.size
 SIZE = EVENTS_AT + EVENTS * EVENT.size
 SHORT = -1  # in the place of an errno: a part of what a call is asked for
 ALWAYS = 1 << 62
 
-Event = collections.namedtuple("Event", "place call error pid")  # error: 0 where the call has not failed
+# error: 0 where the call has not failed; time: ms, of a clock that nobody sets
+Event = collections.namedtuple("Event", "place call error pid thread time")
 
 
 class State:
@@ -61,9 +62,9 @@ class State:
         """What has been written down since forget()."""
         count = min(HEADER.unpack_from(self.memory)[1], EVENTS)
         for i in range(count):
-            place, call, error, pid, _ = EVENT.unpack_from(self.memory, EVENTS_AT + i * EVENT.size)
-            if place:
-                yield Event(place, call, error, pid)
+            event = Event(*EVENT.unpack_from(self.memory, EVENTS_AT + i * EVENT.size))
+            if event.place:
+                yield event
 
     @property
     def overflowed(self):
