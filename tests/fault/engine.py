@@ -306,7 +306,7 @@ class Exploration:
         of_peers = case.error in errors.OF_PEERS or (case.after and case.after.error in errors.OF_PEERS)
         if outcome == "4xx" and of_peers:
             outcome = "cut"  # the client has failed: 408 where its connection has timed out
-        if outcome == "cut" and not of_peers and not self.is_told(before):
+        if outcome == "cut" and not of_peers and not is_mute(case) and not self.is_told(before):
             outcome = "silent"
         if outcome == "served" and errors.LOST & {self.state.names[event.call] for event in failed}:
             outcome = "silent"
@@ -371,6 +371,12 @@ class Exploration:
             before = now
             time.sleep(0.002)
         return True
+
+
+def is_mute(case):
+    """Whether what tells of a failure fails as well."""
+    return any(one.name.split()[2] in ("fprintf", "fwrite") or one.name.startswith("handlers/log/")
+               for one in (case, case.after) if one)
 
 
 def has_failed(case, failed):

@@ -99,15 +99,16 @@ def seen():
 
 
 def unseen():
-    """Those that no scene comes by yet. None is to be added."""
-    return listed(UNSEEN)
+    """Those that no scene comes by, and why none can: "place  # reason"."""
+    return dict((*line.split("  # ", 1), "")[:2] for line in listed(UNSEEN))
 
 
 def write_seen(names):
     with open(SEEN, "w", encoding="ascii") as file:
         file.write("# SPDX-License-Identifier: MIT\n# Places whose failure was seen, and had no outcome that is not to be. Written by make faults.\n")
         file.write("".join(f"{name}\n" for name in sorted(names)))
-    left = unseen() - names
+    left = {name: reason for name, reason in unseen().items() if name not in names}
     with open(UNSEEN, "w", encoding="ascii") as file:
-        file.write("# SPDX-License-Identifier: MIT\n# Places that no scene comes by yet. This list is only to become shorter; make faults does that.\n")
-        file.write("".join(f"{name}\n" for name in sorted(left)))
+        file.write("# SPDX-License-Identifier: MIT\n# Places that no scene comes by, and why none can.\n"
+                   "# This list is only to become shorter; make faults does that.\n")
+        file.write("".join(f"{name}  # {left[name]}\n" if left[name] else f"{name}\n" for name in sorted(left)))

@@ -111,7 +111,7 @@ static int take(struct ss_handler *h, char *size)
 enum { DONE = 2 };
 
 /* The connection ends with input that nobody has read. */
-static int leave(struct ss_handler *h, char *text)
+static int leave_input(struct ss_handler *h, char *text)
 {
     h->request->linger = true;
     int rc = say(h, text);
@@ -281,7 +281,7 @@ static const struct {
                 {"file", file},
                 {"copy", copy},
                 {"take", take},
-                {"leave", leave},
+                {"leave", leave_input},
                 {"end", end_output},
                 {"sleep", sleep_for},
                 {"poll", poll_many},
@@ -293,6 +293,7 @@ static const struct {
                 {"peer", tell_peer},
                 {"zone", tell_zone},
                 {"die", die},
+                {"pid", tell_pid},
                 {"lock", lock},
                 {"ref", tell_ref},
                 {"post", post},
@@ -385,12 +386,13 @@ int main(int argc, char **argv)
 {
     static const struct ss_handler_class lines = {.handle = handle},
                                          raw = {.base = &BaseRequestHandler, .handle = handle_raw};
-    const struct ss_class *bases[SS_MAX_BASES] = {&Rig};
+    static const struct ss_class circle = {.name = "Circle", .base = &circle};
+    const struct ss_class *bases[SS_MAX_BASES] = {&Rig, &circle};
     const struct ss_class *const *named = argc > 2 ? ss_bases(argv[1]) : NULL;
     struct ss_server server;
     for (int i = 0; named && named[i] && i < SS_MAX_BASES - 2; i++)
         bases[i + 1] = named[i];
-    if (!named)
+    if (!named && (argc < 3 || strcmp(argv[1], circle.name) != 0))
         return 2;
     bool is_raw = strcmp(argv[argc - 1], "raw=1") == 0;
     int rc = ss_server_init(&server, bases, argv[2], is_raw ? &raw : &lines);

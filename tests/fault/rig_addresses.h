@@ -35,6 +35,12 @@ static int tell_zone(struct ss_handler *h, char *none)
     return tell_address(h, &address);
 }
 
+static int tell_pid(struct ss_handler *h, char *none)
+{
+    (void)none;
+    return ss_printf(h->wfile, "%d\n", (int)getpid());
+}
+
 static int die(struct ss_handler *h, char *none)
 {
     (void)h, (void)none;

@@ -82,6 +82,17 @@ def start_in_vain(life):
         life.note(what, "served" if outcome == "told" else outcome, detail)
 
 
+def start_mistaken(life):
+    """A class that is based on itself is a mistake in the program: it is named, and abort(3) follows."""
+    life.begin()
+    life.found, life.server = life.subject.sockets(), life.subject.launch()
+    status = life.server.process.wait(LIMIT)
+    if status == 1:
+        life.refused()
+    with life.asking("abort"):
+        right(status == -signal.SIGABRT and ("Circle is based on itself" in life.server.log or life.is_mute()), life.server.log)
+
+
 def start_rig(life):
     begin(life)
     scenes_rig.hello(life)
@@ -96,11 +107,43 @@ def start_echo(life):
     finish(life)
 
 
+def use_two(life):
+    """Two are served at once, or one when the other has gone."""
+    life.start()
+    life.begin()
+    with life.asking("two"), Lines(life.server.address) as one, Lines(life.server.address) as other:
+        one.ask("say one", "one")
+        other.send("say other")
+        one.socket.close()
+        other.expect("other")
+    life.over()
+    finish(life)
+
+
+def use_waits(life):
+    """Two threads wait at once, each for a message."""
+    life.start()
+    life.begin()
+    with life.asking("waits"), Lines(life.server.address) as one, Lines(life.server.address) as other:
+        refs = [client.ask("ref") for client in (one, other)]
+        for client in one, other:
+            client.send("wait")
+        wire.wait_until(life.at_rest)
+        with Lines(life.server.address) as third:
+            for client, ref in zip((one, other), refs):
+                third.ask(f"post {ref} letter", "posted")
+                client.expect("got  letter")
+    life.over()
+    finish(life)
+
+
 def use_all(life):
     """What is made when it is needed for the first time."""
-    begin(life)
-    for scene in scenes_rig.waiting, scenes_rig.clients, scenes_rig.parked_alone:
+    life.start()
+    life.begin()
+    for scene in scenes_rig.waiting, scenes_rig.parked_alone:
         scene(life)
+    life.over()
     finish(life)
 
 

@@ -3,10 +3,14 @@
 
 import contextlib
 import itertools
+import os
+import signal
 import socket
 import tempfile
 import time
 
+import wire
+from lives import waits
 from lines import Bye, Lines, again, ask, ask_datagram, oracle, pattern
 from trial import right
 
@@ -130,6 +134,24 @@ def killed(trial):
         client.send("die")
         right(client.end() == b"", client.data)
     hello(trial)
+
+
+def killed_waiting(trial):
+    """A process that waits for a message dies, and one comes before anybody has noticed that."""
+    channel = f"dead-{next(numbers)}"
+    with trial.asking("publish"), Lines(trial.server.address) as one, Lines(trial.server.address) as other:
+        pid = int(one.ask("pid"))
+        one.ask(f"subscribe {channel}", "subscribed")
+        one.send("wait")
+        other.ask("say hello", "hello")
+        wire.wait_until(lambda: waits(pid, pid))
+        os.kill(trial.server.pid, signal.SIGSTOP)
+        try:
+            os.kill(pid, signal.SIGKILL)
+            one.end()
+            other.ask(f"publish {channel}", "1")
+        finally:
+            os.kill(trial.server.pid, signal.SIGCONT)
 
 
 def lock(trial):
