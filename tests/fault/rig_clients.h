@@ -1,13 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* Those commands of rig.c that are about addresses, and about the process. */
-#ifndef RIG_ADDRESSES_H
-#define RIG_ADDRESSES_H
+/* Those commands of rig.c that are about clients of its own, about addresses, and about the process. */
+#ifndef RIG_CLIENTS_H
+#define RIG_CLIENTS_H
 
 #include "socketserver.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+static int ask(struct ss_handler *h, struct ss_server *server, const char *address, int type)
+{
+    char answer[LINE] = "";
+    struct ss_stream *s;
+    int rc = ss_connect(server, address, type, TIMEOUT, &s);
+    if (rc < 0)
+        return rc;
+    ss_printf(s, "question\n");
+    ssize_t n = ss_readline(s, answer, sizeof answer);
+    rc = ss_close(s);
+    answer[strcspn(answer, "\n")] = 0;
+    return n < 0 ? (int)n : n == 0 ? -ECONNRESET : rc < 0 ? rc : ss_printf(h->wfile, "%s\n", answer);
+}
+
+static int ask_stream(struct ss_handler *h, char *address)
+{
+    return ask(h, h->server, address, SOCK_STREAM);
+}
+
+static int ask_datagram(struct ss_handler *h, char *address)
+{
+    return ask(h, h->server, address, SOCK_DGRAM);
+}
+
+/* As a program without a server does. */
+static int ask_alone(struct ss_handler *h, char *address)
+{
+    return ask(h, NULL, address, strstr(address, "datagram") ? SOCK_DGRAM : SOCK_STREAM);
+}
+
+/* ---------------------------------------------------------------- addresses */
 
 static int tell_address(struct ss_handler *h, const struct ss_address *address)
 {
