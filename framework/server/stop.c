@@ -56,8 +56,7 @@ void stop_free(struct ss_stop *stop)
     munmap(stop, sizeof *stop);
 }
 
-/* Makes the first end readable for good, in all processes. Nobody else could tell them: so it is tried again.
- */
+/* Makes the first end readable for good, in all processes. Nobody else tells them, so it is tried again. */
 static void tell_all(const int ends[2])
 {
     for (int i = 0; i < TRIES && shutdown(ends[1], SHUT_WR) < 0; i++)
