@@ -10,7 +10,6 @@ import platform
 import re
 import resource
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -46,10 +45,8 @@ class Program:
         self.argv = [str(a) for a in argv]
         self.output = b""
         self.errors = os.path.join(directory, f"stderr-{os.path.basename(self.argv[0])}-{time.monotonic_ns()}")
-        # should the tests be killed, the program is
-        killer = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with open(self.errors, "wb") as errors:
-            self.process = subprocess.Popen(killer + self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                             stderr=errors, cwd=cwd or directory, pass_fds=fds, process_group=0,
                                             preexec_fn=preexec,
                                             env={**os.environ, **environment})
