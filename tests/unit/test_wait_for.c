@@ -124,7 +124,7 @@ static void test_input(void **state)
 
 static void test_message(void **state)
 {
-    static const char *const lines[] = {"W 2 20000\n", "W 3 -1\n", "W 10 20000\n", "W 11 -1\n"};
+    static const char *const lines[] = {"L 2 20000\n", "L 3 -1\n", "L 10 20000\n", "L 11 -1\n"};
     (void)state;
     for (int i = 0; i < MODELS; i++) {
         struct running r;
@@ -132,7 +132,7 @@ static void test_message(void **state)
         int fd = client_in_mode(&r, 'w');
         struct ss_ref ref = ref_of(fd);
         for (size_t k = 0; k < COUNT(lines); k++) {
-            say(fd, lines[k]);
+            ask(fd, lines[k], "before\n");
             let_rest();
             assert_int_equal(post_text(&r, ref, "x"), 0);
             expect(fd, "= 2\n- 0 x\n");
