@@ -77,7 +77,7 @@ static int copy_content(int from, int to)
 {
     char data[PIECE];
     off_t offset = 0;
-    ssize_t n;
+    ssize_t n = 0;
     for (int i = 0; i < ATTEMPTS && (n = pread(from, data, sizeof data, offset)) != 0; i++) {
         if (n < 0 && errno != EINTR)
             return -errno;
@@ -87,7 +87,7 @@ static int copy_content(int from, int to)
         offset += n > 0 ? n : 0;
         i = n > 0 ? 0 : i;
     }
-    return 0;
+    return n < 0 ? -errno : 0;
 }
 
 /* Copies the content into a part, where a file without a name cannot be given one. */
