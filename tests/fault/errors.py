@@ -35,7 +35,7 @@ ERRORS = {
     "if_indextoname": "ENXIO", "getaddrinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
     "poll": "EINTR ENOMEM", "epoll_create1": NUMBERS, "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "eventfd": NUMBERS,
     "nanosleep": "EINTR",
-    "fork": "EAGAIN ENOMEM", "waitpid": "EINTR", "kill": "ESRCH", "prctl": "EINVAL", "syscall": "EMFILE ENOMEM EIO EINTR ENOSYS",
+    "fork": "EAGAIN ENOMEM", "waitpid": "EINTR", "kill": "EPERM ESRCH", "prctl": "EINVAL", "syscall": "EMFILE ENOMEM EIO EINTR ENOSYS",
     "getrlimit": "EPERM", "setrlimit": "EPERM", "getentropy": "ENOSYS EINTR", "getrandom": "ENOSYS EINTR",
     "sigaltstack": "ENOMEM", "sigtimedwait": "EINTR EAGAIN", "atexit": "ENOMEM", "pthread_atfork": "ENOMEM",
     "pthread_create": "EAGAIN", "pthread_attr_init": "ENOMEM", "pthread_mutex_init": "ENOMEM EAGAIN",
