@@ -26,24 +26,26 @@ static int open_retrying(int directory, const char *name, int flags)
     return fd >= 0 ? fd : -errno;
 }
 
-/* True if the part is still there after it was locked: between the two, another server that was starting may
-   have removed it as left over. */
-static bool is_held(int fd)
+/* 0 if the part is still there after it was locked; -EAGAIN: between the two, another server that was starting
+   has removed it as left over; -errno. */
+static int hold(int fd)
 {
     struct stat status;
     (void)!flock(fd, LOCK_EX | LOCK_NB); /* without locks nobody removes anything */
-    return fstat(fd, &status) < 0 || status.st_nlink > 0;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    return status.st_nlink > 0 ? 0 : -EAGAIN;
 }
 
 static int open_part(int directory, char name[HTTP_PART_SIZE])
 {
     int rc = http_part_choose(name);
-    if (rc == 0)
-        rc = open_retrying(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
-    if (rc < 0 || is_held(rc))
-        return rc;
-    close(rc);
-    return -EAGAIN;
+    int fd = rc == 0 ? open_retrying(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW) : rc;
+    if (fd < 0 || (rc = hold(fd)) == 0)
+        return fd;
+    unlinkat(directory, name, 0);
+    close(fd);
+    return rc;
 }
 
 int http_upload_begin_named(struct http_upload *upload, int directory)
@@ -159,7 +161,9 @@ int http_upload_give_mode(int fd, mode_t mode)
     if (fchmod(fd, mode & 0777) == 0)
         return 0;
     int rc = -errno;
-    return fstat(fd, &status) == 0 && ((status.st_mode ^ mode) & 0777) == 0 ? 0 : rc;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    return ((status.st_mode ^ mode) & 0777) == 0 ? 0 : rc;
 }
 
 void http_upload_end(struct http_upload *upload)

@@ -68,10 +68,14 @@ static int begin(struct ss_handler *h, struct http_storing *s, struct http_uploa
     if (rc < 0)
         return rc;
     upload->min_free = http_upload_class_of(h)->min_free;
-    if (job.size > COUNTED)
-        return run(&job, reserve);
-    upload->reserved = job.size; /* http_upload_enter has found room for it; -1: for nothing */
-    return 0;
+    if (job.size <= COUNTED) {
+        upload->reserved = job.size; /* http_upload_enter has found room for it; -1: for nothing */
+        return 0;
+    }
+    rc = run(&job, reserve);
+    if (rc < 0)
+        http_upload_end(upload);
+    return rc;
 }
 
 /* Counts a body that comes in chunks while it comes, since its size was not announced. */
