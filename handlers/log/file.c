@@ -17,6 +17,7 @@ enum {
     FILE_DELAY = 900, /* ms that lines for a file may wait */
     PIPE_DELAY = 20,  /* ms for anything else: somebody may be looking */
     PATIENCE = 500,   /* ms to wait for a reader that takes nothing */
+    PAUSE = 10,       /* ms */
     STACK = 256 * 1024,
 };
 
@@ -120,12 +121,13 @@ static bool wait_until(struct http_log_file *log, const struct timespec *until)
     return pthread_cond_clockwait(&log->flushed, &log->lock, CLOCK_MONOTONIC, until) == 0;
 }
 
-/* Waits without the lock, which serving threads need. */
+/* Waits without the lock, which serving threads need. What poll lacks does not come back sooner. */
 static void wait_for_reader(struct http_log_file *log, int ms)
 {
     struct pollfd reader = {.fd = log->fd, .events = POLLOUT};
     pthread_mutex_unlock(&log->lock);
-    (void)poll(&reader, 1, ms);
+    if (poll(&reader, 1, ms) < 0)
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
     pthread_mutex_lock(&log->lock);
 }
 
