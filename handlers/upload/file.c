@@ -26,8 +26,8 @@ static int open_retrying(int directory, const char *name, int flags)
     return fd >= 0 ? fd : -errno;
 }
 
-/* 0 if the part is still there after it was locked; -EAGAIN: between the two, another server that was starting
-   has removed it as left over; -errno. */
+/* 0 if the part is still there after it was locked; -EAGAIN: between the two, another server that was
+   starting has removed it as left over; -errno. */
 static int hold(int fd)
 {
     struct stat status;

@@ -84,7 +84,6 @@ RETURNS(int, ftrylockfile, (FILE * stream), (stream))
  */
 
 FAILS(int, open, (const char *path, int flags, mode_t mode), (path, flags, mode))
-FAILS(int, openat, (int directory, const char *path, int flags, mode_t mode), (directory, path, flags, mode))
 FAULT_WRAP(int, openat, __openat_2, (int directory, const char *path, int flags), {
     if (failed) {
         errno = failed;
@@ -142,6 +141,16 @@ FAILS(int, renameat2, (int from, const char *old, int to, const char *new, unsig
       (from, old, to, new, flags))
 FAILS(int, unlink, (const char *path), (path))
 FAILS(int, unlinkat, (int directory, const char *path, int flags), (directory, path, flags))
+FAULT_WRAP(int, openat, openat, (int directory, const char *path, int flags, mode_t mode), {
+    if (failed > 0) {
+        errno = failed;
+        return -1;
+    }
+    int fd = __real_openat(directory, path, flags, mode);
+    if (failed == FAULT_GONE)
+        (void)__real_unlinkat(directory, path, 0);
+    return fd;
+})
 FAILS_NULL(DIR *, fdopendir, (int fd), (fd))
 FAILS_NULL(struct dirent *, readdir, (DIR * directory), (directory))
 DONE_AND_FAILS(int, closedir, (DIR * directory), (directory))

@@ -48,7 +48,7 @@ ERRORS = {
 
 # Numbers that are no errno.
 OTHERS = {"SHORT": state.SHORT, "EAI_AGAIN": -3, "EAI_MEMORY": -10, "EAI_SYSTEM": -11, "Z_STREAM_ERROR": -2, "Z_MEM_ERROR": -4,
-          "ZSTD_MEMORY": 64}
+          "ZSTD_MEMORY": 64, "GONE": state.GONE}
 
 # Not sixteen times: a queue that is full has woken the other end; and what TCP gives in part is all there is, or urgent data
 # is among it.

@@ -10,14 +10,15 @@
 
 enum { FAULT_RULES = 8, FAULT_NAMES = 256, FAULT_NAME = 32, FAULT_EVENTS = 1 << 16 };
 
-/* What can happen to a call, beside an errno: nothing, or a part of what it is asked for. */
-enum { FAULT_NONE = 0, FAULT_SHORT = -1 };
+/* What can happen to a call, beside an errno: nothing, a part of what it is asked for, or that somebody
+   removes the file that it has opened. */
+enum { FAULT_NONE = 0, FAULT_SHORT = -1, FAULT_GONE = -2 };
 
 /* From the first call that it is for (counted from 1), `count` of them fail. Only `seen` is written by the
  * program. */
 struct fault_rule {
     _Atomic int32_t call; /* its number, from 0; -1: the rule is not in use */
-    int32_t error;        /* an errno, or FAULT_SHORT */
+    int32_t error;        /* an errno, or one of these numbers */
     uint64_t place;       /* the only place that it is for; 0: all */
     _Atomic uint64_t seen;
     uint64_t first, count;

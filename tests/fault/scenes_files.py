@@ -32,6 +32,7 @@ def fill(root):
     (root / "inside").symlink_to("deep/er/../er/file")
     (root / "back").symlink_to(root / "deep" / "er" / "file")
     (root / "to-log").symlink_to("log")
+    (root / "arguments").symlink_to("/proc/self/cmdline")
     for name in "long.txt", "large.bin", "drawing.svgz":
         os.utime(root / name, (1e9, 1e9))
 
@@ -151,6 +152,17 @@ def links(trial):
     trial.get("/deep/er", b"", statuses=(301,))
     trial.get("/deep/er/../er/./file", LINE)
     trial.get("/" + "./" * 3000 + "deep/er/file", LINE)
+
+
+def followed(trial):
+    """Links to any file; one of them has no size, and says what the server was started with."""
+    anew(trial, "linked", LINE)
+    for path in "/anew/linked", "/inside", "/back":
+        trial.get(path, LINE)
+    with open(f"/proc/{trial.server.pid}/cmdline", "rb") as file:
+        text = file.read()
+    trial.get("/arguments", text)
+    trial.get("/arguments", b"", method="HEAD")
 
 
 def withheld(trial):

@@ -13,6 +13,7 @@ import wire
 from lives import Over
 from scenes_http import LARGE, SMALL, TEXT
 from lines import Lines
+from state import ALWAYS, RULES
 from trial import LIMIT, right
 
 
@@ -38,9 +39,65 @@ def finish(life):
     life.end()
 
 
+PARTS = [f"{directory}.httpserver-{1:016x}.part" for directory in ("", "store/", "store/below/")]
+
+
 def start(life):
     begin(life)
     life.get("/small", SMALL)
+    finish(life)
+
+
+def start_after_kill(life):
+    """A server that was killed has left files that it was receiving: they go, or stay for the next start."""
+    (life.root / "store" / "below").mkdir(exist_ok=True)
+    for name in PARTS:
+        (life.root / name).write_bytes(SMALL)
+    begin(life)
+    with life.asking("what was left"):
+        left = [name for name in PARTS if life.stored(name) is not None]
+        right(not left or has_failed(life), left)
+    life.get("/small", SMALL)
+    finish(life)
+
+
+def start_in_proc(life):
+    """Where the system shows what is no files, nobody looks for those that were left."""
+    begin(life)
+    with life.asking("/"):
+        right(b"kernel/" in life.ask("GET", "/").body)
+    finish(life)
+
+
+def has_failed(life):
+    return any(event.error for event in life.subject.state.events())
+
+
+def watch(life, name):
+    """A function that says whether something has been called at this place by now."""
+    state, places, rules = life.subject.state, life.subject.places, []
+    for at in (at for at, place in places.of.items() if place == name):
+        for call in (call for call, known in enumerate(state.names) if known == places.calls[at]):
+            rules.append(RULES - 1 - len(rules))
+            state.fail(call, 0, ALWAYS, 0, at, rules[-1])
+    return lambda: any(map(state.seen, rules))
+
+
+def use_first(life):
+    """What a process makes when the first one asks."""
+    life.start()
+    life.begin()
+    life.get("/small", SMALL)
+    life.over()
+    life.get("/large", LARGE)
+    finish(life)
+
+
+def start_delegate(life):
+    """A class with delegates, and each with slots `before`."""
+    begin(life)
+    life.get("/trail", b"bs")
+    life.get("/inner/trail", b"bsbibf")
     finish(life)
 
 
@@ -273,6 +330,27 @@ def stop_at_once(life):
 STOPS = [stop_idle, stop_download, stop_upload]
 
 # ---------------------------------------------------------------- and between the two
+
+
+def store_locked(life):
+    """Somebody else holds the directory for a while."""
+    (life.root / "store" / "put").unlink(missing_ok=True)
+    life.start()
+    directory = os.open(life.root / "store", os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
+    waits = watch(life, "handlers/upload/publish.c lock_directory nanosleep")
+    life.client.send(wire.request("PUT", "/store/put", TEXT))
+    wire.wait_until(waits)
+    life.begin()
+    waits = watch(life, "handlers/upload/publish.c lock_directory nanosleep")
+    wire.wait_until(lambda: waits() or has_failed(life))
+    os.close(directory)
+    with life.asking("an upload"):
+        life.accept(life.client.final("PUT"), (201,))
+    life.over()
+    with life.asking("what is stored"):
+        right(life.stored("store/put") in (None, TEXT))
+    finish(life)
 
 
 def reopen_log(life):

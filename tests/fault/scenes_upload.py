@@ -7,7 +7,7 @@ import os
 import uploads
 import wire
 from scenes_http import LARGE, SMALL, is_whole
-from trial import right
+from trial import LIMIT, right
 
 OLD = b"what was there before\n"
 
@@ -173,6 +173,59 @@ def kept(trial):
         is_whole(trial, "store/kept", OLD)
         holds_only(trial, "kept")
         reset(trial, "store/kept")
+
+
+def much(trial):
+    """So much that room is reserved."""
+    reset(trial, "store/much")
+    content = LARGE * 2
+    with trial.asking("PUT of much"):
+        trial.ask("PUT", "/store/much", content, statuses=(201,))
+        is_whole(trial, "store/much", content)
+    with trial.asking("what is stored"):
+        is_whole(trial, "store/much", None, content)
+        holds_only(trial, "much")
+        reset(trial, "store/much")
+
+
+def alike(trial):
+    """Where a file system has no modes, all files have the same one."""
+    reset(trial, "store/alike", old=OLD)
+    with trial.asking("PUT in place of a file"):
+        trial.ask("PUT", "/store/alike", SMALL, statuses=(204,))
+        is_whole(trial, "store/alike", SMALL)
+    with trial.asking("what is stored"):
+        is_whole(trial, "store/alike", OLD, SMALL)
+        holds_only(trial, "alike")
+
+
+def vanishing(trial):
+    """Somebody removes each part that appears: nothing can be received."""
+    reset(trial, "store/vanishing")
+    with trial.asking("PUT that vanishes"):
+        trial.ask("PUT", "/store/vanishing", SMALL, statuses=(503,))
+    with trial.asking("what is stored"):
+        is_whole(trial, "store/vanishing", None)
+        holds_only(trial)
+
+
+def one_at_a_time(trial):
+    """While one file comes, there is no room for another one, unless the first one is believed to be dead."""
+    reset(trial, "store/first", "store/second")
+    with trial.asking("the first"), wire.Client(trial.server.address, limit=LIMIT) as first:
+        first.send(wire.request("PUT", "/store/first", None, content_length=len(SMALL), expect="100-continue"))
+        response = first.response()
+        with trial.asking("the second"):
+            trial.ask("PUT", "/store/second", SMALL, statuses=(201, 503))
+        if response.status == 100:
+            first.send(SMALL)
+            response = first.final("PUT")
+        trial.accept(response, (201,))
+        is_whole(trial, "store/first", SMALL)
+    with trial.asking("what is stored"):
+        is_whole(trial, "store/first", None, SMALL)
+        is_whole(trial, "store/second", None, SMALL)
+        holds_only(trial, "first", "second")
 
 
 def reserved(trial):

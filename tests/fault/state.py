@@ -13,6 +13,7 @@ RULES_AT = HEADER.size + NAMES * NAME
 EVENTS_AT = RULES_AT + RULES * RULE.size
 SIZE = EVENTS_AT + EVENTS * EVENT.size
 SHORT = -1  # in the place of an errno: a part of what a call is asked for
+GONE = -2  # somebody has removed the file that was opened
 ALWAYS = 1 << 62
 
 # error: 0 where the call has not failed; time: ms, of a clock that nobody sets

@@ -6,9 +6,11 @@ import resource
 
 import conftest
 import programs
+import scenes_ends
 import scenes_files
 import scenes_http
 import scenes_lives
+import scenes_log
 import scenes_messages
 import scenes_probe
 import scenes_rig
@@ -36,11 +38,13 @@ LOOP = {"eventloop": conftest.MIXINS["eventloop"]}
 NO_PROC = ("handlers/upload/file.c http_upload_begin access", "ENOENT")
 NO_LINKS = ("handlers/upload/link.c link_at linkat", "EPERM")
 NO_RENAMEAT2 = ("handlers/upload/link.c rename_at renameat2", "EINVAL")
-NO_LOCKS = [("handlers/upload/publish.c try_lock flock", "ENOLCK"), ("handlers/upload/file.c is_held flock", "ENOLCK")]
+NO_LOCKS = [("handlers/upload/publish.c try_lock flock", "ENOLCK"), ("handlers/upload/file.c hold flock", "ENOLCK")]
 NO_FALLOCATE = ("handlers/upload/file.c allocate fallocate", "EOPNOTSUPP")
 NO_SENDFILE = ("framework/net/socket.c send_pieces sendfile", "EINVAL")
 NO_OPENAT2 = ("handlers/files/open_beneath.c open_resolved syscall", "ENOSYS")
 NO_DIGESTS = ("handlers/files/tag.c make_digests mmap", "ENOMEM")
+NO_MODES = ("handlers/upload/file.c http_upload_give_mode fchmod", "EPERM")
+PARTS_GO = ("handlers/upload/file.c open_retrying openat", "GONE")
 NO_BIRTHS = ("handlers/log/owned.c birth_of statx", "ENOSYS")
 
 NO_PIDFDS = ("framework/server/process.c open_pidfd syscall", "ENOSYS")
@@ -70,6 +74,14 @@ PLANS = [
     Plan("no-links", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, scenes_upload.STORING, lacking=[NO_LINKS]),
     Plan("no-names", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, scenes_upload.STORING,
          lacking=[NO_LINKS, NO_RENAMEAT2]),
+    Plan("no-modes", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, [scenes_upload.alike], lacking=[NO_MODES]),
+    Plan("parts-go", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, [scenes_upload.vanishing],
+         lacking=[NO_PROC, PARTS_GO]),
+    Plan("upload-much", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, LOOP, [scenes_upload.much]),
+    Plan("upload-one", "httpserver", [*UPLOAD, "--max-uploads", "1", "0"], scenes_upload.fill, LOOP,
+         [scenes_upload.one_at_a_time]),
+    Plan("follow", "httpserver", ["-d", "{root}", *5000 * ("--symlinks", "follow"), "0"], scenes_files.fill, LOOP,
+         [scenes_files.followed]),
     Plan("unix", "httpserver", ["-b", "unix:{directory}/socket", "-d", "{root}"], scenes_http.fill, LOOP,
          [scenes_http.small, scenes_http.listing]),
     Plan("probe", "tests/http/probe", ["directory={root}"], scenes_probe.fill, {name: SETTINGS[name] for name in THREE},
@@ -141,6 +153,9 @@ def serves(name, arguments, compositions, *scenes, inherits=None):
 PLANS += [
     serves("starts", ["-p0", "--upload", "--access-log", "{directory}/log", "--mime", "x=a/b"], conftest.MIXINS,
            scenes_lives.start),
+    serves("starts-again", ["-p0", "--upload", "--access-log", "log"], LOOP, scenes_lives.start_after_kill),
+    lives("starts-in-proc", "httpserver", ["-p0", "--upload", "-d", "/proc/sys"], LOOP, scenes_lives.start_in_proc),
+    lives("starts-delegate", "tests/http/delegate", ["directory={root}"], {"eventloop": []}, scenes_lives.start_delegate),
     serves("starts-unix", ["-b", "unix:{directory}/socket"], TWO, scenes_lives.start, scenes_lives.start_stale),
     serves("starts-name", ["-p0", "-b", "localhost"], TWO, scenes_lives.start),
     serves("starts-all", ["-p0", "-b", "::"], TWO, scenes_lives.start),
@@ -148,7 +163,14 @@ PLANS += [
     serves("starts-unix-locked", ["-b", "unix:{directory}/socket"], LOOP, scenes_lives.start_locked),
     serves("starts-in-vain", ["-b", "fd:2"], LOOP, scenes_lives.start_in_vain),
     serves("reopens", ["-p0", "--access-log", "{directory}/log"], conftest.MIXINS, scenes_lives.reopen_log),
-    serves("stops", ["-p0", "--upload", "--on-duplicate", "overwrite"], conftest.MIXINS, *scenes_lives.STOPS),
+    serves("stops", ["-p0", "--upload", "--on-duplicate", "overwrite", "--access-log", "log"], conftest.MIXINS,
+           *scenes_lives.STOPS),
+    *(serves("logs", ["-p0", "--access-log", log], LOOP, scene) for log, scene in scenes_log.SCENES.items()),
+    serves("uses-first", ["-p0", "--access-log", "log"], {name: conftest.MIXINS[name] for name in ("eventloop", "forking")},
+           scenes_lives.use_first),
+    serves("locked", ["-p0", "--upload"], LOOP, scenes_lives.store_locked),
+    lives("ends", "httpserver", [], {name: arguments for name, (arguments, *_) in scenes_ends.ENDS.items()}, scenes_ends.end),
+    lives("ends", "tests/fault/mistake", [], {"mistake": []}, scenes_ends.end),
     lives("starts-echo", "samples/echo", [], scenes_lives.classes("TCPServer", "localhost:0"), scenes_lives.start_echo),
     lives("starts-echo-udp", "samples/echo", [], scenes_lives.classes("UDPServer", "localhost:0"), scenes_lives.start_echo),
     lives("starts-echo-unix", "samples/echo", [], scenes_lives.classes("UnixStreamServer", "unix:{directory}/echo", TWO),

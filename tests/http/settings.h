@@ -105,19 +105,21 @@ static inline int run_probe(int argc, char **argv, const struct http_handler_cla
     handler.http.handler.base = &cls->handler;
     handler.http.table_size = serves_files(&cls->handler) ? sizeof handler : sizeof handler.http;
     set_bases(bases, mixins ? mixins : eventloop, setting_of(argc, argv, "masked="));
-    if (ss_server_init(&server, bases, "127.0.0.1:0", &handler.http.handler) < 0)
-        return 2;
-    for (int i = 1; i < argc; i++) {
+    int rc = ss_server_init(&server, bases, "127.0.0.1:0", &handler.http.handler);
+    for (int i = 1; rc == 0 && i < argc; i++) {
         char *value = strchr(argv[i], '=');
         if (value) {
             *value = 0;
             set(&server, argv[i], value + 1);
         }
     }
-    int rc = ss_server_bind(&server);
+    if (rc == 0)
+        rc = ss_server_bind(&server);
     if (rc == 0)
         rc = ss_run_server(&server);
     ss_server_close(&server);
+    if (rc < 0)
+        fprintf(stderr, "http: cannot serve: %s\n", strerror(-rc));
     return rc < 0 ? 1 : rc;
 }
 
