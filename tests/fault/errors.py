@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What each call may plausibly fail with, at a moment when the program has made no mistake. What only a mistake or a
 file's own nature brings about (EBADF, EINVAL of most calls, ENOENT, EACCES) is not the machine's failure; nor is what comes
-of a file system, as EPERM of fchmod where there are no modes."""
+of a file system, as EPERM of fchmod where there are no modes; nor EAGAIN where a datagram waits, as that says that none
+does."""
 
 import errno
 
@@ -30,7 +31,7 @@ ERRORS = {
     "socket": NUMBERS + " ENOBUFS", "socketpair": NUMBERS, "bind": "ENOMEM EADDRINUSE", "listen": "EADDRINUSE",
     "accept4": NUMBERS + " ENOBUFS ECONNABORTED EPERM EINTR", "connect": "ETIMEDOUT ECONNREFUSED ENETUNREACH ENOBUFS EINTR",
     "shutdown": "ENOTCONN", "getsockname": "ENOBUFS", "getpeername": "ENOTCONN ENOBUFS", "getsockopt": "ENOBUFS ENOPROTOOPT",
-    "setsockopt": "ENOMEM ENOPROTOOPT", "recv": INPUT + " SHORT", "recvfrom": INPUT + " EAGAIN", "recvmsg": "ENOMEM EAGAIN EINTR ECONNREFUSED",
+    "setsockopt": "ENOMEM ENOPROTOOPT", "recv": INPUT + " SHORT", "recvfrom": INPUT, "recvmsg": "ENOMEM EINTR ECONNREFUSED",
     "send": OUTPUT + " SHORT", "sendto": "ENOBUFS ENOMEM EINTR EAGAIN", "sendmsg": OUTPUT + " SHORT", "sendfile": "EINVAL EIO ENOMEM EPIPE SHORT",
     "if_indextoname": "ENXIO", "getaddrinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
     "poll": "EINTR ENOMEM", "epoll_create1": NUMBERS, "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "eventfd": NUMBERS,
