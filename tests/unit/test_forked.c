@@ -18,7 +18,7 @@ static const struct ss_class Noting, Other;
 
 /* The processes in which `forked` was called, in memory that all of them see. */
 struct notes {
-    atomic_uint count;
+    atomic_uint taken, count; /* entries that somebody fills in, and those that are */
     struct {
         pid_t pid;
         char order[8];
@@ -42,10 +42,11 @@ static void note_fork(struct ss_server *self)
 {
     struct notes *notes = ss_shared(self, &Noting);
     struct mine *mine = ss_state(self, &Noting);
-    unsigned i = atomic_fetch_add(&notes->count, 1);
+    unsigned i = atomic_fetch_add(&notes->taken, 1);
     if (i >= MOST || count_entries("/proc/self/task") != 2 + 1) /* "." and "..", and one thread */
         _exit(1);
     notes->at[i].pid = getpid();
+    atomic_fetch_add(&notes->count, 1);
     ss_super(self, &Noting)->forked(self);
     strcat(notes->at[i].order, "N");
     mine->forks++;
