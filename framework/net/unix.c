@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TRIES = 3 }; /* attempts to bind, where there is the file of a server that has gone */
@@ -97,7 +98,7 @@ static int lock(const struct socket_file *file)
             return 0;
         if (ss_now() > deadline)
             return -EADDRINUSE;
-        (void)poll(NULL, 0, LOCK_PAUSE);
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE * 1000000L}, NULL);
     }
     return 0;
 }

@@ -86,10 +86,9 @@ class Subject:
         for name, error in self.lacking:
             found = [at for at, place in self.places.of.items() if place == name]
             assert found, f"there is no {name}"
-            for at in found:
+            for at, call in ((at, call) for at in found for call in self.state.calls(self.places.calls[at])):
                 slot -= 1  # the first two are for the cases
                 assert slot > 1, "more rules than there is room for"
-                call = self.state.names.index(self.places.calls[at])
                 self.state.fail(call, errors.number(error), 1, ALWAYS, at, slot)
 
     def lacks(self, event):

@@ -77,7 +77,7 @@ def watch(life, name):
     """A function that says whether something has been called at this place by now."""
     state, places, rules = life.subject.state, life.subject.places, []
     for at in (at for at, place in places.of.items() if place == name):
-        for call in (call for call, known in enumerate(state.names) if known == places.calls[at]):
+        for call in state.calls(places.calls[at]):
             rules.append(RULES - 1 - len(rules))
             state.fail(call, 0, ALWAYS, 0, at, rules[-1])
     return lambda: any(map(state.seen, rules))
@@ -124,7 +124,9 @@ def start_locked(life):
 
 def release_later(life, directory):
     try:
-        wire.wait_until(lambda: life.server and (life.has_ended() or life.at_rest()), LIMIT)
+        wire.wait_until(lambda: life.server and life.subject.state.names, LIMIT)
+        waits = watch(life, "framework/net/unix.c lock nanosleep")
+        wire.wait_until(lambda: life.has_ended() or waits(), LIMIT)
     finally:
         os.close(directory)
 

@@ -36,6 +36,10 @@ class State:
         names = (self.memory[HEADER.size + i * NAME:][:NAME] for i in range(count))
         return [name.rstrip(b"\0").decode() for name in names]
 
+    def calls(self, name):
+        """The numbers of all functions with this name: read and its checked form are one call."""
+        return [number for number, known in enumerate(self.names) if known == name]
+
     def fail(self, call, error, first=1, count=1, place=0, slot=0):
         """From the first-th call on that is made from now on, `count` of them fail. A name may stand for several functions,
         (read and its checked form): then for those of the number given."""
