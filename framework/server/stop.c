@@ -56,11 +56,13 @@ void stop_free(struct ss_stop *stop)
     munmap(stop, sizeof *stop);
 }
 
-/* Makes the first end readable for good, in all processes. Nobody else tells them, so it is tried again. */
+/* Makes the first end readable for good, in all processes, by its end or by a byte. Nobody else tells them,
+   so it is tried again. */
 static void tell_all(const int ends[2])
 {
-    for (int i = 0; i < TRIES && shutdown(ends[1], SHUT_WR) < 0; i++)
-        ;
+    for (int i = 0; i < TRIES; i++)
+        if (shutdown(ends[1], SHUT_WR) == 0 || send(ends[1], "", 1, MSG_NOSIGNAL) > 0)
+            return;
 }
 
 static void advance(struct ss_stop *stop, int stage)
