@@ -320,13 +320,28 @@ static inline void ask(int fd, const char *line, const char *reply)
     expect(fd, reply);
 }
 
+static inline void set_mode(int fd, char mode)
+{
+    char line[] = {mode, '\n', '\0'};
+    ask(fd, line, "= 0\n");
+}
+
 /* A client whose handler waits in that way. */
 static inline int client_in_mode(const struct running *r, char mode)
 {
-    char line[] = {mode, '\n', '\0'};
     int fd = client_of(&r->server);
-    ask(fd, line, "= 0\n");
+    set_mode(fd, mode);
     return fd;
+}
+
+/* Clients whose handlers wait in these ways, by turns. All are there before one parks: where a process serves
+   one at a time and the next is slow to start, who is parked makes room for who comes behind him. */
+static inline void clients_in_modes(const struct running *r, int *fds, int clients, const char *modes)
+{
+    for (int i = 0; i < clients; i++)
+        fds[i] = client_in_mode(r, 'w');
+    for (int i = 0; i < clients; i++)
+        set_mode(fds[i], modes[(size_t)i % strlen(modes)]);
 }
 
 /* The ref of its connection. */

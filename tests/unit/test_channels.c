@@ -135,12 +135,14 @@ static void read_all(struct reader *readers, int count, int lines)
     }
 }
 
-static void subscribe(struct running *r, struct reader *reader, int number)
+static void subscribe(struct running *r, struct reader *readers, int count)
 {
-    static const char modes[] = {'w', 'p', 'r'};
-    memset(reader, 0, sizeof *reader);
-    reader->fd = client_in_mode(r, modes[number % 3]);
-    ask(reader->fd, "s odd\ns even\ni\n", "= 0\n= 0\n= 0\n");
+    int fds[SUBSCRIBERS];
+    clients_in_modes(r, fds, count, "wpr");
+    for (int i = 0; i < count; i++) {
+        readers[i] = (struct reader){.fd = fds[i]};
+        ask(fds[i], "s odd\ns even\ni\n", "= 0\n= 0\n= 0\n");
+    }
 }
 
 /* Four of the publishers are handlers, if there is room for so many. */
@@ -154,14 +156,15 @@ static void check_order(const struct model *m)
     prepare_model(&r, m, NULL, &Obeying);
     r.server.mailbox_count = PUBLISHERS * EACH;
     launch(&r);
-    for (int i = 0; i < subscribers; i++)
-        subscribe(&r, &readers[i], i);
+    for (int i = 0; i < handlers; i++)
+        fds[i] = client_in_mode(&r, 'w');
+    subscribe(&r, readers, subscribers);
     assert_int_equal(ss_subscribers(&r.server, "odd"), subscribers);
     for (int i = 0; i < PUBLISHERS; i++)
         if (i < handlers) {
             char line[20];
             snprintf(line, sizeof line, "x %d\n", i);
-            say(fds[i] = client_of(&r.server), line);
+            say(fds[i], line);
         } else {
             begin_foreign(&foreign[i], &r, i);
         }
@@ -197,10 +200,9 @@ static void test_others(void **state)
         struct running r;
         int fds[3], clients = clients_of(&models[i], 3);
         start_model(&r, &models[i]);
-        for (int k = 0; k < clients; k++) {
-            fds[k] = client_in_mode(&r, "wpr"[k]);
+        clients_in_modes(&r, fds, clients, "wpr");
+        for (int k = 0; k < clients; k++)
             ask(fds[k], "s room\n", "= 0\n");
-        }
         for (int k = 0; k < clients; k++) {
             char reply[20];
             snprintf(reply, sizeof reply, "= %d\n", clients - 1);

@@ -93,7 +93,7 @@ static void test_between_handlers(void **state)
             struct running r;
             char line[100];
             start_model(&r, &models[i]);
-            int fd = client_in_mode(&r, modes[k]), other = client_in_mode(&r, 'w');
+            int other = client_in_mode(&r, 'w'), fd = client_in_mode(&r, modes[k]);
             struct ss_ref ref = ref_of(fd);
             snprintf(line, sizeof line, "m %llu %u hello\n", (unsigned long long)ref.number, ref.place);
             for (int times = 0; times < 10; times++) {

@@ -89,8 +89,8 @@ static void check_inventory(const struct model *m, const struct running *r, stru
 static int crowd(struct running *r, const struct model *m, int *fds)
 {
     int clients = clients_of(m, MANY);
+    clients_in_modes(r, fds, clients, "wpr");
     for (int i = 0; i < clients; i++) {
-        fds[i] = client_in_mode(r, "wpr"[i % 3]);
         (void)ref_of(fds[i]);
         ask(fds[i], i % 3 ? "s room\ns other\n" : "q\ns room\ns other\n",
             i % 3 ? "= 0\n= 0\n" : "= 0\n= 0\n= 0\n");
@@ -198,8 +198,7 @@ static void test_descriptors(void **state)
         static int fds[WAITING];
         int clients = clients_of(&rows[i].model, WAITING);
         start_model(&r, &rows[i].model);
-        for (int k = 0; k < clients; k++)
-            fds[k] = client_in_mode(&r, "wpr"[k % 3]);
+        clients_in_modes(&r, fds, clients, "wpr");
         int before = descriptors_of(fds[0]);
         struct ss_ref ref = ref_of(fds[0]);
         for (int k = 1; k < clients; k++)

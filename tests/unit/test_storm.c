@@ -78,8 +78,8 @@ static void check_storm(const struct model *m)
     prepare_model(&r, m, NULL, &Obeying);
     r.server.mailbox_count = POSTERS * ROUNDS;
     launch(&r);
+    clients_in_modes(&r, fds, clients, "wprt");
     for (int k = 0; k < clients; k++) {
-        fds[k] = client_in_mode(&r, "wprt"[k % 4]);
         (void)ref_of(fds[k]);
         say(fds[k], "z"); /* the first half of a line */
     }
@@ -118,10 +118,9 @@ static void test_about_to_wait(void **state)
         struct running r;
         int fds[4] = {0}, clients = clients_of(&models[i], 4);
         start_model(&r, &models[i]);
-        for (int k = 0; k < clients; k++) {
-            fds[k] = client_in_mode(&r, "prwt"[k]);
+        clients_in_modes(&r, fds, clients, "prwt");
+        for (int k = 0; k < clients; k++)
             (void)ref_of(fds[k]);
-        }
         for (int n = 0; n < 4 * ROUNDS; n++) {
             int k = n / 8 % clients; /* a few times the same one, so that the others sleep */
             assert_int_equal(post_text(&r, counts->refs[k], "x"), 0);
