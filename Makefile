@@ -134,8 +134,9 @@ OPTIMIZE := -O2
 ifneq ($(SANITIZE),)
 LTO :=
 OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
-# A program starts and ends in half of the time with the run-time library in it. clang always puts it there.
-SANITIZER_LIBS := $(if $(findstring clang,$(CC) $(CC_VERSION)),,-static-libasan -static-libubsan -static-libtsan)
+# With the run-time library of AddressSanitizer in it a program starts and ends in half of the time. clang always puts
+# it there.
+SANITIZER_LIBS := $(if $(findstring clang,$(CC) $(CC_VERSION)),,-static-libasan -static-libubsan)
 endif
 
 # Without optimization each branch that is counted is one that a reader reads. Many threads and processes count.
