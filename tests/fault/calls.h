@@ -10,15 +10,16 @@
 /* A call `name` of the C library whose symbol has another name, where sizes are checked. `failed` can be
    looked at by what stands in place of `body`, which ends with a return. What returns `before` has not
    failed. */
-#define FAULT_WRAP_AFTER(type, name, symbol, parameters, before, body)                \
-    static const struct fault_name fault_name_##symbol                                \
-        __attribute__((section("fault_names"), used)) = {#name};                      \
-    type __real_##symbol parameters;                                                  \
-    type __wrap_##symbol parameters;                                                  \
-    type __wrap_##symbol parameters                                                   \
-    {                                                                                 \
-        before int failed = fault(&fault_name_##symbol, __builtin_return_address(0)); \
-        body                                                                          \
+#define FAULT_WRAP_AFTER(type, name, symbol, parameters, before, body)         \
+    static const struct fault_name fault_name_##symbol                         \
+        __attribute__((section("fault_names"), used)) = {#name};               \
+    type __real_##symbol parameters;                                           \
+    type __wrap_##symbol parameters;                                           \
+    type __wrap_##symbol parameters                                            \
+    {                                                                          \
+        before;                                                                \
+        int failed = fault(&fault_name_##symbol, __builtin_return_address(0)); \
+        body                                                                   \
     }
 #define FAULT_WRAP(type, name, symbol, parameters, body) \
     FAULT_WRAP_AFTER(type, name, symbol, parameters, , body)
