@@ -223,7 +223,9 @@ def test_later_nobody_waits_any_more(later, runner):
     """A second signal ends the handlers. Then the answer finds no connection, and does no harm."""
     server = later(runner)
     wire.wait_until(lambda: server.catches(signal.SIGINT))
-    waiting = server.client().send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+    waiting = server.client()
+    assert waiting.ask("POST", "/", b"x").status == 405  # somebody has taken the connection
+    waiting.send(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
     assert waiting.is_silent()
     begin = time.monotonic()
     server.send_signal(signal.SIGINT)

@@ -121,7 +121,7 @@ def test_one_client_that_holds_many_connections(httpserver, root, mixins, kind):
         server.client().send(begun[kind])
     same = "threadpool" in mixins or "eventloop" in mixins  # a connection costs so little there
     for _ in range(5):
-        with server.client(source="127.0.0.1" if same else "127.0.0.2", limit=10) as client:
+        with server.client(source="127.0.0.1" if same else "127.0.0.2", limit=programs.LIMIT) as client:
             assert client.ask(path="/a.txt").text == "hello"
     for client in server.clients:
         client.close()  # or the drain waits for them
