@@ -205,7 +205,7 @@ $(BUILD)/handlers/compress/brotli.o: private INCLUDES += $(BROTLI_CPPFLAGS)
 $(BUILD)/handlers/compress/zstd.o: private INCLUDES += $(ZSTD_CPPFLAGS)
 $(BUILD)/tests/fault/calls.o: private INCLUDES += $(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS)
 # What is tested is linked as it ships, what tests it without LTO, which would be most of the time that it takes.
-$(BUILD)/tests/unit/% $(BUILD)/tests/fuzz/% $(BUILD)/tests/http/% $(BUILD)/tests/framework/% $(BUILD)/tests/matrix/% $(BUILD)/tests/fault/%: private LTO := $(if $(LTO),-fno-lto)
+$(foreach room,unit fuzz http framework matrix fault,$(BUILD)/tests/$(room)/%): private LTO := $(if $(LTO),-fno-lto)
 
 # ---- files ----------------------------------------------------------------------------------------------------
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,19 +108,17 @@ FAILS(int, stat, (const char *path, struct stat *status), (path, status))
 FAILS(int, lstat, (const char *path, struct stat *status), (path, status))
 FAILS(int, fstat, (int fd, struct stat *status), (fd, status))
 /* A directory's never fails: what a program says when a file has its name already is its own affair. */
-static const struct fault_name fault_name_fsync __attribute__((section("fault_names"), used)) = {"fsync"};
-int __real_fsync(int fd);
-int __wrap_fsync(int fd);
-int __wrap_fsync(int fd)
-{
-    struct stat status;
-    bool is_directory = __real_fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
-    int failed = is_directory ? FAULT_NONE : fault(&fault_name_fsync, __builtin_return_address(0));
-    if (!failed)
+#define SPARES_DIRECTORIES                                         \
+    struct stat status;                                            \
+    if (__real_fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) \
         return __real_fsync(fd);
-    errno = failed;
-    return -1;
-}
+FAULT_WRAP_AFTER(int, fsync, fsync, (int fd), SPARES_DIRECTORIES, {
+    if (failed) {
+        errno = failed;
+        return -1;
+    }
+    return __real_fsync(fd);
+})
 FAILS(int, fstatat, (int directory, const char *path, struct stat *status, int flags),
       (directory, path, status, flags))
 FAILS(int, statx, (int directory, const char *path, int flags, unsigned mask, struct statx *status),
@@ -219,22 +216,17 @@ FAULT_WRAP(ssize_t, sendmsg, sendmsg, (int fd, const struct msghdr *message, int
         if (ready != 0)   \
             return ready; \
     }
-FAULT_WRAP_AFTER(int, poll, poll, (struct pollfd * fds, nfds_t count, int ms),
-                 LOOKS(__real_poll(fds, count, ms)), {
-                     if (failed) {
-                         errno = failed;
-                         return -1;
-                     }
-                     return __real_poll(fds, count, ms);
-                 })
-FAULT_WRAP_AFTER(int, poll, __poll_chk, (struct pollfd * fds, nfds_t count, int ms, size_t room),
-                 LOOKS(__real___poll_chk(fds, count, ms, room)), {
-                     if (failed) {
-                         errno = failed;
-                         return -1;
-                     }
-                     return __real___poll_chk(fds, count, ms, room);
-                 })
+#define POLLS(symbol, parameters, call)                            \
+    FAULT_WRAP_AFTER(int, poll, symbol, parameters, LOOKS(call), { \
+        if (failed) {                                              \
+            errno = failed;                                        \
+            return -1;                                             \
+        }                                                          \
+        return call;                                               \
+    })
+POLLS(poll, (struct pollfd * fds, nfds_t count, int ms), __real_poll(fds, count, ms))
+POLLS(__poll_chk, (struct pollfd * fds, nfds_t count, int ms, size_t room),
+      __real___poll_chk(fds, count, ms, room))
 FAILS(int, epoll_create1, (int flags), (flags))
 /* Only a new registration takes memory: one that is there can always be changed. */
 FAULT_WRAP(int, epoll_ctl, epoll_ctl, (int epoll, int operation, int fd, struct epoll_event *event), {

@@ -88,17 +88,20 @@ def chunked(trial):
         holds_only(trial, "chunked")
 
 
+def send_when_asked(trial, client, response, content):
+    if response.status == 100:
+        client.send(content)
+        response = client.final("PUT")
+    trial.accept(response, (201,))
+
+
 def expected(trial):
     """A client that waits until it is asked for its body."""
     reset(trial, "deep/er/expected")
     with trial.asking("PUT with Expect"):
         client = trial.client
         client.send(wire.request("PUT", "/deep/er/expected", None, content_length=len(LARGE), expect="100-continue"))
-        response = client.response()
-        if response.status == 100:
-            client.send(LARGE)
-            response = client.final("PUT")
-        trial.accept(response, (201,))
+        send_when_asked(trial, client, client.response(), LARGE)
         is_whole(trial, "deep/er/expected", LARGE)
     with trial.asking("what is stored"):
         is_whole(trial, "deep/er/expected", None, LARGE)
@@ -217,10 +220,7 @@ def one_at_a_time(trial):
         response = first.response()
         with trial.asking("the second"):
             trial.ask("PUT", "/store/second", SMALL, statuses=(201, 503))
-        if response.status == 100:
-            first.send(SMALL)
-            response = first.final("PUT")
-        trial.accept(response, (201,))
+        send_when_asked(trial, first, response, SMALL)
         is_whole(trial, "store/first", SMALL)
     with trial.asking("what is stored"):
         is_whole(trial, "store/first", None, SMALL)
