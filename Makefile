@@ -285,8 +285,9 @@ fuzz: ## fuzz every target for FUZZ_TIME=600 seconds, two at a time (T=PATTERN; 
 build-fuzz: $(FUZZ)
 run-fuzz: build-fuzz
 	@BUILD='$(abspath $(BUILD))' FUZZER='$(FUZZER)' FUZZ_TIME='$(FUZZ_TIME)' $(PYTHON) tests/fuzz/run $(T)
-# With sanitizers: what is done after a failure must not read or write what it may not, and leave nothing behind.
-faults: ## each call fails once, and in bursts, under every composition (ARGS='--share 0.1', ARGS=PATTERN)
+# All cases as it ships, and some with sanitizers, whose programs start and fork ten times as slowly: what is done after a
+# failure must not read or write what it may not, and leave nothing behind.
+faults: run-faults ## each call fails once, and in bursts, under every composition (ARGS='--share 0.1', ARGS=PATTERN)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined run-faults
 run-faults: all $(FAULTY)
 	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' $(PYTHON) tests/fault/run $(ARGS)

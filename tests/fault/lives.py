@@ -184,7 +184,7 @@ class Lives(Exploration):
         outcomes, failed, _ = self.play_with(case)
         if not has_failed(case, failed):
             return None
-        outcome, detail = self.judge(case, outcomes, failed, ("", ""))
+        outcome, detail = self.judge(case, outcomes, failed, ("", "", ""))
         log = self.subject.server.log
         if outcome in ALLOWED and programs.REPORT.search(log):
             outcome = "report"

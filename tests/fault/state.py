@@ -33,7 +33,8 @@ class State:
     def names(self):
         """The calls' names by their number, once a program has started with this state."""
         count = HEADER.unpack_from(self.memory)[2]
-        names = (self.memory[HEADER.size + i * NAME:][:NAME] for i in range(count))
+        starts = (HEADER.size + i * NAME for i in range(count))
+        names = (self.memory[start:start + NAME] for start in starts)  # a slice copies
         return [name.rstrip(b"\0").decode() for name in names]
 
     def calls(self, name):

@@ -17,8 +17,9 @@ import scenes_rig
 import scenes_samples
 import scenes_upload
 import scenes_workers
-from engine import Exploration, Subject
+from engine import Exploration
 from lives import Lives
+from subject import Subject
 
 # `arguments` with {root}, the directory that `prepare` fills; a composition's own options come before them.
 # What `inherits` a socket, of this family and type, is given it as {fd}; others print where they listen.
