@@ -167,6 +167,8 @@ cppflags = -D_GNU_SOURCE $(FORTIFY) -DSS_VERSION='"$(VERSION)"' $(INCLUDES) $(CP
 cflags   = -std=c11 $(OPTIMIZE) -g $(LTO) $(WARNINGS) -fPIC -fvisibility=hidden -fno-semantic-interposition \
            $(HARDEN) -fstack-clash-protection -pthread $(CFLAGS)
 ldflags  = $(cflags) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER_LIBS) $(LDFLAGS)
+# With sanitizers a program has so many addresses in it that to adapt them is a third of its start.
+PIE     := $(if $(SANITIZE),-no-pie,$(if $(filter -static%,$(LDFLAGS)),,-pie))
 
 # The dependencies of the house point one way; include paths keep it so. ("private" here and below: a variable of a
 # target would otherwise reach everything that is built on its behalf.)
@@ -271,7 +273,7 @@ tsan: ## the tests under ThreadSanitizer, in build/tsan
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=thread test \
 	    RUN_UNDER="$$(setarch -R true 2>/dev/null && echo setarch -R)"
 # What is counted: these goals, one after the other. MAKE_COMMAND: see lint.
-COUNTED := test
+COUNTED := test run-faults
 coverage: ## the lines and branches that the tests reach, by file, in build/coverage (T, K as for test)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage COVERAGE=yes run-coverage
 run-coverage: build-tests
@@ -390,7 +392,7 @@ endef
 define link
 $(call say,LD,$@)
 @mkdir -p $(@D)
-$(Q)$(CC) $(ldflags) $(if $(filter -static%,$(LDFLAGS)),,-pie) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LLHTTP_LIBS) $(OPTIONAL_LIBS) $(LDLIBS)
+$(Q)$(CC) $(ldflags) $(PIE) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LLHTTP_LIBS) $(OPTIONAL_LIBS) $(LDLIBS)
 endef
 
 $(BUILD)/%.o: %.c $(BUILD)/flags

@@ -17,6 +17,7 @@ import programs
 SEEN = os.path.join(programs.TESTS, "fault", "seen.txt")
 UNSEEN = os.path.join(programs.TESTS, "fault", "unseen.txt")
 CALL = re.compile(r"^ *([0-9a-f]+):.*?\b(?:callq?|jmpq?|bl|b)\s+[0-9a-f]+ <__wrap_(\w+)>", re.MULTILINE)
+FIRST = re.compile(r"^ *LOAD +0x0+ 0x([0-9a-f]+)", re.MULTILINE)
 LINE = re.compile(r"^ *([0-9a-f]+):\t", re.MULTILINE)
 OURS = re.compile(r"(?:.*/)?(?<!tests/)((?:framework|handlers)/\S+\.[ch])$")
 
@@ -33,13 +34,14 @@ class Places:
     def __init__(self, program):
         self.program = program
         code = output("objdump", "-d", "--no-show-raw-insn", program)
+        first = int(FIRST.search(output("readelf", "-lW", program))[1], 16)  # 0 unless its addresses are fixed
         ends = [int(line[1], 16) for line in LINE.finditer(code)]
-        self.calls = {}  # from where a call returns to: its name
+        self.calls = {}  # from where a call returns to, counted from the program's first byte: its name
         for call in CALL.finditer(code):
             at = bisect.bisect(ends, int(call[1], 16))
             if plain(call[2]) in errors.ERRORS:
-                self.calls[ends[at]] = plain(call[2])
-        self.lines = dict(zip(self.calls, look_up(program, self.calls)))
+                self.calls[ends[at] - first] = plain(call[2])
+        self.lines = dict(zip(self.calls, look_up(program, [at + first for at in self.calls])))
         lines = collections.defaultdict(set)
         for at, line in self.lines.items():
             lines[line.file, line.function, self.calls[at]].add(line.line)

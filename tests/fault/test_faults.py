@@ -1,30 +1,41 @@
 # SPDX-License-Identifier: MIT
-"""A part of what `make faults` does of httpserver, by a seed: FAULT_SEED is another one. (It is to be another one each day, and
-of all programs, when a whole run has no case that is not to be.)"""
+"""A part of what `make faults` does: a tenth of its scenes, and some of their cases, by a seed that is another one each day.
+FAULT_SEED=N repeats a day's (tests/run prints it)."""
 
+import datetime
 import os
 import random
+import warnings
 
 import programs
 import pytest
 import subjects
 from trial import ALLOWED
 
-SEED = int(os.environ.get("FAULT_SEED", 1))
-TASKS = 2 if programs.TSAN else 4 if programs.SANITIZED else 16
-PROVEN = ("sequential", "threading", "eventloop")
-SHARE = 0.02 if programs.SANITIZED else 0.1
+SEED = int(os.environ.get("FAULT_SEED") or datetime.date.today().toordinal())
+TASKS = 3 if programs.TSAN else 6 if programs.SANITIZED else len(subjects.tasks()) // 10
+SHARE = 0.02 if programs.SANITIZED else 0.2
 
 
 def sample():
-    """Some of them, so that others run by another seed."""
-    tasks = [task for task in subjects.tasks() if task.plan.program == "httpserver" and task.composition in PROVEN]
-    return random.Random(SEED).sample(tasks, min(TASKS, len(tasks)))
+    return random.Random(SEED).sample(subjects.tasks(), TASKS)
+
+
+def explore(task, directory, choose):
+    results, _ = subjects.explore(task, directory, choose)
+    return [result for result in results if result.outcome not in ALLOWED]
 
 
 @pytest.mark.parametrize("task", sample(), ids=subjects.name_of)
-def test_a_call_fails(task, tmp_path):
+def test_a_call_fails(task, tmp_path_factory):
+    """What is not to be counts when it comes again: this machine may be busy with other tests."""
     numbers = random.Random(f"{SEED} {subjects.name_of(task)}")
-    results, _ = subjects.explore(task, tmp_path, lambda cases: [case for case in cases if numbers.random() < SHARE])
-    bad = [result for result in results if result.outcome not in ALLOWED]
-    assert not bad, f"FAULT_SEED={SEED}: {bad[0]}"
+    bad = explore(task, tmp_path_factory.mktemp("first"),
+                  lambda cases: [case for case in cases if numbers.random() < SHARE])
+    if not bad:
+        return
+    known = {result.case for result in bad}
+    again = explore(task, tmp_path_factory.mktemp("again"),
+                    lambda cases: [case for case in cases if case in known])
+    assert not again, f"FAULT_SEED={SEED}: {again[0]}"
+    warnings.warn(f"FAULT_SEED={SEED}: once, and not again: {bad[0]}")
