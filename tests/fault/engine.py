@@ -168,9 +168,11 @@ class Exploration:
         of_peers = case.error in errors.OF_PEERS or (case.after and case.after.error in errors.OF_PEERS)
         if outcome == "4xx" and of_peers:
             outcome = "cut"  # the client has failed: 408 where its connection has timed out
-        if outcome == "cut" and not of_peers and not is_mute(case) and not self.is_told(before):
+        calls = {self.state.names[event.call] for event in failed}
+        made_room = "accept4" in calls and "b''" in detail  # an idle connection has ended for another one
+        if outcome == "cut" and not of_peers and not made_room and not is_mute(case) and not self.is_told(before):
             outcome = "silent"
-        if outcome == "served" and errors.LOST & {self.state.names[event.call] for event in failed}:
+        if outcome == "served" and errors.LOST & calls:
             outcome = "silent"
         if outcome in ALLOWED and (case.name.split()[2], case.error) in errors.PAUSED and hurries(failed):
             outcome = "spin"

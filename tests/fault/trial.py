@@ -34,7 +34,7 @@ NEVER = {
 
 
 # What a log says of a request, or of the server, for which something has failed.
-TOLD = re.compile(r"failed|HTTP/1\.[01]\" (5\d\d|\d+ [-\d]+ \"?\w)|\"status\":5|\"error\":")
+TOLD = re.compile(r"failed|HTTP/1\.[01]\" (5\d\d|\d+ [-\d]+ (\"[^\"]*\" \"[^\"]*\" )?\"?\w)|\"status\":5|\"error\":")
 
 
 class Wrong(AssertionError):
