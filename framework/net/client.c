@@ -89,8 +89,8 @@ static int datagram_write(struct ss_stream *s, struct iovec *vector, int count, 
     struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
     struct vain_waits vain = {0};
     (void)more;
-    while (sendmsg(s->fd, &message, MSG_NOSIGNAL) < 0) {
-        if (errno != EAGAIN && errno != EINTR)
+    while (TEMP_FAILURE_RETRY(sendmsg(s->fd, &message, MSG_NOSIGNAL)) < 0) {
+        if (errno != EAGAIN)
             return -errno;
         int rc = stream_wait(s, POLLOUT, CANCELED, &vain);
         if (rc < 0)

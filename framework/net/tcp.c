@@ -207,7 +207,7 @@ static void linger(struct ss_server *self, int fd)
     if (shutdown(fd, SHUT_WR) < 0)
         return;
     for (size_t total = 0; n != 0 && total < LINGER_BYTES;) {
-        n = recv(fd, data, sizeof data, 0);
+        n = TEMP_FAILURE_RETRY(recv(fd, data, sizeof data, 0));
         if (n > 0)
             total += (size_t)n;
         else if (n < 0 && (errno != EAGAIN || server_wait(self, fd, POLLIN, -1, deadline, CANCELED) < 0))

@@ -105,7 +105,7 @@ bool is_readable(int fd)
 bool socket_has_input(int fd)
 {
     char byte;
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return TEMP_FAILURE_RETRY(recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT)) > 0;
 }
 
 bool drain_ends(const struct ss_server *self, int fd)
