@@ -174,9 +174,13 @@ class Exploration:
             outcome = "silent"
         if outcome == "served" and errors.LOST & calls:
             outcome = "silent"
-        if outcome in ALLOWED and (case.name.split()[2], case.error) in errors.PAUSED and hurries(failed):
+        if outcome in ALLOWED and hurries(event for event in failed if self.is_paused(event)):
             outcome = "spin"
         return outcome, f"{what}: {detail}"
+
+    def is_paused(self, event):
+        """Whether the call is only made again after a while."""
+        return any(event.error == errors.number(error) for call, error in errors.PAUSED if call == self.state.names[event.call])
 
     def afterwards(self, case, outcome, detail):
         """All is well again."""

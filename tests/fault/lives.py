@@ -34,6 +34,11 @@ class Life(Trial):
 
     # ------------------------------------------------------------ start
 
+    @property
+    def starts(self):
+        """Whether calls fail from the start on."""
+        return self.exploration.scene.__name__.startswith("start")
+
     def start(self):
         """Returns when it serves, with all its threads and processes."""
         self.found = self.subject.sockets()
@@ -129,6 +134,8 @@ class Life(Trial):
         except subprocess.TimeoutExpired:
             self.give_up("stop", "hang", "it has not ended")
         left = self.left()
+        if status == 1 and not left and self.starts and REASON.fullmatch(self.server.log):
+            self.give_up("start", "told", self.server.log)  # another thread's start, which was not seen to fail before
         if status != expected or left:
             self.give_up("stop", "leak" if status == expected else "stop", left or f"status {status}")
         self.note("stop", "served")

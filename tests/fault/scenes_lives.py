@@ -355,6 +355,10 @@ def store_locked(life):
     finish(life)
 
 
+def failures(life):
+    return sum(bool(event.error) for event in life.subject.state.events())
+
+
 def reopen_log(life):
     """Lines go to a new file, or to the old one and somebody is told."""
     log, moved = life.subject.directory / "log", life.subject.directory / "log.1"
@@ -365,7 +369,7 @@ def reopen_log(life):
     life.begin()
     life.server.send_signal(signal.SIGHUP)
     with life.asking("to open it anew"):
-        wire.wait_until(lambda: log.exists() or "cannot be opened anew" in life.server.log)
+        wire.wait_until(lambda: log.exists() or "cannot be opened anew" in life.server.log or failures(life) > 1)
     for _ in range(2):
         life.get("/small", SMALL, connection="close")
     life.over()
@@ -374,7 +378,6 @@ def reopen_log(life):
     with life.asking("lines"):
         lines = log.read_text().count("GET /small") if log.exists() else 0
         served = sum(outcome == "served" for what, outcome, _ in life.outcomes if what == "GET /small")
-        # (a burst may be of stderr, too)
-        lost = "lines are lost" in life.server.log or sum(bool(event.error) for event in life.subject.state.events()) > 1
+        lost = "lines are lost" in life.server.log or failures(life) > 1  # of what tells of it, too
         right(lost or lines + moved.read_text().count("GET /small") >= served, (moved.read_text(), lines))
         right(lines > 0, "the last one, when all is well, has not come to the new file")

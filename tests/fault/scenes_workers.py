@@ -29,6 +29,7 @@ def killed_worker(trial):
     wire.wait_until(lambda: age(oldest) > SOON)
     trial.close()
     os.kill(oldest, signal.SIGKILL)
+    trial.limit = 6 * LIMIT  # each of them may fail, and be replaced
     trial.get("/small", SMALL, connection="close")
     with trial.asking("as many as before"):
         wire.wait_until(lambda: oldest not in (all_workers(trial.server) or {oldest}), 60)

@@ -47,6 +47,8 @@ def right(condition, detail=""):
 
 
 class Trial:
+    limit = LIMIT
+
     def __init__(self, server, root, failing=""):
         self.server, self.root = server, root
         self.failing = failing  # the place
@@ -58,7 +60,7 @@ class Trial:
         """A connection: the last one, while it is open."""
         if not self._client or self._client.closed:
             self.close()
-            self._client = wire.Client(self.server.address, limit=LIMIT)
+            self._client = wire.Client(self.server.address, limit=self.limit)
         return self._client
 
     def close(self):
