@@ -169,9 +169,40 @@ FAILS(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *siz
       (fd, level, name, value, size))
 FAILS(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
       (fd, level, name, value, size))
-MOVES(ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
-MOVES_AS(ssize_t, recv, __recv_chk, (int fd, void *data, size_t size, size_t room, int flags),
-         (fd, data, size, room, flags))
+
+/* What a short read has left comes later: it is announced as if it came now. With TCP the kernel never keeps
+   back what has come, and who waits for a change relies on that. */
+static ssize_t announce_rest(int fd, int failed, ssize_t n)
+{
+    int error = errno;
+    if (failed == FAULT_SHORT)
+        __real_setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &(int){1}, sizeof(int));
+    errno = error;
+    return n;
+}
+
+/* Nothing comes over a connection any more that has failed. */
+static void break_connection(int fd, int failed)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    if ((failed == ECONNRESET || failed == ETIMEDOUT) &&
+        __real_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM)
+        __real_shutdown(fd, SHUT_RD);
+}
+
+#define RECEIVES(symbol, parameters, arguments)                      \
+    FAULT_WRAP(ssize_t, recv, symbol, parameters, {                  \
+        if (failed > 0) {                                            \
+            break_connection(fd, failed);                            \
+            errno = failed;                                          \
+            return -1;                                               \
+        }                                                            \
+        size = failed == FAULT_SHORT && size > 1 ? size / 2 : size;  \
+        return announce_rest(fd, failed, __real_##symbol arguments); \
+    })
+RECEIVES(recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
+RECEIVES(__recv_chk, (int fd, void *data, size_t size, size_t room, int flags), (fd, data, size, room, flags))
 FAILS(ssize_t, recvfrom,
       (int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *length),
       (fd, data, size, flags, address, length))
