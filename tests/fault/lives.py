@@ -134,7 +134,7 @@ class Life(Trial):
         except subprocess.TimeoutExpired:
             self.give_up("stop", "hang", "it has not ended")
         left = self.left()
-        if status == 1 and not left and self.starts and REASON.fullmatch(self.server.log.splitlines(True)[-1]):
+        if status == 1 and not left and self.starts and REASON.fullmatch((self.server.log.splitlines(True) or [""])[-1]):
             self.give_up("start", "told", self.server.log)  # another thread's start, which was not seen to fail before
         if status != expected or left:
             self.give_up("stop", "leak" if status == expected else "stop", left or f"status {status}")
