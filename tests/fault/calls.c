@@ -181,13 +181,13 @@ static ssize_t announce_rest(int fd, int failed, ssize_t n)
     return n;
 }
 
-/* Nothing comes over a connection any more that has failed. */
+/* Nothing comes any more from a client that has answered nothing for so long. */
 static void break_connection(int fd, int failed)
 {
     int type = 0;
     socklen_t size = sizeof type;
-    if ((failed == ECONNRESET || failed == ETIMEDOUT) &&
-        __real_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM)
+    if (failed == ETIMEDOUT && __real_getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+        type == SOCK_STREAM)
         __real_shutdown(fd, SHUT_RD);
 }
 
