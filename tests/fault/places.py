@@ -16,7 +16,8 @@ import programs
 
 SEEN = os.path.join(programs.TESTS, "fault", "seen.txt")
 UNSEEN = os.path.join(programs.TESTS, "fault", "unseen.txt")
-CALL = re.compile(r"^ *([0-9a-f]+):.*?\b(?:callq?|jmpq?|bl|b)\s+[0-9a-f]+ <__wrap_(\w+)>", re.MULTILINE)
+CALL = re.compile(r"^ *([0-9a-f]+):.*?\b(callq?|jmpq?|bl|b)\s+[0-9a-f]+ <__wrap_(\w+)>", re.MULTILINE)
+JUMPS = ("jmp", "jmpq", "b")
 FIRST = re.compile(r"^ *LOAD +0x0+ 0x([0-9a-f]+)", re.MULTILINE)
 LINE = re.compile(r"^ *([0-9a-f]+):\t", re.MULTILINE)
 OURS = re.compile(r"(?:.*/)?(?<!tests/)((?:framework|handlers)/\S+\.[ch])$")
@@ -37,16 +38,19 @@ class Places:
         first = int(FIRST.search(output("readelf", "-lW", program))[1], 16)  # 0 unless its addresses are fixed
         ends = [int(line[1], 16) for line in LINE.finditer(code)]
         self.calls = {}  # from where a call returns to, counted from the program's first byte: its name
+        jumps = set()
         for call in CALL.finditer(code):
             at = bisect.bisect(ends, int(call[1], 16))
-            if plain(call[2]) in errors.ERRORS:
-                self.calls[ends[at] - first] = plain(call[2])
+            if plain(call[3]) in errors.ERRORS:
+                self.calls[ends[at] - first] = plain(call[3])
+                jumps |= {ends[at] - first} if call[2] in JUMPS else set()
         self.lines = dict(zip(self.calls, look_up(program, [at + first for at in self.calls])))
         lines = collections.defaultdict(set)
         for at, line in self.lines.items():
             lines[line.file, line.function, self.calls[at]].add(line.line)
         self.of = {at: name_of(line, self.calls[at], sorted(lines[line.file, line.function, self.calls[at]]))
                    for at, line in self.lines.items() if OURS.match(line.file)}
+        self.hidden = {self.of[at] for at in jumps if at in self.of}  # calls that return to the caller's caller
 
     def name(self, address):
         """The name of a place, by the address to which its call returns; None where it is not of framework/ or handlers/."""
