@@ -94,6 +94,12 @@ def of(program):
     return Places(program)
 
 
+def visible(names):
+    """The places that can be seen in these programs."""
+    found = [of(programs.path_of(os.path.join("fault", name))) for name in names]
+    return {name for one in found for name in one.of.values()} - {name for one in found for name in one.hidden}
+
+
 def listed(path):
     with open(path, encoding="ascii") as file:
         return {line.rstrip("\n") for line in file if not line.startswith("#")}

@@ -51,11 +51,20 @@ def test_each_wrapper_knows_its_errors():
     assert not names - set(errors.ERRORS)
 
 
+def there_are():
+    found = glob.glob(os.path.join(programs.BUILD, "fault", "**"), recursive=True)
+    return {name for path in found if os.path.isfile(path) for name in places.of(path).of.values()}
+
+
+@pytest.mark.skipif(programs.TSAN or "address" not in os.environ.get("SANITIZE", ""), reason="elsewhere calls are joined")
+def test_each_place_is_there():
+    assert not places.seen() - there_are(), "these are no more: take them out of the list"
+
+
 @pytest.mark.skipif(programs.SANITIZED, reason="the places are the same in each build, but for what sanitizers call instead")
 def test_each_place_was_seen_to_fail():
     """The ratchet: `make faults` adds what it has seen."""
-    found = glob.glob(os.path.join(programs.BUILD, "fault", "**"), recursive=True)
-    there = {name for path in found if os.path.isfile(path) for name in places.of(path).of.values()}
+    there = there_are()
     new = there - places.seen() - places.unseen().keys()
     assert not new, f"nobody has seen these fail; write a scene, then make faults: {sorted(new)}"
     assert not places.seen() & places.unseen().keys()
