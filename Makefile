@@ -259,7 +259,8 @@ PYTEST  := $(call matching,$(wildcard tests/test_*.py tests/*/test_*.py))
 # The scripts run the matrix.
 TESTED  := $(if $(K),,$(call matching,$(UNIT) $(FUZZ) $(filter %/matrix,$(LINKED))) \
                $(if $(call matching,$(wildcard tests/unit/*.sh)),$(filter %/matrix,$(LINKED)))) \
-           $(if $(PYTEST),all $(HTTP)) $(if $(filter tests/test_bench.py,$(PYTEST)),$(if $(SANITIZE),,$(BENCH)))
+           $(if $(PYTEST),all $(HTTP)) $(if $(filter tests/fault/%,$(PYTEST)),$(FAULTY)) \
+           $(if $(filter tests/test_bench.py,$(PYTEST)),$(if $(SANITIZE),,$(BENCH)))
 test: $(if $(T)$(K),$(TESTED),build-tests) ## build and run all tests (T=PATTERN: files with PATTERN in their path; K=NAMES: pytest's -k)
 	@BUILD='$(abspath $(BUILD))' SANITIZE='$(SANITIZE)' CC='$(CC)' K='$(K)' \
 	    $(RUN_UNDER) $(PYTHON) tests/run '$(T)'
