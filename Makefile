@@ -167,7 +167,7 @@ cppflags = -D_GNU_SOURCE $(FORTIFY) -DSS_VERSION='"$(VERSION)"' $(INCLUDES) $(CP
 cflags   = -std=c11 $(OPTIMIZE) -g $(LTO) $(WARNINGS) -fPIC -fvisibility=hidden -fno-semantic-interposition \
            $(HARDEN) -fstack-clash-protection -pthread $(CFLAGS)
 ldflags  = $(cflags) -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZER_LIBS) $(LDFLAGS)
-# With sanitizers a program has so many addresses in it that to adapt them is a third of its start.
+# With sanitizers a program has so many addresses in it that to adapt them takes a third of the pages of its start.
 PIE     := $(if $(SANITIZE),-no-pie,$(if $(filter -static%,$(LDFLAGS)),,-pie))
 
 # The dependencies of the house point one way; include paths keep it so. ("private" here and below: a variable of a
@@ -288,8 +288,8 @@ fuzz: ## fuzz every target for FUZZ_TIME=600 seconds, two at a time (T=PATTERN; 
 build-fuzz: $(FUZZ)
 run-fuzz: build-fuzz
 	@BUILD='$(abspath $(BUILD))' FUZZER='$(FUZZER)' FUZZ_TIME='$(FUZZ_TIME)' $(PYTHON) tests/fuzz/run $(T)
-# All cases as it ships, and some with sanitizers, whose programs start and fork ten times as slowly: what is done after a
-# failure must not read or write what it may not, and leave nothing behind.
+# All cases as it ships, and some with sanitizers, whose programs start and fork several times as slowly: what is done
+# after a failure must not read or write what it may not, and leave nothing behind.
 faults: run-faults ## each call fails once, and in bursts, under every composition (ARGS='--share 0.1', ARGS=PATTERN)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined run-faults
 run-faults: all $(FAULTY)

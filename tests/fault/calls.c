@@ -191,18 +191,12 @@ static void break_connection(int fd, int failed)
         __real_shutdown(fd, SHUT_RD);
 }
 
-#define RECEIVES(symbol, parameters, arguments)                      \
-    FAULT_WRAP(ssize_t, recv, symbol, parameters, {                  \
-        if (failed > 0) {                                            \
-            break_connection(fd, failed);                            \
-            errno = failed;                                          \
-            return -1;                                               \
-        }                                                            \
-        size = failed == FAULT_SHORT && size > 1 ? size / 2 : size;  \
-        return announce_rest(fd, failed, __real_##symbol arguments); \
-    })
-RECEIVES(recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
-RECEIVES(__recv_chk, (int fd, void *data, size_t size, size_t room, int flags), (fd, data, size, room, flags))
+#define RECEIVES(type, name, symbol, parameters, arguments)                \
+    MOVES_BY(type, name, symbol, parameters, break_connection(fd, failed), \
+             announce_rest(fd, failed, __real_##symbol arguments))
+RECEIVES(ssize_t, recv, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
+RECEIVES(ssize_t, recv, __recv_chk, (int fd, void *data, size_t size, size_t room, int flags),
+         (fd, data, size, room, flags))
 FAILS(ssize_t, recvfrom,
       (int fd, void *data, size_t size, int flags, struct sockaddr *address, socklen_t *length),
       (fd, data, size, flags, address, length))

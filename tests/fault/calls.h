@@ -53,16 +53,19 @@
         return result;                                    \
     })
 
-/* Moves `size` bytes, fewer, or returns -1 and sets errno. */
-#define MOVES_AS(type, name, symbol, parameters, arguments)         \
+/* Moves `size` bytes by `call`, fewer, or does `failing`, returns -1 and sets errno. */
+#define MOVES_BY(type, name, symbol, parameters, failing, call)     \
     FAULT_WRAP(type, name, symbol, parameters, {                    \
         if (failed > 0) {                                           \
+            failing;                                                \
             errno = failed;                                         \
             return -1;                                              \
         }                                                           \
         size = failed == FAULT_SHORT && size > 1 ? size / 2 : size; \
-        return __real_##symbol arguments;                           \
+        return call;                                                \
     })
+#define MOVES_AS(type, name, symbol, parameters, arguments) \
+    MOVES_BY(type, name, symbol, parameters, (void)0, __real_##symbol arguments)
 #define MOVES(type, name, parameters, arguments) MOVES_AS(type, name, name, parameters, arguments)
 
 #endif

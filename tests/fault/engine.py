@@ -169,7 +169,7 @@ class Exploration:
         if outcome == "4xx" and of_peers:
             outcome = "cut"  # the client has failed: 408 where its connection has timed out
         calls = {self.state.names[event.call] for event in failed}
-        made_room = "accept4" in calls and "b''" in detail  # an idle connection has ended for another one
+        made_room = "accept4" in calls and detail.startswith("Idle(")  # for another connection
         if outcome == "cut" and not of_peers and not made_room and not is_mute(case) and not self.is_told(before):
             outcome = "silent"
         if outcome == "served" and errors.LOST & calls:

@@ -7,6 +7,7 @@ line: names that outlive a change of other lines."""
 import bisect
 import collections
 import functools
+import glob
 import os
 import re
 import subprocess
@@ -50,7 +51,8 @@ class Places:
             lines[line.file, line.function, self.calls[at]].add(line.line)
         self.of = {at: name_of(line, self.calls[at], sorted(lines[line.file, line.function, self.calls[at]]))
                    for at, line in self.lines.items() if OURS.match(line.file)}
-        self.hidden = {self.of[at] for at in jumps if at in self.of}  # calls that return to the caller's caller
+        # A call that is a function's last one returns to the caller's caller, so nobody knows where it was made.
+        self.visible = {name for at, name in self.of.items() if at not in jumps}
 
     def name(self, address):
         """The name of a place, by the address to which its call returns; None where it is not of framework/ or handlers/."""
@@ -94,10 +96,19 @@ def of(program):
     return Places(program)
 
 
-def visible(names):
-    """The places that can be seen in these programs."""
-    found = [of(programs.path_of(os.path.join("fault", name))) for name in names]
-    return {name for one in found for name in one.of.values()} - {name for one in found for name in one.hidden}
+def built():
+    found = glob.glob(os.path.join(programs.BUILD, "fault", "**"), recursive=True)
+    return [of(path) for path in found if os.path.isfile(path)]
+
+
+def there():
+    """The places that there are in the programs of this build."""
+    return {name for program in built() for name in program.of.values()}
+
+
+def visible():
+    """Those that can be seen to fail."""
+    return {name for program in built() for name in program.visible}
 
 
 def listed(path):

@@ -381,6 +381,6 @@ def reopen_log(life):
     with life.asking("lines"):
         lines = log.read_text().count("GET /small") if log.exists() else 0
         served = sum(outcome == "served" for what, outcome, _ in life.outcomes if what == "GET /small")
-        lost = "lines are lost" in life.server.log or failures(life) > 1  # of what tells of it, too
+        lost = "lines are lost" in life.server.log or failures(life) > 1  # what tells of it fails, too
         right(lost or lines + moved.read_text().count("GET /small") >= served, (moved.read_text(), lines))
         right(lines > 0, "the last one, when all is well, has not come to the new file")

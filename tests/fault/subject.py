@@ -18,8 +18,7 @@ from state import ALWAYS, RULES, State
 class Subject:
     """A program under test, with its state, which is started again when it was found wanting."""
 
-    def __init__(self, program, argv, directory, prepare=None, environment=None, inherits=None,
-                 lacking=()):
+    def __init__(self, program, argv, directory, prepare=None, inherits=None, lacking=()):
         self.program, self.argv = programs.path_of(os.path.join("fault", program)), argv
         self.directory = pathlib.Path(directory)
         self.root = self.directory / "root"
@@ -28,7 +27,6 @@ class Subject:
             prepare(self.root)
         self.state = State(self.directory / "state")
         self.places = places.of(self.program)
-        self.environment = environment or {}
         self.inherits, self.lacking = inherits, lacking
         self.server = None
 
@@ -49,7 +47,7 @@ class Subject:
         values = {"root": self.root, "directory": self.directory, "fd": f"fd:{listening.fileno()}" if listening else ""}
         argv = [str(argument).format(**values) for argument in self.argv]
         self.server = programs.Server([self.program, *argv], self.directory, fds=[listening.fileno()] if listening else (),
-                                      FAULT_STATE=self.state.path, **self.environment)
+                                      FAULT_STATE=self.state.path)
         if listening:
             self.server.address = listening.getsockname()
             listening.close()

@@ -37,6 +37,10 @@ NEVER = {
 TOLD = re.compile(r"failed|HTTP/1\.[01]\" (5\d\d|\d+ [-\d]+ (\"[^\"]*\" \"[^\"]*\" )?\"?\w)|\"status\":5|\"error\":")
 
 
+class Idle(wire.Ended):
+    """A connection that was idle has ended, and nothing has come of an answer."""
+
+
 class Wrong(AssertionError):
     """An answer is not what it has to be."""
 
@@ -71,13 +75,15 @@ class Trial:
     @contextlib.contextmanager
     def asking(self, what):
         """What is asked within, and what becomes of it."""
+        kept = self._client
         try:
             yield
             self.note(what, "served")
         except (ConnectionRefusedError, FileNotFoundError) as error:
             self.fail(what, "refused", error)
         except (wire.Ended, ConnectionError) as error:
-            self.fail(what, "cut", error)
+            idle = kept and kept is self._client and getattr(error, "partial", None) == b""
+            self.fail(what, "cut", Idle(b"") if idle else error)
         except TimeoutError as error:
             self.fail(what, "hang", error)
         except wire.Malformed as error:
