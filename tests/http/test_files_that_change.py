@@ -11,6 +11,7 @@ import load
 import programs
 import pytest
 import wire
+from uploads import in_namespace
 
 pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
 
@@ -110,3 +111,28 @@ def test_they_change(httpserver, root, options, size, change, allowed):
         for reader in readers:
             reader.join()
     assert set(found) <= (allowed - {"cut"} if size == SMALL else allowed)
+
+
+def unmount(server, path, *options):
+    """In the server's mount namespace, which may belong to a user namespace of its own."""
+    users = [os.readlink(f"/proc/{pid}/ns/user") for pid in ("self", server.pid)]
+    enter = ["nsenter", "-t", server.pid, "-m", *(["-U", "--preserve-credentials"] if users[0] != users[1] else [])]
+    return programs.run([*enter, "umount", *options, path])
+
+
+@pytest.mark.parametrize("options", [["eventloop", "--workers", "2"], ["threading"]], ids=["eventloop-2", "threading"])
+def test_its_file_system_is_unmounted(started, tmp_path, root, options):
+    """Lazily, as of a stick that somebody pulls: who reads gets the end, who comes later what is in the directory below."""
+    path = root / "dir" / "file"
+    server = in_namespace(started, tmp_path, "mkdir root/dir; mount -t tmpfs tmpfs root/dir", "--mixin", *options)
+    mounted, data = f"/proc/{server.pid}/root{path}", CONTENTS[LARGE][0]
+    with open(mounted, "wb") as file:
+        file.write(data)
+    with load.Client(server.address, limit=programs.LIMIT, receive_buffer=4096) as reader:
+        reader.send(wire.request(path="/dir/file"))
+        reader.fill()
+        assert unmount(server, path.parent, "-l").returncode == 0
+        assert server.ask(path="/dir/file").status == 404
+        assert reader.response().body == data
+    path.write_bytes(b"below")
+    assert server.ask(path="/dir/file").body == b"below"
