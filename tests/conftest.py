@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import zlib
 
 import clock
 import network
@@ -20,6 +21,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 TIME_LIMIT = 60 * (4 if programs.SANITIZED else 1)  # seconds for one test
 
+ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
+
 # Who runs requests: the name of a case, and what httpserver is told.
 MIXINS = {
     "sequential": ["--mixin", "sequential"],
@@ -31,34 +34,44 @@ MIXINS = {
     "eventloop-2": ["--mixin", "eventloop", "--workers", "2"],
     "preforking-eventloop": ["--mixin", "preforking,eventloop", "--workers", "2"],
 }
+BLOCKING = ("sequential", "threading", "threadpool", "forking", "preforking")
+LOOPS = ("eventloop", "eventloop-2", "preforking-eventloop")
 FOUR = ("sequential", "threading", "forking", "eventloop")  # for suites of many cases; the others combine these
-LOOKED_AT = tuple(MIXINS)
-if programs.TSAN:
-    FOUR, LOOKED_AT = ("threading", "eventloop"), ("threading", "threadpool", "eventloop", "eventloop-2")  # where threads meet
+CROWDED = tuple(name for name in MIXINS if name not in ONE_BY_ONE)
+if programs.TSAN:  # where threads meet
+    BLOCKING, LOOPS = ("threading", "threadpool"), ("eventloop", "eventloop-2")
+    FOUR, CROWDED = ("threading", "eventloop"), (*BLOCKING, *LOOPS)
 elif programs.SANITIZED:  # there are thousands of them, each takes its time, and the others run no other code
-    FOUR, LOOKED_AT = ("eventloop",), ("threading", "forking", "eventloop", "preforking-eventloop")
-ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
+    FOUR, CROWDED = ("eventloop",), ("threading", "forking", "eventloop", "preforking-eventloop")
 
 # On which side of a mix-in the one stands that masks every byte.
 SIDES = dict(zip(MIXINS, ["left", "right"] * len(MIXINS)))
+
+
+def looked_at(name):
+    """Under which mix-ins a test runs: all of them. With a sanitizer two, one of each kind; which ones depends on the test's
+    name, so that all of them have many tests."""
+    if not programs.SANITIZED:
+        return tuple(MIXINS)
+    number = zlib.crc32(name.encode())
+    return BLOCKING[number % len(BLOCKING)], LOOPS[number // len(BLOCKING) % len(LOOPS)]
 
 
 def with_masked(metafunc, names):
     """The cases of these mix-ins; of programs.also_masked with one that masks every byte, too."""
     cases = {name: MIXINS[name] for name in names}
     if hasattr(metafunc.function, "also_masked"):
-        masked = [name for name in names if name == "eventloop" or not programs.SANITIZED]
+        masked = [name for name in names if name in LOOPS or not programs.SANITIZED]
         cases.update({f"{name}-masked": [*MIXINS[name], "--masked", SIDES[name]] for name in masked})
     return {"argvalues": cases.values(), "ids": cases.keys()}
 
 
 def pytest_generate_tests(metafunc):
-    """`mixin`: all of them, or those that a sanitizer looks at; `concurrent_mixin`: those under which many clients are served
-    at once."""
+    """`mixin`: see looked_at; `concurrent_mixin`: those under which many clients are served at once."""
     if "mixin" in metafunc.fixturenames:
-        metafunc.parametrize("mixin", **with_masked(metafunc, LOOKED_AT))
+        metafunc.parametrize("mixin", **with_masked(metafunc, looked_at(metafunc.function.__name__)))
     if "concurrent_mixin" in metafunc.fixturenames:
-        names = [name for name in LOOKED_AT if name not in ONE_BY_ONE]
+        names = CROWDED
         if "real_clients" in metafunc.module.__name__ and not os.environ.get("CLIENTS"):  # slow, and of one mind
             names = ["eventloop"]
         metafunc.parametrize("concurrent_mixin", **with_masked(metafunc, names))
