@@ -17,6 +17,7 @@ from trial import ALLOWED, LIMIT, Trial
 import wire
 
 REASON = re.compile(r"\w+: [^\n]+: [^\n]+\n")
+LISTENS = "0A"  # in /proc/net/tcp
 LOOPBACK6 = "00000000000000000000000001000000"
 # When they fail, a socket's file stays, and the next server there takes it for what it is.
 UNREMOVED = ("fstatat", "unlinkat", "unlink")
@@ -62,7 +63,10 @@ class Life(Trial):
         own = {os.readlink(f"/proc/{self.server.pid}/fd/{fd}") for fd in list_of(self.server.pid, "fd")}
         for table in "tcp", "tcp6", "udp", "udp6":
             with open(f"/proc/net/{table}", encoding="ascii") as file:
-                for fields in map(str.split, list(file)[1:]):
+                next(file)
+                for fields in map(str.split, file):
+                    if table.startswith("tcp") and fields[3] != LISTENS:
+                        break  # those that listen come first, and of those that have ended there may be thousands
                     if f"socket:[{fields[9]}]" in own:
                         host, _, port = fields[1].partition(":")
                         return "::1" if host == LOOPBACK6 else "127.0.0.1", int(port, 16)
