@@ -910,7 +910,7 @@ SS_API int ss_receive(struct ss_handler *h, struct ss_message *message);
 /* What ss_wait waits for, and what resume is called for. */
 enum {
     SS_INPUT = 1,   /* ss_read on h->rfile would not wait: there is input, or its end, or an error. What
-                       ss_readline_now has found to be a part of a line is not enough */
+                       ss_readline_now and ss_peek_now have found to be too little is not enough */
     SS_MESSAGE = 2, /* ss_receive has one */
     SS_ROOM = 4,    /* the connection takes output */
     SS_IDLE = 8,    /* not waited for: nothing is in progress, so that a drain ends this wait at once */
@@ -995,7 +995,7 @@ SS_API int ss_subscribers(struct ss_server *self, const char *channel);
      static ssize_t read_secret_now(struct ss_stream *s, void *data, size_t size)
      {
          const char *there;
-         ssize_t n = ss_peek_now(s->below, &there);
+         ssize_t n = ss_peek_now(s->below, &there, 1);
          return n <= 0 ? n : read_secret(s, data, size);
      }
      static int write_secret(struct ss_stream *s, struct iovec *vector, int count, bool more)
@@ -1076,7 +1076,8 @@ struct ss_stream {
     struct ss_stream *below; /* the stream that this one is over, NULL: none; see ss_stream_over */
     struct ss_stream *above; /* the stream that is over this one */
     bool has_lost_input;     /* private: a read that came too late had taken more than rbuf can take back */
-    size_t part;    /* private: so many bytes in rbuf are a part of a line, as ss_readline_now has found */
+    size_t part;    /* private: so many bytes in rbuf are too few, as ss_readline_now or ss_peek_now has
+                       found */
     bool amid_read; /* private: ss_readline or ss_readexactly has some of its input, and waits for the
                        rest */
 };
@@ -1122,9 +1123,11 @@ SS_API ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want);
    never reads, and never skips what has not come yet. */
 SS_API void ss_skip(struct ss_stream *s, size_t size);
 
-/* As ss_peek, but it never waits: when the buffer is empty it tries once to read. Returns the number of bytes
-   there, 0 at the end, -EAGAIN when nothing has come yet, -ENOBUFS without a buffer, or -errno. */
-SS_API ssize_t ss_peek_now(struct ss_stream *s, const char **data);
+/* As ss_peek, but it never waits: when fewer than `want` bytes are in the buffer it tries to read. Returns
+   the number of bytes there, which is less than `want` only at the end; -EAGAIN when fewer have come yet.
+   What has come of them stays in the buffer, and ss_wait waits until more has come. -ENOBUFS when `want` is
+   more than the buffer's size, or -errno. */
+SS_API ssize_t ss_peek_now(struct ss_stream *s, const char **data, size_t want);
 
 /* Writes all of `data`: into the buffer when there is room, else at once, together with what is in the
    buffer. Returns 0 or -errno. May wait. */

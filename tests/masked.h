@@ -41,7 +41,7 @@ static inline ssize_t masked_read(struct ss_stream *s, void *data, size_t size)
 static inline ssize_t masked_read_now(struct ss_stream *s, void *data, size_t size)
 {
     const char *there;
-    ssize_t n = ss_peek_now(s->below, &there);
+    ssize_t n = ss_peek_now(s->below, &there, 1);
     return n <= 0 ? n : masked_read(s, data, size);
 }
 

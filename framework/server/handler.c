@@ -78,7 +78,7 @@ static inline ssize_t look_for_input(const struct ss_request *request, struct ss
         return stream_has_news(s) ? 1 : -EAGAIN;
     if (!s)
         return poll(&(struct pollfd){.fd = request->fd, .events = POLLIN}, 1, 0) > 0 ? 1 : -EAGAIN;
-    return ss_peek_now(s, &data);
+    return ss_peek_now(s, &data, 1);
 }
 
 enum { AGAIN = SS_PARK + 1, STAY };

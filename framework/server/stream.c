@@ -287,28 +287,26 @@ ssize_t ss_peek(struct ss_stream *s, const char **data, size_t want)
     return (ssize_t)(s->rend - s->rpos);
 }
 
-ssize_t ss_peek_now(struct ss_stream *s, const char **data)
+ssize_t ss_peek_now(struct ss_stream *s, const char **data, size_t want)
 {
+    ssize_t n = 1;
     if (!can_read(s))
         return -EBADF;
+    while (n > 0 && s->rend - s->rpos < want && !s->eof && !s->error) {
+        if (want > s->rsize)
+            return -ENOBUFS;
+        if (!s->methods->read_now)
+            return ss_flush(s) < 0 ? s->error : ss_peek(s, data, want);
+        s->part = s->rend - s->rpos;
+        n = fill_now(s);
+    }
     *data = s->rbuf + s->rpos;
-    if (s->rpos < s->rend)
-        return (ssize_t)(s->rend - s->rpos);
-    if (s->error || s->eof)
-        return s->error;
-    if (!s->rsize)
-        return -ENOBUFS;
-    if (!s->methods->read_now)
-        return ss_flush(s) < 0 ? s->error : ss_peek(s, data, 1);
-    if (s->has_lost_input)
-        return -ETIMEDOUT;
-    ssize_t n = s->methods->read_now(s, s->rbuf, s->rsize);
-    if (n == -EAGAIN)
+    if (n < 0)
         return n;
-    s->rpos = 0;
-    s->rend = n > 0 ? (size_t)n : 0;
-    *data = s->rbuf;
-    return remember(s, n);
+    if (s->error && s->rend - s->rpos < want)
+        return s->error;
+    s->part = 0;
+    return (ssize_t)(s->rend - s->rpos);
 }
 
 void ss_skip(struct ss_stream *s, size_t size)

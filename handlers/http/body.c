@@ -189,7 +189,7 @@ static ssize_t body_read_now(struct ss_stream *s, void *data, size_t size)
     struct http_exchange *x = s->context;
     const char *there;
     int rc = x->body.expecting && !x->body.done ? send_continue(x) : 0;
-    if (rc == 0 && !x->body.done && ss_peek_now(x->in, &there) == -EAGAIN)
+    if (rc == 0 && !x->body.done && ss_peek_now(x->in, &there, 1) == -EAGAIN)
         return -EAGAIN;
     return rc < 0 ? rc : body_read(s, data, size);
 }

@@ -202,7 +202,7 @@ static ssize_t look_for_request(struct http_exchange *x)
     const char *data;
     int timeout = x->h->timeout;
     x->h->timeout = x->cls->table->idle_timeout;
-    ssize_t n = ss_peek_now(x->in, &data);
+    ssize_t n = ss_peek_now(x->in, &data, 1);
     x->h->timeout = timeout;
     return n;
 }

@@ -198,7 +198,7 @@ static ssize_t wait_for_more(struct http_exchange *x, const char **data, size_t 
 static int read_head(struct http_exchange *x, struct scan *scan, const char **data)
 {
     int skipped = 0;
-    ssize_t n = ss_peek_now(x->in, data);
+    ssize_t n = ss_peek_now(x->in, data, 1);
     while (n > 0) {
         size_t size = (size_t)n;
         if (!x->h->request->busy && x->cls->table->log_request != http_log_nothing)
@@ -207,7 +207,7 @@ static int read_head(struct http_exchange *x, struct scan *scan, const char **da
         if (skip_empty_lines(x->in, data, &size, &skipped) < 0)
             return http_refuse(&x->head.refusal, 400, "There are too many empty lines");
         if (size == 0) {
-            n = ss_peek_now(x->in, data);
+            n = ss_peek_now(x->in, data, 1);
             continue;
         }
         int rc = scan_lines(x, scan, *data, size);

@@ -195,7 +195,7 @@ static int peek_polled(struct ss_handler *h)
     ss_flush(h->wfile);
     n = poll_input(h, -1);
     if (n > 0)
-        n = ss_peek_now(h->rfile, &more);
+        n = ss_peek_now(h->rfile, &more, 1);
     return n < 0 ? (int)n : ss_write(h->wfile, more, (size_t)n);
 }
 

@@ -62,7 +62,7 @@ static int wrong_direction(struct ss_handler *h)
     const char *peeked;
     bool refused = true;
     for (int i = 0; i < 2; i++) {
-        refused &= ss_read(h->wfile, data, 4) == -EBADF && ss_peek_now(h->wfile, &peeked) == -EBADF;
+        refused &= ss_read(h->wfile, data, 4) == -EBADF && ss_peek_now(h->wfile, &peeked, 1) == -EBADF;
         refused &= ss_readline(h->wfile, data, 4) == -EBADF && ss_peek(h->wfile, &peeked, 1) == -EBADF;
         refused &= ss_write(h->rfile, "x", 1) == -EBADF && ss_printf(h->rfile, "x") == -EBADF;
         refused &= ss_sendfile(h->rfile, 0, 0, 1) == -EBADF && ss_write_eof(h->rfile) == -EBADF;

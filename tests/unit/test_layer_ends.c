@@ -59,7 +59,7 @@ static ssize_t plain_read(struct ss_stream *s, void *data, size_t size)
 static ssize_t plain_read_now(struct ss_stream *s, void *data, size_t size)
 {
     const char *there;
-    ssize_t n = ss_peek_now(s->below, &there);
+    ssize_t n = ss_peek_now(s->below, &there, 1);
     return n <= 0 ? n : ss_read(s->below, data, size);
 }
 

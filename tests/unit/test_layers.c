@@ -70,7 +70,7 @@ static ssize_t block_read(struct ss_stream *s, void *data, size_t size)
 static ssize_t block_read_now(struct ss_stream *s, void *data, size_t size)
 {
     const char *block;
-    ssize_t n = ss_peek_now(s->below, &block);
+    ssize_t n = ss_peek_now(s->below, &block, 1);
     return n <= 0 ? n : n < BLOCK ? -EAGAIN : block_read(s, data, size);
 }
 
@@ -130,7 +130,7 @@ static ssize_t running_read_now(struct ss_stream *s, void *data, size_t size)
 {
     struct key *key = s->context;
     const char *there;
-    ssize_t n = ss_peek_now(s->below, &there);
+    ssize_t n = ss_peek_now(s->below, &there, 1);
     if (n <= 0)
         return n;
     size = (size_t)n < size ? (size_t)n : size;
@@ -226,7 +226,7 @@ static int park_lines(struct ss_handler *h)
 static int resume_lines(struct ss_handler *h, int why)
 {
     const char *data;
-    if (why == SS_INPUT && ss_peek_now(h->rfile, &data) != -EAGAIN)
+    if (why == SS_INPUT && ss_peek_now(h->rfile, &data, 1) != -EAGAIN)
         return park_lines(h);
     return ss_printf(h->wfile, why == -ECANCELED ? "bye\n" : "??\n");
 }

@@ -191,7 +191,7 @@ static ssize_t record_read(struct ss_stream *s, void *data, size_t size)
 static ssize_t record_read_now(struct ss_stream *s, void *data, size_t size)
 {
     const char *record;
-    ssize_t n = ss_peek_now(s->below, &record);
+    ssize_t n = ss_peek_now(s->below, &record, 1);
     return n <= 0 ? n : n < RECORD ? -EAGAIN : record_read(s, data, size);
 }
 

@@ -123,7 +123,7 @@ static int go_on(struct ss_handler *h, int why)
     }
     if (why == SS_INPUT)
         return take_line(h, state);
-    counts->wrong += why != 0 || ss_peek_now(h->rfile, &data) != -EAGAIN;
+    counts->wrong += why != 0 || ss_peek_now(h->rfile, &data, 1) != -EAGAIN;
     ss_printf(h->wfile, "idle %d\n", ++state->idle);
     return state->idle < 3 ? park(h) : 0;
 }
@@ -272,7 +272,7 @@ static ssize_t dropping_read_now(struct ss_stream *s, void *data, size_t size)
 {
     const char *there;
     ssize_t n;
-    while ((n = ss_peek_now(s->below, &there)) > 0 && !*there)
+    while ((n = ss_peek_now(s->below, &there, 1)) > 0 && !*there)
         ss_skip(s->below, 1);
     return n <= 0 ? n : ss_read(s->below, data, size < 1 ? size : 1);
 }

@@ -100,13 +100,13 @@ static void test_sent(void **state)
 static int poll_with_peek_now(struct ss_handler *h)
 {
     const char *data;
-    ssize_t n = ss_peek_now(h->rfile, &data);
+    ssize_t n = ss_peek_now(h->rfile, &data, 1);
     if (n != -EAGAIN)
         return -EILSEQ;
     ss_write(h->wfile, "go", 2);
     ss_flush(h->wfile);
     struct pollfd p = {.fd = h->request->fd, .events = POLLIN};
-    if (ss_poll(h->server, &p, 1, PATIENCE) != 1 || ss_peek_now(h->rfile, &data) != 3 ||
+    if (ss_poll(h->server, &p, 1, PATIENCE) != 1 || ss_peek_now(h->rfile, &data, 1) != 3 ||
         memcmp(data, "abc", 3) != 0)
         return -EILSEQ;
     ss_skip(h->rfile, 3);
@@ -115,7 +115,7 @@ static int poll_with_peek_now(struct ss_handler *h)
     p.revents = 0;
     if (ss_poll(h->server, &p, 1, PATIENCE) != 1)
         return -EILSEQ;
-    result = (int)ss_peek_now(h->rfile, &data);
+    result = (int)ss_peek_now(h->rfile, &data, 1);
     return 0;
 }
 

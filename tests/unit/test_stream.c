@@ -181,7 +181,7 @@ static void test_read_error_sticks(void **state)
     assert_int_equal(ss_readline(&s, data, sizeof data), -EIO);
     assert_int_equal(ss_readexactly(&s, data, 2), -EIO);
     assert_int_equal(ss_peek(&s, &peeked, 1), -EIO);
-    assert_int_equal(ss_peek_now(&s, &peeked), -EIO);
+    assert_int_equal(ss_peek_now(&s, &peeked, 1), -EIO);
     assert_int_equal(ss_write(&s, "x", 1), -EIO);
     assert_int_equal(ss_printf(&s, "x"), -EIO);
     assert_int_equal(ss_flush(&s), -EIO);
@@ -221,12 +221,12 @@ static void test_peek_now_may_wait(void **state)
     begin(PIECES("x"));
     s.methods = &layer;
     assert_int_equal(ss_write(&s, "answer", 6), 0);
-    assert_int_equal(ss_peek_now(&s, &data), 1);
+    assert_int_equal(ss_peek_now(&s, &data, 1), 1);
     assert_int_equal(pieces.size, 6);
     pieces.write_error = -EPIPE;
     ss_skip(&s, 1);
     assert_int_equal(ss_write(&s, "answer", 6), 0);
-    assert_int_equal(ss_peek_now(&s, &data), -EPIPE);
+    assert_int_equal(ss_peek_now(&s, &data, 1), -EPIPE);
 }
 
 /* ---- what has not come in time ---- */
@@ -250,7 +250,7 @@ static void test_timeout_does_not_stick(void **state)
     assert_int_equal(ss_readline(&s, data, sizeof data), 7); /* from its beginning */
     assert_string_equal(data, "abcdef\n");
     assert_int_equal(ss_read(&s, data, 1), -ETIMEDOUT);
-    assert_int_equal(ss_peek_now(&s, &peeked), -ETIMEDOUT);
+    assert_int_equal(ss_peek_now(&s, &peeked, 1), -ETIMEDOUT);
     pieces.error = 0;
     assert_int_equal(ss_read(&s, data, 1), 0);
 }
@@ -272,7 +272,7 @@ static void test_torn_by_a_timeout(void **state)
         assert_int_equal(ss_readline(&s, data, 4), -ETIMEDOUT);
         if (buffered) {
             assert_int_equal(ss_peek(&s, &peeked, 1), -ETIMEDOUT);
-            assert_int_equal(ss_peek_now(&s, &peeked), -ETIMEDOUT);
+            assert_int_equal(ss_peek_now(&s, &peeked, 1), -ETIMEDOUT);
         }
         assert_int_equal(ss_write(&s, "late", 4), 0);
         assert_int_equal(ss_flush(&s), 0);
@@ -307,7 +307,7 @@ static void expect_no_input(struct ss_stream *wrong)
         assert_int_equal(ss_peek(wrong, &peeked, size), -EBADF);
         ss_skip(wrong, size);
     }
-    assert_int_equal(ss_peek_now(wrong, &peeked), -EBADF);
+    assert_int_equal(ss_peek_now(wrong, &peeked, 1), -EBADF);
 }
 
 static void expect_no_output(struct ss_stream *wrong)

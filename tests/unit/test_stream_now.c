@@ -102,8 +102,33 @@ static void test_lost_input(void **state)
     assert_int_equal(ss_readexactly(&s, data, sizeof data), -ETIMEDOUT);
     below.input = "line\n";
     assert_int_equal(ss_readline_now(&s, data, sizeof data), -ETIMEDOUT);
-    assert_int_equal(ss_peek_now(&s, &peeked), -ETIMEDOUT);
+    assert_int_equal(ss_peek_now(&s, &peeked, 1), -ETIMEDOUT);
     assert_int_equal(stream_has_news(&s), true);
+}
+
+/* What has come stays in the buffer until there is as much as is wanted, or the end; and it is no news
+ * meanwhile. */
+static void test_more_is_wanted(void **state)
+{
+    const char *data;
+    (void)state;
+    begin(&whole, "abc");
+    assert_int_equal(ss_peek_now(&s, &data, 2), 3);
+    assert_int_equal(ss_peek_now(&s, &data, 5), -EAGAIN);
+    assert_int_equal(stream_has_news(&s), false);
+    below.input = "d";
+    assert_int_equal(ss_peek_now(&s, &data, 5), -EAGAIN);
+    below.input = "ef";
+    assert_int_equal(ss_peek_now(&s, &data, 5), 6);
+    assert_memory_equal(data, "abcdef", 6);
+    assert_int_equal(ss_peek_now(&s, &data, sizeof rbuf + 1), -ENOBUFS);
+    ss_skip(&s, 5);
+    below.input = "ghijklmnop";
+    assert_int_equal(ss_peek_now(&s, &data, sizeof rbuf), sizeof rbuf);
+    assert_memory_equal(data, "fghijklm", sizeof rbuf);
+    s.eof = true;
+    ss_skip(&s, 6);
+    assert_int_equal(ss_peek_now(&s, &data, 5), 2);
 }
 
 static void test_no_buffer(void **state)
@@ -112,7 +137,7 @@ static void test_no_buffer(void **state)
     (void)state;
     begin(&whole, "x");
     ss_stream_init(&s, &whole, NULL, NULL, 0, NULL, 0);
-    assert_int_equal(ss_peek_now(&s, &data), -ENOBUFS);
+    assert_int_equal(ss_peek_now(&s, &data, 1), -ENOBUFS);
 }
 
 /* What is in the buffer of a stream that only writes, as a datagram is, can be read; and its end. */
@@ -148,7 +173,7 @@ static void test_full_below(void **state)
     assert_true(stream_has_news(&layer)); /* the ninth byte */
     assert_int_equal(s.rend, 8);
     assert_memory_equal(rbuf, full, 8);
-    assert_false(stream_has_news(&layer) && ss_peek_now(&layer, &data) < 0);
+    assert_false(stream_has_news(&layer) && ss_peek_now(&layer, &data, 1) < 0);
 }
 
 /* ---- output ---- */
@@ -214,15 +239,11 @@ static void test_flush(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_class_that_waits),
-        cmocka_unit_test(test_lost_input),
-        cmocka_unit_test(test_no_buffer),
-        cmocka_unit_test(test_all_is_there),
-        cmocka_unit_test(test_full_below),
-        cmocka_unit_test(test_many_pieces),
-        cmocka_unit_test(test_no_text),
-        cmocka_unit_test(test_sendfile),
-        cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_class_that_waits), cmocka_unit_test(test_lost_input),
+        cmocka_unit_test(test_more_is_wanted),   cmocka_unit_test(test_no_buffer),
+        cmocka_unit_test(test_all_is_there),     cmocka_unit_test(test_full_below),
+        cmocka_unit_test(test_many_pieces),      cmocka_unit_test(test_no_text),
+        cmocka_unit_test(test_sendfile),         cmocka_unit_test(test_flush),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
