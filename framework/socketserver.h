@@ -869,6 +869,7 @@ struct ss_message {
                             connection's next message is received or waited for, or its end */
     size_t size;         /* bytes; may be 0 */
     const char *channel; /* through which it has come; NULL: it was posted to this connection alone */
+    unsigned tag;        /* what ss_post_tagged and its like were given; else 0 */
     unsigned dropped; /* messages of channels that had no room in the mailbox (see SS_DROP_OLDEST) since the
                          last one that was received */
 };
@@ -957,6 +958,16 @@ SS_API int ss_publish(struct ss_server *self, const char *channel, const void *d
 
 /* The same, but without the handler's own connection. For the handler. */
 SS_API int ss_publish_others(struct ss_handler *h, const char *channel, const void *data, size_t size);
+
+/* The same three with a tag of 0 to 65,535, by which the receiver tells messages of different kinds apart,
+   whatever is in them; -EINVAL for a greater one. A library over this one that sends messages of its own to
+   the connections that it looks after gives them a tag; programs leave 1 to 255 to such libraries. */
+SS_API int ss_post_tagged(struct ss_server *self, struct ss_ref ref, unsigned tag, const void *data,
+                          size_t size);
+SS_API int ss_publish_tagged(struct ss_server *self, const char *channel, unsigned tag, const void *data,
+                             size_t size);
+SS_API int ss_publish_others_tagged(struct ss_handler *h, const char *channel, unsigned tag, const void *data,
+                                    size_t size);
 
 /* Returns how many connections have subscribed to a channel in all processes, or -errno as ss_publish. May be
    called from where ss_post may. */

@@ -153,14 +153,14 @@ static void give(struct store *store, struct station *own, const struct subscrip
 }
 
 /* `except`: the mailbox that does not get it; 0: all do. */
-static int publish_locked(struct ss_server *self, const char *name, const void *data, size_t size,
-                          uint32_t except, struct wakes *wakes)
+static int publish_locked(struct ss_server *self, const char *name, const struct text *text, uint32_t except,
+                          struct wakes *wakes)
 {
     struct store *store = self->core->store;
     uint32_t channel = channel_find(store, name);
     if (!channel)
         return 0;
-    uint32_t message = message_new(store, data, size, name);
+    uint32_t message = message_new(store, text, name);
     if (!message)
         return -ENOBUFS;
     struct station *own = station_of_caller(self, store);
@@ -176,30 +176,41 @@ static int publish_locked(struct ss_server *self, const char *name, const void *
     return got;
 }
 
-static int publish(struct ss_server *self, const char *channel, const void *data, size_t size,
-                   uint32_t except)
+static int publish(struct ss_server *self, const char *channel, const struct text *text, uint32_t except)
 {
     struct wakes wakes = {.count = 0};
     int rc = check_name(channel);
     if (rc == 0)
-        rc = mail_check_send(self, size);
+        rc = mail_check_send(self, text);
     if (rc < 0)
         return rc;
     store_lock(self->core->store);
-    rc = publish_locked(self, channel, data, size, except, &wakes);
+    rc = publish_locked(self, channel, text, except, &wakes);
     store_unlock(self->core->store);
     wake_all(self, &wakes);
     stations_wake_repaired(self);
     return rc;
 }
 
+int ss_publish_tagged(struct ss_server *self, const char *channel, unsigned tag, const void *data,
+                      size_t size)
+{
+    return publish(self, channel, &(struct text){data, size, tag}, 0);
+}
+
 int ss_publish(struct ss_server *self, const char *channel, const void *data, size_t size)
 {
-    return publish(self, channel, data, size, 0);
+    return ss_publish_tagged(self, channel, 0, data, size);
+}
+
+int ss_publish_others_tagged(struct ss_handler *h, const char *channel, unsigned tag, const void *data,
+                             size_t size)
+{
+    uint32_t own = container_of(h->request, struct request, request)->box;
+    return publish(h->server, channel, &(struct text){data, size, tag}, own);
 }
 
 int ss_publish_others(struct ss_handler *h, const char *channel, const void *data, size_t size)
 {
-    uint32_t own = container_of(h->request, struct request, request)->box;
-    return publish(h->server, channel, data, size, own);
+    return ss_publish_others_tagged(h, channel, 0, data, size);
 }

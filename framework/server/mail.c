@@ -48,6 +48,7 @@ static void show(const struct store *store, uint32_t number, struct ss_message *
     const struct message *message = message_at(store, number);
     shown->data = (const char *)(message + 1);
     shown->size = message->size;
+    shown->tag = message->tag;
     shown->channel = message->name_size ? shown->data + shown->size : NULL;
 }
 
@@ -179,15 +180,16 @@ int mail_check(struct ss_server *self, size_t size)
     return size > self->core->store->max_size ? -EMSGSIZE : 0;
 }
 
-int mail_check_send(struct ss_server *self, size_t size)
+int mail_check_send(struct ss_server *self, const struct text *text)
 {
-    int rc = mail_check(self, size), sender = rc == 0 ? station_sender(self) : rc;
+    int rc = text->tag > UINT16_MAX ? -EINVAL : mail_check(self, text->size),
+        sender = rc == 0 ? station_sender(self) : rc;
     return sender < 0 ? sender : 0;
 }
 
-static int put_new(struct store *store, struct mailbox *box, const void *data, size_t size)
+static int put_new(struct store *store, struct mailbox *box, const struct text *text)
 {
-    uint32_t message = message_new(store, data, size, NULL);
+    uint32_t message = message_new(store, text, NULL);
     if (!message)
         return -ENOBUFS;
     if (mailbox_put(store, box, message))
@@ -196,7 +198,7 @@ static int put_new(struct store *store, struct mailbox *box, const void *data, s
     return -ENOBUFS;
 }
 
-static int post(struct ss_server *self, struct store *store, struct ss_ref ref, const void *data, size_t size,
+static int post(struct ss_server *self, struct store *store, struct ss_ref ref, const struct text *text,
                 struct wake *wake)
 {
     if (ref.place == 0 || ref.place > store->mailboxes.used || ref.number == 0)
@@ -204,23 +206,29 @@ static int post(struct ss_server *self, struct store *store, struct ss_ref ref, 
     struct mailbox *box = mailbox_at(store, ref.place);
     if (box->number != ref.number)
         return -ESTALE;
-    int rc = mailbox_has_room(store, box, size) ? put_new(store, box, data, size) : -EAGAIN;
+    int rc = mailbox_has_room(store, box, text->size) ? put_new(store, box, text) : -EAGAIN;
     if (rc == 0)
         *wake = station_call(store, station_of_caller(self, store), ref.place);
     return rc;
 }
 
-int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t size)
+int ss_post_tagged(struct ss_server *self, struct ss_ref ref, unsigned tag, const void *data, size_t size)
 {
-    int rc = mail_check_send(self, size);
+    const struct text text = {data, size, tag};
+    int rc = mail_check_send(self, &text);
     if (rc < 0)
         return rc;
     struct store *store = self->core->store;
     struct wake wake = {.name = 0};
     store_lock(store);
-    rc = post(self, store, ref, data, size, &wake);
+    rc = post(self, store, ref, &text, &wake);
     store_unlock(store);
     station_wake(self, &wake);
     stations_wake_repaired(self);
     return rc;
+}
+
+int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t size)
+{
+    return ss_post_tagged(self, ref, 0, data, size);
 }

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 struct store;
+struct text;
 struct station;
 
 /* A station is woken when there is a message for a mailbox of its own: a loop is one, and all the threads of
@@ -80,6 +81,6 @@ void mail_end_wait(struct ss_server *self, const struct request *request);
 /* Are there channels, and may a message have `size` bytes? As ss_post. */
 int mail_check(struct ss_server *self, size_t size);
 /* Can the caller send such a message, and wake who gets it? As ss_post. */
-int mail_check_send(struct ss_server *self, size_t size);
+int mail_check_send(struct ss_server *self, const struct text *text);
 
 #endif

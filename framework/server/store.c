@@ -124,10 +124,10 @@ static unsigned kind_of(size_t size)
     return kind;
 }
 
-uint32_t message_new(struct store *store, const void *data, size_t size, const char *channel)
+uint32_t message_new(struct store *store, const struct text *text, const char *channel)
 {
     size_t name_size = channel ? strlen(channel) + 1 : 0;
-    unsigned kind = kind_of(sizeof(struct message) + size + name_size);
+    unsigned kind = kind_of(sizeof(struct message) + text->size + name_size);
     struct pool *pool = &store->messages[kind];
     if (store->memory + pool->size > store->max_memory)
         return 0;
@@ -135,13 +135,15 @@ uint32_t message_new(struct store *store, const void *data, size_t size, const c
     if (!record)
         return 0;
     struct message *message = pool_at(store, pool, record);
-    *message =
-        (struct message){.size = (uint32_t)size, .kind = (uint16_t)kind, .name_size = (uint16_t)name_size};
+    *message = (struct message){.size = (uint32_t)text->size,
+                                .kind = (uint8_t)kind,
+                                .name_size = (uint8_t)name_size,
+                                .tag = (uint16_t)text->tag};
     char *at = (char *)(message + 1);
-    if (size)
-        memcpy(at, data, size);
+    if (text->size)
+        memcpy(at, text->data, text->size);
     if (name_size)
-        memcpy(at + size, channel, name_size);
+        memcpy(at + text->size, channel, name_size);
     store->memory += pool->size;
     return record << KIND_BITS | kind;
 }

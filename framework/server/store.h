@@ -87,8 +87,16 @@ struct message {
     uint32_t next_free;
     uint32_t references; /* letters, and mailboxes that hold it */
     uint32_t size;
-    uint16_t kind;      /* of its memory */
-    uint16_t name_size; /* with the NUL; 0: it was posted */
+    uint8_t kind;      /* of its memory */
+    uint8_t name_size; /* with the NUL; 0: it was posted */
+    uint16_t tag;      /* as in struct ss_message */
+};
+
+/* What is to become a message. */
+struct text {
+    const void *data;
+    size_t size;
+    unsigned tag;
 };
 
 struct channel {
@@ -126,7 +134,7 @@ struct mailbox *mailbox_at(const struct store *store, uint32_t number);
 struct station_record *station_at(const struct store *store, uint32_t number);
 
 /* Makes a message that nobody refers to; 0: there is no memory for it. `channel` may be NULL. */
-uint32_t message_new(struct store *store, const void *data, size_t size, const char *channel);
+uint32_t message_new(struct store *store, const struct text *text, const char *channel);
 struct message *message_at(const struct store *store, uint32_t number);
 /* One reference less; with the last one the memory is given back. Harmless for 0. */
 void message_drop(struct store *store, uint32_t number);
