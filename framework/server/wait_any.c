@@ -62,6 +62,8 @@ static int wait_for(const struct ss_handler *h, int what, int ms)
 {
     uint64_t end = ms < 0 ? UINT64_MAX : ss_now() + (uint64_t)ms;
     int rc = 0, found, left;
+    if (ms == 0)
+        note_poll(); /* nobody tells a stream that has been emptied when nobody waits: it looks by itself */
     while ((found = look_at(h, what)) == 0 && (left = ms_until(end)) != 0 && rc >= 0)
         rc = await_once(h, what, left);
     if (!found && ms == 0)

@@ -33,6 +33,16 @@ static int wait_noted(struct ss_handler *h, int what, int ms)
     return rc;
 }
 
+/* Looks again and again, and never waits for what it looks for. */
+static int look(struct ss_handler *h, int what)
+{
+    uint64_t end = ss_now() + PATIENCE;
+    int rc;
+    while ((rc = ss_wait(h, what, 0)) == 0 && ss_now() < end)
+        ss_sleep(h->server, 1);
+    return answer(h, rc);
+}
+
 static int more_commands(struct ss_handler *h, char command, char *words)
 {
     const char *time = rest_of(words);
@@ -43,6 +53,8 @@ static int more_commands(struct ss_handler *h, char command, char *words)
     case 'L':
         ss_printf(h->wfile, "before\n");
         return answer(h, ss_wait(h, what, ms));
+    case 'I':
+        return look(h, what);
     case 'F':
         return fill(h);
     case 'N':
@@ -112,6 +124,10 @@ static void test_input(void **state)
             expect(fd, "= 1\n= 0\n");
             say(fd, "W 5 20000\nw\n");
             expect(fd, "= 5\n= 0\n");
+            say(fd, "I 3\n");
+            let_rest();
+            say(fd, "w\n");
+            expect(fd, "= 1\n= 0\n");
             say(fd, "W 1 20000\n");
             let_rest();
             shutdown(fd, SHUT_WR); /* the end is input, too */
