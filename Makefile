@@ -309,7 +309,7 @@ trace: ## the files, functions and calls of a GET on a kept connection (ARGS=--c
 run-trace: $(PROGRAM) $(BUILD)/tests/trace/recorder.so
 	@BUILD='$(abspath $(BUILD))' $(PYTHON) tests/trace/run
 
-HEADERS := framework/socketserver.h handlers/http_server.h
+HEADERS := framework/socketserver.h $(wildcard handlers/*.h)
 # MAKE_COMMAND, because what says $(MAKE) is run by `make -n`, too.
 lint: $(SHARED) $(PROGRAM) ## formats, warnings, static analysis, public headers, exported symbols, licences, rooms
 	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' MAKE='$(MAKE_COMMAND)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \

@@ -49,6 +49,8 @@
    for a message, SS_INPUT is about h->rfile, which is the body: it is true at once when the body has ended.
    That the client has left do_X learns when it writes. A drain lets it go on, unless ss_wait has SS_IDLE.
 
+   A do_X that has to wait for others can leave its answer to a function that is called later, see http_later.
+
    A do_X that calls http_upgrade leaves HTTP: from then on h->rfile and h->wfile are the connection's own
    streams, and the rules above hold no more.
 
@@ -385,6 +387,45 @@ SS_API int http_status(const struct ss_handler *h);
      - Another -errno of reading the body, for do_X to return, or of writing.
    May wait. */
 SS_API int http_upgrade(struct ss_handler *h, const char *name);
+
+/* ---------------------------------------------------------------- answers that come later
+
+   Long polling, and work that others do: do_X leaves the answer to another function, which is called when a
+   message has come for the request, or when the time is over. Until then the connection is parked: it needs
+   neither a thread nor a stack. This GET is answered with the next news:
+
+     static int tell(struct ss_handler *h, const struct ss_message *message)
+     {
+         if (!message)
+             return http_send_response(h, 204, NULL);
+         return http_reply(h, 200, "text/plain", message->data, message->size);
+     }
+     static int do_GET(struct ss_handler *h)
+     {
+         int rc = ss_subscribe(h, "news", SS_DROP_OLDEST);
+         return rc < 0 ? rc : http_later(h, 30000, tell);
+     }
+
+   (A client that asks again after each answer misses what is sent meanwhile. The handler has to know what it
+   has, and answer at once when there is more; or see event_source.h.) */
+
+/* To be called by do_X as the last thing that it does, before any response is begun, with a mailbox (ss_ref
+   or ss_subscribe). Skips what is left of the request's body. Returns SS_PARK, which do_X returns, too;
+   -EALREADY when a response was begun, or this was called before; -ENOMEM; or -EPROTO or -EMSGSIZE when the
+   body is malformed.
+
+   `answer` is called once, in place of do_X, with the first message (see ss_receive), or with NULL when none
+   has come in `ms` milliseconds (-1: no limit), and when the server drains or somebody else needs the place
+   of the connection: then that is closed after the answer. It answers as do_X does and returns the same,
+   SS_PARK of http_later for the next message included. http_request, http_header and so on tell of the same
+   request, whose body is empty now; what ss_alloc has given is gone, as is what http_error_header has kept.
+   h->timeout and its like are as at first. request->data is kept for `answer`.
+
+   When the client closes its side of the connection, it has left: `answer` is not called. Further requests
+   that it has sent by then are answered afterwards; meanwhile the connection waits in place and is not
+   parked. */
+SS_API int http_later(struct ss_handler *h, int ms,
+                      int (*answer)(struct ss_handler *h, const struct ss_message *message));
 
 /* ---------------------------------------------------------------- body and forms
 

@@ -291,6 +291,20 @@ static const struct ss_stream_class body_stream = {
     .read_now = body_read_now,
 };
 
+static void open_body(struct http_exchange *x, char *buffer)
+{
+    ss_stream_init(&x->rfile, &body_stream, x, buffer, buffer ? BUFFER_SIZE : 0, NULL, 0);
+    x->rfile.server = x->h->server;
+    x->rfile.eof = x->body.done;
+    x->h->rfile = &x->rfile;
+}
+
+void http_body_end(struct http_exchange *x)
+{
+    x->body.done = true;
+    open_body(x, NULL);
+}
+
 int http_body_begin(struct http_exchange *x)
 {
     const struct http_request *request = &x->head.request;
@@ -303,9 +317,6 @@ int http_body_begin(struct http_exchange *x)
     char *buffer = x->body.done ? NULL : ss_alloc(x->h, BUFFER_SIZE);
     if (!buffer && !x->body.done)
         return -ENOMEM;
-    ss_stream_init(&x->rfile, &body_stream, x, buffer, buffer ? BUFFER_SIZE : 0, NULL, 0);
-    x->rfile.server = x->h->server;
-    x->rfile.eof = x->body.done;
-    x->h->rfile = &x->rfile;
+    open_body(x, buffer);
     return 0;
 }

@@ -7,6 +7,8 @@
 
 /* Makes h->rfile the request's body. 0 or -ENOMEM. */
 int http_body_begin(struct http_exchange *x);
+/* The same for a body of which nothing is left to be read. */
+void http_body_end(struct http_exchange *x);
 /* True if the unread rest of the body is not worth skipping, or cannot be skipped. */
 bool http_body_is_hopeless(const struct http_exchange *x);
 /* Skips the unread rest of the body. False: that failed, and the connection must be closed. Waits. */

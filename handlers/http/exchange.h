@@ -11,6 +11,7 @@
      response.c      the response's head, and its body as a stream
      coded_output.c  the same in a content coding
      error.c         error pages
+     late.c          a request that is parked until somebody posts to it
      upgrade.c       101 and CONNECT, after which the connection speaks another protocol
      ended.c         when a request is logged
      access_log.c    in which words
@@ -100,7 +101,11 @@ struct http_exchange {
     bool negotiated;          /* the response depends on Accept-Encoding: Vary says so */
     bool close;               /* the connection, after this response */
     bool upgraded;            /* the connection speaks another protocol now */
-    const char *offered;      /* the protocols that http_upgrade was called for in vain; NULL: none */
+    /* Ends that protocol when do_X has returned `rc`, and has not parked the connection. NULL: nothing is to
+       be done */
+    void (*leave)(struct ss_handler *h, int rc);
+    struct http_late *late; /* what goes on after http_later, NULL: nothing does */
+    const char *offered;    /* the protocols that http_upgrade was called for in vain; NULL: none */
     size_t told_size;
     int failure;      /* -errno: why the server could not answer as asked; 0: it could */
     bool logged;      /* log_request was called */

@@ -3,10 +3,12 @@
 #include "http/body.h"
 #include "http/coded_output.h"
 #include "http/error.h"
+#include "http/late.h"
 #include "http/log.h"
 #include "http/response.h"
 #include "http/upgrade.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef SS_VERSION
@@ -49,7 +51,12 @@ static bool is_answered_before(struct http_exchange *x, int *rc)
     return false;
 }
 
-/* 0 or -errno; after http_upgrade what do_X has returned. */
+static int what_counts(const struct http_exchange *x, int rc)
+{
+    return rc < 0 || x->upgraded || x->late ? rc : 0;
+}
+
+/* 0 or -errno; after http_upgrade and http_later what do_X has returned. */
 static int run_method(struct http_exchange *x)
 {
     const struct http_request *request = &x->head.request;
@@ -57,10 +64,10 @@ static int run_method(struct http_exchange *x)
     if (request->content_length > x->cls->table->max_body)
         return http_send_error(x->h, 413, NULL, NULL);
     if (is_answered_before(x, &rc))
-        return rc < 0 || x->upgraded ? rc : 0;
+        return what_counts(x, rc);
     int (*run)(struct ss_handler *) = http_class_find(x->cls, request->command);
     rc = run ? run(x->h) : unknown_method(x, request->command);
-    return rc < 0 || x->upgraded ? rc : 0;
+    return what_counts(x, rc);
 }
 
 int http_delegate(struct ss_handler *h, const struct http_handler_class *other)
@@ -162,6 +169,19 @@ static int conclude(struct http_exchange *x, int rc)
     return rc;
 }
 
+static int resume_late(struct ss_handler *h, int why);
+
+/* do_X has returned, or what it has left for later. */
+static int leave_or_conclude(struct http_exchange *x, int rc)
+{
+    if (x->late && rc == SS_PARK && !x->upgraded)
+        return http_late_park(x, resume_late);
+    if (x->late)
+        free(x->late); /* it has done something else all the same */
+    x->late = NULL;
+    return x->upgraded ? http_upgrade_conclude(x, rc) : conclude(x, complete(x, rc < 0 ? rc : 0));
+}
+
 static int answer(struct http_exchange *x)
 {
     x->close = x->head.close || !x->cls->persistent;
@@ -170,7 +190,36 @@ static int answer(struct http_exchange *x)
     int rc = http_body_begin(x);
     if (rc == 0)
         rc = run_method(x);
-    return x->upgraded ? http_upgrade_conclude(x, rc) : conclude(x, complete(x, rc));
+    return leave_or_conclude(x, rc);
+}
+
+/* Goes on with a request that was parked. `late` is what is known of it. */
+static int answer_now(struct http_exchange *x, const struct http_late *late, const struct ss_message *message)
+{
+    const struct http_class *own = x->cls;
+    x->cls = late->cls;
+    int rc = late->answer(x->h, message);
+    x->cls = own;
+    return leave_or_conclude(x, rc);
+}
+
+static int answer_late(struct http_exchange *x)
+{
+    struct http_late *late = x->h->request->data;
+    struct ss_message message;
+    int rc = http_late_await(x->h, late, &message);
+    if (rc == HTTP_LATE_PARKED)
+        return SS_PARK;
+    http_late_restore(x, late);
+    x->close |= rc == HTTP_LATE_CANCELED;
+    if (rc < 0)
+        rc = conclude(x, complete(x, rc));
+    else if (rc == HTTP_LATE_GONE)
+        rc = conclude(x, -ECONNRESET);
+    else
+        rc = answer_now(x, late, rc == HTTP_LATE_MESSAGE ? &message : NULL);
+    free(late);
+    return rc;
 }
 
 /* The connection is closed, since nobody knows where the next request would begin. */
@@ -234,11 +283,11 @@ static int handle_one_request(struct http_exchange *x)
     }
 }
 
-static int handle(struct ss_handler *h)
+/* Handles requests as long as there are some; `first` does it for the first one. */
+static int handle_requests(struct ss_handler *h, int (*first)(struct http_exchange *x))
 {
     struct ss_stream *in = h->rfile, *out = h->wfile;
     struct http_exchange *x = ss_alloc(h, sizeof *x);
-    int rc = NEXT_REQUEST;
     if (!x || !(x->cls = http_class_get(h->server->RequestHandlerClass)))
         return -ENOMEM;
     ((struct http_handler *)(void *)h)->exchange = x;
@@ -246,13 +295,26 @@ static int handle(struct ss_handler *h)
     x->in = in;
     x->out = out;
     struct ss_mark mark = ss_mark(h);
-    while (rc == NEXT_REQUEST) {
-        rc = handle_one_request(x);
+    for (int (*next)(struct http_exchange *) = first;; next = handle_one_request) {
+        int rc = next(x);
         h->rfile = in;
         h->wfile = out;
         ss_release(h, mark);
+        if (rc != NEXT_REQUEST)
+            return rc;
     }
-    return rc;
+}
+
+static int handle(struct ss_handler *h)
+{
+    return handle_requests(h, handle_one_request);
+}
+
+static int resume_late(struct ss_handler *h, int why)
+{
+    struct http_late *late = h->request->data;
+    late->why = why;
+    return handle_requests(h, answer_late);
 }
 
 const struct http_handler_class http_BaseHTTPRequestHandler = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection goes on in another protocol: after 101, or as the tunnel that CONNECT asks for (RFC 9110 7.8,
-   9.3.6). */
+   9.3.6); or its last response goes on without end. */
 #include "http/upgrade.h"
 #include "http/header.h"
 #include "http/log.h"
@@ -102,6 +102,24 @@ int http_upgrade(struct ss_handler *h, const char *name)
     return rc;
 }
 
+int http_leave_open(struct http_exchange *x)
+{
+    struct http_response *r = &x->response;
+    if (r->length >= 0)
+        return -EINVAL;
+    x->close = true;
+    r->coding = HTTP_IDENTITY;
+    int rc = skip_body(x);
+    if (rc == 0)
+        rc = http_end_headers(x->h);
+    if (rc == 0)
+        rc = ss_flush(x->h->wfile);
+    if (rc == 0)
+        leave_http(x);
+    x->upgraded = rc == 0;
+    return rc;
+}
+
 int http_upgrade_require(struct http_exchange *x)
 {
     bool closes = x->close || x->head.request.minor == 0 || ss_draining(x->h->server);
@@ -119,6 +137,8 @@ int http_upgrade_conclude(struct http_exchange *x, int rc)
     }
     if (rc > SS_PARK)
         rc = -EDOM;
+    if (x->leave && rc != SS_PARK)
+        x->leave(x->h, rc);
     if (table->log_request != http_log_nothing)
         http_log_ended(x, rc);
     return rc;

@@ -7,6 +7,7 @@ import resource
 import conftest
 import programs
 import scenes_ends
+import scenes_events
 import scenes_files
 import scenes_http
 import scenes_lives
@@ -118,6 +119,11 @@ PLANS = [
     Plan("upgrade", "tests/http/upgrade", [], None, SETTINGS, scenes_messages.UPGRADES),
     Plan("upgrade", "tests/http/upgrade", [], None, TOGETHER, scenes_messages.UPGRADES_TOGETHER),
     Plan("echo", "samples/echo", [], None, scenes_rig.samples("TCPServer"), [scenes_samples.echo], scenes_samples.TCP),
+    Plan("events", "tests/http/events", [], None, SETTINGS, scenes_events.EVENTS),
+    Plan("events", "tests/http/events", [], None, TOGETHER, scenes_events.EVENTS_TOGETHER),
+    Plan("events", "tests/http/events", [], None, {"eventloop": SETTINGS["eventloop"]}, scenes_events.EVENTS_OF_A_LOOP),
+    Plan("polls", "tests/http/polls", [], None, SETTINGS, scenes_events.POLLS),
+    Plan("polls", "tests/http/polls", [], None, TOGETHER, scenes_events.POLLS_TOGETHER),
     Plan("echo-unix", "samples/echo", [], None, scenes_rig.samples("UnixStreamServer"), [scenes_samples.echo],
          scenes_samples.UNIX),
     Plan("echo-udp", "samples/echo", [], None, scenes_rig.samples("UDPServer"), [scenes_samples.echo_datagrams],

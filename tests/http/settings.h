@@ -4,7 +4,7 @@
 
      mixin=a,b masked=left|right workers=N directory=DIR protocol=HTTP/1.0 server=NAME max_body=BYTES
      head_timeout=MS idle_timeout=MS request_timeout=MS write_timeout=MS shutdown_timeout=MS
-     min_rate=BYTES rate_window=MS
+     min_rate=BYTES rate_window=MS max_requests=N
      mime_types=FILE log=FORMAT compress=all */
 #ifndef TESTS_HTTP_SETTINGS_H
 #define TESTS_HTTP_SETTINGS_H
@@ -14,6 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A program may define another class that is based on this one. */
+#ifndef SERVER_CLASS
+#define SERVER_CLASS HTTPServer
+#endif
 
 static int serve_forever(struct ss_server *self);
 static const struct ss_class Banner = {.name = "BannerMixIn", .serve_forever = serve_forever};
@@ -46,7 +51,7 @@ static void set_bases(const struct ss_class **bases, char *mixins, const char *m
             bases++;
     if (masked && strcmp(masked, "right") == 0)
         *bases++ = &Masking;
-    *bases++ = &HTTPServer;
+    *bases++ = &SERVER_CLASS;
     *bases = NULL;
 }
 
@@ -71,6 +76,8 @@ static void set(struct ss_server *server, const char *name, const char *value)
         server->shutdown_timeout = number;
     else if (strcmp(name, "workers") == 0)
         server->workers = (unsigned)number;
+    else if (strcmp(name, "max_requests") == 0)
+        server->max_requests = (unsigned)number;
     else if (strcmp(name, "max_body") == 0)
         handler.http.max_body = number;
     else if (strcmp(name, "protocol") == 0)
