@@ -8,7 +8,7 @@ import programs
 import pytest
 
 STUBS = {"dpkg-query": "exit 1", "sudo": 'exec "$@"', "apt-get": 'echo "$@" >>"$ASKED"'}
-README_NEEDS = {"gcc", "libc6-dev", "pkgconf", "zlib1g-dev", "libbrotli-dev", "libzstd-dev"}
+README_NEEDS = {"gcc", "libc6-dev", "pkgconf", "zlib1g-dev", "libbrotli-dev", "libzstd-dev", "libssl-dev"}
 
 
 @pytest.fixture

@@ -12,13 +12,18 @@ CC = os.environ.get("CC", "gcc").split()
 PREFIX = "/opt/house"
 
 CLIENT = r"""
+#include <event_source.h>
 #include <http_server.h>
 #include <socketserver.h>
+#include <websocket.h>
+
+static void (*volatile used[])(void) = {(void (*)(void))ws_accept, (void (*)(void))es_begin};
 
 /* Both libraries are needed to link this. */
 int main(void)
 {
-    return SimpleHTTPRequestHandler.http.handler.base == &BaseHTTPRequestHandler.handler && ss_bases("TCPServer") != 0 ? 0 : 1;
+    return SimpleHTTPRequestHandler.http.handler.base == &BaseHTTPRequestHandler.handler && ss_bases("TCPServer") != 0 &&
+           used[0] && used[1] ? 0 : 1;
 }
 """
 
@@ -74,6 +79,7 @@ def version(installed):
 def test_what_is_installed(installed):
     names = files_in(f"{installed}{PREFIX}")
     for expected in ("bin/httpserver", "include/socketserver.h", "include/http_server.h",
+                     "include/websocket.h", "include/event_source.h",
                      "lib/pkgconfig/socketserver.pc", "lib/pkgconfig/httpserver.pc", "share/doc/socketserver/LICENSE"):
         assert expected in names
     for library in ("libsocketserver", "libhttpserver"):

@@ -5,7 +5,9 @@ httpserver for tests/fault, without LTO, which takes a tenth of the time."""
 import os
 import subprocess
 
+import programs
 import pytest
+import websocket
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD", os.path.join(ROOT, "build"))
@@ -51,6 +53,18 @@ def test_without_any(build):
             continue  # this system has not got it
         assert compression(program).startswith(f"compression: {name} ")
         assert file in run("ldd", program)
+
+
+def test_without_websockets(build, tmp_path):
+    program = build("fault/tests/http/websockets", "WITHOUT=libcrypto")
+    assert "libcrypto.so" not in run("ldd", program)
+    server = programs.Server([program, f"directory={tmp_path}"], tmp_path)
+    try:
+        with server.read_banner().client() as client:
+            client.send(websocket.ask())
+            assert client.final().status == 501
+    finally:
+        server.finish()
 
 
 def test_processors_without_sse42(build, tmp_path):

@@ -315,6 +315,9 @@ RETURNS(int, deflateInit2_,
          const char *version, int size),
         (stream, level, method, bits, memory, strategy, version, size))
 RETURNS(int, deflate, (struct z_stream_s * stream, int flush), (stream, flush))
+RETURNS(int, inflateInit2_, (struct z_stream_s * stream, int bits, const char *version, int size),
+        (stream, bits, version, size))
+RETURNS(int, inflate, (struct z_stream_s * stream, int flush), (stream, flush))
 #endif
 #ifdef HTTP_BROTLI_ENCODER
 FAILS_NULL(void *, BrotliEncoderCreateInstance, (void *allocate, void *release, void *opaque),
@@ -336,5 +339,11 @@ FAULT_WRAP(size_t, ZSTD_compressStream2, ZSTD_compressStream2,
                return failed ? (size_t)-failed
                              : __real_ZSTD_compressStream2(context, output, input, operation);
            })
+#endif
+#ifdef HTTP_LIBCRYPTO
+FAILS_WITH(0, int, EVP_Digest,
+           (const void *data, size_t count, unsigned char *digest, unsigned *size, const void *type,
+            void *engine),
+           (data, count, digest, size, type, engine))
 #endif
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,clang-analyzer-valist.Uninitialized) */

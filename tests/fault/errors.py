@@ -42,9 +42,10 @@ ERRORS = {
     "pthread_create": "EAGAIN", "pthread_attr_init": "ENOMEM", "pthread_mutex_init": "ENOMEM EAGAIN",
     "pthread_mutexattr_init": "ENOMEM", "pthread_mutex_timedlock": "ETIMEDOUT", "pthread_mutex_clocklock": "ETIMEDOUT", "pthread_cond_init": "ENOMEM EAGAIN",
     "pthread_condattr_init": "ENOMEM", "pthread_cond_timedwait": "ETIMEDOUT", "pthread_cond_clockwait": "ETIMEDOUT",
-    "deflateInit2_": "Z_MEM_ERROR", "deflate": "Z_STREAM_ERROR", "BrotliEncoderCreateInstance": "ENOMEM",
+    "deflateInit2_": "Z_MEM_ERROR", "deflate": "Z_STREAM_ERROR", "inflateInit2_": "Z_MEM_ERROR", "inflate": "Z_MEM_ERROR",
+    "BrotliEncoderCreateInstance": "ENOMEM",
     "BrotliEncoderSetParameter": "ENOMEM", "BrotliEncoderCompressStream": "ENOMEM", "ZSTD_createCCtx": "ENOMEM",
-    "ZSTD_CCtx_setParameter": "ZSTD_MEMORY", "ZSTD_compressStream2": "ZSTD_MEMORY",
+    "ZSTD_CCtx_setParameter": "ZSTD_MEMORY", "ZSTD_compressStream2": "ZSTD_MEMORY", "EVP_Digest": "ENOMEM",
 }
 
 # Numbers that are no errno.

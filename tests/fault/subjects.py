@@ -17,6 +17,7 @@ import scenes_probe
 import scenes_rig
 import scenes_samples
 import scenes_upload
+import scenes_websocket
 import scenes_workers
 from engine import Exploration
 from lives import Lives
@@ -118,12 +119,15 @@ PLANS = [
     Plan("messages", "tests/http/messages", [], None, TOGETHER, scenes_messages.MESSAGES_TOGETHER),
     Plan("upgrade", "tests/http/upgrade", [], None, SETTINGS, scenes_messages.UPGRADES),
     Plan("upgrade", "tests/http/upgrade", [], None, TOGETHER, scenes_messages.UPGRADES_TOGETHER),
-    Plan("echo", "samples/echo", [], None, scenes_rig.samples("TCPServer"), [scenes_samples.echo], scenes_samples.TCP),
+    Plan("websockets", "tests/http/websockets", [], None, SETTINGS, scenes_websocket.SCENES),
+    Plan("websockets", "tests/http/websockets", [], None, TOGETHER, scenes_websocket.TOGETHER),
+    Plan("ws_client", "tests/http/ws_client", [], None, TOGETHER, scenes_websocket.CLIENT),
     Plan("events", "tests/http/events", [], None, SETTINGS, scenes_events.EVENTS),
     Plan("events", "tests/http/events", [], None, TOGETHER, scenes_events.EVENTS_TOGETHER),
     Plan("events", "tests/http/events", [], None, {"eventloop": SETTINGS["eventloop"]}, scenes_events.EVENTS_OF_A_LOOP),
     Plan("polls", "tests/http/polls", [], None, SETTINGS, scenes_events.POLLS),
     Plan("polls", "tests/http/polls", [], None, TOGETHER, scenes_events.POLLS_TOGETHER),
+    Plan("echo", "samples/echo", [], None, scenes_rig.samples("TCPServer"), [scenes_samples.echo], scenes_samples.TCP),
     Plan("echo-unix", "samples/echo", [], None, scenes_rig.samples("UnixStreamServer"), [scenes_samples.echo],
          scenes_samples.UNIX),
     Plan("echo-udp", "samples/echo", [], None, scenes_rig.samples("UDPServer"), [scenes_samples.echo_datagrams],
@@ -204,6 +208,7 @@ PLANS += [
     lives("uses-waits", "tests/fault/rig", [], {"threading": ["ThreadingTCPServer", "127.0.0.1:0"]}, scenes_lives.use_waits),
     lives("starts-mistaken", "tests/fault/rig", [], {"circle": ["Circle", "127.0.0.1:0"]}, scenes_lives.start_mistaken),
     lives("uses", "tests/fault/rig", [], scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_lives.use_all),
+    lives("stops-websockets", "tests/http/websockets", [], TOGETHER, scenes_websocket.stop_websockets),
     lives("starts-chat", "samples/chatroom", [], scenes_lives.classes("TCPServer", "localhost:0"), scenes_lives.start_chat),
     lives("stops-chat", "samples/chatroom", [], scenes_lives.classes("UnixStreamServer", "unix:{directory}/chat", TOGETHER),
           scenes_lives.stop_chat),

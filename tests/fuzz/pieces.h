@@ -5,6 +5,7 @@
 
 #include "fuzz.h"
 #include "memory/arena.h"
+#include "socketserver.h"
 
 struct pieces {
     const uint8_t *data;

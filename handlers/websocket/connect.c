@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+/* The client's side of the handshake (RFC 6455 4.1). */
+#include "text/chars.h"
+#include "websocket/ws.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+    LINE = 4096,
+    LINES = 100,
+    ADDRESS = 300
+}; /* bytes, header fields, bytes: what is read of an answer, and of a URL */
+
+/* What is in the URL: "ws://[::1]:8000/path?query". */
+struct target {
+    char address[ADDRESS]; /* for ss_connect: with a port */
+    char host[ADDRESS];    /* for the Host field */
+    const char *path;      /* and query */
+};
+
+/* What the server has answered. */
+struct answer {
+    bool upgrade, connection, accept;
+    const char *protocol; /* one of those that were offered */
+    bool wrong;           /* what nobody has asked for */
+};
+
+/* ---------------------------------------------------------------- what is asked for */
+
+static int read_url(const char *url, struct target *target)
+{
+    if (strncasecmp(url, "wss://", 6) == 0)
+        return -EPROTONOSUPPORT; /* TLS */
+    if (strncasecmp(url, "ws://", 5) != 0)
+        return -EINVAL;
+    size_t size = strcspn(url += 5, "/?#");
+    const char *end = url + size, *colon = memrchr(url, ':', size), *bracket = memchr(url, ']', size);
+    bool has_port = colon && colon + 1 < end && (!bracket || colon > bracket);
+    if (!size || size + 4 > ADDRESS || memchr(url, '@', size) || strpbrk(end, "# \t\r\n"))
+        return -EINVAL;
+    snprintf(target->host, sizeof target->host, "%.*s", (int)size, url);
+    snprintf(target->address, sizeof target->address, "%.*s%s", (int)size, url, has_port ? "" : ":80");
+    target->path = end;
+    return 0;
+}
+
+static int ask(struct ss_stream *s, const struct target *target, const char *key,
+               const char *const *protocols)
+{
+    ss_printf(s, "GET %s%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+              *target->path == '/' ? "" : "/", target->path, target->host);
+    ss_printf(s, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", key);
+    for (const char *const *p = protocols; p && *p; p++)
+        ss_printf(s, "Sec-WebSocket-Protocol: %s\r\n", *p);
+    return ss_write(s, "\r\n", 2);
+}
+
+/* ---------------------------------------------------------------- what is answered */
+
+static const char *offered(const char *const *protocols, const char *name)
+{
+    for (; protocols && *protocols; protocols++)
+        if (strcmp(*protocols, name) == 0)
+            return *protocols;
+    return NULL;
+}
+
+static bool has_token(const char *list, const char *token)
+{
+    const char *element;
+    size_t size;
+    while (http_list_next(&list, &element, &size))
+        if (size == strlen(token) && strncasecmp(element, token, size) == 0)
+            return true;
+    return false;
+}
+
+static void take_field(struct answer *answer, const char *name, const char *value, const char *accept,
+                       const char *const *protocols)
+{
+    if (strcasecmp(name, "Upgrade") == 0)
+        answer->upgrade = strcasecmp(value, "websocket") == 0;
+    else if (strcasecmp(name, "Connection") == 0)
+        answer->connection |= has_token(value, "upgrade");
+    else if (strcasecmp(name, "Sec-WebSocket-Accept") == 0)
+        answer->accept = strcmp(value, accept) == 0;
+    else if (strcasecmp(name, "Sec-WebSocket-Protocol") == 0)
+        answer->wrong |= answer->protocol || !(answer->protocol = offered(protocols, value));
+    else if (strcasecmp(name, "Sec-WebSocket-Extensions") == 0)
+        answer->wrong = true;
+}
+
+/* Reads a line without its end. Returns its size, or -errno. */
+static ssize_t read_text(struct ss_stream *s, char *line)
+{
+    ssize_t n = ss_readline(s, line, LINE);
+    if (n <= 0)
+        return n < 0 ? n : -ECONNRESET;
+    if (line[n - 1] != '\n')
+        return -EPROTO;
+    n -= n > 1 && line[n - 2] == '\r' ? 2 : 1;
+    line[n] = 0;
+    return n;
+}
+
+/* Reads a field. 1; 0: the head has ended; or -errno. */
+static int read_field(struct ss_stream *s, char *line, char **value)
+{
+    ssize_t n = read_text(s, line);
+    char *colon = strchr(line, ':');
+    if (n <= 0)
+        return (int)n;
+    if (!colon)
+        return -EPROTO;
+    *colon = 0;
+    *value = colon + 1 + strspn(colon + 1, " \t");
+    for (char *end = line + n; end > *value && strchr(" \t", end[-1]);)
+        *--end = 0;
+    return 1;
+}
+
+/* "HTTP/1.1 101 ..." */
+static int read_status(const char *line)
+{
+    static const char form[] = "HTTP/1.d ddd";
+    for (size_t i = 0; i < sizeof form - 1; i++)
+        if (form[i] == 'd' ? line[i] < '0' || line[i] > '9' : line[i] != form[i])
+            return -EPROTO;
+    int status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + line[11] - '0';
+    return status >= 100 && (line[12] == ' ' || !line[12]) ? status : -EPROTO;
+}
+
+/* One response's head; its fields matter if it is a 101. The status, or -errno. */
+static int read_response(struct ss_stream *s, const char *accept, const char *const *protocols,
+                         struct answer *answer)
+{
+    char line[LINE], *value = NULL;
+    int status, rc = (int)read_text(s, line);
+    if (rc < 0)
+        return rc;
+    if ((status = read_status(line)) < 0)
+        return status;
+    for (int lines = 0; (rc = read_field(s, line, &value)) > 0; lines++) {
+        if (lines == LINES)
+            return -EPROTO;
+        if (status == 101)
+            take_field(answer, line, value, accept, protocols);
+    }
+    return rc < 0 ? rc : status;
+}
+
+/* 0; the status with which the server has refused; or -errno. */
+static int read_answer(struct ss_stream *s, const char *accept, const char *const *protocols,
+                       struct answer *answer)
+{
+    int status;
+    do
+        status = read_response(s, accept, protocols, answer);
+    while (status >= 100 && status < 200 && status != 101);
+    if (status != 101)
+        return status;
+    return answer->upgrade && answer->connection && answer->accept && !answer->wrong ? 0 : -EPROTO;
+}
+
+static int shake_hands(struct ss_stream *s, const struct target *target, const char *const *protocols,
+                       struct answer *answer)
+{
+    char key[WS_KEY_SIZE], accept[WS_ACCEPT_SIZE];
+    int rc = ws_make_key(key);
+    if (rc == 0)
+        rc = ws_accept_key(key, accept);
+    if (rc == 0)
+        rc = ask(s, target, key, protocols);
+    return rc < 0 ? rc : read_answer(s, accept, protocols, answer);
+}
+
+/* ---------------------------------------------------------------- its life */
+
+struct client {
+    struct ws ws;
+    struct ws_run run;
+};
+
+int ws_connect(struct ss_server *self, const char *url, const struct ws_options *options, int ms,
+               struct ws **ws)
+{
+    const char *const *protocols = options ? options->protocols : NULL;
+    struct target target;
+    struct answer answer = {0};
+    struct ss_stream *s = NULL;
+    struct client *client = calloc(1, sizeof *client);
+    *ws = NULL;
+    int rc = client ? read_url(url, &target) : -ENOMEM;
+    if (rc == 0)
+        rc = ss_connect(self, target.address, SOCK_STREAM, ms, &s);
+    if (rc == 0) {
+        ss_set_deadline(s, ms);
+        rc = shake_hands(s, &target, protocols, &answer);
+        ss_set_deadline(s, -1);
+    }
+    if (rc != 0) {
+        (void)ss_close(s);
+        free(client);
+        return rc;
+    }
+    client->ws.server = self;
+    for (uint16_t n = 0; answer.protocol && !client->ws.protocol; n++)
+        client->ws.protocol = protocols[n] == answer.protocol ? n + 1 : 0;
+    ws_run_client(&client->ws, &client->run, s, ms, options);
+    *ws = &client->ws;
+    return 0;
+}
+
+void ws_free(struct ws *ws)
+{
+    if (!ws)
+        return;
+    ws_bye(ws, 0);
+    (void)ss_close(ws->run->client);
+    if (ws->release)
+        ws->release(ws->context);
+    ws_run_end(ws);
+    free(ws); /* the first member of its struct client */
+}
