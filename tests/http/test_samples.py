@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The samples do what their first lines say."""
 
+import json
 import os
 import re
 import signal
@@ -12,12 +13,14 @@ from concurrent import futures
 import programs
 import pytest
 import wire
+from event_stream import EventStream
+from websocket import WebSocket
 
 MIXINS = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "PreforkingEventLoop", "PreforkingThreading"]
 STREAMS = [mixin + server for mixin in MIXINS for server in ("TCPServer", "UnixStreamServer")]
 DATAGRAMS = [mixin + server for mixin in MIXINS for server in ("UDPServer", "UnixDatagramServer")]
-ALL = ["chatroom", "counter", "daytime", "echo", "echo_client", "guestbook", "hello", "later", "local_only", "ticker",
-       "two_directories"]
+ALL = ["chat", "chatroom", "counter", "dashboard", "daytime", "echo", "echo_client", "game", "guestbook", "hello", "later",
+       "local_only", "notify", "ticker", "two_directories", "ws_client", "ws_clock", "ws_echo"]
 
 
 def test_all_are_tested():
@@ -33,14 +36,15 @@ def test_one_screen(name):
     assert "SPDX" in licence
     assert lines[0].startswith(f"/* {name}") and ": " in lines[0]
     assert any("Try:" in line and f"build/samples/{name}" in line or "build/samples/" in line for line in lines[:12])
-    assert len(lines) <= 100 and max(map(len, lines)) <= 120
+    assert len(lines) <= (130 if name in ("chat", "game") else 100) and max(map(len, lines)) <= 120
 
 
 @pytest.mark.parametrize("name, arguments", [
     ("echo", []), ("echo", ["NoServer", "localhost:0"]), ("echo", ["TCPServer"]), ("echo_client", []),
     ("daytime", ["localhost:0", "NoServer"]), ("chatroom", []), ("chatroom", ["NoServer", "localhost:0"]), ("ticker", []),
     ("ticker", ["NoServer", "localhost:0"]), ("later", ["localhost:0", "NoMixin"]),
-    ("counter", ["localhost:0", "NoMixin"]),
+    ("counter", ["localhost:0", "NoMixin"]), ("chat", ["localhost:0", "NoMixin"]), ("game", ["localhost:0", "NoMixin"]),
+    ("ws_client", []), ("notify", ["localhost:0", "NoMixin"]),
     ("counter", ["localhost:0", "Preforking", "Threading", "Threading"]),
 ])
 def test_usage(name, arguments):
@@ -48,7 +52,8 @@ def test_usage(name, arguments):
     assert result.returncode == 2 and "usage:" in result.stderr and result.stdout == ""
 
 
-@pytest.mark.parametrize("name", ["counter", "daytime", "guestbook", "hello", "later", "local_only", "two_directories"])
+@pytest.mark.parametrize("name", ["chat", "counter", "dashboard", "daytime", "game", "guestbook", "hello", "later", "local_only",
+                                  "notify", "two_directories", "ws_clock", "ws_echo"])
 def test_address_in_use(name, tmp_path):
     with programs.listener() as busy:
         result = programs.run([programs.path_of("samples/" + name), f"127.0.0.1:{busy.getsockname()[1]}"], directory=tmp_path)
@@ -296,3 +301,143 @@ def test_two_directories(sample, tmp_path):
     with server.client(source="127.0.0.2") as client:
         assert client.ask(path="/source/hello.c").status == 403 and client.ask("PUT", "/source/x", b"x").status == 405
         assert client.ask(path="/style.css").status == 200
+
+
+# ---------------------------------------------------------------- notify, dashboard
+
+
+@pytest.fixture
+def www(tmp_path):
+    (tmp_path / "www").symlink_to(os.path.join(programs.ROOT, "www"))
+
+
+@pytest.mark.usefixtures("www")
+@pytest.mark.parametrize("mixins", [[], ["Threading"], ["Preforking", "EventLoop"]], ids="".join)
+def test_notify(sample, mixins):
+    server = sample("notify", "{address}", *mixins)
+    pages = [EventStream(server.client(), "/notes") for _ in range(3)]
+    for page in pages:
+        while not page.parser.last_id:
+            page.more()
+    for number, note in enumerate(["one", "two\nlines", "é"], 1):
+        assert server.ask("POST", "/", note.encode()).text == "Pages that show it: 3.\n"
+        for page in pages:
+            event = page.hear()
+            assert event.event == "note" and event.data.partition("\n")[2] == note and event.id.endswith(f"-{number}")
+        first = event.id if number == 1 else first
+    new, back = EventStream(server.client(), "/notes"), EventStream(server.client(), "/notes", last_event_id=first)
+    assert [new.hear().id[-1] for _ in range(3)] == ["1", "2", "3"] and [back.hear().id[-1] for _ in range(2)] == ["2", "3"]
+    assert new.parser.retry == 1000
+    assert [server.ask("POST", "/", body).status for body in (b"", b"\xff", b"x" * 1001)] == [400, 400, 413]
+    assert server.ask("POST", "/", b"x", sec_fetch_site="cross-site").status == 403
+    assert server.ask("POST", "/", b"x", sec_fetch_site="same-origin").status == 200
+    assert "<title>Notify</title>" in server.ask().text and server.ask(path="/live.css").status == 200
+
+
+@pytest.mark.usefixtures("www")
+def test_dashboard(sample):
+    server = sample("dashboard", "{address}")
+    page = EventStream(server.client(), "/figures")
+    assert "<title>Dashboard</title>" in server.ask().text
+    while not (figures := json.loads(page.hear().data))["requests"]:
+        assert figures["latency"] == 0
+    assert figures["requests"] == 1 and figures["connections"] == 1 and figures["memory"] > 500 and figures["latency"] > 0
+
+
+@pytest.mark.parametrize("name", ["chat", "clock", "dashboard", "game", "notify"])
+def test_pages_need_nobody_else(name):
+    """No resource of another origin, and each file that the page names is there."""
+    with open(os.path.join(programs.ROOT, "www", name + ".html"), encoding="utf-8") as file:
+        page = file.read()
+    assert not re.search("https?://|@import|url\\(", page)
+    for link in re.findall('(?:href|src)="([^"]+)"', page):
+        assert os.path.exists(os.path.join(programs.ROOT, "www", link)), link
+
+
+# ---------------------------------------------------------------- WebSockets
+
+
+def test_ws_echo(sample):
+    server = sample("ws_echo", "{address}")
+    for path in "/", "/class":
+        with server.client() as client:
+            ws = WebSocket(client, path)
+            for message in "Hello", b"\0" * 70_000:
+                assert ws.say(message).hear() == message
+            ws.close()
+
+
+def test_ws_client(sample):
+    server = sample("ws_echo", "{address}")
+    url = "ws://%s:%d" % server.address[:2]
+    for path in "", "/", "/class":
+        result = subprocess.run([programs.path_of("samples/ws_client"), url + path], input="Hello\nGrüße\n", text=True,
+                                capture_output=True, timeout=programs.LIMIT, check=False)
+        assert (result.returncode, result.stdout, result.stderr) == (0, "Hello\nGrüße\n", "")
+    result = programs.run([programs.path_of("samples/ws_client"), "http://localhost/"])
+    assert result.returncode == 1 and "Invalid argument" in result.stderr
+
+
+@pytest.mark.usefixtures("www")
+def test_ws_clock(sample):
+    server = sample("ws_clock", "{address}")
+    with server.client() as client:
+        ws = WebSocket(client, "/clock")
+        times = [ws.hear().split() for _ in range(3)]
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) and re.fullmatch(r"[+-]\d{4}", zone) for date, _, zone in times)
+        seconds = [int(clock[-2:]) for _, clock, _ in times]
+        assert [(second - seconds[0]) % 60 for second in seconds] == [0, 1, 2]
+        ws.close()
+    assert "</html>" in server.ask(path="/clock.html").text
+
+
+def chats(server, room, name):
+    return WebSocket(server.client(), f"/chat/{room}/{name}")
+
+
+MANY = pytest.mark.parametrize("mixins", [[], ["Threading"], ["Preforking", "EventLoop"]], ids="".join)
+
+
+@MANY
+@pytest.mark.usefixtures("www")
+def test_chat(sample, mixins):
+    """Who is here, what was said before, and nothing of another room."""
+    server = sample("chat", "{address}", *mixins)
+    ann = chats(server, "lobby", "Ann")
+    assert ann.hear() == "+Ann"
+    other = chats(server, "other%20room", "Zo%C3%AB")
+    assert other.hear() == "+Zoë"
+    assert ann.say("Hello!").hear() == "!Ann\tHello!"
+    bob = chats(server, "lobby", "Bob")
+    assert [bob.hear(), *sorted([bob.hear(), bob.hear()])] == ["!Ann\tHello!", "+Ann", "+Bob"]
+    assert ann.hear() == "+Bob"
+    bob.say("Hello, Ann!")
+    assert ann.hear() == bob.hear() == "!Bob\tHello, Ann!"
+    bob.close()
+    assert ann.hear() == "-Bob"
+    assert ann.say("x" * 1001).closed() == 1003
+    assert other.say("all alone").hear() == "!Zoë\tall alone"
+    assert chats(server, "lobby", "").closed() == 1008
+    assert "</html>" in server.ask(path="/chat.html").text
+
+
+@MANY
+@pytest.mark.usefixtures("www")
+def test_game(sample, mixins):
+    server = sample("game", "{address}", *mixins)
+    players = [WebSocket(server.client(), "/game") for _ in range(2)]
+    names = []
+    for player in players:
+        while not (text := player.hear()).startswith("you "):
+            pass
+        names.append(text[4:])
+    players[0].say("300 200")
+    players[1].say("99999 -5")
+    wanted = {names[0]: ("300", "200"), names[1]: ("800", "0")}
+    for player in players:
+        while {place.split()[0]: tuple(place.split()[1:3]) for place in player.hear().split(";")[1:]} != wanted:
+            pass
+    players[1].close()
+    while len(players[0].hear().split(";")) > 2:
+        pass
+    assert "</html>" in server.ask(path="/game.html").text

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_echo [ADDRESS]: sends each message back. In straight code under /, and under /class as functions that
+   are called for what happens; a connection of that kind is parked between two messages.
+
+   Try:  build/samples/ws_echo localhost:8082
+   and:  echo hello | build/samples/ws_client ws://localhost:8082/
+         echo hello | build/samples/ws_client ws://localhost:8082/class */
+#include "websocket.h"
+#include <string.h>
+
+static const struct ws_options options = {.max_message = 64 << 20, .compression = WS_DEFLATE};
+
+static int echo(struct ss_handler *h)
+{
+    struct ws *ws;
+    struct ws_message message;
+    int rc = ws_accept(h, &options, &ws);
+    if (rc <= 0)
+        return rc; /* it was refused, and the answer says why */
+    while ((rc = ws_recv(ws, &message)) > 0)
+        ws_send(ws, message.type, message.data, message.size);
+    return rc;
+}
+
+static int send_back(struct ws *ws, const struct ws_message *message)
+{
+    return ws_send(ws, message->type, message->data, message->size);
+}
+
+static const struct ws_class Echo = {.options = {.max_message = 64 << 20, .compression = WS_DEFLATE},
+                                     .message = send_back};
+
+static int do_GET(struct ss_handler *h)
+{
+    return strcmp(http_request(h)->path, "/class") == 0 ? ws_serve(h, &Echo) : echo(h);
+}
+
+static const struct http_handler_class Handler = {
+    .handler = {.base = &BaseHTTPRequestHandler.handler},
+    .methods = HTTP_METHODS({"GET", do_GET}),
+};
+
+int main(int argc, char **argv)
+{
+    return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), argc > 1 ? argv[1] : "localhost:8082",
+                  &Handler.handler);
+}
