@@ -10,7 +10,7 @@
 
 #include "message_rig.h"
 
-enum { IDLE_TIME = 60 }; /* ms */
+enum { IDLE_TIME = 250 }; /* ms: a machine that is busy stops a test for longer than 60 */
 
 /* Parks for a while only. */
 static int park_for(struct ss_handler *h, int why);
