@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Events become text (WHATWG HTML 9.2.5), and that a chunk of HTTP/1.1 (RFC 9112 7.1). */
 #include "events/es.h"
-#include "text/utf8_check.h"
+#include "text/utf8.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +11,7 @@
 
 static int check_text(const char *text)
 {
-    struct http_utf8 utf8 = {0};
-    return !text || (http_utf8_go_on(&utf8, text, strlen(text)) && http_utf8_may_end(&utf8)) ? 0 : -EILSEQ;
+    return !text || http_is_utf8(text) ? 0 : -EILSEQ;
 }
 
 /* A second line would be a field of its own, or the end of the event. */

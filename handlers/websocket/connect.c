@@ -8,11 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-enum {
-    LINE = 4096,
-    LINES = 100,
-    ADDRESS = 300
-}; /* bytes, header fields, bytes: what is read of an answer, and of a URL */
+enum { LINE = 4096, LINES = 100 }; /* bytes, header fields: what is read of an answer */
+enum { ADDRESS = 300 };            /* bytes of a URL's host and port */
 
 /* What is in the URL: "ws://[::1]:8000/path?query". */
 struct target {
@@ -24,8 +21,8 @@ struct target {
 /* What the server has answered. */
 struct answer {
     bool upgrade, connection, accept;
-    const char *protocol; /* one of those that were offered */
-    bool wrong;           /* what nobody has asked for */
+    uint16_t protocol; /* the number, from 1 on, of one that was offered; 0: none */
+    bool wrong;        /* what nobody has asked for */
 };
 
 /* ---------------------------------------------------------------- what is asked for */
@@ -60,22 +57,12 @@ static int ask(struct ss_stream *s, const struct target *target, const char *key
 
 /* ---------------------------------------------------------------- what is answered */
 
-static const char *offered(const char *const *protocols, const char *name)
+static uint16_t number_of(const char *const *protocols, const char *name)
 {
-    for (; protocols && *protocols; protocols++)
-        if (strcmp(*protocols, name) == 0)
-            return *protocols;
-    return NULL;
-}
-
-static bool has_token(const char *list, const char *token)
-{
-    const char *element;
-    size_t size;
-    while (http_list_next(&list, &element, &size))
-        if (size == strlen(token) && strncasecmp(element, token, size) == 0)
-            return true;
-    return false;
+    for (uint16_t n = 0; protocols && protocols[n] && n < UINT16_MAX; n++)
+        if (strcmp(protocols[n], name) == 0)
+            return n + 1;
+    return 0;
 }
 
 static void take_field(struct answer *answer, const char *name, const char *value, const char *accept,
@@ -84,11 +71,11 @@ static void take_field(struct answer *answer, const char *name, const char *valu
     if (strcasecmp(name, "Upgrade") == 0)
         answer->upgrade = strcasecmp(value, "websocket") == 0;
     else if (strcasecmp(name, "Connection") == 0)
-        answer->connection |= has_token(value, "upgrade");
+        answer->connection |= http_list_has(value, "upgrade");
     else if (strcasecmp(name, "Sec-WebSocket-Accept") == 0)
         answer->accept = strcmp(value, accept) == 0;
     else if (strcasecmp(name, "Sec-WebSocket-Protocol") == 0)
-        answer->wrong |= answer->protocol || !(answer->protocol = offered(protocols, value));
+        answer->wrong |= answer->protocol || !(answer->protocol = number_of(protocols, value));
     else if (strcasecmp(name, "Sec-WebSocket-Extensions") == 0)
         answer->wrong = true;
 }
@@ -207,8 +194,7 @@ int ws_connect(struct ss_server *self, const char *url, const struct ws_options 
         return rc;
     }
     client->ws.server = self;
-    for (uint16_t n = 0; answer.protocol && !client->ws.protocol; n++)
-        client->ws.protocol = protocols[n] == answer.protocol ? n + 1 : 0;
+    client->ws.protocol = answer.protocol;
     ws_run_client(&client->ws, &client->run, s, ms, options);
     *ws = &client->ws;
     return 0;

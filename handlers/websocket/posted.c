@@ -25,41 +25,42 @@ static int make_frame(enum ws_type type, const void *data, size_t size, char **f
     return 0;
 }
 
-int ws_post(struct ss_server *self, struct ss_ref ref, enum ws_type type, const void *data, size_t size)
+/* Who gets a frame: the connection that `ref` names, or all of a channel but `except`; NULL: all. */
+struct receivers {
+    struct ss_server *server;
+    const struct ss_ref *ref;
+    const char *channel;
+    struct ss_handler *except;
+};
+
+static int send_to(const struct receivers *to, enum ws_type type, const void *data, size_t size)
 {
     char *frame;
     size_t frame_size;
     int rc = make_frame(type, data, size, &frame, &frame_size);
     if (rc < 0)
         return rc;
-    rc = ss_post_tagged(self, ref, WS_TAG, frame, frame_size);
+    rc = to->ref      ? ss_post_tagged(to->server, *to->ref, WS_TAG, frame, frame_size)
+         : to->except ? ss_publish_others_tagged(to->except, to->channel, WS_TAG, frame, frame_size)
+                      : ss_publish_tagged(to->server, to->channel, WS_TAG, frame, frame_size);
     free(frame);
     return rc;
+}
+
+int ws_post(struct ss_server *self, struct ss_ref ref, enum ws_type type, const void *data, size_t size)
+{
+    return send_to(&(struct receivers){.server = self, .ref = &ref}, type, data, size);
 }
 
 int ws_publish(struct ss_server *self, const char *channel, enum ws_type type, const void *data, size_t size)
 {
-    char *frame;
-    size_t frame_size;
-    int rc = make_frame(type, data, size, &frame, &frame_size);
-    if (rc < 0)
-        return rc;
-    rc = ss_publish_tagged(self, channel, WS_TAG, frame, frame_size);
-    free(frame);
-    return rc;
+    return send_to(&(struct receivers){.server = self, .channel = channel}, type, data, size);
 }
 
 int ws_publish_others(struct ws *ws, const char *channel, enum ws_type type, const void *data, size_t size)
 {
-    char *frame;
-    size_t frame_size;
-    int rc = make_frame(type, data, size, &frame, &frame_size);
-    if (rc < 0)
-        return rc;
-    rc = ws->run->h ? ss_publish_others_tagged(ws->run->h, channel, WS_TAG, frame, frame_size)
-                    : ss_publish_tagged(ws->server, channel, WS_TAG, frame, frame_size);
-    free(frame);
-    return rc;
+    return send_to(&(struct receivers){.server = ws->server, .channel = channel, .except = ws->run->h}, type,
+                   data, size);
 }
 
 int ws_take_posted(struct ws *ws, struct ws_message *message)

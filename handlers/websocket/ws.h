@@ -11,6 +11,7 @@
      deflate.c   messages are compressed; extension.c, whether they are
      posted.c    what others send
      serve.c     one of a struct ws_class, which is parked between messages
+     connect.c   one that is a client's
 
    frame.c knows what a frame looks like. */
 #ifndef WS_WS_H
@@ -98,7 +99,7 @@ void ws_leave(struct ss_handler *h, int rc);
 int ws_make_key(char key[WS_KEY_SIZE]);
 int ws_random(void *data, size_t size);
 #define WS_ACCEPT_SIZE 29 /* bytes of Sec-WebSocket-Accept, with a NUL */
-/* Writes what answers a Sec-WebSocket-Key. 0, or -ENOTSUP where there is no libcrypto. */
+/* Writes what answers a Sec-WebSocket-Key. 0; -ENOMEM; or -ENOTSUP where there is no libcrypto. */
 int ws_accept_key(const char *key, char accept[WS_ACCEPT_SIZE]);
 /* True for base64 of 16 bytes. */
 bool ws_is_key(const char *key);
@@ -129,10 +130,13 @@ int ws_next_frame(struct ws *ws, struct ws_message *posted);
 int ws_payload(struct ws *ws, char **data, size_t *size);
 /* So many bytes of it were taken. */
 void ws_took(struct ws *ws, size_t size);
-/* As ws_recv, for a connection that is parked where that would wait: -EAGAIN. */
-int ws_recv_or_park(struct ws *ws, struct ws_message *message);
 /* The next part of the message's text, if it is text; `last`: it ends there. 1; 0: it is not UTF-8. */
 int ws_take_text(struct ws *ws, const char *text, size_t size, bool last);
+
+/* ---- message.c ---- */
+
+/* As ws_recv, for a connection that is parked where that would wait: -EAGAIN. */
+int ws_recv_or_park(struct ws *ws, struct ws_message *message);
 
 /* ---- deflate.c ---- */
 
@@ -177,8 +181,9 @@ int ws_take_posted(struct ws *ws, struct ws_message *message);
 
 /* ---- write.c ---- */
 
+/* Writes a frame that begins with the byte `first`. 0 or -errno. May wait. */
 int ws_send_frame(struct ws *ws, unsigned first, const void *data, size_t size);
-/* True for what can be sent as a message; else -errno. */
+/* 0 for what can be sent as a message; else -EINVAL or -EILSEQ. */
 int ws_check(enum ws_type type, const void *data, size_t size);
 
 #endif
