@@ -13,7 +13,7 @@ from trial import ALLOWED
 
 SEED = int(os.environ.get("FAULT_SEED", 1))
 TASKS = 3 if programs.TSAN else 6 if programs.SANITIZED else len(subjects.tasks()) // 10
-CASES = 6 if programs.SANITIZED else 20  # of each scene, and as many of what follows from others
+CASES = 6 if programs.SANITIZED else 12  # of each scene, and as many of what follows from others
 
 
 def sample():
