@@ -33,11 +33,17 @@ static void test_format_clamps(void **state)
     assert_string_equal(http_format_date(INT64_MIN, text), "Mon, 01 Jan 0001 00:00:00 GMT");
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { STEP = 53 }; /* days; all of them take a minute there, and run no other code */
+#else
+enum { STEP = 1 };
+#endif
+
 /* Every day of the years 1 to 9999, at a time that moves through the day. */
 static void test_every_day(void **state)
 {
     (void)state;
-    for (int64_t day = -719162; day <= 2932896; day++) {
+    for (int64_t day = -719162; day <= 2932896; day += STEP) {
         time_t t = day * 86400 + (day % 86400 + 86400) % 86400, back;
         char text[HTTP_DATE_SIZE], expected[64];
         struct tm tm;
