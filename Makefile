@@ -223,6 +223,8 @@ UNIT       := $(call programs,$(wildcard tests/unit/test_*.c))
 HTTP       := $(call programs,$(wildcard tests/http/*.c tests/framework/*.c))
 MATRIX     := $(call objects,$(wildcard tests/matrix/*.c))
 FUZZ       := $(call programs,$(wildcard tests/fuzz/fuzz_*.c))
+# They have one thread.
+FUZZED     := $(if $(findstring thread,$(SANITIZE)),,$(FUZZ))
 BENCH      := $(call programs,$(wildcard tests/bench/*.c))
 # The comparison with libuv is built where libuv is.
 UV_BENCH   := $(call programs,$(shell grep -l '^$(HASH)include <uv.h>' tests/bench/*.c 2>/dev/null))
@@ -254,12 +256,12 @@ serve: all ## serve www/ on http://127.0.0.1:8000/ (PORT=N: another port)
 
 ##@ Test
 objects: $(OBJECTS)
-build-tests: all $(UNIT) $(HTTP) $(FAULTY) $(FUZZ) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE)$(COVERAGE),,$(BENCH))
+build-tests: all $(UNIT) $(HTTP) $(FAULTY) $(FUZZED) $(filter %/matrix,$(LINKED)) $(if $(SANITIZE)$(COVERAGE),,$(BENCH))
 # With T or K only what the chosen tests need is built. K is for pytest's names, so then no other test is run.
 matching = $(strip $(foreach f,$(1),$(if $(findstring $(T:.c=),$(f:$(BUILD)/%=%)),$(f))))
 PYTEST  := $(call matching,$(wildcard tests/test_*.py tests/*/test_*.py))
 # The scripts run the matrix.
-TESTED  := $(if $(K),,$(call matching,$(UNIT) $(FUZZ) $(filter %/matrix,$(LINKED))) \
+TESTED  := $(if $(K),,$(call matching,$(UNIT) $(FUZZED) $(filter %/matrix,$(LINKED))) \
                $(if $(call matching,$(wildcard tests/unit/*.sh)),$(filter %/matrix,$(LINKED)))) \
            $(if $(PYTEST),all $(HTTP)) $(if $(filter tests/fault/%,$(PYTEST)),$(FAULTY)) \
            $(if $(filter tests/test_bench.py,$(PYTEST)),$(if $(SANITIZE),,$(BENCH)))

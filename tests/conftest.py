@@ -8,9 +8,9 @@ import shutil
 import signal
 import sys
 import tempfile
-import zlib
 
 import clock
+import mixins
 import network
 import programs
 import pytest
@@ -21,60 +21,16 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 TIME_LIMIT = 60 * (4 if programs.SANITIZED else 1)  # seconds for one test
 
-ONE_BY_ONE = ("sequential", "preforking")  # a client that stays holds up those behind it
-
-# Who runs requests: the name of a case, and what httpserver is told.
-MIXINS = {
-    "sequential": ["--mixin", "sequential"],
-    "threading": ["--mixin", "threading"],
-    "threadpool": ["--mixin", "threadpool"],
-    "forking": ["--mixin", "forking"],
-    "preforking": ["--mixin", "preforking", "--workers", "2"],
-    "eventloop": ["--mixin", "eventloop"],
-    "eventloop-2": ["--mixin", "eventloop", "--workers", "2"],
-    "preforking-eventloop": ["--mixin", "preforking,eventloop", "--workers", "2"],
-}
-BLOCKING = ("sequential", "threading", "threadpool", "forking", "preforking")
-LOOPS = ("eventloop", "eventloop-2", "preforking-eventloop")
-FOUR = ("sequential", "threading", "forking", "eventloop")  # for suites of many cases; the others combine these
-CROWDED = tuple(name for name in MIXINS if name not in ONE_BY_ONE)
-if programs.TSAN:  # where threads meet
-    BLOCKING, LOOPS = ("threading", "threadpool"), ("eventloop", "eventloop-2")
-    FOUR, CROWDED = ("threading", "eventloop"), (*BLOCKING, *LOOPS)
-elif programs.SANITIZED:  # there are thousands of them, each takes its time, and the others run no other code
-    FOUR, CROWDED = ("eventloop",), ("threading", "forking", "eventloop", "preforking-eventloop")
-
-# On which side of a mix-in the one stands that masks every byte.
-SIDES = dict(zip(MIXINS, ["left", "right"] * len(MIXINS)))
-
-
-def looked_at(name):
-    """Under which mix-ins a test runs: all of them. With a sanitizer two, one of each kind; which ones depends on the test's
-    name, so that all of them have many tests."""
-    if not programs.SANITIZED:
-        return tuple(MIXINS)
-    number = zlib.crc32(name.encode())
-    return BLOCKING[number % len(BLOCKING)], LOOPS[number // len(BLOCKING) % len(LOOPS)]
-
-
-def with_masked(metafunc, names):
-    """The cases of these mix-ins; of programs.also_masked with one that masks every byte, too."""
-    cases = {name: MIXINS[name] for name in names}
-    if hasattr(metafunc.function, "also_masked"):
-        masked = [name for name in names if name in LOOPS or not programs.SANITIZED]
-        cases.update({f"{name}-masked": [*MIXINS[name], "--masked", SIDES[name]] for name in masked})
-    return {"argvalues": cases.values(), "ids": cases.keys()}
-
 
 def pytest_generate_tests(metafunc):
     """`mixin`: see looked_at; `concurrent_mixin`: those under which many clients are served at once."""
     if "mixin" in metafunc.fixturenames:
-        metafunc.parametrize("mixin", **with_masked(metafunc, looked_at(metafunc.function.__name__)))
+        metafunc.parametrize("mixin", **mixins.with_masked(metafunc, mixins.looked_at(metafunc.function)))
     if "concurrent_mixin" in metafunc.fixturenames:
-        names = CROWDED
+        names = mixins.CROWDED
         if "real_clients" in metafunc.module.__name__ and not os.environ.get("CLIENTS"):  # slow, and of one mind
             names = ["eventloop"]
-        metafunc.parametrize("concurrent_mixin", **with_masked(metafunc, names))
+        metafunc.parametrize("concurrent_mixin", **mixins.with_masked(metafunc, names))
 
 
 @pytest.fixture(autouse=True)
@@ -183,7 +139,7 @@ def probe(started, tmp_path, root):
     return start
 
 
-@pytest.fixture(scope="module", params=FOUR)
+@pytest.fixture(scope="module", params=mixins.FEW)
 def message_server(request, tmp_path_factory):
     """The probe with a few files, once for each module and mix-in: its tests leave nothing behind on it."""
     directory = tmp_path_factory.mktemp("messages")
@@ -191,7 +147,7 @@ def message_server(request, tmp_path_factory):
     (root / "dir").mkdir(parents=True)
     (root / "file.txt").write_text("file")
     server = programs.Server([programs.path_of("tests/http/probe"), f"directory={root}",
-                              *programs.as_settings(MIXINS[request.param])], directory)
+                              *programs.as_settings(mixins.MIXINS[request.param])], directory)
     try:
         yield server.read_banner()
     finally:

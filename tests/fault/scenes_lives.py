@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 
-import conftest
+import mixins
 import scenes_rig
 import wire
 from lives import Over
@@ -234,7 +234,7 @@ def stop_idle(life):
     """Connections that nobody uses are closed."""
     life.start()
     clients = [wire.Client(life.server.address, limit=LIMIT)
-               for _ in range(1 if life.exploration.composition in conftest.ONE_BY_ONE else 3)]
+               for _ in range(1 if life.exploration.composition in mixins.ONE_BY_ONE else 3)]
     for client in clients:  # the kernel says nothing to those that have never asked for anything
         right(client.ask(path="/small").body == SMALL)
     begin_to_stop(life)

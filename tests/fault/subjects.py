@@ -4,7 +4,7 @@
 import collections
 import resource
 
-import conftest
+import mixins
 import programs
 import scenes_ends
 import scenes_events
@@ -29,13 +29,13 @@ from subject import Subject
 Plan = collections.namedtuple("Plan", "name program arguments prepare compositions scenes inherits exploration lacking",
                               defaults=[None, Exploration, ()])
 
-SETTINGS = {name: programs.as_settings(options) for name, options in conftest.MIXINS.items() if name != "sequential"}
-TOGETHER = {name: settings for name, settings in SETTINGS.items() if name not in conftest.ONE_BY_ONE}
+SETTINGS = {name: programs.as_settings(options) for name, options in mixins.MIXINS.items() if name != "sequential"}
+TOGETHER = {name: settings for name, settings in SETTINGS.items() if name not in mixins.ONE_BY_ONE}
 
 UPLOAD = ["--upload", "-d", "{root}"]
 FILES = ["--compress", "all", "--access-log", "{root}/log", "-d", "{root}"]
 THREE = ("threading", "forking", "eventloop")
-LOOP = {"eventloop": conftest.MIXINS["eventloop"]}
+LOOP = {"eventloop": mixins.MIXINS["eventloop"]}
 
 # What kernels, file systems and sandboxes lack, where there is another way.
 NO_PROC = ("handlers/upload/file.c http_upload_begin access", "ENOENT")
@@ -56,15 +56,15 @@ SLOW = ["write_timeout=400", "rate_window=20"]  # ms
 
 PLANS = [
     Plan("httpserver", "httpserver", ["--upload", "--on-duplicate", "overwrite", "-d", "{root}", "0"], scenes_http.fill,
-         conftest.MIXINS, scenes_http.SCENES),
+         mixins.MIXINS, scenes_http.SCENES),
     Plan("files", "httpserver", [*FILES, "--log-format", "json", "0"], scenes_files.fill,
-         {name: conftest.MIXINS[name] for name in THREE}, scenes_files.SCENES),
+         {name: mixins.MIXINS[name] for name in THREE}, scenes_files.SCENES),
     Plan("files-combined", "httpserver", [*FILES, "--log-format", "combined", "0"], scenes_files.fill, LOOP,
          [scenes_files.pages]),
     Plan("old-kernel", "httpserver", [*FILES, "--log-format", "common", "0"], scenes_files.fill, LOOP,
          [scenes_files.links, scenes_files.tags, scenes_files.withheld],
          lacking=[NO_OPENAT2, NO_SENDFILE, NO_DIGESTS, NO_BIRTHS]),
-    Plan("upload", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, {name: conftest.MIXINS[name] for name in THREE},
+    Plan("upload", "httpserver", [*UPLOAD, "0"], scenes_upload.fill, {name: mixins.MIXINS[name] for name in THREE},
          scenes_upload.SCENES),
     Plan("upload-log", "httpserver", [*UPLOAD, "--access-log", "{root}/log", "0"], scenes_upload.fill, LOOP,
          [scenes_upload.reserved]),
@@ -90,7 +90,7 @@ PLANS = [
     Plan("probe", "tests/http/probe", ["directory={root}"], scenes_probe.fill, {name: SETTINGS[name] for name in THREE},
          scenes_probe.SCENES),
     Plan("rig", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_rig.STREAMS),
-    Plan("rig", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0", conftest.ONE_BY_ONE),
+    Plan("rig", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0", mixins.ONE_BY_ONE),
          scenes_rig.TOGETHER),
     Plan("rig-unix", "tests/fault/rig", [], None, scenes_rig.classes("UnixStreamServer", "unix:{directory}/rig"),
          scenes_rig.STREAMS[:2]),
@@ -101,7 +101,7 @@ PLANS = [
          [scenes_rig.urgent]),
     Plan("rig-raw", "tests/fault/rig", ["raw=1"], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), [scenes_rig.raw]),
     Plan("rig-crowded", "tests/fault/rig", [f"max_requests={scenes_rig.CROWD}"], None,
-         scenes_rig.classes("TCPServer", "127.0.0.1:0", conftest.ONE_BY_ONE), [scenes_rig.crowded]),
+         scenes_rig.classes("TCPServer", "127.0.0.1:0", mixins.ONE_BY_ONE), [scenes_rig.crowded]),
     Plan("rig-no-pidfds", "tests/fault/rig", [], None, {"forking": ["ForkingTCPServer", "127.0.0.1:0"]},
          [scenes_rig.hello, scenes_rig.killed], lacking=[NO_PIDFDS]),
     Plan("rig-killed", "tests/fault/rig", [], None, {"forking": ["ForkingTCPServer", "127.0.0.1:0"]}, [scenes_rig.killed]),
@@ -110,7 +110,7 @@ PLANS = [
     Plan("rig-peer", "tests/fault/rig", [], None, scenes_rig.classes("UnixStreamServer", "unix:{directory}/rig"),
          [scenes_rig.peer]),
     Plan("rig-udp", "tests/fault/rig", [], None, scenes_rig.classes("UDPServer", "127.0.0.1:0"), scenes_rig.DATAGRAMS),
-    Plan("rig-udp-all", "tests/fault/rig", [], None, scenes_rig.classes("UDPServer", "0.0.0.0:0", conftest.ONE_BY_ONE),
+    Plan("rig-udp-all", "tests/fault/rig", [], None, scenes_rig.classes("UDPServer", "0.0.0.0:0", mixins.ONE_BY_ONE),
          scenes_rig.DATAGRAMS[:1]),
     Plan("rig-udp-all6", "tests/fault/rig", [], None, {"eventloop": ["EventLoopUDPServer", ":0"]}, scenes_rig.DATAGRAMS[:1]),
     Plan("rig-datagrams", "tests/fault/rig", [], None, scenes_rig.classes("UnixDatagramServer", "unix:{directory}/rig"),
@@ -132,7 +132,7 @@ PLANS = [
          scenes_samples.UNIX),
     Plan("echo-udp", "samples/echo", [], None, scenes_rig.samples("UDPServer"), [scenes_samples.echo_datagrams],
          scenes_samples.UDP),
-    Plan("chatroom", "samples/chatroom", [], None, scenes_rig.samples("TCPServer", conftest.ONE_BY_ONE),
+    Plan("chatroom", "samples/chatroom", [], None, scenes_rig.samples("TCPServer", mixins.ONE_BY_ONE),
          [scenes_samples.chat], scenes_samples.TCP),
     Plan("counter", "samples/counter", ["{fd}"], None, {"eventloop": []}, [scenes_samples.count], scenes_samples.TCP),
     Plan("local_only", "samples/local_only", ["{fd}"], None, {"threading": []}, [scenes_samples.hello], scenes_samples.TCP),
@@ -140,13 +140,13 @@ PLANS = [
 ]
 
 WORKERS = ["--workers", str(scenes_workers.WORKERS)]
-TWO = {name: conftest.MIXINS[name] for name in ("eventloop-2", "preforking")}  # with a second thread, or process
+TWO = {name: mixins.MIXINS[name] for name in ("eventloop-2", "preforking")}  # with a second thread, or process
 
 PLANS += [
     Plan("workers", "httpserver", ["-d", "{root}", "0"], scenes_http.fill,
          {name: ["--mixin", name, *WORKERS] for name in ("preforking", "preforking,eventloop", "preforking,threading")},
          [scenes_workers.killed_worker]),
-    Plan("children", "httpserver", ["-d", "{root}", "0"], scenes_http.fill, {"forking": conftest.MIXINS["forking"]},
+    Plan("children", "httpserver", ["-d", "{root}", "0"], scenes_http.fill, {"forking": mixins.MIXINS["forking"]},
          [scenes_workers.killed_request]),
 ]
 
@@ -162,7 +162,7 @@ def serves(name, arguments, compositions, *scenes, inherits=None):
 
 
 PLANS += [
-    serves("starts", ["-p0", "--upload", "--access-log", "{directory}/log", "--mime", "x=a/b"], conftest.MIXINS,
+    serves("starts", ["-p0", "--upload", "--access-log", "{directory}/log", "--mime", "x=a/b"], mixins.MIXINS,
            scenes_lives.start),
     serves("starts-again", ["-p0", "--upload", "--access-log", "log"], LOOP, scenes_lives.start_after_kill),
     lives("starts-in-proc", "httpserver", ["-p0", "--upload", "-d", "/proc/sys"], LOOP, scenes_lives.start_in_proc),
@@ -173,11 +173,11 @@ PLANS += [
     serves("starts-fd", ["-b", "{fd}"], TWO, scenes_lives.start, inherits=scenes_samples.TCP),
     serves("starts-unix-locked", ["-b", "unix:{directory}/socket"], LOOP, scenes_lives.start_locked),
     serves("starts-in-vain", ["-b", "fd:2"], LOOP, scenes_lives.start_in_vain),
-    serves("reopens", ["-p0", "--access-log", "{directory}/log"], conftest.MIXINS, scenes_lives.reopen_log),
-    serves("stops", ["-p0", "--upload", "--on-duplicate", "overwrite", "--access-log", "log"], conftest.MIXINS,
+    serves("reopens", ["-p0", "--access-log", "{directory}/log"], mixins.MIXINS, scenes_lives.reopen_log),
+    serves("stops", ["-p0", "--upload", "--on-duplicate", "overwrite", "--access-log", "log"], mixins.MIXINS,
            *scenes_lives.STOPS),
     *(serves("logs", ["-p0", "--access-log", log], LOOP, scene) for log, scene in scenes_log.SCENES.items()),
-    serves("uses-first", ["-p0", "--access-log", "log"], {name: conftest.MIXINS[name] for name in ("eventloop", "forking")},
+    serves("uses-first", ["-p0", "--access-log", "log"], {name: mixins.MIXINS[name] for name in ("eventloop", "forking")},
            scenes_lives.use_first),
     serves("locked", ["-p0", "--upload"], LOOP, scenes_lives.store_locked),
     lives("ends", "httpserver", [], {name: arguments for name, (arguments, *_) in scenes_ends.ENDS.items()}, scenes_ends.end),
@@ -197,7 +197,7 @@ PLANS += [
           scenes_lives.start_rig),
     lives("starts-rig-reuse", "tests/fault/rig", ["workers=2", "reuse_port=1"],
           {"eventloop-2": ["EventLoopTCPServer", "127.0.0.1:0"]}, scenes_lives.start_rig),
-    serves("stops-fd", ["-b", "{fd}"], {**TWO, "eventloop": conftest.MIXINS["eventloop"]}, scenes_lives.stop_idle,
+    serves("stops-fd", ["-b", "{fd}"], {**TWO, "eventloop": mixins.MIXINS["eventloop"]}, scenes_lives.stop_idle,
            inherits=scenes_samples.TCP),
     serves("stops-unix", ["-b", "unix:{directory}/socket"], TWO, scenes_lives.stop_idle),
     lives("stops-rig", "tests/fault/rig", [], scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_lives.stop_used),

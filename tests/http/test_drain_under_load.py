@@ -5,12 +5,12 @@ import random
 import signal
 import time
 
-import conftest
 import load
+import mixins
 import programs
 import pytest
 
-MIXINS = {**conftest.MIXINS, "preforking-threading": ["--mixin", "preforking,threading", "--workers", "2"]}
+MIXINS = {**mixins.MIXINS, "preforking-threading": ["--mixin", "preforking,threading", "--workers", "2"]}
 CASES = [(name, signal.SIGTERM) for name in MIXINS] + [(name, signal.SIGINT) for name in ("threading", "preforking-eventloop")]
 if programs.TSAN:  # under which a signal is for a server that rests
     CASES = []
@@ -32,5 +32,5 @@ def test_drain_under_load(httpserver, root, name, number):
         crowd.wait_until_gone()
     server.check(server.wait())
     crowd.check(lambda result: load.unanswered(result) and result.sent > signaled,
-                *([load.stale] if name in conftest.ONE_BY_ONE else []))
+                *([load.stale] if name in mixins.ONE_BY_ONE else []))
     site.check()

@@ -7,6 +7,7 @@ import re
 import signal
 import threading
 
+import mixins
 import programs
 import pytest
 import wire
@@ -29,10 +30,9 @@ def together(probe, concurrent_mixin):
 @pytest.fixture(scope="module", params=["threading", "eventloop"])
 def shared(request, tmp_path_factory):
     """One for all tests that leave nothing behind."""
-    import conftest
     directory = tmp_path_factory.mktemp("events")
     server = programs.Server([programs.path_of("tests/http/events"), f"directory={directory}",
-                              *programs.as_settings(conftest.MIXINS[request.param])], directory)
+                              *programs.as_settings(mixins.MIXINS[request.param])], directory)
     try:
         yield server.read_banner()
     finally:

@@ -2,14 +2,14 @@
 """Four times as many clients at the same moment as the server can have descriptors. Idle connections make room, the
 others wait, and all are answered."""
 
-import conftest
 import crowd
+import mixins
 import programs
 import pytest
 
 pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
 
-MIXINS = {**conftest.MIXINS, "preforking-threading": ["--mixin", "preforking,threading", "--workers", "2"],
+MIXINS = {**mixins.MIXINS, "preforking-threading": ["--mixin", "preforking,threading", "--workers", "2"],
           "preforking-threadpool": ["--mixin", "preforking,threadpool", "--workers", "2"]}
 CLIENTS = 1024
 FORKING = 300  # a process for each takes its time

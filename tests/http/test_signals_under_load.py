@@ -8,15 +8,15 @@ import re
 import signal
 import time
 
-import conftest
 import load
+import mixins
 import programs
 import pytest
 import wire
 
 pytestmark = pytest.mark.skipif(programs.SANITIZED, reason="tests of time and of crowds run once, without sanitizers")
 
-WORKERS = {name: mixin for name, mixin in conftest.MIXINS.items() if name.startswith("preforking")}
+WORKERS = {name: mixin for name, mixin in mixins.MIXINS.items() if name.startswith("preforking")}
 WORKERS["preforking-threading"] = ["--mixin", "preforking,threading", "--workers", "2"]
 HARMLESS = (signal.SIGHUP, signal.SIGWINCH, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGXCPU, signal.SIGSTOP)
 
@@ -33,7 +33,7 @@ def ports_of(pid):
 def test_signals_that_harm_nobody(httpserver, root, tmp_path, name):
     seed = random.randrange(1 << 32)
     rng, site = random.Random(seed), load.Site(root, seed)
-    server = httpserver(*load.OPTIONS, "--access-log", tmp_path / "log", *conftest.MIXINS[name])
+    server = httpserver(*load.OPTIONS, "--access-log", tmp_path / "log", *mixins.MIXINS[name])
     with load.Crowd(server, site, seed) as crowd:
         crowd.wait_for(10)
         for number in rng.choices(HARMLESS, k=15):
@@ -68,7 +68,7 @@ def test_workers_that_are_killed(httpserver, root, name, number):
             wire.wait_until(lambda: worker not in server.children() and len(server.children()) == 2, programs.LIMIT)
         crowd.wait_for(10)
     crowd.check(lambda result: load.cut(result) and result.port in lost,
-                *([load.stale] if name in conftest.ONE_BY_ONE else []))
+                *([load.stale] if name in mixins.ONE_BY_ONE else []))
     assert re.search(f"was killed by signal {number:d}", server.log)
     server.stop()
     site.check()

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 
+import mixins
 import programs
 import pytest
 import wire
@@ -27,10 +28,9 @@ def server(probe, mixin):
                 if not programs.SANITIZED else ["threading", "eventloop"])
 def shared(request, tmp_path_factory):
     """One for all tests that leave nothing behind."""
-    import conftest
     directory = tmp_path_factory.mktemp("websockets")
     server = programs.Server([programs.path_of("tests/http/websockets"), f"directory={directory}",
-                              *programs.as_settings(conftest.MIXINS[request.param])], directory)
+                              *programs.as_settings(mixins.MIXINS[request.param])], directory)
     try:
         yield server.read_banner()
     finally:
