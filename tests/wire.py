@@ -5,6 +5,7 @@ It does not share a line with the server or with http.client: what it accepts is
 """
 
 import re
+import select
 import socket
 import sys
 import time
@@ -185,6 +186,15 @@ class Client:
 
     def close(self):
         self.socket.close()
+
+    def is_over(self):
+        """The server has closed it, and nothing is left to be read."""
+        if self.buffer or not select.select([self.socket], [], [], 0)[0]:
+            return False
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except ConnectionError:
+            return True
 
     def reset(self):
         """Closes with RST."""

@@ -112,12 +112,15 @@ class Trial:
 
     def exchange(self, method, path, body, fields):
         """A connection that is idle may have to make room for others: as each client of HTTP does, what is safe is then
-        asked once more."""
+        asked once more, and what is not safe is asked on a connection that has not ended."""
         kept = self._client and not self._client.closed
+        safe = method in ("GET", "HEAD")
+        if kept and not safe and self._client.is_over():
+            self.close()
         try:
             return self.client.ask(method, path, body, **fields)
         except (wire.Ended, ConnectionError) as error:
-            if not kept or method not in ("GET", "HEAD") or getattr(error, "partial", b""):
+            if not kept or not safe or getattr(error, "partial", b""):
                 raise
         self.close()
         return self.client.ask(method, path, body, **fields)
