@@ -106,11 +106,19 @@ static int send_error(struct ss_handler *h, int status, const char *message, con
     return ss_printf(h->wfile, "sorry: %d", status);
 }
 
+/* log_request says its line by it, too. */
+static void log_message(struct ss_handler *h, const char *text)
+{
+    (void)h;
+    fprintf(stderr, "own: %s\n", text);
+}
+
 static const struct simple_http_class Content = {
     .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
              .table_size = sizeof Content,
              .methods = HTTP_METHODS({"GET", do_GET}, {"PUT", do_PUT}),
-             .send_error = send_error},
+             .send_error = send_error,
+             .log_message = log_message},
     .cache_seconds = 77,
 };
 

@@ -483,6 +483,26 @@ static int headers(struct ss_handler *h)
     return ss_printf(h->wfile, "%d of 15 refused", refused);
 }
 
+/* A handler's own Date and Server, before and behind other fields, of which there are so many that they are
+   moved. */
+static int own_fields(struct ss_handler *h)
+{
+    bool first = strstr(http_request(h)->path, "?first");
+    http_send_response(h, 200, NULL);
+    if (first)
+        http_send_header(h, "Server", "own");
+    for (int i = 0; !first && i < 40; i++)
+        http_send_headerf(h, "X-Long", "%d %0300d", i, i);
+    http_send_header(h, "Date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    for (int i = 0; first && i < 40; i++)
+        http_send_headerf(h, "X-Long", "%d %0300d", i, i);
+    if (!first)
+        http_send_header(h, "Server", "own");
+    int refused = http_send_header(h, "Transfer-Encoding", "chunked") == -EINVAL;
+    http_end_headers(h);
+    return ss_printf(h->wfile, "%d", refused);
+}
+
 static int log_text(struct ss_handler *h)
 {
     http_class_of(h)->log_message(h, "/\033bar \x7f\xc2\x9f\xc2\xa0"
@@ -537,6 +557,7 @@ static const struct {
     {"/replied-early", replied_early},
     {"/processing", processing},
     {"/headers", headers},
+    {"/own-fields", own_fields},
     {"/log", log_text},
     {"/halves", two_halves},
     {"/date", date},

@@ -344,3 +344,13 @@ def test_few_writes(strace, started, tmp_path, root, log):
     assert len(log.lines()) == 1000
     writes = (tmp_path / "trace").read_text().count("write(")
     assert writes < 50, writes
+
+
+def test_log_message_is_overridden(probe):
+    """log_request says its line by it."""
+    server = probe(program="content")
+    assert server.ask("PUT", "/new", b"").body == b"stored"
+    server.wait_for_log(r'own: "PUT /new HTTP/1\.1" 201 6\n')
+    with server.client() as client:
+        assert client.send("nonsense\r\n\r\n").response().status == 400
+    server.wait_for_log(r'own: "nonsense" 400 ')

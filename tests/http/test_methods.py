@@ -158,3 +158,14 @@ def test_header_injection(probe):
     assert response.get("X-Good") == "tab\tand \xc3\xa9"
     assert not [name for name, _ in response.fields if name.startswith("X") and name != "X-Good"]
     assert "Set-Cookie" not in response
+
+
+@pytest.mark.parametrize("path", ["/own-fields", "/own-fields?first"])
+def test_own_date_and_server(probe, path):
+    """They take the place of the usual ones, wherever they stand."""
+    response = probe().ask(path=path)
+    assert response.text == "1"
+    names = [name for name, _ in response.fields]
+    assert names.count("Date") == names.count("Server") == 1
+    assert (response.get("Date"), response.get("Server")) == ("Sun, 06 Nov 1994 08:49:37 GMT", "own")
+    assert [value for name, value in response.fields if name == "X-Long"] == [f"{i} {i:0300}" for i in range(40)]
