@@ -108,7 +108,7 @@ static int flood(struct ss_handler *h)
 static int introduce(struct es *es)
 {
     struct ss_ref ref = {0};
-    int rc = ss_subscribe(es_handler(es), "room", SS_END);
+    int rc = es_server(es) == es_handler(es)->server ? ss_subscribe(es_handler(es), "room", SS_END) : -EIO;
     if (rc == 0)
         rc = ss_ref(es_handler(es), &ref);
     return rc < 0 ? rc : es_printf(es, "ref", "%llu/%u", (unsigned long long)ref.number, ref.place);

@@ -2,6 +2,7 @@
 """WebSockets (RFC 6455), frame by frame (tests/http/websockets.c)."""
 
 import contextlib
+import errno
 import itertools
 import os
 import signal
@@ -374,6 +375,16 @@ def test_what_cannot_be_sent(shared):
     ws = open_it(shared, "/wrong")
     assert ws.hear() == "1 1"
     assert ws.hear() == f"{7:5000}"
+
+
+def test_flush(together):
+    """It comes before the handler goes on, which waits for the second client."""
+    with together.client() as client, together.client() as other:
+        ws = WebSocket(client, "/flush")
+        assert ws.hear() == "first"
+        WebSocket(other, "/room").hear()
+        assert ws.hear() == "0" and ws.closed() == 1000
+    together.wait_for_log(f"flushed at the end: {-errno.EPIPE}\n")
 
 
 def test_the_server_stops(together):

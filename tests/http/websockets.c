@@ -255,6 +255,23 @@ static int keep(struct ss_handler *h)
     return rc < 0 ? rc : 0;
 }
 
+/* What is flushed comes while the handler does something else: here, until somebody is in the room. */
+static int flush(struct ss_handler *h)
+{
+    struct ws *ws;
+    int rc = accept_with_options(h, &ws);
+    if (rc <= 0)
+        return rc;
+    ws_printf(ws, "first");
+    rc = ws_flush(ws);
+    while (ss_subscribers(h->server, "room") == 0)
+        ss_sleep(h->server, 1);
+    ws_printf(ws, "%d", rc);
+    ws_close(ws, WS_NORMAL, NULL);
+    fprintf(stderr, "flushed at the end: %d\n", ws_flush(ws));
+    return 0;
+}
+
 static int class_open(struct ws *ws)
 {
     ws_set_context(ws, "context", let_go);
@@ -330,7 +347,7 @@ static const struct {
              {"/close", close_it},   {"/wrong", send_wrong}, {"/fail", fail},       {"/flood", flood},
              {"/room", room},        {"/post", post},        {"/publish", publish}, {"/class", serve_class},
              {"/pause", pause_amid}, {"/swallow", swallow},  {"/look", look},       {"/spam", spam},
-             {"/keep", keep}};
+             {"/keep", keep},        {"/flush", flush}};
 
 static int do_GET(struct ss_handler *h)
 {
