@@ -114,9 +114,9 @@ def test_they_change(httpserver, root, options, size, change, allowed):
 
 
 def unmount(server, path, *options):
-    """In the server's mount namespace, which may belong to a user namespace of its own."""
+    """In the server's mount namespace, which may belong to a user namespace of its own, and below its root."""
     users = [os.readlink(f"/proc/{pid}/ns/user") for pid in ("self", server.pid)]
-    enter = ["nsenter", "-t", server.pid, "-m", *(["-U", "--preserve-credentials"] if users[0] != users[1] else [])]
+    enter = ["nsenter", "-t", server.pid, "-m", "-r", *(["-U", "--preserve-credentials"] if users[0] != users[1] else [])]
     return programs.run([*enter, "umount", *options, path])
 
 
