@@ -23,10 +23,11 @@ MIXINS = {
 BLOCKING = ("sequential", "threading", "threadpool", "forking", "preforking")
 LOOPS = ("eventloop", "eventloop-2", "preforking-eventloop")
 # Files of tests in which one client comes after the other, and what is looked at is the answer: all that differs from
-# mix-in to mix-in there the other tests look at, too.
-ALONE = ("bad_input", "bodies", "compress", "confinement", "content_coding", "files", "forms", "handler_classes", "listing",
-         "methods", "mistakes", "paths", "preconditions", "program", "python_differences", "ranges", "raw_targets", "rfc*",
-         "traversal", "unknown_sizes", "unread_bodies", "upload", "upload_conditions")
+# mix-in to mix-in there the other tests look at, too. In the second ones others have clients together besides.
+ALONE = ("bad_input", "bodies", "confinement", "content_coding", "forms", "handler_classes", "listing", "methods",
+         "mistakes", "paths", "preconditions", "program", "python_differences", "ranges", "raw_targets", "rfc*",
+         "traversal", "unknown_sizes", "unread_bodies", "upload_conditions")
+MOSTLY_ALONE = ("compress", "files", "upload")
 EVERY = os.environ.get("MIXINS") == "all"
 # For suites of many messages: a thread that waits, and a loop.
 FEW = ("sequential", "threading", "forking", "eventloop") if EVERY else ("threading", "eventloop")
@@ -42,8 +43,8 @@ SIDES = dict(zip(MIXINS, ["left", "right"] * len(MIXINS)))
 
 
 def is_alone(module):
-    """Whether the tests of this file are of one client after the other, and of what it is answered."""
-    return any(fnmatch.fnmatch(module, f"test_{name}") for name in ALONE)
+    """Whether the tests of this file under any mix-in are of one client after the other, and of what it is answered."""
+    return any(fnmatch.fnmatch(module, f"test_{name}") for name in (*ALONE, *MOSTLY_ALONE))
 
 
 def looked_at(function):
