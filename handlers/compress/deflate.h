@@ -26,11 +26,13 @@ void http_deflater_close(struct http_deflater *deflater);
 
 /* Inflates messages. It takes 7 KiB and its window, usually that of HTTP_DEFLATE_MAX_BITS. */
 struct http_inflater;
+/* One for messages that refer to what is at most 2^bits bytes back. NULL if out of memory. */
 struct http_inflater *http_inflater_open(int bits);
 /* Inflates what there is room for, of which there must be some. `last`: behind b->in the message has no more
    bytes. Returns 1 when it was inflated to its end, 0 when more input or more room is needed, -EPROTO when it
    is none, or -ENOMEM. Any thread. */
 int http_inflater_run(struct http_inflater *inflater, struct http_coder_buffers *b, bool last);
+/* May be NULL. */
 void http_inflater_close(struct http_inflater *inflater);
 
 #endif

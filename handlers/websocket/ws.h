@@ -84,6 +84,7 @@ void ws_run_begin(struct ws *ws, struct ws_run *run, struct ss_handler *h, const
 /* The same for what ws_connect has connected. */
 void ws_run_client(struct ws *ws, struct ws_run *run, struct ss_stream *client, int limit,
                    const struct ws_options *options);
+/* Gives back what it has while it runs. */
 void ws_run_end(struct ws *ws);
 /* Tells the class that the WebSocket has ended, if it does not know. */
 void ws_tell(struct ws *ws);

@@ -259,21 +259,15 @@ static int subscribers(struct ss_handler *h)
     return answer(h, ss_subscribers(h->server, channel_of(h)));
 }
 
-static const struct {
-    const char *path;
-    int (*run)(struct ss_handler *);
-} paths[] = {{"/ticks", ticks}, {"/fields", fields},   {"/headed", headed},
-             {"/fail", fail},   {"/flood", flood},     {"/room", room},
-             {"/post", post},   {"/publish", publish}, {"/class", serve_class},
-             {"/keep", keep},   {"/follow", follow},   {"/subscribers", subscribers}};
+static const struct path paths[] = {{"/ticks", ticks}, {"/fields", fields},   {"/headed", headed},
+                                    {"/fail", fail},   {"/flood", flood},     {"/room", room},
+                                    {"/post", post},   {"/publish", publish}, {"/class", serve_class},
+                                    {"/keep", keep},   {"/follow", follow},   {"/subscribers", subscribers},
+                                    {NULL, NULL}};
 
 static int do_GET(struct ss_handler *h)
 {
-    const char *path = http_request(h)->path;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (strncmp(path, paths[i].path, strlen(paths[i].path)) == 0)
-            return paths[i].run(h);
-    return http_reply(h, 200, "text/plain", path, strlen(path));
+    return run_path(h, paths);
 }
 
 static const struct http_handler_class Events = {

@@ -154,19 +154,13 @@ static int delegate(struct ss_handler *h)
     return http_delegate(h, &Other);
 }
 
-static const struct {
-    const char *path;
-    int (*run)(struct ss_handler *);
-} paths[] = {{"/poll", poll_news},   {"/count", count_news}, {"/wrong", wrong},
-             {"/publish/", publish}, {"/post/", post},       {"/delegate", delegate}};
+static const struct path paths[] = {
+    {"/poll", poll_news}, {"/count", count_news},  {"/wrong", wrong}, {"/publish/", publish},
+    {"/post/", post},     {"/delegate", delegate}, {NULL, NULL}};
 
 static int do_GET(struct ss_handler *h)
 {
-    const char *path = http_request(h)->path;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (strncmp(path, paths[i].path, strlen(paths[i].path)) == 0)
-            return paths[i].run(h);
-    return http_reply(h, 200, "text/plain", path, strlen(path));
+    return run_path(h, paths);
 }
 
 static const struct http_handler_class Polls = {

@@ -30,6 +30,22 @@ static int serve_forever(struct ss_server *self)
     return ss_super(self, &Banner)->serve_forever(self);
 }
 
+/* What a program does for requests whose path begins so; an array of them ends with {NULL, NULL}. */
+struct path {
+    const char *begins;
+    int (*run)(struct ss_handler *h);
+};
+
+/* Answers as the first path says that fits, or with the path itself. */
+static inline int run_path(struct ss_handler *h, const struct path *paths)
+{
+    const char *path = http_request(h)->path;
+    for (; paths->begins; paths++)
+        if (strncmp(path, paths->begins, strlen(paths->begins)) == 0)
+            return paths->run(h);
+    return http_reply(h, 200, "text/plain", path, strlen(path));
+}
+
 /* What "NAME=" says; NULL: nothing. */
 static char *setting_of(int argc, char **argv, const char *name)
 {

@@ -340,22 +340,16 @@ static int serve_class(struct ss_handler *h)
                                                  : &Class);
 }
 
-static const struct {
-    const char *path;
-    int (*run)(struct ss_handler *);
-} paths[] = {{"/echo", echo},        {"/count", count},      {"/begin", begin},     {"/protocol", protocol},
-             {"/close", close_it},   {"/wrong", send_wrong}, {"/fail", fail},       {"/flood", flood},
-             {"/room", room},        {"/post", post},        {"/publish", publish}, {"/class", serve_class},
-             {"/pause", pause_amid}, {"/swallow", swallow},  {"/look", look},       {"/spam", spam},
-             {"/keep", keep},        {"/flush", flush}};
+static const struct path paths[] = {
+    {"/echo", echo},        {"/count", count},      {"/begin", begin},     {"/protocol", protocol},
+    {"/close", close_it},   {"/wrong", send_wrong}, {"/fail", fail},       {"/flood", flood},
+    {"/room", room},        {"/post", post},        {"/publish", publish}, {"/class", serve_class},
+    {"/pause", pause_amid}, {"/swallow", swallow},  {"/look", look},       {"/spam", spam},
+    {"/keep", keep},        {"/flush", flush},      {NULL, NULL}};
 
 static int do_GET(struct ss_handler *h)
 {
-    const char *path = http_request(h)->path;
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        if (strncmp(path, paths[i].path, strlen(paths[i].path)) == 0)
-            return paths[i].run(h);
-    return http_reply(h, 200, "text/plain", path, strlen(path));
+    return run_path(h, paths);
 }
 
 static const struct http_handler_class WebSockets = {
