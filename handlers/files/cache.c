@@ -252,22 +252,21 @@ static void forget(struct http_file *file)
     http_file_release(file);
 }
 
-static struct http_file_key key_of(const char *directory, enum http_symlinks symlinks, const char *name,
-                                   http_guess_function *guess, enum http_coding coding)
+static struct http_file_key key_of(const struct simple_http_class *cls, const char *name,
+                                   enum http_coding coding)
 {
-    return (struct http_file_key){.directory = directory,
+    return (struct http_file_key){.directory = cls->directory,
                                   .name = name,
-                                  .directory_size = strlen(directory),
-                                  .symlinks = symlinks,
-                                  .guess = guess,
+                                  .directory_size = strlen(cls->directory),
+                                  .symlinks = cls->symlinks,
+                                  .guess = cls->guess_type,
                                   .hash = hash_of(name),
                                   .coding = coding};
 }
 
-void http_file_forget(const char *directory, enum http_symlinks symlinks, const char *name,
-                      http_guess_function *guess)
+void http_file_forget(const struct simple_http_class *cls, const char *name)
 {
-    const struct http_file_key key = key_of(directory, symlinks, name, guess, HTTP_IDENTITY);
+    const struct http_file_key key = key_of(cls, name, HTTP_IDENTITY);
     struct http_file *victims = NULL;
     lock();
     struct http_file **place = place_of_key(&key);
@@ -339,17 +338,16 @@ static bool is_current(const struct http_file *file, const struct stat *status, 
            http_file_is_same(&file->status, status);
 }
 
-int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
-                   http_guess_function *guess, struct http_file **file)
+int http_file_open(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
+                   struct http_file **file)
 {
-    return http_file_open_coded(h, directory, symlinks, name, guess, HTTP_IDENTITY, file);
+    return http_file_open_coded(h, cls, name, HTTP_IDENTITY, file);
 }
 
-int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_symlinks symlinks,
-                         const char *name, http_guess_function *guess, enum http_coding coding,
-                         struct http_file **result)
+int http_file_open_coded(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
+                         enum http_coding coding, struct http_file **result)
 {
-    const struct http_file_key key = key_of(directory, symlinks, name, guess, coding);
+    const struct http_file_key key = key_of(cls, name, coding);
     uint64_t began = turn_began(h->server);
     struct http_file *file = find_and_hold(&key, began);
     if (file && atomic_load_explicit(&file->checked, memory_order_relaxed) >= began) {

@@ -85,20 +85,18 @@ struct http_file {
     char path[];           /* directory, slash, name */
 };
 
-/* Opens the regular file `name` below `directory`, through these symbolic links, or finds it open, for the
-   request in h. `guess` gives the media type of a name, always the same one. Stores a file for
-   http_file_release. Returns 0 or -errno: -EISDIR for a directory, -ENOENT for what is no regular file
-   either, -EXDEV or -ELOOP for what lies outside. Any thread. */
-int http_file_open(struct ss_handler *h, const char *directory, enum http_symlinks symlinks, const char *name,
-                   http_guess_function *guess, struct http_file **file);
+/* Opens the regular file `name` below the directory of a class, or finds it open, for the request in h. What
+   the class says of symbolic links and types holds. Stores a file for http_file_release. Returns 0 or -errno:
+   -EISDIR for a directory, -ENOENT for what is no regular file either, -EXDEV or -ELOOP for what lies
+   outside. Any thread. */
+int http_file_open(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
+                   struct http_file **file);
 /* The same for a file that is another one in a coding, whose name it has, with http_coding_ending behind. */
-int http_file_open_coded(struct ss_handler *h, const char *directory, enum http_symlinks symlinks,
-                         const char *name, http_guess_function *guess, enum http_coding coding,
-                         struct http_file **file);
+int http_file_open_coded(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
+                         enum http_coding coding, struct http_file **file);
 /* Takes the file out of the cache, since this process has just changed it: the next look finds the new one.
    Any thread. */
-void http_file_forget(const char *directory, enum http_symlinks symlinks, const char *name,
-                      http_guess_function *guess);
+void http_file_forget(const struct simple_http_class *cls, const char *name);
 /* Holds a file once more for another user. Returns it. */
 struct http_file *http_file_hold(struct http_file *file);
 /* Keeps a compressed form with a file, both held, unless it has one for this coding by now. */

@@ -59,15 +59,15 @@ static bool is_older(const struct timespec *a, const struct timespec *b)
 }
 
 /* Opens the compressed file beside `file`. -ENOENT: there is none, or it is older. */
-static int open_sibling(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
-                        enum http_coding coding, struct http_file **result)
+static int open_sibling(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
+                        struct http_file *file, enum http_coding coding, struct http_file **result)
 {
     char *other = ss_alloc(h, strlen(name) + 8);
     struct http_file *found;
     if (!other)
         return -ENOMEM;
     stpcpy(stpcpy(other, name), http_coding_ending(coding));
-    int rc = http_file_open_coded(h, directory, file->symlinks, other, file->guess, coding, &found);
+    int rc = http_file_open_coded(h, cls, other, coding, &found);
     if (rc < 0 && http_errno_status(rc) >= 500)
         return rc;
     if (rc < 0) {
@@ -211,15 +211,15 @@ static void offer(struct http_file *file, unsigned can, struct choice *c)
    caller. NULL and 0: the file is to be sent as it is. NULL and -errno: the client takes none of the forms
    there are
    (-ENOTSUP), or one that cannot be made now. */
-static int take_form(struct ss_handler *h, const char *directory, const char *name, struct http_file *file,
-                     struct choice *c, struct http_file **form)
+static int take_form(struct ss_handler *h, const struct simple_http_class *cls, const char *name,
+                     struct http_file *file, struct choice *c, struct http_file **form)
 {
     int coding, rc, failed = -ENOTSUP;
     *form = NULL;
     while ((coding = choose_form(&c->accepted, c->siblings, c->made)) > HTTP_IDENTITY) {
         unsigned bit = HTTP_CODING_BIT(coding);
         if ((c->siblings & bit) != 0)
-            rc = open_sibling(h, directory, name, file, (enum http_coding)coding, form);
+            rc = open_sibling(h, cls, name, file, (enum http_coding)coding, form);
         else
             rc = compress(h, file, (enum http_coding)coding, c, form);
         if (rc == 0)
@@ -250,7 +250,7 @@ int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cl
         wants_identity(h, &c.accepted))
         return 0;
     offer(file, can, &c);
-    int rc = take_form(h, cls->directory, name, file, &c, &form);
+    int rc = take_form(h, cls, name, file, &c, &form);
     if (form) {
         http_file_release(file);
         *result = form;

@@ -178,7 +178,7 @@ static int send_file(struct ss_handler *h, const struct simple_http_class *cls, 
 static int try_file(struct ss_handler *h, const struct simple_http_class *cls, const char *name, int *rc)
 {
     struct http_file *file;
-    int opened = http_file_open(h, cls->directory, cls->symlinks, name, cls->guess_type, &file);
+    int opened = http_file_open(h, cls, name, &file);
     if (opened < 0)
         return opened;
     *rc = http_file_negotiate(h, cls, name, &file);

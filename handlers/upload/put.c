@@ -24,7 +24,7 @@ static int check_against_file(struct ss_handler *h, const char *name, struct htt
     struct http_file *file;
     struct http_validators current;
     struct http_decision decision;
-    int rc = http_file_open(h, cls->directory, cls->symlinks, name, cls->guess_type, &file);
+    int rc = http_file_open(h, cls, name, &file);
     if (rc < 0 && http_errno_status(rc) != 404)
         return rc;
     *seen = (struct http_seen){.exists = rc == 0};
@@ -55,13 +55,13 @@ static void send_etag(struct ss_handler *h, const struct http_storing *s)
     struct http_file *file;
     if (!name)
         return;
-    http_file_forget(cls->directory, cls->symlinks, name, cls->guess_type);
-    if (http_file_open(h, cls->directory, cls->symlinks, name, cls->guess_type, &file) < 0)
+    http_file_forget(cls, name);
+    if (http_file_open(h, cls, name, &file) < 0)
         return;
     if (is_stored(&file->status, &s->p.status) && file->etag[0] == '"')
         http_send_header(h, "ETag", file->etag);
     if (file->fd >= 0)
-        http_file_forget(cls->directory, cls->symlinks, name, cls->guess_type);
+        http_file_forget(cls, name);
     http_file_release(file);
 }
 

@@ -32,6 +32,9 @@ static const char *guess(struct ss_handler *h, const char *name)
     return strstr(name, ".html") != NULL ? "text/html" : "text/plain";
 }
 
+static const struct simple_http_class site = {
+    .directory = root, .symlinks = HTTP_SYMLINKS_INSIDE, .guess_type = guess};
+
 static const char *guess_other(struct ss_handler *h, const char *name)
 {
     (void)h;
@@ -70,7 +73,7 @@ static void settle(void)
 static int try(const char *name)
 {
     struct http_file *file;
-    int rc = http_file_open(&handler, root, HTTP_SYMLINKS_INSIDE, name, guess, &file);
+    int rc = http_file_open(&handler, &site, name, &file);
 
     if (rc == 0)
         http_file_release(file);
@@ -81,7 +84,7 @@ static struct http_file *get(const char *name)
 {
     struct http_file *file;
 
-    assert_int_equal(http_file_open(&handler, root, HTTP_SYMLINKS_INSIDE, name, guess, &file), 0);
+    assert_int_equal(http_file_open(&handler, &site, name, &file), 0);
     return file;
 }
 
@@ -137,6 +140,8 @@ static void test_describes(void **state)
                                    "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
                                    "ETag: ";
     struct timespec times[2] = {{.tv_sec = 784111777}, {.tv_sec = 784111777}};
+    const struct simple_http_class other = {
+        .directory = root, .symlinks = HTTP_SYMLINKS_INSIDE, .guess_type = guess_other};
     struct http_file *file;
 
     (void)state;
@@ -151,8 +156,7 @@ static void test_describes(void **state)
     assert_int_equal(file->type_size, strlen("Content-Type: text/html\r\n"));
     assert_memory_equal(file->fields + file->content_size, "Last-Modified", 13);
     http_file_release(file);
-    assert_int_equal(http_file_open(&handler, root, HTTP_SYMLINKS_INSIDE, "sub/a.html", guess_other, &file),
-                     0);
+    assert_int_equal(http_file_open(&handler, &other, "sub/a.html", &file), 0);
     assert_non_null(strstr(file->fields, "Content-Type: x/y\r\n"));
     http_file_release(file);
 }
@@ -238,6 +242,8 @@ static void test_sees_what_is_removed(void **state)
 static void test_sees_another_root(void **state)
 {
     char www[64];
+    const struct simple_http_class cls = {
+        .directory = www, .symlinks = HTTP_SYMLINKS_INSIDE, .guess_type = guess};
     struct http_file *file;
 
     (void)state;
@@ -250,7 +256,7 @@ static void test_sees_another_root(void **state)
     for (int i = 1; i <= 2; i++) {
         unlink("www");
         assert_int_equal(symlink(i == 1 ? "v1" : "v2", "www"), 0);
-        assert_int_equal(http_file_open(&handler, www, HTTP_SYMLINKS_INSIDE, "a", guess, &file), 0);
+        assert_int_equal(http_file_open(&handler, &cls, "a", &file), 0);
         assert_memory_equal(file->content, i == 1 ? "one" : "two", 3);
         http_file_release(file);
     }
@@ -329,7 +335,9 @@ static void test_symlinks_are_part_of_the_key(void **state)
         int expected[] = {rows[i % 3].in, rows[i % 3].out};
 
         for (int k = 0; k < 2; k++) {
-            int rc = http_file_open(&handler, root, rows[i % 3].symlinks, names[k], guess, &file);
+            const struct simple_http_class cls = {
+                .directory = root, .symlinks = rows[i % 3].symlinks, .guess_type = guess};
+            int rc = http_file_open(&handler, &cls, names[k], &file);
 
             assert_int_equal(rc, expected[k]);
             if (rc == 0)
@@ -444,8 +452,7 @@ static void test_sibling_has_its_own_entry(void **state)
     (void)state;
     put_text("a.html.gz", "\x1f\x8b\bx");
     plain = get("a.html.gz");
-    assert_int_equal(
-        http_file_open_coded(&handler, root, HTTP_SYMLINKS_INSIDE, "a.html.gz", guess, HTTP_GZIP, &coded), 0);
+    assert_int_equal(http_file_open_coded(&handler, &site, "a.html.gz", HTTP_GZIP, &coded), 0);
     assert_ptr_not_equal(plain, coded);
     assert_string_not_equal(plain->etag, coded->etag);
     assert_null(strstr(plain->fields, "Content-Encoding"));
@@ -484,7 +491,7 @@ static void *reader(void *errors)
         struct http_file *file;
 
         snprintf(name, sizeof name, "f%d", i % 7);
-        if (http_file_open(&handler, root, HTTP_SYMLINKS_INSIDE, name, guess, &file) < 0) {
+        if (http_file_open(&handler, &site, name, &file) < 0) {
             atomic_fetch_add((atomic_int *)errors, 1);
             continue;
         }
