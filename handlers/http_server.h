@@ -604,6 +604,11 @@ struct simple_http_class {
                                        what others get for `name` */
     const char *file_fields;        /* more header fields of each file: lines that end with "\r\n". "":
                                        none */
+    const char *page_script;        /* the path of a script, as in "/live.js", that each listing loads (it
+                                       has the attribute data-listing there), and each file of text/html up
+                                       to 4 MiB, as its last element; so that file has another length and
+                                       ETag, no form beside it (name.gz) is sent for it, and HTML in UTF-16
+                                       stays as it is. Characters of a URL. "": none */
     const char *all_fields;         /* private */
 
     /* translate_path: returns the file name below `directory` for a request path, from ss_alloc. The name

@@ -73,7 +73,8 @@ static unsigned hash_of(const char *name)
 static bool matches(const struct http_file *file, const struct http_file_key *key)
 {
     return file->hash == key->hash && file->guess == key->guess && file->symlinks == key->symlinks &&
-           file->wanted == key->coding && file->directory_size == key->directory_size &&
+           file->script == key->script && file->wanted == key->coding &&
+           file->directory_size == key->directory_size &&
            memcmp(file->path, key->directory, key->directory_size) == 0 &&
            strcmp(file->path + key->directory_size + 1, key->name) == 0;
 }
@@ -260,6 +261,7 @@ static struct http_file_key key_of(const struct simple_http_class *cls, const ch
                                   .directory_size = strlen(cls->directory),
                                   .symlinks = cls->symlinks,
                                   .guess = cls->guess_type,
+                                  .script = cls->page_script,
                                   .hash = hash_of(name),
                                   .coding = coding};
 }

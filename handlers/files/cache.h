@@ -32,6 +32,7 @@
 #define HTTP_FILE_CACHE_DESCRIPTORS 256          /* of files too large to be kept in memory */
 #define HTTP_FILE_CACHE_BYTES (16 * 1024 * 1024) /* of contents together */
 #define HTTP_FILE_CACHE_SMALL (64 * 1024)        /* a file up to this size is kept in memory */
+#define HTTP_FILE_SCRIPTED (4 * 1024 * 1024)     /* a page up to this size gets a script, see page_script */
 #define HTTP_FILE_CACHE_TRUST 10                 /* seconds; then a file is opened anew */
 #define HTTP_FILE_CACHE_IDLE 60                  /* seconds without use; then a file may go */
 
@@ -69,6 +70,8 @@ struct http_file {
     struct http_file *newer, *older; /* in order of use */
     enum http_symlinks symlinks;
     http_guess_function *guess;
+    const char *script; /* the class's page_script */
+    bool scripted;      /* content has it at its end */
     unsigned hash;
     bool cached;
 

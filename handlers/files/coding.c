@@ -240,7 +240,7 @@ int http_file_negotiate(struct ss_handler *h, const struct simple_http_class *cl
         return 0;
     bool asked = http_exchange_of(h)->head.negotiates && http_accepted(http_request(h), &c.accepted);
     unsigned can = makeable(file, cls->compress);
-    c.siblings = cls->siblings == HTTP_SIBLINGS_SENT ? siblings_of(file, asked) : 0;
+    c.siblings = cls->siblings == HTTP_SIBLINGS_SENT && !file->scripted ? siblings_of(file, asked) : 0;
     c.made = worthwhile(file, can);
     if ((c.siblings | c.made) != 0)
         http_exchange_of(h)->negotiated = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A listing for people: one page without scripts, light or dark, for screens of any width. */
+/* A listing for people: one page, without scripts but page_script, light or dark, for screens of any width.
+ */
 #include "files/listing.h"
 #include "http_server.h"
 #include "text/date.h"
@@ -11,9 +12,10 @@
 #include <string.h>
 
 /* Should a name get past its escapes, it still starts nothing. */
-static const char policy[] =
-    "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; "
-    "base-uri 'none'";
+static const char policy[] = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; "
+                             "form-action 'self'; base-uri 'none'";
+/* For page_script, and what that fetches. */
+static const char policy_of_scripts[] = "; script-src 'self'; connect-src 'self'";
 
 /* On a phone, name above date and size. Folders and files are told apart by their icon and the slash. */
 static const char style[] =
@@ -110,7 +112,8 @@ static void format_size(off_t bytes, char text[16])
 
 static int send_headers(struct ss_handler *h)
 {
-    return http_send_header(h, "Content-Security-Policy", policy);
+    return http_send_headerf(h, "Content-Security-Policy", "%s%s", policy,
+                             *http_simple_class_of(h)->page_script ? policy_of_scripts : "");
 }
 
 static int write_up(struct ss_stream *s, size_t levels)
@@ -220,9 +223,13 @@ static int write_entry(struct ss_handler *h, const struct http_entry *entry, boo
 
 static int end(struct ss_handler *h, bool empty)
 {
+    const char *script = http_simple_class_of(h)->page_script;
     if (empty)
         ss_printf(h->wfile, "<tr><td class=none colspan=3>This directory is empty.\n");
-    return ss_printf(h->wfile, "</table>\n</body>\n</html>\n");
+    ss_printf(h->wfile, "</table>\n");
+    if (*script)
+        ss_printf(h->wfile, "<script src=\"%s\" data-listing></script>\n", script);
+    return ss_printf(h->wfile, "</body>\n</html>\n");
 }
 
 const struct http_listing http_listing_html = {

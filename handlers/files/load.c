@@ -4,6 +4,7 @@
 #include "files/media_type.h"
 #include "files/open_beneath.h"
 #include "files/read.h"
+#include "files/script.h"
 #include "files/tag.h"
 #include "files/withheld.h"
 #include "http_server.h"
@@ -102,6 +103,7 @@ static struct http_file *file_new(const struct http_file_key *key)
     file->fd = -1;
     file->symlinks = key->symlinks;
     file->guess = key->guess;
+    file->script = key->script;
     file->hash = key->hash;
     file->coding = file->wanted = key->coding;
     file->directory_size = key->directory_size;
@@ -227,6 +229,9 @@ int http_file_load(struct ss_handler *h, const struct http_file_key *key, struct
     }
     file->settled = !file->fleeting && http_file_is_settled(&file->status, &now);
     rc = find_type(h, file, key->name);
+    if (rc < 0)
+        goto out;
+    rc = http_file_add_script(file);
     if (rc < 0)
         goto out;
     http_file_make_etag(h, file);

@@ -11,6 +11,7 @@ struct http_file_key {
     size_t directory_size;
     enum http_symlinks symlinks;
     http_guess_function *guess;
+    const char *script;
     unsigned hash;
     enum http_coding coding;
 };

@@ -32,6 +32,7 @@ void http_simple_inherit(struct http_handler_class *table, const struct http_han
     HTTP_INHERIT(to, from, compress);
     HTTP_INHERIT(to, from, siblings);
     HTTP_INHERIT(to, from, file_fields);
+    HTTP_INHERIT(to, from, page_script);
     HTTP_INHERIT(to, from, translate_path);
     HTTP_INHERIT(to, from, guess_type);
     HTTP_INHERIT(to, from, list_directory);
