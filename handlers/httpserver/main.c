@@ -2,6 +2,7 @@
 /* httpserver: serves a directory, as `python3 -m http.server` does. A server class, a mix-in and a handler
    class, put together by the command line. */
 #include "http_server.h"
+#include "httpserver/live.h"
 #include "httpserver/options.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +97,8 @@ static const char *choose_server_version(void)
     return versions[options.server_tokens];
 }
 
+static const struct http_method live_methods[] = {{"GET", live_do_GET}, {NULL, NULL}};
+
 static void make_simple(struct simple_http_class *simple)
 {
     *simple = (struct simple_http_class){
@@ -112,6 +115,11 @@ static void make_simple(struct simple_http_class *simple)
         .siblings = choose_siblings(),
     };
     choose_log(&simple->http);
+    if (options.live) {
+        simple->page_script = LIVE_SCRIPT;
+        simple->http.methods = live_methods;
+        live_begin(&options);
+    }
 }
 
 static const struct ss_handler_class *make_handler(void)
@@ -241,6 +249,8 @@ int main(int argc, char **argv)
     if (check_directory(options.directory) < 0 || open_log(options.access_log) < 0)
         return 1;
     http_init_types(NULL); /* once for all processes; there need be none */
+    if (options.live)
+        bases[count++] = &LiveMixIn;
     for (size_t i = 0; options.mixins[i]; i++)
         bases[count++] = options.mixins[i];
     bases[count++] = &HTTPServer;

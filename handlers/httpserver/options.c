@@ -105,6 +105,12 @@ static bool takes_workers(const struct options *options)
     return false;
 }
 
+/* A page that follows what changes has a connection of its own for that. */
+static bool serves_one_by_one(const struct options *options)
+{
+    return !options->mixins[0] || (options->mixins[0] == &PreforkingMixIn && !options->mixins[1]);
+}
+
 /* "::1", which is to stand in brackets, has more than one colon; with one there is a port behind it. */
 static bool has_port(const char *bind)
 {
@@ -149,6 +155,9 @@ int options_parse(int argc, char **argv, struct options *options)
         return rc;
     if (options->workers && !takes_workers(options))
         return complain("--workers is for eventloop, threadpool and preforking", "");
+    if (options->live && serves_one_by_one(options))
+        return complain(
+            "--live needs a mix-in that serves several clients at once, as does --mixin eventloop", "");
     if (!options->upload && options->upload_option)
         return complain("this goes with --upload: --", options->upload_option);
     if (optind < argc && !read_number(argv[optind], 65535, &options->port))

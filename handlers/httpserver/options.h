@@ -23,7 +23,7 @@ struct options {
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
     int64_t port, workers;                       /* workers 0: as many as the mix-in thinks right */
     int64_t protocol, server_tokens, log_format; /* one of the enums above */
-    int64_t quiet, upload;                       /* 1: yes */
+    int64_t quiet, upload, live;                 /* 1: yes */
     int64_t cache;                               /* seconds; 0: browsers ask for a file each time */
     /* As in the tables of the classes; 0: not said. */
     int64_t symlinks, dotfiles, compress, siblings, on_duplicate, reserved, max_upload, max_uploads,

@@ -129,6 +129,9 @@ const struct setting settings[] = {
      "(default: stderr)", TEXT(access_log)},
     {"log-format", "NAME", "python, common, combined (Apache's), or json, which alone has the time that each request "
      "took (default: python)", WORD(log_format, formats)},
+    {"live", NULL, "pages and listings that are open in a browser load themselves anew when something below the "
+     "directory changes, and take new stylesheets as they are; for this a script is put at the end of each page",
+     FLAG(live, 1)},
     {"upload", NULL, "let clients store files: a form on each listing, POST of multipart/form-data to a directory, "
      "and PUT; to be used among people who trust each other", FLAG(upload, 1)},
     {"on-duplicate", "WHAT", "when a file is sent whose name is taken: error, overwrite or rename (default: error for "

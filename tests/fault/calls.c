@@ -4,6 +4,7 @@
 #include "calls.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <limits.h>
 #include <netdb.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -151,6 +153,12 @@ FAULT_WRAP(int, openat, openat, (int directory, const char *path, int flags, mod
 FAILS_NULL(DIR *, fdopendir, (int fd), (fd))
 FAILS_NULL(struct dirent *, readdir, (DIR * directory), (directory))
 DONE_AND_FAILS(int, closedir, (DIR * directory), (directory))
+FAILS_NULL(FTS *, fts_open,
+           (char *const *paths, int options, int (*compare)(const FTSENT **, const FTSENT **)),
+           (paths, options, compare))
+FAILS_NULL(FTSENT *, fts_read, (FTS * walk), (walk))
+FAILS(int, inotify_init1, (int flags), (flags))
+FAILS(int, inotify_add_watch, (int fd, const char *path, uint32_t events), (fd, path, events))
 
 /* ---- sockets ----------------------------------------------------------------------------------------------
  */

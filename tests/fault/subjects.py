@@ -10,6 +10,7 @@ import scenes_ends
 import scenes_events
 import scenes_files
 import scenes_http
+import scenes_live
 import scenes_lives
 import scenes_log
 import scenes_messages
@@ -61,6 +62,9 @@ PLANS = [
          {name: mixins.MIXINS[name] for name in THREE}, scenes_files.SCENES),
     Plan("files-combined", "httpserver", [*FILES, "--log-format", "combined", "0"], scenes_files.fill, LOOP,
          [scenes_files.pages]),
+    Plan("live", "httpserver", ["--live", "-d", "{root}", "0"], scenes_live.fill,
+         {name: mixins.MIXINS[name] for name in ("threading", "eventloop", "preforking-eventloop")},
+         [*scenes_live.SCENES, *scenes_live.TOGETHER]),
     Plan("old-kernel", "httpserver", [*FILES, "--log-format", "common", "0"], scenes_files.fill, LOOP,
          [scenes_files.links, scenes_files.tags, scenes_files.withheld],
          lacking=[NO_OPENAT2, NO_SENDFILE, NO_DIGESTS, NO_BIRTHS]),
@@ -164,6 +168,7 @@ def serves(name, arguments, compositions, *scenes, inherits=None):
 PLANS += [
     serves("starts", ["-p0", "--upload", "--access-log", "{directory}/log", "--mime", "x=a/b"], mixins.MIXINS,
            scenes_lives.start),
+    serves("starts-live", ["-p0", "--live"], LOOP, scenes_lives.start),
     serves("starts-again", ["-p0", "--upload", "--access-log", "log"], LOOP, scenes_lives.start_after_kill),
     lives("starts-in-proc", "httpserver", ["-p0", "--upload", "-d", "/proc/sys"], LOOP, scenes_lives.start_in_proc),
     lives("starts-delegate", "tests/http/delegate", ["directory={root}"], {"eventloop": []}, scenes_lives.start_delegate),
@@ -176,6 +181,7 @@ PLANS += [
     serves("reopens", ["-p0", "--access-log", "{directory}/log"], mixins.MIXINS, scenes_lives.reopen_log),
     serves("stops", ["-p0", "--upload", "--on-duplicate", "overwrite", "--access-log", "log"], mixins.MIXINS,
            *scenes_lives.STOPS),
+    serves("stops-live", ["-p0", "--live"], LOOP, scenes_lives.stop_idle, scenes_lives.stop_download),
     *(serves("logs", ["-p0", "--access-log", log], LOOP, scene) for log, scene in scenes_log.SCENES.items()),
     serves("uses-first", ["-p0", "--access-log", "log"], {name: mixins.MIXINS[name] for name in ("eventloop", "forking")},
            scenes_lives.use_first),

@@ -3,31 +3,20 @@
 Tested where Chromium and selenium are installed (make deps clients)."""
 
 import os
-import shutil
 
+import browsers
 import programs
 import pytest
 import wire
+from browsers import LIMIT, complaints, fits
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="no selenium: make deps clients")
-service = pytest.importorskip("selenium.webdriver.chrome.service")
-
-LIMIT = 2 * programs.LIMIT  # seconds
-OPTIONS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"]
-pytestmark = [pytest.mark.skipif(programs.SANITIZED, reason="the same code has run with other clients"),
-              pytest.mark.skipif(not shutil.which("chromedriver"), reason="no chromedriver: make deps clients")]
+pytestmark = browsers.NEEDED
 WAYS = [[], ["Threading"], ["Preforking", "EventLoop"]] if os.environ.get("CLIENTS") else [["Preforking", "EventLoop"]]
 
 
 @pytest.fixture(scope="module")
 def browser():
-    options = webdriver.ChromeOptions()
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=service.Service(shutil.which("chromedriver")))
-    yield browser
-    browser.quit()
+    yield from browsers.started()
 
 
 @pytest.fixture
@@ -52,20 +41,6 @@ def text_of(browser, name):
 
 def says(browser, name, text):
     wire.wait_until(lambda: text in text_of(browser, name), LIMIT)
-
-
-def fits(browser):
-    """On a phone nothing has to be scrolled sideways."""
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                            {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True})
-    wide = browser.execute_script("return document.documentElement.scrollWidth > innerWidth")
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    return not wide
-
-
-def complaints(browser):
-    """What the console says; while there is no server, that it does not answer."""
-    return [entry["message"] for entry in browser.get_log("browser") if "ERR_" not in entry["message"]]
 
 
 @pytest.mark.parametrize("mixins", WAYS, ids="".join)
