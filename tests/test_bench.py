@@ -138,14 +138,36 @@ def test_two_loops(bench):
 
 def test_messages(bench):
     results, _ = bench("--only", "channel", strict=True)
-    summary, = results["messages"]
-    assert set(summary["medians"]) == {"waits", "parks", "writes"} and min(summary["medians"].values()) > 0
+    assert [set(summary["medians"]) for summary in results["messages"]] == [{"waits", "parks", "writes"},
+                                                                            {"sockets", "streams", "sends"}]
+    assert min(ns for summary in results["messages"] for ns in summary["medians"].values()) > 0
+
+
+def test_websockets(bench):
+    results, _ = bench("--only", "ws-64")
+    row, = results["rows"]
+    assert {"ws_echo, a class", "ws_echo, straight code", rows.ECHO.name} <= row["cpu_us"].keys()
+    assert all(cpu_us > 0 for cpu_us in row["cpu_us"].values())
+
+
+def test_idle_websockets(tmp_path):
+    """They are there while others talk."""
+    with programs.listener() as listening:
+        fd, (_, port) = listening.fileno(), listening.getsockname()
+        server = programs.Server([programs.path_of("samples/ws_echo"), f"fd:{fd}"], tmp_path, fds=[fd])
+        try:
+            done = subprocess.run([os.path.join(programs.BUILD, "tests/bench/load_tcp"), "-c", "2", "-n", "20", "-w",
+                                   "/class", "-i", "30", str(port)], check=True, timeout=60, stdout=subprocess.PIPE)
+        finally:
+            server.finish()
+    assert json.loads(done.stdout)["requests"] == 20 and server.log.count('"GET /class HTTP/1.1" 101') == 32
 
 
 def test_memory(bench):
     results, directory = bench("--only", "memory")
-    memory, = results["memory"]
-    assert memory["connections"] == [10, 100]
+    memory, *websockets = results["memory"]
+    assert memory["connections"] == [10, 100] and len(websockets) == 3
+    assert all(size > 0 for row in websockets for size in row["servers"][next(iter(row["servers"]))]["pss"].values())
     for name in ("httpserver", "httpserver, thread pool of 4"):
         assert all(size > 0 for size in memory["servers"][name]["pss"].values())
     assert is_plot(directory / "memory.svg")

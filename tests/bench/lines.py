@@ -79,7 +79,7 @@ def draw(lines, unit):
 
 
 def memory(results):
-    summary = results["memory"][-1]
+    summary = results["memory"][0]
     lines = [Line(f"{name}: {of['each'][summary['connections'][-1]]:,.0f} B each", STYLES.get(name, "line-3"),
                   [(count, of["pss"][count] / 2**20) for count in summary["connections"]])
              for name, of in summary["servers"].items()]

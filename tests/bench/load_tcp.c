@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* load_tcp: plays ping-pong with a TCP echo server; see load.h.
+/* load_tcp: plays ping-pong with a server that sends back what it gets, over TCP or WebSockets; see load.h.
 
-   load_tcp [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-b BYTES] PORT
+   load_tcp [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-b BYTES] [-w PATH [-i IDLE]] PORT
 
      -b  bytes in each message (64)
+     -w  by WebSockets: a message is a masked binary frame
+     -i  so many more of them are open, and nothing is said on them (0)
 
    Every message is different, and every byte of every answer is compared. */
 #include "load.h"
+#include <endian.h>
+#include <poll.h>
 #include <unistd.h>
 
-enum { MOST = 1 << 20 };
+enum { MOST = 1 << 20, HEAD = 14 /* bytes before a message at most */ };
 
 struct connection {
     int fd;
@@ -19,16 +23,65 @@ struct connection {
     size_t sent, got;
 };
 
+/* What is sent, or has to come: a head, and the message. */
+struct frame {
+    char data[HEAD + MOST];
+    size_t head, size;
+};
+
 static struct load load = {.connections = 64, .seconds = 1};
 static size_t size = 64;
-static char message[MOST];
+static const char *path; /* NULL: no WebSockets */
+static const char key[4] = "\x12\x9a\x56\xde";
+static struct frame ours, answer;
 static struct connection *connections;
 
-/* Turns the message into the one that is under way on this connection. */
-static const char *message_of(const struct connection *c)
+/* RFC 6455 5.2 */
+static void make_frame(struct frame *frame, const char *mask)
 {
-    load_stamp(message, size, c->number * 65536 + (uint64_t)(c - connections));
-    return message;
+    uint16_t of_16 = htobe16((uint16_t)size);
+    uint64_t of_64 = htobe64(size);
+    size_t more = size < 126 ? 0 : size < 65536 ? sizeof of_16 : sizeof of_64;
+    frame->data[0] = '\x82';
+    frame->data[1] = (char)((mask ? 128 : 0) | (more == 0 ? size : more == sizeof of_16 ? 126 : 127));
+    memcpy(frame->data + 2, more == sizeof of_16 ? (void *)&of_16 : (void *)&of_64, more);
+    if (mask)
+        memcpy(frame->data + 2 + more, mask, sizeof key);
+    frame->head = 2 + more + (mask ? sizeof key : 0);
+}
+
+/* The first bytes of both are those of another message now. */
+static void stamp(uint64_t value)
+{
+    char *to = ours.data + ours.head;
+    const char *from = answer.data + answer.head;
+    load_stamp(answer.data + answer.head, size, value);
+    for (size_t i = 0; i < 16 && i < size; i++)
+        to[i] = path ? from[i] ^ key[i % sizeof key] : from[i];
+}
+
+static void make_frames(void)
+{
+    if (path) {
+        make_frame(&ours, key);
+        make_frame(&answer, NULL);
+    }
+    ours.size = ours.head + size;
+    answer.size = answer.head + size;
+    load_fill(answer.data + answer.head, size);
+    for (size_t i = 0; i < size; i++)
+        ours.data[ours.head + i] = answer.data[answer.head + i] ^ (path ? key[i % sizeof key] : 0);
+}
+
+static void turn_to(const struct connection *c)
+{
+    stamp(c->number * 65536 + (uint64_t)(c - connections));
+}
+
+static void send_rest(struct connection *c)
+{
+    turn_to(c);
+    load_send(c->fd, ours.data, ours.size, &c->sent);
 }
 
 static void ask(struct connection *c)
@@ -39,18 +92,19 @@ static void ask(struct connection *c)
     c->number++;
     c->sent = c->got = 0;
     c->began = nanoseconds();
-    load_send(c->fd, message_of(c), size, &c->sent);
+    send_rest(c);
 }
 
 static void take(struct connection *c, const char *data, size_t n)
 {
-    if (c->idle || n > size - c->got)
+    if (c->idle || n > answer.size - c->got)
         DIE("%zu bytes that nobody has sent", n);
-    if (memcmp(data, message_of(c) + c->got, n) != 0)
+    turn_to(c);
+    if (memcmp(data, answer.data + c->got, n) != 0)
         DIE("not what was sent");
     load.bytes += n;
     c->got += n;
-    if (c->got < size)
+    if (c->got < answer.size)
         return;
     load_done(&load, c->began);
     ask(c);
@@ -59,18 +113,60 @@ static void take(struct connection *c, const char *data, size_t n)
 /* Readiness is told once, so all is read that is there. */
 static void receive(struct connection *c)
 {
-    static char buffer[MOST];
+    static char buffer[HEAD + MOST];
     for (;;) {
         ssize_t n = recv(c->fd, buffer, sizeof buffer, 0);
         if (n < 0 && errno == EAGAIN)
             return;
         if (n <= 0)
             DIE("recv: %s", n ? strerror(errno) : "closed");
-        bool last = (size_t)n == size - c->got;
+        bool last = (size_t)n == answer.size - c->got;
         take(c, buffer, (size_t)n);
         if (last) /* there can be no more yet, nor before the next event */
             return;
     }
+}
+
+static void await(int fd, short what)
+{
+    struct pollfd one = {.fd = fd, .events = what};
+    if (poll(&one, 1, LATEST * 1000) != 1 || one.revents & POLLERR)
+        DIE("a connection cannot be opened");
+}
+
+/* RFC 6455 4.1 */
+static void open_websocket(int fd)
+{
+    char text[4096];
+    ssize_t n;
+    size_t got = 0, sent = 0;
+    int length =
+        snprintf(text, sizeof text,
+                 "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                 path);
+    if (length >= (int)sizeof text)
+        DIE("the path is too long");
+    await(fd, POLLOUT);
+    load_send(fd, text, (size_t)length, &sent);
+    do {
+        await(fd, POLLIN);
+        if ((n = recv(fd, text + got, sizeof text - 1 - got, 0)) <= 0)
+            DIE("no answer to the handshake");
+        got += (size_t)n;
+        text[got] = 0;
+    } while (!strstr(text, "\r\n\r\n"));
+    if (strncmp(text, "HTTP/1.1 101 ", 13) != 0)
+        DIE("no WebSocket: %.40s", text);
+}
+
+/* The idle ones come first: what is measured begins when all are there. */
+static void open_idle(int count)
+{
+    static struct connection nothing = {.idle = true};
+    for (int i = 0; i < count; i++)
+        open_websocket(load_connect(&load, SOCK_STREAM, &nothing));
+    load.started = nanoseconds();
 }
 
 static void run(void)
@@ -78,6 +174,8 @@ static void run(void)
     struct epoll_event events[EVENTS];
     for (int i = 0; i < load.connections; i++) {
         connections[i].fd = load_connect(&load, SOCK_STREAM, &connections[i]);
+        if (path)
+            open_websocket(connections[i].fd);
         ask(&connections[i]);
     }
     while (!load_over(&load)) {
@@ -85,8 +183,8 @@ static void run(void)
         for (int i = 0; i < n; i++) {
             struct connection *c = events[i].data.ptr;
             if (events[i].events & EPOLLOUT && !c->idle)
-                load_send(c->fd, message_of(c), size, &c->sent);
-            if (events[i].events & ~(uint32_t)EPOLLOUT)
+                send_rest(c);
+            if (events[i].events & ~(uint32_t)EPOLLOUT && c->fd)
                 receive(c);
         }
     }
@@ -94,18 +192,26 @@ static void run(void)
 
 int main(int argc, char **argv)
 {
-    for (int option; (option = getopt(argc, argv, "c:s:n:b:")) != -1;) {
+    int idle = 0;
+    for (int option; (option = getopt(argc, argv, "c:s:n:b:w:i:")) != -1;) {
         if (option == 'b')
             size = (size_t)number(optarg, 1, MOST);
+        else if (option == 'w')
+            path = optarg;
+        else if (option == 'i')
+            idle = (int)number(optarg, 0, 60000);
         else if (!load_option(&load, option, optarg))
             return 2;
     }
     if (argc - optind != 1)
         DIE("usage: load_tcp [OPTION]... PORT");
-    load_fill(message, size);
+    if (idle && !path)
+        DIE("-i is for WebSockets: -w PATH");
+    make_frames();
     if (!(connections = calloc((size_t)load.connections, sizeof *connections)))
         DIE("no memory for %d connections", load.connections);
     load_start(&load, argv[optind]);
+    open_idle(idle);
     run();
     load_report(&load);
     free(connections);

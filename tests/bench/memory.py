@@ -43,12 +43,12 @@ def ask(port):
         raise
 
 
-def settled(running):
-    """The memory (PSS) of a server that has nothing more to do."""
+def settled(running, patience=3):
+    """The memory (PSS) of a server that has nothing more to do, within so many seconds."""
     before, now = -1, machine.memory(running.process.pid)[0]
-    end = time.monotonic() + 3
+    end = time.monotonic() + patience
     while now != before and time.monotonic() < end:
-        time.sleep(0.1)
+        time.sleep(patience / 30)
         before, now = now, machine.memory(running.process.pid)[0]
     return now
 
@@ -61,6 +61,44 @@ def closed(clients):
     return len(poll.poll(0))
 
 
+FIELDS = (b"Host: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+          b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+DEFLATE = b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n"
+MESSAGE, ECHO = b"\x81\x85\0\0\0\0hello", b"\x81\x05hello"  # masked, by zeros
+
+
+def websocket_to(path, deflates=False):
+    """A function that opens a WebSocket on which one message was answered."""
+
+    def opened(port):
+        client = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        try:
+            client.sendall(b"GET %s HTTP/1.1\r\n%s%s\r\n" % (path.encode(), FIELDS, DEFLATE if deflates else b""))
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n"):
+                answer += receive(client, answer)
+            if b" 101 " not in answer[:16] or (b"permessage-deflate" in answer) != deflates:
+                raise Failure(f"no WebSocket: {answer!r}")
+            client.sendall(MESSAGE)
+            answer = b""
+            while len(answer) < len(ECHO) and not deflates or not answer:
+                answer += receive(client, answer)
+            if answer != ECHO and not deflates:
+                raise Failure(f"not what was sent: {answer!r}")
+            return client
+        except BaseException:
+            client.close()
+            raise
+
+    return opened
+
+
+def receive(client, before):
+    if data := client.recv(4096):
+        return data
+    raise Failure(f"the connection has ended after {before!r}")
+
+
 @dataclasses.dataclass(frozen=True)
 class Idle:
     """Connections that are kept alive: each makes a request when it is new, then none. They come one after the
@@ -71,18 +109,21 @@ class Idle:
     servers: list
     counts: tuple
     at_most: int  # bytes for each of the most connections, ours
+    connect: object = ask
+    patience: float = 3  # seconds in which it gives back what it does not need
     kind = "memory"
 
-    def grow(self, running, counts):
+    def grow(self, running, counts, options):
         """{connections: bytes of the server}, and 0 for the server that has answered and has no connection."""
-        ask(running.port).close()
-        sizes = {0: settled(running)}
+        self.connect(running.port).close()
+        patience = 3 if options.quick else self.patience
+        sizes = {0: settled(running, patience)}
         with contextlib.ExitStack() as stack:
             clients = []
             for count in counts:
                 while len(clients) < count:
-                    clients.append(stack.enter_context(ask(running.port)))
-                sizes[count] = settled(running)
+                    clients.append(stack.enter_context(self.connect(running.port)))
+                sizes[count] = settled(running, patience)
             if gone := closed(clients):
                 raise Failure(f"{running.server.name} has closed {gone} of {len(clients)} connections")
         return sizes
@@ -90,7 +131,7 @@ class Idle:
     def measure(self, server, counts, root, options):
         running = Running(server, options.build, root, [options.server_cpu])
         try:
-            return self.grow(running, counts)
+            return self.grow(running, counts, options)
         finally:
             running.stop()
 

@@ -34,7 +34,7 @@ def cpu(row):
 def memory(summary):
     most = summary["connections"][-1]
     (_, ours), *others = ((name, f"{of['each'][most]:,.0f} B") for name, of in summary["servers"].items())
-    return [line(f"Memory of {most:,} idle connections, of each", ours, others, summary["targets"][:1])]
+    return [line(f"{summary['title']}: {most:,}, of each", ours, others, summary["targets"][:1])]
 
 
 def startup(summary):
@@ -69,8 +69,9 @@ def greedy(summary):
 
 
 def messages(summary):
-    ours, *others = (f"{nanoseconds:,.0f} ns" for nanoseconds in summary["medians"].values())
-    return [line(summary["title"], ours, zip(list(MODES.values())[1:], others), summary["targets"][:1])]
+    (mode, ours), *others = ((mode, f"{nanoseconds:,.0f} ns") for mode, nanoseconds in summary["medians"].items())
+    beside = [(MODES[other], figure) for other, figure in others]
+    return [line(f"{summary['title']}: {MODES[mode]}", ours, beside, summary["targets"][:1])]
 
 
 KINDS = {"rows": cpu, "memory": memory, "startup": startup, "latency": latency, "greedy": greedy,

@@ -6,7 +6,7 @@ import os
 
 from cpu import Row
 from latency import Connections, Greedy
-from memory import Idle, Startup
+from memory import Idle, Startup, websocket_to
 from messages import Channel
 from servers import Server, h2o, lighttpd, nginx
 
@@ -35,6 +35,10 @@ PYTHON_11 = Server("python3 -m http.server", PYTHON + " --protocol HTTP/1.1")
 ECHO = Server("EventLoopTCPServer", "{build}/samples/echo EventLoopTCPServer 127.0.0.1:{port}", ours=True)
 EPOLL = Server("epoll loop in C", "{build}/tests/bench/echo_epoll {port}")
 LIBUV = Server("libuv", "{build}/tests/bench/echo_uv {port}")
+WS_ECHO = Server("ws_echo, a class", "{build}/samples/ws_echo 127.0.0.1:{port}", ours=True)
+WS_PYTHON = Server("python3-websockets", "/usr/bin/python3 " + os.path.join(HERE, "websockets_echo.py") + " {port}",
+                   needs="/usr/lib/python3/dist-packages/websockets")
+WS_NPM = Server("npm ws", "node " + os.path.join(HERE, "websockets_echo.js") + " {port}", needs="/usr/share/nodejs/ws")
 UDP_ECHO = Server("UDPServer", "{build}/samples/echo UDPServer 127.0.0.1:{port}", ours=True, datagram=True)
 UDP_EVENT = Server("EventLoopUDPServer", "{build}/samples/echo EventLoopUDPServer 127.0.0.1:{port}", ours=True,
                    datagram=True)
@@ -85,6 +89,17 @@ def tcp(size, connections=64):
     return ["{build}/tests/bench/load_tcp", "-c", str(connections), "-b", str(size), "{port}"]
 
 
+def websocket(size, path="/class", connections=64, idle=0):
+    return [*tcp(size, connections)[:-1], "-w", path, "-i", str(idle), "{port}"]
+
+
+def websockets(key, title, size, ratio):
+    """Beside the echo of as many bytes without WebSockets."""
+    straight = dataclasses.replace(WS_ECHO, name="ws_echo, straight code", load=websocket(size, "/"))
+    plain = dataclasses.replace(ECHO, load=tcp(size))
+    return Row(key, title, websocket(size), [WS_ECHO, straight, plain, WS_PYTHON, WS_NPM], {ECHO.name: ratio})
+
+
 def udp(size, clients=8, window=8):
     return ["{build}/tests/bench/load_udp", "-c", str(clients), "-w", str(window), "-b", str(size), "{port}"]
 
@@ -123,6 +138,13 @@ CPU = [
         {"the same, GET of 1 KiB": 1.3, "its twin in Python": 0.02}),
     Row("tcp-64", "TCP echo, 64 bytes, 64 connections", tcp(64), [ECHO, EPOLL, LIBUV], {"epoll loop in C": 1.08}),
     Row("tcp-16k", "TCP echo, 16 KiB, 64 connections", tcp(16384), [ECHO, EPOLL, LIBUV], {"epoll loop in C": 1.08}),
+    websockets("ws-64", "WebSocket echo, 64 bytes, 64 connections", 64, 1.04),
+    websockets("ws-16k", "WebSocket echo, 16 KiB, 64 connections", 16384, 1.08),
+    Row("ws-idle", "WebSocket echo, 64 bytes, 100 connections that talk among 10,000",
+        websocket(64, connections=100, idle=9900),
+        [WS_ECHO, dataclasses.replace(WS_ECHO, name="100 alone", load=websocket(64, connections=100)),
+         dataclasses.replace(WS_ECHO, name="straight code", load=websocket(64, "/", connections=100, idle=9900))],
+        {"100 alone": 1.2}),
     Row("udp-64", "UDP echo, 64 bytes, 8 clients with 8 datagrams each", udp(64), [UDP_ECHO, UDP_EVENT, UDP_LOOP],
         {"recvfrom/sendto loop": 1.05}),
 ]
@@ -130,6 +152,13 @@ CPU = [
 MEMORY = [
     Idle("memory", "Memory of idle connections that are kept alive", [HTTPSERVER, POOL, NGINX, LIGHTTPD, H2O],
          (100, 1000, 10000), at_most=200),
+    Idle("memory-websockets", "Memory of idle WebSockets", [WS_ECHO, WS_PYTHON, WS_NPM], (100, 1000, 10000), at_most=256,
+         connect=websocket_to("/class")),
+    Idle("memory-websockets-deflate", "Memory of idle WebSockets with compression, without context takeover",
+         [WS_ECHO, WS_PYTHON, WS_NPM], (100, 1000, 10000), at_most=2048, connect=websocket_to("/class", deflates=True)),
+    Idle("memory-websockets-straight", "Memory of idle WebSockets in straight code",
+         [dataclasses.replace(WS_ECHO, name="ws_echo, straight code")], (100, 1000, 10000), at_most=6144,
+         connect=websocket_to("/"), patience=90),
     Startup("startup", "From exec to the first answer", [HTTPSERVER, NGINX, LIGHTTPD, H2O, PYTHON_10], 20,
             {"ms": 5, "rss": 4 << 20}),
 ]
@@ -147,7 +176,10 @@ LATENCY = [
 ]
 
 MESSAGES = [
-    Channel("channel", "A message of a channel to 10,000 subscribers in one event loop, for each", 10000, 20, 1000),
+    Channel("channel", "A message of a channel to 10,000 subscribers in one event loop, for each", 10000, 20,
+            ("waits", "parks", "writes"), {"waits": 1000, "parks": 1000}),
+    Channel("channel-clients", "A message of a channel to 10,000 clients of HTTP in one event loop, for each", 10000,
+            20, ("sockets", "streams", "sends"), {"sockets": 2500, "streams": 2500}, besides="sends"),
 ]
 
 ALL = [*CPU, *MEMORY, *LATENCY, *MESSAGES]

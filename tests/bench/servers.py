@@ -76,8 +76,9 @@ class Failure(Exception):
 class Server:
     """A name for the reader and a command. In the command, {build} {root} {port} {home} stand for the directory of
     programs, the one that is served, the port, and a directory of the server's own; what it prints goes to
-    {home}/log. `files` are written into {home} first, filled in likewise. `cpus` is how many processors it gets. A
-    `rival` is one whose 99th percentile ours may not exceed. `load`, if any, is what it bears, not its row's."""
+    {home}/log. `files` are written into {home} first, filled in likewise. `needs` is a file or directory without which it
+    does not start, besides the program. `cpus` is how many processors it gets. A `rival` is one whose 99th percentile ours
+    may not exceed. `load`, if any, is what it bears, not its row's."""
 
     name: str
     command: str
@@ -86,13 +87,18 @@ class Server:
     cpus: int = 1
     rival: bool = False
     load: list = None
+    needs: str = ""
     files: dict = dataclasses.field(default_factory=dict)
 
     def program(self, build):
         return self.command.split()[0].format(build=build)
 
     def missing(self, build):
-        return shutil.which(self.program(build)) is None
+        """What is not there of what it needs, or None."""
+        program = self.program(build)
+        if shutil.which(program) is None:
+            return program
+        return self.needs if self.needs and not os.path.exists(self.needs) else None
 
 
 def nginx(name="nginx", log="off", sendfile="on", nopush="on", listen=""):
@@ -113,8 +119,8 @@ def h2o():
 def installed(servers, options):
     """Those of the servers that are here; the reader is told of the others."""
     for server in servers:
-        if server.missing(options.build):
-            print(f"  {server.name} is left out: no {server.program(options.build)} (make deps bench)")
+        if missing := server.missing(options.build):
+            print(f"  {server.name} is left out: no {missing} (make deps bench)")
         else:
             yield server
 
