@@ -97,7 +97,8 @@ enum ws_compression {
 /* Who may open a WebSocket, and what it may send. 0 and NULL mean what the comments say. */
 struct ws_options {
     /* The subprotocols that the server speaks, ended by NULL: of those that a client asks for, in its order,
-       the first one that is among them is taken, else none (Sec-WebSocket-Protocol). NULL: none */
+       the first one that is among them is taken, else none (Sec-WebSocket-Protocol). No more than 255. NULL:
+       none */
     const char *const *protocols;
     /* The origins of pages that may open a WebSocket, "https://example.com", ended by NULL: any other page is
        refused with 403. Clients that are no browsers send no Origin, and are let in. NULL: only pages of this

@@ -46,7 +46,7 @@ static unsigned count_fields(const struct http_request *request, const char *nam
 
 /* Stores the number, from 1 on, of the first of the client's subprotocols that the server speaks. False: the
    list is malformed. */
-static bool choose_protocol(struct ss_handler *h, const char *const *protocols, uint16_t *chosen)
+static bool choose_protocol(struct ss_handler *h, const char *const *protocols, uint8_t *chosen)
 {
     const struct http_request *request = http_request(h);
     const char *element;
@@ -58,7 +58,7 @@ static bool choose_protocol(struct ss_handler *h, const char *const *protocols, 
         while (http_list_next(&list, &element, &size)) {
             if (!http_is_token(element, size))
                 return false;
-            for (uint16_t n = 0; !*chosen && protocols && protocols[n] && n < UINT16_MAX; n++)
+            for (uint8_t n = 0; !*chosen && protocols && protocols[n] && n < UINT8_MAX; n++)
                 if (strlen(protocols[n]) == size && memcmp(protocols[n], element, size) == 0)
                     *chosen = n + 1;
         }
@@ -100,7 +100,7 @@ static bool asks_for_websocket(struct ss_handler *h)
 }
 
 /* 1: the request is one that can be accepted; 0: it was refused; or -errno. */
-static int examine(struct ss_handler *h, const struct ws_options *options, uint16_t *protocol,
+static int examine(struct ss_handler *h, const struct ws_options *options, uint8_t *protocol,
                    struct ws_terms *terms)
 {
     const char *key = http_header(h, "Sec-WebSocket-Key");
@@ -144,16 +144,17 @@ static int switch_protocols(struct ss_handler *h, const char *protocol, const st
 
 int ws_accept(struct ss_handler *h, const struct ws_options *options, struct ws **result)
 {
-    uint16_t protocol = 0;
+    uint8_t protocol = 0;
     struct ws_terms terms = {0};
     int rc = examine(h, options, &protocol, &terms);
     if (rc <= 0)
         return rc;
-    struct ws *ws = calloc(1, sizeof *ws);
-    struct ws_deflate *deflate = terms.server_bits ? ws_deflate_new(&terms) : NULL;
+    bool deflates = terms.server_bits;
+    struct ws *ws = calloc(1, deflates ? sizeof(struct ws_deflating) : sizeof *ws);
+    struct ws_deflate *deflate = deflates ? ws_deflate_new(&terms) : NULL;
     struct ws_run *run = ss_alloc(h, sizeof *run);
     rc = -ENOMEM;
-    if (ws && run && (deflate || !terms.server_bits))
+    if (ws && run && (deflate || !deflates))
         rc = switch_protocols(h, protocol ? options->protocols[protocol - 1] : NULL, &terms);
     if (rc <= 0) {
         ws_deflate_free(deflate);
@@ -162,8 +163,9 @@ int ws_accept(struct ss_handler *h, const struct ws_options *options, struct ws 
     }
     if (h->request->free_data)
         h->request->free_data(h->request->data);
-    ws->deflate = deflate;
-    ws->server = h->server;
+    ws->deflates = deflates;
+    if (deflates)
+        ((struct ws_deflating *)ws)->deflate = deflate;
     ws->protocol = protocol;
     ws_run_begin(ws, run, h, options);
     h->request->data = ws;
@@ -188,11 +190,6 @@ unsigned ws_code(const struct ws *ws)
 const char *ws_reason(const struct ws *ws)
 {
     return ws->run->reason;
-}
-
-struct ss_server *ws_server(const struct ws *ws)
-{
-    return ws->server;
 }
 
 struct ss_handler *ws_handler(const struct ws *ws)

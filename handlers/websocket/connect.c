@@ -21,8 +21,8 @@ struct target {
 /* What the server has answered. */
 struct answer {
     bool upgrade, connection, accept;
-    uint16_t protocol; /* the number, from 1 on, of one that was offered; 0: none */
-    bool wrong;        /* what nobody has asked for */
+    uint8_t protocol; /* the number, from 1 on, of one that was offered; 0: none */
+    bool wrong;       /* what nobody has asked for */
 };
 
 /* ---------------------------------------------------------------- what is asked for */
@@ -57,9 +57,9 @@ static int ask(struct ss_stream *s, const struct target *target, const char *key
 
 /* ---------------------------------------------------------------- what is answered */
 
-static uint16_t number_of(const char *const *protocols, const char *name)
+static uint8_t number_of(const char *const *protocols, const char *name)
 {
-    for (uint16_t n = 0; protocols && protocols[n] && n < UINT16_MAX; n++)
+    for (uint8_t n = 0; protocols && protocols[n] && n < UINT8_MAX; n++)
         if (strcmp(protocols[n], name) == 0)
             return n + 1;
     return 0;

@@ -47,8 +47,8 @@ int ws_lost(struct ws *ws, int error)
         error = -EPIPE; /* the socket's, and not the mailbox's */
     switch (error) {
     case -ECANCELED:
-        return ss_draining(ws->server) ? ws_fail(ws, WS_GOING_AWAY, "the server stops")
-                                       : ws_fail(ws, WS_TRY_AGAIN, "others need its place");
+        return ss_draining(ws->run->server) ? ws_fail(ws, WS_GOING_AWAY, "the server stops")
+                                            : ws_fail(ws, WS_TRY_AGAIN, "others need its place");
     case -ENOBUFS:
         return ws_fail(ws, WS_TRY_AGAIN, "more messages than this client takes");
     case 0:
@@ -70,7 +70,7 @@ int ws_ping(struct ws *ws)
     if (ws->pinged)
         return ws_lost(ws, -ETIMEDOUT);
     ws->pinged = true;
-    ws->ping_at = 0;
+    ws->has_ping = false;
     int rc = ws->closing ? 0 : ws_send_frame(ws, WS_FIN | WS_PING, NULL, 0);
     return rc < 0 ? ws_lost(ws, rc) : 1;
 }

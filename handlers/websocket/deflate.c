@@ -50,7 +50,7 @@ static int call_deflater(void *data)
 
 char *ws_deflate(struct ws *ws, const void *data, size_t size, size_t *out_size)
 {
-    struct ws_deflate *d = ws->deflate;
+    struct ws_deflate *d = ws_deflate_of(ws);
     if (!d || size < (d->terms.server_context ? WORTH_WITH_CONTEXT : WORTH))
         return NULL;
     if (!d->deflater)
@@ -59,7 +59,7 @@ char *ws_deflate(struct ws *ws, const void *data, size_t size, size_t *out_size)
     if (c.deflater && c.out && size <= LONG)
         call_deflater(&c);
     else if (c.deflater && c.out)
-        (void)ss_offload(ws->server, call_deflater, &c);
+        (void)ss_offload(ws->run->server, call_deflater, &c);
     if (!d->terms.server_context) {
         http_deflater_close(d->deflater);
         d->deflater = NULL;
@@ -92,13 +92,13 @@ static int call_inflater(void *data)
 /* Where no thread can help, it is done here. */
 int ws_inflate(struct ws *ws, struct http_coder_buffers *b, bool last)
 {
-    struct ws_deflate *d = ws->deflate;
+    struct ws_deflate *d = ws_deflate_of(ws);
     int bits = d->terms.client_bits > HTTP_DEFLATE_MIN_BITS ? d->terms.client_bits : HTTP_DEFLATE_MIN_BITS;
     if (!d->inflater && !(d->inflater = http_inflater_open(bits)))
         return -ENOMEM;
     struct inflation i = {.inflater = d->inflater, .b = b, .last = last};
     if (b->out_room > LONG)
-        (void)ss_offload(ws->server, call_inflater, &i);
+        (void)ss_offload(ws->run->server, call_inflater, &i);
     if (!i.called)
         call_inflater(&i);
     if (i.rc == 1 && !d->terms.client_context) {

@@ -15,7 +15,9 @@ static void begin(struct ws *ws, struct ws_run *run, const struct ws_options *op
     o->idle_timeout = o->idle_timeout ? o->idle_timeout : IDLE;
     o->close_timeout = o->close_timeout ? o->close_timeout : CLOSE;
     run->turn = run->in->received;
+    run->server = run->h ? run->h->server : ws->server;
     ws->run = run;
+    ws->runs = true;
 }
 
 void ws_run_begin(struct ws *ws, struct ws_run *run, struct ss_handler *h, const struct ws_options *options)
@@ -35,7 +37,13 @@ void ws_run_end(struct ws *ws)
 {
     free(ws->run->whole);
     free(ws->run->posted);
-    ws->run = NULL;
+    ws->server = ws->run->server;
+    ws->runs = false;
+}
+
+struct ss_server *ws_server(const struct ws *ws)
+{
+    return ws->runs ? ws->run->server : ws->server;
 }
 
 void ws_tell(struct ws *ws)
@@ -48,22 +56,23 @@ void ws_tell(struct ws *ws)
 void ws_release(void *data)
 {
     struct ws *ws = data;
-    struct ws_run run = {0};
+    struct ws_run run = {.server = ws_server(ws)};
     if (ws->cls)
         run.options = ws->cls->options;
     ws->run = &run;
+    ws->runs = true;
     (void)ws_lost(ws, 0); /* a parked one, whose connection nobody could wake any more */
     ws_tell(ws);
     if (ws->release)
         ws->release(ws->context);
-    ws_deflate_free(ws->deflate);
+    ws_deflate_free(ws_deflate_of(ws));
     free(ws);
 }
 
 void ws_leave(struct ss_handler *h, int rc)
 {
     struct ws *ws = h->request->data;
-    if (!ws->run)
+    if (!ws->runs)
         return; /* ws_serve has ended it */
     ws_bye(ws, rc);
     ws_run_end(ws);

@@ -59,8 +59,8 @@ int ws_publish(struct ss_server *self, const char *channel, enum ws_type type, c
 
 int ws_publish_others(struct ws *ws, const char *channel, enum ws_type type, const void *data, size_t size)
 {
-    return send_to(&(struct receivers){.server = ws->server, .channel = channel, .except = ws->run->h}, type,
-                   data, size);
+    return send_to(&(struct receivers){.server = ws->run->server, .channel = channel, .except = ws->run->h},
+                   type, data, size);
 }
 
 int ws_take_posted(struct ws *ws, struct ws_message *message)

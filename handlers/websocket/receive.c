@@ -13,7 +13,7 @@ enum { GO_ON = 100 }; /* a control frame was received: the one that is waited fo
 static const char *what_is_wrong(const struct ws *ws, const struct ws_head *head)
 {
     unsigned opcode = head->first & WS_OPCODE, bits = head->first & WS_RSV;
-    bool deflated = bits == WS_RSV1 && ws->deflate && (opcode == WS_TEXT || opcode == WS_BINARY);
+    bool deflated = bits == WS_RSV1 && ws->deflates && (opcode == WS_TEXT || opcode == WS_BINARY);
     if (head->masked == !!ws->run->client)
         return head->masked ? "a frame that is masked" : "a frame that is not masked";
     if (bits && !deflated)

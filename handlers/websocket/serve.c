@@ -45,7 +45,7 @@ static int resume(struct ss_handler *h, int why)
         ws_heard(ws);
     if (why)
         return go_on(ws, 1);
-    ws->ping_at = 0;
+    ws->has_ping = false;
     int rc = ws->cls->idle ? ws->cls->idle(ws) : ws_ping(ws);
     return go_on(ws, rc < 0 ? rc : !ws->ended);
 }

@@ -16,15 +16,27 @@ static uint64_t window_of(const struct ws_run *run)
     return window > 0 && run->h->min_rate ? (uint64_t)window : UINT64_MAX;
 }
 
+static void decide_ping(struct ws *ws, uint64_t now)
+{
+    ws->ping_at = (uint32_t)(now + (uint64_t)ws->run->options.idle_timeout);
+    ws->has_ping = true;
+}
+
+/* It is less than half of what ping_at can count from now, before or behind. */
+static uint64_t time_of_ping(const struct ws *ws, uint64_t now)
+{
+    return now + (uint64_t)(int64_t)(int32_t)(ws->ping_at - (uint32_t)now);
+}
+
 /* The earliest time at which something is to be done although nothing comes; UINT64_MAX: never. */
 static uint64_t end_of_wait(struct ws *ws, bool within, bool idle, uint64_t now)
 {
     const struct ws_run *run = ws->run;
     uint64_t window = within ? window_of(run) : UINT64_MAX, at = UINT64_MAX;
-    if (run->options.idle_timeout >= 0 && !ws->ping_at)
-        ws->ping_at = now + (uint64_t)run->options.idle_timeout;
-    if (run->options.idle_timeout >= 0)
-        at = ws->ping_at;
+    if (run->options.idle_timeout >= 0 && !ws->has_ping)
+        decide_ping(ws, now);
+    if (ws->has_ping)
+        at = time_of_ping(ws, now);
     if (window != UINT64_MAX && at > now + window - run->waited)
         at = run->waited < window ? now + window - run->waited : now;
     if (idle && run->begins_by && at > run->begins_by)
@@ -68,7 +80,7 @@ static int time_over(struct ws *ws)
         return ws_lost(ws, -ETIMEDOUT);
     if (is_too_slow(run))
         return ws_fail(ws, WS_POLICY, "too slow");
-    return ws->ping_at && now >= ws->ping_at ? ws_ping(ws) : 1;
+    return ws->has_ping && now >= time_of_ping(ws, now) ? ws_ping(ws) : 1;
 }
 
 /* A message for the handler, while it receives another one. */
@@ -133,7 +145,7 @@ static int wait_for_input(struct ws *ws, bool within, bool idle)
 void ws_heard(struct ws *ws)
 {
     ws->pinged = false;
-    ws->ping_at = 0;
+    ws->has_ping = false;
 }
 
 int ws_await(struct ws *ws, bool within, struct ws_message *posted)
@@ -166,12 +178,12 @@ static int take_turns(struct ws *ws)
     struct ws_run *run = ws->run;
     if (run->close_at && ss_now() >= run->close_at)
         return -ETIMEDOUT;
-    if (run->in->received - run->turn < TURN || !ws->server)
+    if (run->in->received - run->turn < TURN || !run->server)
         return 0;
     run->turn = run->in->received;
-    if (run->h && !run->incoming.type && !ws->closing && ss_draining(ws->server))
+    if (run->h && !run->incoming.type && !ws->closing && ss_draining(run->server))
         return -ECANCELED;
-    return ss_sleep(ws->server, 0);
+    return ss_sleep(run->server, 0);
 }
 
 ssize_t ws_look(struct ws *ws, const char **data, size_t want)

@@ -44,6 +44,7 @@ struct ws_incoming {
 
 /* What there is of a WebSocket while a handler runs, and is given back when the connection is parked. */
 struct ws_run {
+    struct ss_server *server; /* NULL: a client's outside of servers */
     struct ss_handler *h;     /* NULL: a client's */
     struct ss_stream *client; /* what ws_connect has connected; NULL: a handler's */
     int limit;                /* ms that a client's output may wait */
@@ -61,21 +62,38 @@ struct ws_run {
     char reason[WS_MAX_REASON + 1];
 };
 
+/* Ten thousand that are idle have this in memory, and no more of a WebSocket. */
 struct ws {
-    struct ws_run *run;
-    struct ss_server *server;
-    struct ws_deflate *deflate; /* NULL: messages are not compressed */
+    union {
+        struct ws_run *run;       /* while it runs, */
+        struct ss_server *server; /* and while it is parked */
+    };
     const struct ws_class *cls; /* NULL: straight code */
     void *context;
     void (*release)(void *context);
-    uint64_t ping_at;  /* ms, as ss_now counts; 0: not decided since something has come */
+    uint32_t ping_at;  /* the lower half of the ms when it is to be pinged, as ss_now counts */
     uint16_t code;     /* 0: open */
-    uint16_t protocol; /* its number in options.protocols, from 1 on; 0: none */
-    bool closing;      /* ours was sent: nothing may follow it */
-    bool ended;        /* nothing is received any more */
-    bool pinged;       /* and nothing has come since */
-    bool told;         /* `close` of the class was called */
+    uint8_t protocol;  /* its number in options.protocols, from 1 on; 0: none */
+    bool runs : 1;     /* a handler does */
+    bool deflates : 1; /* messages are compressed: it is a struct ws_deflating */
+    bool has_ping : 1; /* it was decided when, since something has come */
+    bool closing : 1;  /* ours was sent: nothing may follow it */
+    bool ended : 1;    /* nothing is received any more */
+    bool pinged : 1;   /* and nothing has come since */
+    bool told : 1;     /* `close` of the class was called */
 };
+_Static_assert(sizeof(void *) != 8 || sizeof(struct ws) <= 40, "an idle WebSocket has grown");
+
+struct ws_deflating {
+    struct ws ws;
+    struct ws_deflate *deflate;
+};
+
+/* NULL: messages are not compressed. */
+static inline struct ws_deflate *ws_deflate_of(struct ws *ws)
+{
+    return ws->deflates ? ((struct ws_deflating *)ws)->deflate : NULL;
+}
 
 /* ---- life.c ---- */
 

@@ -193,23 +193,25 @@ static void run(const uint8_t *data, size_t size, const char *offer, bool contex
     struct ss_stream s;
     struct ss_request request = {.fd = -1};
     struct ss_handler h = {.server = &server, .request = &request, .rfile = &s, .wfile = &s, .timeout = -1};
-    struct ws ws = {.server = &server};
+    struct ws_deflating deflating = {.ws = {.server = &server}};
+    struct ws *ws = &deflating.ws;
     struct ws_run run;
     struct ws_terms terms;
     now = outcome;
     outcome->count = outcome->output_size = 0;
     ss_stream_init(&s, &pieces_stream, &pieces, buffers[0], sizeof buffers[0], buffers[1], sizeof buffers[1]);
     if (offer && ws_terms_choose(offer, context, &terms) > 0)
-        ws.deflate = ws_deflate_new(&terms);
-    ws_run_begin(&ws, &run, &h, &options);
-    REQUIRE((whole ? receive_whole(&ws) : receive_pieces(&ws, 1 + (uint32_t)size)) == 0);
-    REQUIRE(ws.ended && ws_code(&ws));
-    outcome->code = ws_code(&ws);
-    REQUIRE(ws_send(&ws, WS_TEXT, "", 0) < 0);
-    ws_bye(&ws, 0);
+        deflating.deflate = ws_deflate_new(&terms);
+    ws->deflates = deflating.deflate;
+    ws_run_begin(ws, &run, &h, &options);
+    REQUIRE((whole ? receive_whole(ws) : receive_pieces(ws, 1 + (uint32_t)size)) == 0);
+    REQUIRE(ws->ended && ws_code(ws));
+    outcome->code = ws_code(ws);
+    REQUIRE(ws_send(ws, WS_TEXT, "", 0) < 0);
+    ws_bye(ws, 0);
     ss_flush(&s);
-    ws_run_end(&ws);
-    ws_deflate_free(ws.deflate);
+    ws_run_end(ws);
+    ws_deflate_free(deflating.deflate);
 }
 
 /* ---------------------------------------------------------------- what came out */
