@@ -915,6 +915,8 @@ enum {
     SS_MESSAGE = 2, /* ss_receive has one */
     SS_ROOM = 4,    /* the connection takes output */
     SS_IDLE = 8,    /* not waited for: nothing is in progress, so that a drain ends this wait at once */
+    SS_REST = 16,   /* not waited for: what ss_peek, ss_peek_now or ss_readline_now have given is not needed
+                       any more; so after a second the memory of buffers that are empty is given back */
 };
 
 /* Flushes h->wfile. Then waits until one of the things is true that `what` names, the constants above joined

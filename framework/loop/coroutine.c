@@ -317,8 +317,7 @@ void co_trim(struct co *co, bool runs, size_t keep)
     uintptr_t bottom = (uintptr_t)co->stack, used = (uintptr_t)co->sp;
 
     if (runs)
-        used = (uintptr_t)__builtin_frame_address(0);
-    keep = keep > page ? keep : page;
+        used = (uintptr_t)__builtin_frame_address(0) - page; /* for madvise, and sanitizers around it */
     if (used - bottom > keep)
         (void)madvise((void *)bottom, (used - keep - bottom) / page * page, MADV_DONTNEED);
 }

@@ -9,9 +9,9 @@
 #include <limits.h>
 #include <stdlib.h>
 
-enum { TIDY_BATCH = 256 };   /* stacks that are looked at before other tasks run */
-enum { STACK_KEPT = 16384 }; /* bytes of a stack that keep their memory: most handlers never need more */
-enum { IDLE_STACKS = 64 };   /* idle tasks that keep their stacks, for the next requests */
+enum { TIDY_BATCH = 256 }; /* stacks that are looked at before other tasks run */
+enum { STACK_KEPT = 512 }; /* bytes of a stack that keep their memory, besides what is in use */
+enum { IDLE_STACKS = 64 }; /* idle tasks that keep their stacks, for the next requests */
 
 void loop_task_free(struct loop *loop, struct task *task)
 {

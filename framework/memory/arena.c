@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 96 * 1024, POOL_BLOCKS = 64 };
+enum { BLOCK_SIZE = 96 * 1024, POOL_BLOCKS = 64, PAGE = 4096 };
 #ifdef __SANITIZE_ADDRESS__
 enum { SPARES = 0 }; /* so that AddressSanitizer finds uses of what was freed */
 #else
@@ -17,6 +17,7 @@ enum { SPARES = 64 };
 struct block {
     struct block *next;
     size_t size; /* of data */
+    char *end;   /* of what is not taken by arena_alloc_pages */
     max_align_t data[];
 };
 
@@ -98,7 +99,7 @@ static void use(struct ss_arena *arena, struct block *b)
 {
     arena->block = b;
     arena->at = b ? (char *)b->data : NULL;
-    arena->end = b ? arena->at + b->size : NULL;
+    arena->end = b ? b->end : NULL;
 }
 
 /* The block is full, or there is none. */
@@ -108,6 +109,7 @@ static void *grow(struct ss_arena *arena, size_t size)
     if (!b)
         return NULL;
     b->next = arena->block;
+    b->end = (char *)b->data + b->size;
     use(arena, b);
     arena->at += ALIGNED_SIZE(size);
     return b->data;
@@ -121,6 +123,15 @@ void *arena_alloc(struct ss_arena *arena, size_t size)
         return grow(arena, size);
     arena->at = data + ALIGNED_SIZE(size);
     return data;
+}
+
+void *arena_alloc_pages(struct ss_arena *arena, size_t size)
+{
+    size_t room = (size_t)(arena->end - arena->at), taken = size + ((uintptr_t)arena->end - size) % PAGE;
+    if (size > room || taken >= room)
+        return arena_alloc(arena, size);
+    arena->end = arena->block->end = arena->end - taken;
+    return arena->end;
 }
 
 static void pop(struct ss_arena *arena)

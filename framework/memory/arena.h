@@ -30,6 +30,10 @@ void spare_free(void *spare, size_t size);
 
 /* Memory of `size` bytes, aligned for anything, that lives until arena_free; NULL: there is none. */
 void *arena_alloc(struct ss_arena *arena, size_t size);
+/* The same for buffers, whose pages are given back while nobody needs them: as far as there is room they lie
+   at the end of the block, and begin with a page, so that what is used all the time is not among them.
+   ss_release does not free them. */
+void *arena_alloc_pages(struct ss_arena *arena, size_t size);
 /* Frees all of it; the arena is not used again. */
 void arena_free(struct ss_arena *arena);
 enum { CACHE_LINE = 64 }; /* bytes; what two processors write stands in lines of its own */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The stream of a connection. Each call is tried; when the kernel says EAGAIN, it waits, and tries again. */
 #include "net/socket.h"
+#include "memory/arena.h"
 #include "server/core.h"
 #include "server/idle.h"
 #include "server/request.h"
@@ -288,11 +289,11 @@ int socket_open_stream(struct ss_server *self, struct ss_handler *h, struct ss_s
 {
     /* at least one byte: before a connection is parked, a read finds out whether there is input */
     size_t size = self->buffer_size ? self->buffer_size : 1;
-    struct socket *socket = ss_alloc(h, sizeof *socket + 2 * size);
-    if (!socket)
+    struct socket *socket = ss_alloc(h, sizeof *socket);
+    char *buffers = socket ? arena_alloc_pages(h->arena, 2 * size) : NULL;
+    if (!buffers)
         return -ENOMEM;
     *socket = (struct socket){.is_tcp = self->core->is_tcp};
-    char *buffers = (char *)(socket + 1);
     ss_stream_init(&socket->stream, &socket_stream, NULL, buffers, size, buffers + size, size);
     stream_serve(&socket->stream, h);
     *stream = &socket->stream;

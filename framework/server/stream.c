@@ -5,6 +5,8 @@
 #include "server/core.h"
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 void ss_stream_init(struct ss_stream *s, const struct ss_stream_class *methods, void *context, char *rbuf,
                     size_t rsize, char *wbuf, size_t wsize)
@@ -43,6 +45,31 @@ void stream_serve(struct ss_stream *s, struct ss_handler *h)
     s->timeout = &h->timeout;
     s->write_timeout = &h->write_timeout;
     s->min_rate = &h->min_rate;
+}
+
+/* The pages that lie in it whole. */
+static void give_back(char *buffer, size_t size)
+{
+    uintptr_t page = (uintptr_t)getpagesize(), begin = ((uintptr_t)buffer + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)buffer + size) / page * page;
+    if (buffer && end > begin)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+/* A stream's two buffers lie one behind the other, as a rule. */
+static void rest_one(const struct ss_stream *s)
+{
+    bool in = s->rpos == s->rend, out = s->wend == 0, together = in && out && s->rbuf + s->rsize == s->wbuf;
+    if (in)
+        give_back(s->rbuf, s->rsize + (together ? s->wsize : 0));
+    if (out && !together)
+        give_back(s->wbuf, s->wsize);
+}
+
+void stream_rest(const struct ss_stream *s)
+{
+    for (; s; s = s->below)
+        rest_one(s);
 }
 
 /* ---------------------------------------------------------------- input */

@@ -12,6 +12,9 @@ void stream_serve(struct ss_stream *s, struct ss_handler *h);
    without input, or without read_now. */
 bool stream_has_news(struct ss_stream *s);
 
+/* Gives back the memory of buffers that are empty, also of the streams below. They may be used as before. */
+void stream_rest(const struct ss_stream *s);
+
 /* stream_output.c */
 /* Remembers the first error of a stream, and returns it. */
 int stream_failed(struct ss_stream *s, ssize_t rc);

@@ -6,8 +6,9 @@
 #include "server/wait.h"
 #include <errno.h>
 
-enum { ALL = SS_INPUT | SS_MESSAGE | SS_ROOM | SS_IDLE };
+enum { ALL = SS_INPUT | SS_MESSAGE | SS_ROOM | SS_IDLE | SS_REST };
 enum { STREAK = 16 }; /* waits in a row that are over at once, until others run */
+enum { REST = 1000 }; /* ms of a wait after which memory is given back that is not needed for it */
 
 static struct request *request_of_handler(const struct ss_handler *h)
 {
@@ -58,14 +59,33 @@ static int look_in_vain(const struct ss_handler *h, int what)
     return rc == 0 && what & SS_IDLE && ss_draining(h->server) ? -ECANCELED : rc;
 }
 
+/* Ten thousand handlers may wait so; what they have touched to get there is more than what they hold. */
+static void rest(const struct ss_handler *h)
+{
+    stream_rest(h->rfile);
+    if (h->wfile != h->rfile)
+        stream_rest(h->wfile);
+}
+
+static bool is_long(int ms)
+{
+    return ms < 0 || ms > REST;
+}
+
 static int wait_for(const struct ss_handler *h, int what, int ms)
 {
+    bool rests = what & SS_REST;
     uint64_t end = ms < 0 ? UINT64_MAX : ss_now() + (uint64_t)ms;
     int rc = 0, found, left;
     if (ms == 0)
         note_poll(); /* nobody tells a stream that has been emptied when nobody waits: it looks by itself */
-    while ((found = look_at(h, what)) == 0 && (left = ms_until(end)) != 0 && rc >= 0)
-        rc = await_once(h, what, left);
+    while ((found = look_at(h, what)) == 0 && (left = ms_until(end)) != 0 && rc >= 0) {
+        bool first = rests && is_long(left);
+        rc = await_once(h, what, first ? REST : left);
+        if (rc == 0 && first)
+            rest(h);
+        rests = false;
+    }
     if (!found && ms == 0)
         return look_in_vain(h, what);
     return found ? found : rc < 0 ? rc : 0;

@@ -40,7 +40,7 @@ static int look_at_clock(struct es *es, uint64_t end)
 /* Waits once. 0; ES_TIME, ES_MESSAGE; or -errno. */
 static int wait_once(struct es *es, uint64_t end, struct ss_message *message)
 {
-    int found = ss_wait(es->h, SS_INPUT | SS_MESSAGE | SS_IDLE, time_to_wait(es, ss_now(), end));
+    int found = ss_wait(es->h, SS_INPUT | SS_MESSAGE | SS_IDLE | SS_REST, time_to_wait(es, ss_now(), end));
     int rc = found < 0 ? found : found & SS_INPUT ? es_skip_input(es) : 0;
     if (rc == 0 && found & SS_MESSAGE && (rc = es_await_room(es)) == 0)
         rc = es_pass_on(es, message);

@@ -131,7 +131,8 @@ static int wait_for_server(struct ws_run *run, int ms)
 static int wait_for_input(struct ws *ws, bool within, bool idle)
 {
     struct ws_run *run = ws->run;
-    int what = SS_INPUT | (run->posted ? 0 : SS_MESSAGE) | (idle ? SS_IDLE : 0), rc = ss_flush(run->out);
+    int what = SS_INPUT | (run->posted ? 0 : SS_MESSAGE) | (idle ? SS_IDLE | SS_REST : 0),
+        rc = ss_flush(run->out);
     if (rc < 0)
         return rc;
     uint64_t start = ss_now();

@@ -4,6 +4,7 @@
 import functools
 import itertools
 import select
+import time
 import zlib
 
 import websocket
@@ -15,6 +16,7 @@ from websocket import BINARY, CLOSE, CONTINUATION, FIN, PING, RSV1, TEXT, frame
 STYLES = "/echo", "/class/silent"
 LARGE = "".join(f"{i:07}\n" for i in range(20_000))  # longer than a stream's buffer
 TAIL = b"\0\0\xff\xff"  # of what is compressed, which is not sent
+RESTS = 1.1  # seconds, and a little more
 numbers = itertools.count()  # what is said is new each time
 
 
@@ -285,6 +287,18 @@ def stop_websockets(life):
     life.end()
 
 
+def rest(ws):
+    ws.say("before").says("before")
+    time.sleep(RESTS)
+    ws.say(LARGE).says(LARGE)
+
+
+def rested(trial):
+    """One that waits for so long gives back memory."""
+    everywhere(trial, STYLES[:1], rest)
+
+
 SCENES = [refused, accepted, echo, deflated, pieces, idle, ends]
 TOGETHER = [posted, published]
 CLIENT = [connected]
+IDLE = [rested]

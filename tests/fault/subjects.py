@@ -125,6 +125,7 @@ PLANS = [
     Plan("upgrade", "tests/http/upgrade", [], None, TOGETHER, scenes_messages.UPGRADES_TOGETHER),
     Plan("websockets", "tests/http/websockets", [], None, SETTINGS, scenes_websocket.SCENES),
     Plan("websockets", "tests/http/websockets", [], None, TOGETHER, scenes_websocket.TOGETHER),
+    Plan("websockets", "tests/http/websockets", [], None, {"eventloop": SETTINGS["eventloop"]}, scenes_websocket.IDLE),
     Plan("ws_client", "tests/http/ws_client", [], None, TOGETHER, scenes_websocket.CLIENT),
     Plan("events", "tests/http/events", [], None, SETTINGS, scenes_events.EVENTS),
     Plan("events", "tests/http/events", [], None, TOGETHER, scenes_events.EVENTS_TOGETHER),

@@ -116,7 +116,7 @@ static inline void say(int fd, const char *text)
 /* The next bytes are these. */
 static inline void expect(int fd, const char *text)
 {
-    char data[4096] = "";
+    char data[16384] = "";
     size_t size = strlen(text), got = 0;
     assert_true(size < sizeof data);
     while (got < size) {

@@ -28,6 +28,35 @@ static void test_alloc(void **state)
     arena_free(&arena);
 }
 
+/* What lies at the end of a block stays as it is when the block is full, and when it is used again. */
+static void test_pages(void **state)
+{
+    struct ss_arena arena = {0};
+    struct ss_handler h = {.arena = &arena};
+    (void)state;
+    char *first = ss_alloc(&h, 10), *pages = arena_alloc_pages(&arena, 10000),
+         *more = arena_alloc_pages(&arena, 5000);
+    assert_true((uintptr_t)pages % 4096 == 0 && (uintptr_t)more % 4096 == 0 && more > first &&
+                more + 5000 <= pages);
+    memset(pages, 'p', 10000);
+    memset(more, 'm', 5000);
+    for (int round = 0; round < 3; round++) {
+        struct ss_mark mark = ss_mark(&h);
+        for (int i = 0; i < 1000; i++)
+            memset(ss_alloc(&h, 200), 'x', 200);
+        ss_release(&h, mark);
+    }
+    for (int i = 0; i < 10000; i++)
+        assert_true(pages[i] == 'p' && (i >= 5000 || more[i] == 'm'));
+    assert_non_null(arena_alloc_pages(&arena, 200000));
+    assert_null(arena_alloc_pages(&arena, SIZE_MAX));
+    assert_null(arena_alloc_pages(&arena, SIZE_MAX / 2 + 1));
+    arena_free(&arena);
+    arena = (struct ss_arena){0};
+    assert_non_null(arena_alloc_pages(&arena, 1));
+    arena_free(&arena);
+}
+
 /* More than there can be is refused, and does no harm to what is there. */
 static void test_too_much(void **state)
 {
@@ -129,8 +158,9 @@ static void test_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc), cmocka_unit_test(test_too_much), cmocka_unit_test(test_format),
-        cmocka_unit_test(test_mark),  cmocka_unit_test(test_spares),   cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_alloc),  cmocka_unit_test(test_pages), cmocka_unit_test(test_too_much),
+        cmocka_unit_test(test_format), cmocka_unit_test(test_mark),  cmocka_unit_test(test_spares),
+        cmocka_unit_test(test_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

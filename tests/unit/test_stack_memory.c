@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What handlers have touched of their stacks is given back: by those that wait, and by those that nobody
-   needs. */
+/* What handlers have touched of their stacks, and of their streams' buffers, is given back: by those that
+   wait, and by those that nobody needs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 
 #include "server_thread.h"
 #include <stdlib.h>
+#include <string.h>
 
 #if defined(__has_feature)
 #define HAS_FEATURE(x) __has_feature(x)
@@ -23,7 +24,7 @@
 #define SANITIZED 0
 #endif
 
-enum { CLIENTS = 200, DEEP = 200 * 1024 };
+enum { CLIENTS = 200, DEEP = 200 * 1024, LONG = 14 * 1024 /* of a buffer of 16 KiB */ };
 
 /* KiB of this process in memory. */
 static long in_memory(void)
@@ -75,6 +76,20 @@ static int deep_together(struct ss_handler *h)
     return 0;
 }
 
+/* A long line fills both buffers; then it rests. */
+static int echo_idly(struct ss_handler *h)
+{
+    static char line[LONG + 1]; /* one thread; all say the same */
+    int rc;
+    while ((rc = ss_wait(h, SS_INPUT | SS_REST, -1)) > 0) {
+        ssize_t n = ss_readline(h->rfile, line, sizeof line);
+        if (n <= 0)
+            return (int)n;
+        ss_write(h->wfile, line, (size_t)n);
+    }
+    return rc;
+}
+
 static void all_say(int *fds, const char *text, const char *answer)
 {
     for (int i = 0; i < CLIENTS; i++)
@@ -83,10 +98,10 @@ static void all_say(int *fds, const char *text, const char *answer)
         expect(fds[i], answer);
 }
 
-/* Until most of what the deep frames took is free again. */
-static void expect_back(long before)
+/* Until each keeps no more than so much of what it took. */
+static void expect_back(long before, long kept)
 {
-    long limit = before + CLIENTS * (DEEP / 1024) / 4, now;
+    long limit = before + CLIENTS * (kept / 1024), now;
     for (int ms = 0; (now = in_memory()) > limit; ms += 20) {
         if (ms > PATIENCE)
             fail_msg("%ld KiB before, %ld now", before, now);
@@ -105,8 +120,8 @@ static void check(int (*handle)(struct ss_handler *), const char *text, const ch
         fds[i] = client_of(&r.server);
     before = in_memory();
     all_say(fds, text, answer);
-    expect_back(before);
-    if (handle == deep)
+    expect_back(before, handle == echo_idly ? LONG : DEEP / 4);
+    if (handle != deep_together)
         all_say(fds, text, answer); /* they are as well as before */
     for (int i = 0; i < CLIENTS; i++)
         close(fds[i]);
@@ -137,12 +152,24 @@ static void test_together(void **state)
     check(deep_together, "x\n", "4\n");
 }
 
+static void test_buffers(void **state)
+{
+    char line[LONG + 1] = "";
+    (void)state;
+    if (SANITIZED)
+        skip();
+    memset(line, 'x', LONG - 1);
+    line[LONG - 1] = '\n';
+    check(echo_idly, line, line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waiting),
         cmocka_unit_test(test_parked),
         cmocka_unit_test(test_together),
+        cmocka_unit_test(test_buffers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,7 +93,7 @@ static void test_time(void **state)
             ask(fd, "W 11 0\n", "= 0\n");
             ask(fd, "W 15 20000\n", "= 4\n");
             ask(fd, "W 4 -1\n", "= 4\n");
-            ask(fd, "W 16 0\nW 31 0\nW -1 0\n", "= -22\n= -22\n= -22\n");
+            ask(fd, "W 32 0\nW 63 0\nW -1 0\n", "= -22\n= -22\n= -22\n");
             leave(fd);
             stop(&r);
         }
