@@ -4,6 +4,7 @@ tests/run sets and prints it; FAULT_SEED=N repeats a day's."""
 
 import os
 import random
+import time
 import warnings
 
 import programs
@@ -14,6 +15,7 @@ from trial import ALLOWED
 SEED = int(os.environ.get("FAULT_SEED", 1))
 TASKS = 3 if programs.TSAN else 6 if programs.SANITIZED else len(subjects.tasks()) // 10
 CASES = 6 if programs.SANITIZED else 12  # of each scene, and as many of what follows from others
+ENOUGH = 5 * (4 if programs.SANITIZED else 1)  # seconds for them; a scene that waits for much has fewer of them
 
 
 def sample():
@@ -21,7 +23,12 @@ def sample():
 
 
 def some(numbers, cases):
-    return numbers.sample(cases, min(len(cases), CASES))
+    """At least one."""
+    end = time.monotonic() + ENOUGH
+    for case in numbers.sample(cases, min(len(cases), CASES)):
+        yield case
+        if time.monotonic() > end:
+            return
 
 
 def explore(task, directory, choose):
