@@ -42,7 +42,7 @@ PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist pyth
                   valgrind strace netcat-openbsd gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps binutils \
                   wget aria2 git libfaketime
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
-PACKAGES_clients := $(PACKAGES_test) chromium chromium-driver python3-selenium ffmpeg nodejs
+PACKAGES_clients := $(PACKAGES_test) chromium chromium-driver python3-selenium ffmpeg nodejs python3-websockets node-ws nginx-light haproxy
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev
 PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 python3-websockets node-ws valgrind
 PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
