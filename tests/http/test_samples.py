@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The samples do what their first lines say."""
 
+import collections
 import json
 import os
 import re
@@ -393,7 +394,9 @@ def test_ws_clock(sample):
 
 
 def chats(server, room, name):
-    return WebSocket(server.client(), f"/chat/{room}/{name}")
+    ws = WebSocket(server.client(), f"/chat/{room}/{name}")
+    ws.name, ws.heard = name, collections.Counter()
+    return ws
 
 
 MANY = pytest.mark.parametrize("mixins", [[], ["Threading"], ["Preforking", "EventLoop"]], ids="".join)
@@ -420,6 +423,55 @@ def test_chat(sample, mixins):
     assert other.say("all alone").hear() == "!Zoë\tall alone"
     assert chats(server, "lobby", "").closed() == 1008
     assert "</html>" in server.ask(path="/chat.html").text
+
+
+def hear_all(ws, *lines):
+    """Until all of these were heard; and no line of anybody's is heard twice."""
+    while not ws.heard.keys() >= set(lines):
+        line = ws.hear()
+        ws.heard[line] += line[0] == "!"
+    assert not lines or max(ws.heard.values()) == 1, ws.heard
+
+
+def say_all(members, text):
+    for ws in members.values():
+        ws.say(text)
+    for ws in members.values():
+        hear_all(ws, *(f"!{name}\t{text}" for name in members))
+
+
+def has_gone(ws):
+    """Whether its worker has, whose connections the system closes."""
+    try:
+        hear_all(ws.say("during"), f"!{ws.name}\tduring")
+    except (wire.Ended, ConnectionError):
+        return True
+    return False
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor: one worker")
+@pytest.mark.usefixtures("www")
+def test_a_worker_is_killed_while_members_chat(sample):
+    """The others go on, and nobody hears anything twice; who was cut off comes back."""
+    server = sample("chat", "{address}", "Preforking", "EventLoop")
+
+    def descriptors(pid):
+        return len(os.listdir(f"/proc/{pid}/fd"))
+
+    assert wire.wait_until(lambda: len(server.children()) > 1)
+    before, members = {pid: descriptors(pid) for pid in server.children()}, {}
+    while len(members) < 10 or not all(descriptors(pid) > count for pid, count in before.items()):
+        name = f"m{len(members)}"
+        assert len(members) < 200, "one worker gets all of them"
+        members[name] = chats(server, "lobby", name)
+    say_all(members, "before")
+    os.kill(min(before), signal.SIGKILL)
+    gone = {name for name, ws in members.items() if has_gone(ws)}
+    assert 0 < len(gone) < len(members)
+    others = {name: ws for name, ws in members.items() if name not in gone}
+    say_all(others, "after")
+    back = {name: chats(server, "lobby", name) for name in gone}
+    say_all(others | back, "all together")
 
 
 @MANY
