@@ -150,17 +150,11 @@ def test_websockets(bench):
     assert all(cpu_us > 0 for cpu_us in row["cpu_us"].values())
 
 
-def test_idle_websockets(tmp_path):
+def test_idle_websockets(bench):
     """They are there while others talk."""
-    with programs.listener() as listening:
-        fd, (_, port) = listening.fileno(), listening.getsockname()
-        server = programs.Server([programs.path_of("samples/ws_echo"), f"fd:{fd}"], tmp_path, fds=[fd])
-        try:
-            done = subprocess.run([os.path.join(programs.BUILD, "tests/bench/load_tcp"), "-c", "2", "-n", "20", "-w",
-                                   "/class", "-i", "30", str(port)], check=True, timeout=60, stdout=subprocess.PIPE)
-        finally:
-            server.finish()
-    assert json.loads(done.stdout)["requests"] == 20 and server.log.count('"GET /class HTTP/1.1" 101') == 32
+    results, _ = bench("--only", "ws-idle")
+    row, = results["rows"]
+    assert len(row["cpu_us"]) == 3 and all(cpu_us > 0 for cpu_us in row["cpu_us"].values())
 
 
 def test_memory(bench):

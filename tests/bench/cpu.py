@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The CPU time of a request: one load on several servers, in turns."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -60,14 +61,23 @@ def place(count, options):
     return machine.place(options.cpus, options.server_cpu, options.load_cpu, count)
 
 
+def open_idle(running, options, stack):
+    """Connections on which nothing is said stay open through all rounds."""
+    connect, count = running.server.idle
+    for _ in range(20 if options.quick else min(count, options.files // 2 - 100)):
+        stack.enter_context(connect(running.port))
+
+
 def compare(row, root, options):
     """All rounds of a row; {name: [round, ...]}."""
-    running, rounds = [], {}
+    running, rounds, idle = [], {}, contextlib.ExitStack()
     _, loads = place(most_cpus(row), options)
     try:
         for server in installed(row.servers, options):
             cpus, _ = place(server.cpus, options)
             running.append(Running(server, options.build, root, cpus))
+            if server.idle:
+                open_idle(running[-1], options, idle)
             measure(server.load or row.load, running[-1], root, options, loads, min(0.3, options.seconds))
         for number in range(options.rounds):
             for each in running if number % 2 == 0 else reversed(running):
@@ -76,6 +86,7 @@ def compare(row, root, options):
     finally:
         for each in running:
             each.stop()
+        idle.close()
     return {server.name: rounds[server.name] for server in row.servers if server.name in rounds}
 
 

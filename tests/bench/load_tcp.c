@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* load_tcp: plays ping-pong with a server that sends back what it gets, over TCP or WebSockets; see load.h.
 
-   load_tcp [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-b BYTES] [-w PATH [-i IDLE]] PORT
+   load_tcp [-c CONNECTIONS] [-s SECONDS | -n REQUESTS] [-b BYTES] [-w PATH] PORT
 
      -b  bytes in each message (64)
      -w  by WebSockets: a message is a masked binary frame
-     -i  so many more of them are open, and nothing is said on them (0)
 
    Every message is different, and every byte of every answer is compared. */
 #include "load.h"
@@ -160,15 +159,6 @@ static void open_websocket(int fd)
         DIE("no WebSocket: %.40s", text);
 }
 
-/* The idle ones come first: what is measured begins when all are there. */
-static void open_idle(int count)
-{
-    static struct connection nothing = {.idle = true};
-    for (int i = 0; i < count; i++)
-        open_websocket(load_connect(&load, SOCK_STREAM, &nothing));
-    load.started = nanoseconds();
-}
-
 static void run(void)
 {
     struct epoll_event events[EVENTS];
@@ -184,7 +174,7 @@ static void run(void)
             struct connection *c = events[i].data.ptr;
             if (events[i].events & EPOLLOUT && !c->idle)
                 send_rest(c);
-            if (events[i].events & ~(uint32_t)EPOLLOUT && c->fd)
+            if (events[i].events & ~(uint32_t)EPOLLOUT)
                 receive(c);
         }
     }
@@ -192,26 +182,20 @@ static void run(void)
 
 int main(int argc, char **argv)
 {
-    int idle = 0;
-    for (int option; (option = getopt(argc, argv, "c:s:n:b:w:i:")) != -1;) {
+    for (int option; (option = getopt(argc, argv, "c:s:n:b:w:")) != -1;) {
         if (option == 'b')
             size = (size_t)number(optarg, 1, MOST);
         else if (option == 'w')
             path = optarg;
-        else if (option == 'i')
-            idle = (int)number(optarg, 0, 60000);
         else if (!load_option(&load, option, optarg))
             return 2;
     }
     if (argc - optind != 1)
         DIE("usage: load_tcp [OPTION]... PORT");
-    if (idle && !path)
-        DIE("-i is for WebSockets: -w PATH");
     make_frames();
     if (!(connections = calloc((size_t)load.connections, sizeof *connections)))
         DIE("no memory for %d connections", load.connections);
     load_start(&load, argv[optind]);
-    open_idle(idle);
     run();
     load_report(&load);
     free(connections);

@@ -89,8 +89,12 @@ def tcp(size, connections=64):
     return ["{build}/tests/bench/load_tcp", "-c", str(connections), "-b", str(size), "{port}"]
 
 
-def websocket(size, path="/class", connections=64, idle=0):
-    return [*tcp(size, connections)[:-1], "-w", path, "-i", str(idle), "{port}"]
+def websocket(size, path="/class", connections=64):
+    return [*tcp(size, connections)[:-1], "-w", path, "{port}"]
+
+
+def among(server, path, others):
+    return dataclasses.replace(server, idle=(websocket_to(path), others))
 
 
 def websockets(key, title, size, ratio):
@@ -140,10 +144,9 @@ CPU = [
     Row("tcp-16k", "TCP echo, 16 KiB, 64 connections", tcp(16384), [ECHO, EPOLL, LIBUV], {"epoll loop in C": 1.08}),
     websockets("ws-64", "WebSocket echo, 64 bytes, 64 connections", 64, 1.04),
     websockets("ws-16k", "WebSocket echo, 16 KiB, 64 connections", 16384, 1.08),
-    Row("ws-idle", "WebSocket echo, 64 bytes, 100 connections that talk among 10,000",
-        websocket(64, connections=100, idle=9900),
-        [WS_ECHO, dataclasses.replace(WS_ECHO, name="100 alone", load=websocket(64, connections=100)),
-         dataclasses.replace(WS_ECHO, name="straight code", load=websocket(64, "/", connections=100, idle=9900))],
+    Row("ws-idle", "WebSocket echo, 64 bytes, 100 connections that talk among 10,000", websocket(64, connections=100),
+        [among(WS_ECHO, "/class", 9900), dataclasses.replace(WS_ECHO, name="100 alone"),
+         dataclasses.replace(among(WS_ECHO, "/", 9900), name="straight code", load=websocket(64, "/", connections=100))],
         {"100 alone": 1.2}),
     Row("udp-64", "UDP echo, 64 bytes, 8 clients with 8 datagrams each", udp(64), [UDP_ECHO, UDP_EVENT, UDP_LOOP],
         {"recvfrom/sendto loop": 1.05}),
