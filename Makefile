@@ -210,6 +210,10 @@ $(BUILD)/handlers/websocket/key.o: private INCLUDES += $(CRYPTO_CPPFLAGS)
 $(BUILD)/tests/fault/calls.o: private INCLUDES += $(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS) $(CRYPTO_CPPFLAGS)
 # What is tested is linked as it ships, what tests it without LTO, which would be most of the time that it takes.
 $(foreach room,unit fuzz http framework matrix fault,$(BUILD)/tests/$(room)/%): private LTO := $(if $(LTO),-fno-lto)
+# So are samples, but for those that `make bench` measures.
+MEASURED := echo ws_echo
+$(foreach s,$(filter-out $(MEASURED),$(basename $(notdir $(wildcard samples/*.c)))),$(BUILD)/samples/$(s) $(BUILD)/samples/$(s).o): \
+    private LTO := $(if $(LTO),-fno-lto)
 
 # ---- files ----------------------------------------------------------------------------------------------------
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
