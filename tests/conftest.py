@@ -27,7 +27,7 @@ def pytest_generate_tests(metafunc):
     if "mixin" in metafunc.fixturenames:
         metafunc.parametrize("mixin", **mixins.with_masked(metafunc, mixins.looked_at(metafunc.function)))
     if "concurrent_mixin" in metafunc.fixturenames:
-        names = mixins.CROWDED
+        names = mixins.crowded(metafunc.function)
         if "real_clients" in metafunc.module.__name__ and not os.environ.get("CLIENTS"):  # slow, and of one mind
             names = ["eventloop"]
         metafunc.parametrize("concurrent_mixin", **mixins.with_masked(metafunc, names))

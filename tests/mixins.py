@@ -34,7 +34,7 @@ FEW = ("sequential", "threading", "forking", "eventloop") if EVERY else ("thread
 CROWDED = tuple(name for name in MIXINS if name not in ONE_BY_ONE)
 if programs.TSAN:  # where threads meet
     BLOCKING, LOOPS = ("threading", "threadpool"), ("eventloop", "eventloop-2")
-    CROWDED = (*BLOCKING, *LOOPS)
+    CROWDED = (*BLOCKING, *LOOPS)  # two of each, see crowded()
 elif programs.SANITIZED:  # there are thousands of them, each takes its time, and the others run no other code
     FEW, CROWDED = ("eventloop",), ("threading", "forking", "eventloop", "preforking-eventloop")
 
@@ -56,6 +56,15 @@ def looked_at(function):
     if programs.SANITIZED and not EVERY:
         return (first,) if number // 512 % 2 else (loop,)
     return (first, second, loop) if is_alone(function.__module__) and not EVERY else tuple(MIXINS)
+
+
+def crowded(function):
+    """Under which mix-ins a test of many clients runs: all of them; with a sanitizer a blocking and a looping one, which of them
+    depends on its name."""
+    number = zlib.crc32(function.__name__.encode())
+    if not programs.SANITIZED or EVERY:
+        return CROWDED
+    return CROWDED[number % 2], CROWDED[2 + number // 8 % 2]
 
 
 def with_masked(metafunc, names):

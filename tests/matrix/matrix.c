@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* matrix [NAME...]: runs all combinations (under sanitizers those that differ), or those whose name contains
-   one of the arguments; a few at a time, each in a process of its own. Each one runs twice: as it is, and
-   with a mix-in that masks every byte, on the left of the others at one address of a server class and on
-   their right at its other one. Says "ok" or "not ok" for each check of each, and ends with a table for the
-   README. */
+   one of the arguments; a few at a time, each in a process of its own. Each one runs twice (under sanitizers
+   one way or the other): as it is, and with a mix-in that masks every byte, on the left of the others at one
+   address of a server class and on their right at its other one. Says "ok" or "not ok" for each check of
+   each, and ends with a table for the README. */
 #include "matrix.h"
 #include <signal.h>
 #include <stdio.h>
@@ -112,14 +112,16 @@ static const char *sanitizer(void)
 }
 
 /* Under sanitizers, where a process costs many times as much, one address of each class will do: what a
-   mix-in does is the same at the other; and for ThreadSanitizer a server has threads. */
+   mix-in does is the same at the other; it is masked for one half of the mix-ins of a class, and as it is for
+   the other; and for ThreadSanitizer a server has threads. */
 static bool is_needed(int model, int row)
 {
     const struct model *m = &models[model];
     bool forking = m->mixins[0] == &ForkingMixIn || (m->mixins[0] == &PreforkingMixIn && !m->mixins[1]);
     bool threads = m->mixins[0] && !forking;
-    bool second = row < PLACES || row % PLACES < PLACES / 2 ? row % 2 : row % 2 == 0;
-    return !*sanitizer() || (!second && (threads || strcmp(sanitizer(), "thread") != 0));
+    bool masked = row >= PLACES, second = !masked || row % PLACES < PLACES / 2 ? row % 2 : row % 2 == 0;
+    bool turn = masked == ((row % PLACES / 2 + model) % 2 != 0);
+    return !*sanitizer() || (!second && turn && (threads || strcmp(sanitizer(), "thread") != 0));
 }
 
 static bool wanted(int model, int row, char **names)
