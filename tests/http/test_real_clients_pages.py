@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A browser looks at the pages of the samples notify and dashboard, and connects again when their server was started anew.
+"""A browser looks at the pages of the samples, and connects again when their server was started anew.
 Tested where Chromium and selenium are installed (make deps clients)."""
 
 import os
@@ -8,7 +8,7 @@ import browsers
 import programs
 import pytest
 import wire
-from browsers import LIMIT, complaints, fits
+from browsers import LIMIT, complaints, fits, webdriver
 
 pytestmark = browsers.NEEDED
 WAYS = [[], ["Threading"], ["Preforking", "EventLoop"]] if os.environ.get("CLIENTS") else [["Preforking", "EventLoop"]]
@@ -39,8 +39,103 @@ def text_of(browser, name):
     return browser.find_element("id", name).text
 
 
+def value(browser, script):
+    return browser.execute_script("return " + script)
+
+
 def says(browser, name, text):
     wire.wait_until(lambda: text in text_of(browser, name), LIMIT)
+
+
+def opened(browser, count):
+    """So many tabs, the first of which stays."""
+    while len(browser.window_handles) < count:
+        browser.switch_to.new_window("tab")
+    return browser.window_handles
+
+
+def each(browser, tabs):
+    for tab in tabs:
+        browser.switch_to.window(tab)
+        yield tab
+
+
+def closed_but_one(browser, tabs):
+    for _ in each(browser, tabs[1:]):
+        browser.close()
+    browser.switch_to.window(tabs[0])
+
+
+@pytest.mark.parametrize("mixins", WAYS, ids="".join)
+def test_chat(browser, served, mixins):
+    server, names = served("chat", *mixins), ["Ann", "Bob", "Zoë"]
+    tabs = opened(browser, 3)
+    for name, _ in zip(names, each(browser, tabs)):
+        browser.get(server.url + "chat.html")
+        browser.find_element("name", "name").send_keys(name + "\n")
+        says(browser, "people", name)
+
+    def all_are_here():
+        for _ in each(browser, tabs):
+            wire.wait_until(lambda: text_of(browser, "people").split() == names, LIMIT)
+
+    def all_hear(text):
+        browser.find_element("name", "text").send_keys(text + "\n")
+        for _ in each(browser, tabs):
+            says(browser, "lines", text)
+
+    all_are_here()
+    all_hear("By <b>keyboard</b>")
+    server.stop()
+    for _ in each(browser, tabs):
+        says(browser, "state", "Trying again")
+    served("chat", *mixins)
+    all_are_here()
+    all_hear("There again")
+    for _ in each(browser, tabs):
+        assert fits(browser) and not complaints(browser)
+    closed_but_one(browser, tabs)
+
+
+def test_game(browser, served):
+    """The server moves who presses a key, for both pages."""
+    server = served("game")
+    tabs = opened(browser, 2)
+    for _ in each(browser, tabs):
+        browser.get(server.url + "game.html")
+        wire.wait_until(lambda: value(browser, "typeof me"), LIMIT)
+    mine = value(browser, "me")
+    where = f"players.filter(player => player[0] === {mine!r}).map(player => +player[1])[0]"
+    wire.wait_until(lambda: value(browser, where) is not None, LIMIT)
+    before = value(browser, where)
+    keys = ["ARROW_RIGHT", "ARROW_LEFT"] if before < 400 else ["ARROW_LEFT", "ARROW_RIGHT"]
+    chain = webdriver.ActionChains(browser).key_down(getattr(webdriver.Keys, keys[0]))
+    chain.perform()
+    wire.wait_until(lambda: abs(value(browser, where) - before) > 20, LIMIT)
+    webdriver.ActionChains(browser).key_up(getattr(webdriver.Keys, keys[0])).perform()
+    says(browser, "scores", "(you)")
+    browser.switch_to.window(tabs[0])
+    wire.wait_until(lambda: abs((value(browser, where) or before) - before) > 20, LIMIT)
+    server.stop()
+    says(browser, "state", "Trying again")
+    served("game")
+    says(browser, "state", "Arrow keys")
+    assert fits(browser) and not complaints(browser)
+    closed_but_one(browser, tabs)
+
+
+def test_clock(browser, served):
+    server = served("ws_clock")
+    browser.get(server.url + "clock.html")
+    time = "document.querySelector('time').textContent"
+    wire.wait_until(lambda: value(browser, time) != "–", LIMIT)
+    first = value(browser, time)
+    wire.wait_until(lambda: value(browser, time) != first, LIMIT)
+    server.stop()
+    says(browser, "state", "Trying again")
+    served("ws_clock")
+    wire.wait_until(lambda: text_of(browser, "state") == "", LIMIT)
+    assert fits(browser) and not complaints(browser)
 
 
 @pytest.mark.parametrize("mixins", WAYS, ids="".join)
