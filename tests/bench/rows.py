@@ -89,7 +89,7 @@ def tcp(size, connections=64):
     return ["{build}/tests/bench/load_tcp", "-c", str(connections), "-b", str(size), "{port}"]
 
 
-def websocket(size, path="/class", connections=64):
+def websocket(size, path="/", connections=64):
     return [*tcp(size, connections)[:-1], "-w", path, "{port}"]
 
 
@@ -99,7 +99,7 @@ def among(server, path, others):
 
 def websockets(key, title, size, ratio):
     """Beside the echo of as many bytes without WebSockets."""
-    straight = dataclasses.replace(WS_ECHO, name="ws_echo, straight code", load=websocket(size, "/"))
+    straight = dataclasses.replace(WS_ECHO, name="ws_echo, straight code", load=websocket(size, "/straight"))
     plain = dataclasses.replace(ECHO, load=tcp(size))
     return Row(key, title, websocket(size), [WS_ECHO, straight, plain, WS_PYTHON, WS_NPM], {ECHO.name: ratio})
 
@@ -145,8 +145,9 @@ CPU = [
     websockets("ws-64", "WebSocket echo, 64 bytes, 64 connections", 64, 1.04),
     websockets("ws-16k", "WebSocket echo, 16 KiB, 64 connections", 16384, 1.08),
     Row("ws-idle", "WebSocket echo, 64 bytes, 100 connections that talk among 10,000", websocket(64, connections=100),
-        [among(WS_ECHO, "/class", 9900), dataclasses.replace(WS_ECHO, name="100 alone"),
-         dataclasses.replace(among(WS_ECHO, "/", 9900), name="straight code", load=websocket(64, "/", connections=100))],
+        [among(WS_ECHO, "/", 9900), dataclasses.replace(WS_ECHO, name="100 alone"),
+         dataclasses.replace(among(WS_ECHO, "/straight", 9900), name="straight code",
+                             load=websocket(64, "/straight", connections=100))],
         {"100 alone": 1.2}),
     Row("udp-64", "UDP echo, 64 bytes, 8 clients with 8 datagrams each", udp(64), [UDP_ECHO, UDP_EVENT, UDP_LOOP],
         {"recvfrom/sendto loop": 1.05}),
@@ -156,12 +157,12 @@ MEMORY = [
     Idle("memory", "Memory of idle connections that are kept alive", [HTTPSERVER, POOL, NGINX, LIGHTTPD, H2O],
          (100, 1000, 10000), at_most=200),
     Idle("memory-websockets", "Memory of idle WebSockets", [WS_ECHO, WS_PYTHON, WS_NPM], (100, 1000, 10000), at_most=256,
-         connect=websocket_to("/class")),
+         connect=websocket_to("/")),
     Idle("memory-websockets-deflate", "Memory of idle WebSockets with compression, without context takeover",
-         [WS_ECHO, WS_PYTHON, WS_NPM], (100, 1000, 10000), at_most=2048, connect=websocket_to("/class", deflates=True)),
+         [WS_ECHO, WS_PYTHON, WS_NPM], (100, 1000, 10000), at_most=2048, connect=websocket_to("/", deflates=True)),
     Idle("memory-websockets-straight", "Memory of idle WebSockets in straight code",
          [dataclasses.replace(WS_ECHO, name="ws_echo, straight code")], (100, 1000, 10000), at_most=6144,
-         connect=websocket_to("/"), patience=90),
+         connect=websocket_to("/straight"), patience=90),
     Startup("startup", "From exec to the first answer", [HTTPSERVER, NGINX, LIGHTTPD, H2O, PYTHON_10], 20,
             {"ms": 5, "rss": 4 << 20}),
 ]

@@ -88,7 +88,7 @@ def address(started, tmp_path, listening):
 
 @CLIENTS
 @COMPRESSION
-@pytest.mark.parametrize("path", ["/", "/class"])
+@pytest.mark.parametrize("path", ["/", "/straight"])
 def test_echo(address, client, compression, path):
     echoes(client, f"ws://{address}{path}", compression)
 
@@ -158,4 +158,4 @@ def proxied(request, address, tmp_path):
 @CLIENTS
 @COMPRESSION
 def test_behind_a_proxy(proxied, client, compression):
-    echoes(client, f"ws://{proxied}/class", compression)
+    echoes(client, f"ws://{proxied}/", compression)

@@ -360,7 +360,7 @@ def test_pages_need_nobody_else(name):
 
 def test_ws_echo(sample):
     server = sample("ws_echo", "{address}")
-    for path in "/", "/class":
+    for path in "/", "/straight":
         with server.client() as client:
             ws = WebSocket(client, path)
             for message in "Hello", b"\0" * 70_000:
@@ -371,7 +371,7 @@ def test_ws_echo(sample):
 def test_ws_client(sample):
     server = sample("ws_echo", "{address}")
     url = "ws://%s:%d" % server.address[:2]
-    for path in "", "/", "/class":
+    for path in "", "/", "/straight":
         result = subprocess.run([programs.path_of("samples/ws_client"), url + path], input="Hello\nGrüße\n", text=True,
                                 capture_output=True, timeout=programs.LIMIT, check=False)
         assert (result.returncode, result.stdout, result.stderr) == (0, "Hello\nGrüße\n", "")
