@@ -171,7 +171,7 @@ static int begin(struct ss_handler *h, const char *name)
     ss_printf(h->wfile,
               "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-              "<title>Directory listing for /%s</title>\n<style>%s</style>\n</head>\n<body>\n",
+              "<title>Directory listing for /%s</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n",
               title, style);
     int rc = write_trail(h, name);
     if (rc < 0)
@@ -229,7 +229,7 @@ static int end(struct ss_handler *h, bool empty)
     ss_printf(h->wfile, "</table>\n");
     if (*script)
         ss_printf(h->wfile, "<script src=\"%s\" data-listing></script>\n", script);
-    return ss_printf(h->wfile, "</body>\n</html>\n");
+    return ss_printf(h->wfile, "</main>\n</body>\n</html>\n");
 }
 
 const struct http_listing http_listing_html = {

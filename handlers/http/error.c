@@ -19,8 +19,10 @@ static const char page[] =
     "{ body { background: #12151b; color: #e3e8f2 } }</style>\n"
     "</head>\n"
     "<body>\n"
+    "<main>\n"
     "<h1>%d %s</h1>\n"
     "<p>%s%s</p>\n"
+    "</main>\n"
     "</body>\n"
     "</html>\n";
 
