@@ -31,11 +31,6 @@ typedef _Atomic uint64_t word;
 
 /* ---------------------------------------------------------------- telling */
 
-static int tell_pages(struct ss_server *self, const char *data)
-{
-    return es_publish(self, channel, &(struct es_event){.event = "change", .data = data});
-}
-
 /* If not all of the names can be told, it is anything that was changed. 1 or -errno. */
 static int tell_change(struct ss_server *self, const struct watch_changes *changes)
 {
@@ -50,7 +45,7 @@ static int tell_change(struct ss_server *self, const struct watch_changes *chang
     }
     if (!all)
         data[head] = 0;
-    int rc = tell_pages(self, data);
+    int rc = es_publish(self, channel, &(struct es_event){.event = "change", .data = data});
     return rc < 0 ? rc : 1;
 }
 

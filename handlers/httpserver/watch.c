@@ -2,6 +2,7 @@
 /* From inotify's events to changes that are worth telling. */
 #include "httpserver/watch.h"
 #include "httpserver/watch_tree.h"
+#include "socketserver.h"
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -10,7 +11,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 struct change {
@@ -36,17 +36,17 @@ static void forget(struct watch *w)
     w->others = false;
 }
 
-static struct change *change_of(struct watch *w, const char *path)
+static bool is_noted(const struct watch *w, const char *path)
 {
     for (size_t i = 0; i < w->count; i++)
         if (strcmp(w->changes[i].path, path) == 0)
-            return &w->changes[i];
-    return NULL;
+            return true;
+    return false;
 }
 
 static void note_path(struct watch *w, const char *path, bool made)
 {
-    if (change_of(w, path))
+    if (is_noted(w, path))
         return;
     char *copy = w->count < WATCH_CHANGES ? strdup(path) : NULL;
     if (copy)
@@ -105,13 +105,6 @@ static int take_events(struct watch *w)
 
 /* ---------------------------------------------------------------- changes */
 
-static int64_t milliseconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* 1: there are events; 0: none for so long; -ECANCELED: `stop` can be read. */
 static int await_events(struct watch *w, int stop, int ms)
 {
@@ -128,8 +121,8 @@ static int collect_changes(struct watch *w, int stop)
     int rc = w->failed ? look_anew(w) : 0;
     if (rc == 0)
         rc = await_events(w, stop, w->failed ? WATCH_QUIET : -1);
-    int64_t end = milliseconds() + WATCH_LONGEST;
-    while (rc > 0 && milliseconds() < end) {
+    uint64_t end = ss_now() + WATCH_LONGEST;
+    while (rc > 0 && ss_now() < end) {
         rc = take_events(w);
         if (rc == 0)
             rc = await_events(w, stop, WATCH_QUIET);

@@ -49,12 +49,12 @@ static void make_frame(struct frame *frame, const char *mask)
     frame->head = 2 + more + (mask ? sizeof key : 0);
 }
 
-/* The first bytes of both are those of another message now. */
-static void stamp(uint64_t value)
+/* Both are turned into the message that is under way on this connection. */
+static void turn_to(const struct connection *c)
 {
     char *to = ours.data + ours.head;
     const char *from = answer.data + answer.head;
-    load_stamp(answer.data + answer.head, size, value);
+    load_stamp(answer.data + answer.head, size, c->number * 65536 + (uint64_t)(c - connections));
     for (size_t i = 0; i < 16 && i < size; i++)
         to[i] = path ? from[i] ^ key[i % sizeof key] : from[i];
 }
@@ -70,11 +70,6 @@ static void make_frames(void)
     load_fill(answer.data + answer.head, size);
     for (size_t i = 0; i < size; i++)
         ours.data[ours.head + i] = answer.data[answer.head + i] ^ (path ? key[i % sizeof key] : 0);
-}
-
-static void turn_to(const struct connection *c)
-{
-    stamp(c->number * 65536 + (uint64_t)(c - connections));
 }
 
 static void send_rest(struct connection *c)

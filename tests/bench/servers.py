@@ -78,8 +78,8 @@ class Server:
     programs, the one that is served, the port, and a directory of the server's own; what it prints goes to
     {home}/log. `files` are written into {home} first, filled in likewise. `needs` is a file or directory without which it
     does not start, besides the program. `cpus` is how many processors it gets. A `rival` is one whose 99th percentile ours
-    may not exceed. `load`, if any, is what it bears, not its row's, and `idle`
-    what else is there: a function that opens a connection, and how many of them."""
+    may not exceed. `load`, if any, is what it bears, not its row's, and `idle` what else is there: a function that opens a
+    connection, and how many of them."""
 
     name: str
     command: str

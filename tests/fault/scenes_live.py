@@ -4,9 +4,9 @@
 import itertools
 import shutil
 
-from scenes_messages import client_of
 from lines import again
 from scenes_events import Stream, opened
+from scenes_messages import client_of
 from trial import right
 
 ELEMENT = b'<script src="/.httpserver/live.js"></script>\n'
