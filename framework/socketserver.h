@@ -760,6 +760,12 @@ struct ss_mark {
 SS_API struct ss_mark ss_mark(struct ss_handler *h);
 SS_API void ss_release(struct ss_handler *h, struct ss_mark mark);
 
+/* For memory that a handler does not need while it waits for its client, which may be hours. ss_borrow is as
+   ss_alloc, NULL included, but marks do not matter to it. ss_return gives back what ss_borrow has returned to
+   the same handler, so that others of its thread use it; what is not given back is freed with the rest. */
+SS_API void *ss_borrow(struct ss_handler *h, size_t size);
+SS_API void ss_return(struct ss_handler *h, void *memory);
+
 /* ---------------------------------------------------------------- waiting
 
    For handlers, and for everything else that runs in a server. */
@@ -916,7 +922,8 @@ enum {
     SS_ROOM = 4,    /* the connection takes output */
     SS_IDLE = 8,    /* not waited for: nothing is in progress, so that a drain ends this wait at once */
     SS_REST = 16,   /* not waited for: what ss_peek, ss_peek_now or ss_readline_now have given is not needed
-                       any more; so after a second the memory of buffers that are empty is given back */
+                       any more; so others get the memory of buffers that are empty: under an event loop at
+                       once, elsewhere after a second */
 };
 
 /* Flushes h->wfile. Then waits until one of the things is true that `what` names, the constants above joined
@@ -1093,6 +1100,8 @@ struct ss_stream {
                        found */
     bool amid_read; /* private: ss_readline or ss_readexactly has some of its input, and waits for the
                        rest */
+    bool lent;      /* private: its two buffers are memory of the handler's arena, one behind the other, which
+                       is returned while the handler rests (SS_REST) */
 };
 
 /* Makes a stream of your own with these methods. The caller owns `s` and the two buffers, which have the

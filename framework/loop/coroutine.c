@@ -51,7 +51,7 @@ enum {
      * without -fstack-clash-protection do not, and a large array must land in here all the same. The kernel
      * keeps this distance below a thread's stack (stack_guard_gap). */
     GUARD = 1024 * 1024,
-    COLOURS = 32,
+    COLOURS = 4,
     CACHE_LINE = 64,
 #if defined(ASAN) || defined(TSAN)
     STACK_SCALE = 4,
@@ -311,15 +311,14 @@ void co_destroy(struct co *co)
     atomic_fetch_sub_explicit(&stacks, 1, memory_order_relaxed);
 }
 
-void co_trim(struct co *co, bool runs, size_t keep)
+void co_trim(struct co *co, bool runs)
 {
     const size_t page = page_size();
     uintptr_t bottom = (uintptr_t)co->stack, used = (uintptr_t)co->sp;
 
     if (runs)
         used = (uintptr_t)__builtin_frame_address(0) - page; /* for madvise, and sanitizers around it */
-    if (used - bottom > keep)
-        (void)madvise((void *)bottom, (used - keep - bottom) / page * page, MADV_DONTNEED);
+    (void)madvise((void *)bottom, (used - bottom) / page * page, MADV_DONTNEED);
 }
 
 bool co_guards(const struct co *co, const void *address)

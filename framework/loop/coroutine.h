@@ -73,10 +73,9 @@ void co_switch(struct co *from, struct co *to);
 /* Gives back the memory of a coroutine that is suspended, or never ran. NULL is harmless. */
 void co_destroy(struct co *co);
 
-/* Gives back the memory that a coroutine has touched below its present end, but for `keep` bytes that it is
-   likely to need again. It must be suspended, or, with `runs`, be the one that calls this. One system call.
- */
-void co_trim(struct co *co, bool runs, size_t keep);
+/* Gives back the pages that a coroutine has touched below its present end. It must be suspended, or, with
+   `runs`, be the one that calls this. One system call. */
+void co_trim(struct co *co, bool runs);
 
 /* Is the address in this coroutine's guard, that is: has its stack overflowed? Safe in a signal handler. */
 bool co_guards(const struct co *co, const void *address);

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 enum { TIDY_BATCH = 256 }; /* stacks that are looked at before other tasks run */
-enum { STACK_KEPT = 512 }; /* bytes of a stack that keep their memory, besides what is in use */
 enum { IDLE_STACKS = 64 }; /* idle tasks that keep their stacks, for the next requests */
 
 void loop_task_free(struct loop *loop, struct task *task)
@@ -75,7 +74,7 @@ void loop_tidy(struct loop *loop, uint64_t now)
     for (; left > 0 && (task = loop->dirty); left--) {
         loop->dirty = task->next_dirty;
         task->dirty = false;
-        co_trim(task->co, task == loop->running, STACK_KEPT);
+        co_trim(task->co, task == loop->running);
     }
     for (; left > 0 && loop->spare > IDLE_STACKS; left--) {
         loop->spare--;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arenas: blocks that are filled from the bottom, and freed together. Each thread keeps a few blocks of the
+/* Arenas: blocks that are filled from the bottom, and freed together. Each thread keeps some blocks of each
    usual size; the one that was freed last is used first, as it is in the CPU's cache. */
 #include "memory/arena.h"
 #include "socketserver.h"
@@ -7,19 +7,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 96 * 1024, POOL_BLOCKS = 64, PAGE = 4096 };
+enum { POOL_BLOCKS = 64 };
 #ifdef __SANITIZE_ADDRESS__
 enum { SPARES = 0 }; /* so that AddressSanitizer finds uses of what was freed */
 #else
 enum { SPARES = 64 };
 #endif
 
+/* A small one comes second, behind the memory that an arena begins with: of those that wait for long few need
+   more. */
+enum kind { SMALL, USUAL, LARGE, CALLERS };
+
 struct block {
     struct block *next;
-    size_t size; /* of data */
-    char *end;   /* of what is not taken by arena_alloc_pages */
+    char *at, *end; /* of one that is lent: what is free; of all: their end */
+    enum kind kind;
+    unsigned users; /* of one that is lent */
     max_align_t data[];
 };
+
+/* With malloc's own they fill whole cache lines, and a page. */
+static const size_t sizes[BLOCK_KINDS] = {
+    [SMALL] = 2048 - 16 - sizeof(struct block), [USUAL] = 96 * 1024 - 16 - sizeof(struct block)};
 
 static _Thread_local struct block_pool *pool;
 
@@ -34,9 +43,11 @@ struct block_pool *block_pool_enter(struct block_pool *mine)
 
 void block_pool_leave(struct block_pool *mine, struct block_pool *before)
 {
-    for (struct block *next, *b = mine->free; b; b = next) {
-        next = b->next;
-        free(b);
+    for (int kind = 0; kind < BLOCK_KINDS; kind++) {
+        for (struct block *next, *b = mine->shelves[kind].free; b; b = next) {
+            next = b->next;
+            free(b);
+        }
     }
     for (void *next, *spare = mine->spares; spare; spare = next) {
         next = *(void **)spare;
@@ -68,31 +79,41 @@ void spare_free(void *spare, size_t size)
     pool->spare_count++;
 }
 
-static struct block *block_new(size_t size)
+/* What a block of the kind has room for; `size` bytes fit into it. */
+static size_t room_of(enum kind kind, size_t size)
+{
+    return kind == LARGE ? ALIGNED_SIZE(size) : sizes[kind];
+}
+
+static struct block *block_new(enum kind kind, size_t size)
 {
     struct block *b;
-    if (size <= BLOCK_SIZE && pool && pool->free) {
-        b = pool->free;
-        pool->free = b->next;
-        pool->count--;
+    if (kind != LARGE && size > sizes[kind])
+        kind = size > sizes[USUAL] ? LARGE : USUAL;
+    if (kind != LARGE && pool && (b = pool->shelves[kind].free)) {
+        pool->shelves[kind].free = b->next;
+        pool->shelves[kind].count--;
         return b;
     }
-    size = size < BLOCK_SIZE ? BLOCK_SIZE : ALIGNED_SIZE(size);
-    if (!(b = malloc(sizeof *b + size)))
+    if (size > SIZE_MAX / 2 || !(b = malloc(sizeof *b + room_of(kind, size))))
         return NULL;
-    b->size = size;
+    b->kind = kind;
+    b->end = (char *)b->data + room_of(kind, size);
     return b;
 }
 
 static void block_free(struct block *b)
 {
-    if (b->size == BLOCK_SIZE && pool && pool->count < POOL_BLOCKS) {
-        b->next = pool->free;
-        pool->free = b;
-        pool->count++;
-    } else {
+    if (b->kind == CALLERS)
+        return;
+    if (b->kind == LARGE || !pool || pool->shelves[b->kind].count == POOL_BLOCKS) {
         free(b);
+        return;
     }
+    struct shelf *shelf = &pool->shelves[b->kind];
+    b->next = shelf->free;
+    shelf->free = b;
+    shelf->count++;
 }
 
 static void use(struct ss_arena *arena, struct block *b)
@@ -102,14 +123,22 @@ static void use(struct ss_arena *arena, struct block *b)
     arena->end = b ? b->end : NULL;
 }
 
+void arena_begin(struct ss_arena *arena, void *memory, size_t size)
+{
+    struct block *b = memory;
+    *b = (struct block){.end = (char *)memory + size, .kind = CALLERS};
+    *arena = (struct ss_arena){0};
+    use(arena, b);
+}
+
 /* The block is full, or there is none. */
 static void *grow(struct ss_arena *arena, size_t size)
 {
-    struct block *b = size > SIZE_MAX / 2 ? NULL : block_new(size);
+    bool second = !arena->block || !arena->block->next;
+    struct block *b = block_new(second ? SMALL : USUAL, size);
     if (!b)
         return NULL;
     b->next = arena->block;
-    b->end = (char *)b->data + b->size;
     use(arena, b);
     arena->at += ALIGNED_SIZE(size);
     return b->data;
@@ -125,15 +154,6 @@ void *arena_alloc(struct ss_arena *arena, size_t size)
     return data;
 }
 
-void *arena_alloc_pages(struct ss_arena *arena, size_t size)
-{
-    size_t room = (size_t)(arena->end - arena->at), taken = size + ((uintptr_t)arena->end - size) % PAGE;
-    if (size > room || taken >= room)
-        return arena_alloc(arena, size);
-    arena->end = arena->block->end = arena->end - taken;
-    return arena->end;
-}
-
 static void pop(struct ss_arena *arena)
 {
     struct block *b = arena->block;
@@ -141,10 +161,45 @@ static void pop(struct ss_arena *arena)
     block_free(b);
 }
 
+static void free_all(struct block *b)
+{
+    for (struct block *next; b; b = next) {
+        next = b->next;
+        block_free(b);
+    }
+}
+
 void arena_free(struct ss_arena *arena)
 {
-    for (struct block *next, *b = arena->block; b; b = next) {
-        next = b->next;
+    free_all(arena->lent);
+    free_all(arena->block);
+}
+
+void *arena_lend(struct ss_arena *arena, size_t size)
+{
+    struct block *b = arena->lent;
+    if (!b || size > (size_t)(b->end - b->at)) {
+        if (!(b = block_new(USUAL, size)))
+            return NULL;
+        b->at = (char *)b->data;
+        b->users = 0;
+        b->next = arena->lent;
+        arena->lent = b;
+    }
+    char *data = b->at;
+    b->at += ALIGNED_SIZE(size);
+    b->users++;
+    return data;
+}
+
+void arena_return(struct ss_arena *arena, const void *data)
+{
+    struct block **link = &arena->lent, *b;
+    while ((const char *)data < (char *)(*link)->data || (const char *)data >= (*link)->end)
+        link = &(*link)->next;
+    b = *link;
+    if (--b->users == 0) {
+        *link = b->next;
         block_free(b);
     }
 }
@@ -152,6 +207,16 @@ void arena_free(struct ss_arena *arena)
 void *ss_alloc(struct ss_handler *h, size_t size)
 {
     return arena_alloc(h->arena, size);
+}
+
+void *ss_borrow(struct ss_handler *h, size_t size)
+{
+    return arena_lend(h->arena, size);
+}
+
+void ss_return(struct ss_handler *h, void *memory)
+{
+    arena_return(h->arena, memory);
 }
 
 struct ss_mark ss_mark(struct ss_handler *h)

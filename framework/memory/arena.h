@@ -9,13 +9,22 @@ struct block;
 struct ss_arena {
     struct block *block; /* the newest one, from which memory is given */
     char *at, *end;      /* what is still free in it */
+    struct block *lent;  /* see arena_lend; the newest one */
+};
+enum {
+    BLOCK_KINDS = 2,
+    ARENA_FIRST = 1904, /* bytes that most handlers that wait need, and that fit into one page of the stack
+                           with all functions that wait for them */
 };
 /* Memory that a thread keeps after it was freed, for its next requests. */
 struct block_pool {
-    struct block *free; /* whole blocks of the usual size */
-    void *spares;       /* see spare_alloc; each begins with the address of the next */
-    size_t spare_size;  /* of each of them */
-    unsigned count, spare_count;
+    struct shelf {
+        struct block *free;
+        unsigned count;
+    } shelves[BLOCK_KINDS]; /* whole blocks of the usual sizes */
+    void *spares;           /* see spare_alloc; each begins with the address of the next */
+    size_t spare_size;      /* of each of them */
+    unsigned spare_count;
 };
 /* From now on this thread keeps some of what it frees in `pool`, which is empty at first. NULL: it keeps
    nothing. Returns the pool before. */
@@ -28,12 +37,16 @@ void block_pool_leave(struct block_pool *pool, struct block_pool *before);
 void *spare_alloc(size_t size);
 void spare_free(void *spare, size_t size);
 
+/* Begins an arena whose first memory is the caller's: of `size` bytes, a multiple of 16, aligned for
+   anything. One of {0} begins without. */
+void arena_begin(struct ss_arena *arena, void *memory, size_t size);
 /* Memory of `size` bytes, aligned for anything, that lives until arena_free; NULL: there is none. */
 void *arena_alloc(struct ss_arena *arena, size_t size);
-/* The same for buffers, whose pages are given back while nobody needs them: as far as there is room they lie
-   at the end of the block, and begin with a page, so that what is used all the time is not among them.
-   ss_release does not free them. */
-void *arena_alloc_pages(struct ss_arena *arena, size_t size);
+/* The same for what is not needed all the time, as the buffers of a stream that waits: it lives until
+   arena_return, or arena_free, and lies in blocks of its own. */
+void *arena_lend(struct ss_arena *arena, size_t size);
+/* When all of a block is returned, the thread lends it to somebody else. */
+void arena_return(struct ss_arena *arena, const void *data);
 /* Frees all of it; the arena is not used again. */
 void arena_free(struct ss_arena *arena);
 enum { CACHE_LINE = 64 }; /* bytes; what two processors write stands in lines of its own */

@@ -290,11 +290,12 @@ int socket_open_stream(struct ss_server *self, struct ss_handler *h, struct ss_s
     /* at least one byte: before a connection is parked, a read finds out whether there is input */
     size_t size = self->buffer_size ? self->buffer_size : 1;
     struct socket *socket = ss_alloc(h, sizeof *socket);
-    char *buffers = socket ? arena_alloc_pages(h->arena, 2 * size) : NULL;
+    char *buffers = socket ? arena_lend(h->arena, 2 * size) : NULL;
     if (!buffers)
         return -ENOMEM;
     *socket = (struct socket){.is_tcp = self->core->is_tcp};
     ss_stream_init(&socket->stream, &socket_stream, NULL, buffers, size, buffers + size, size);
+    socket->stream.lent = true;
     stream_serve(&socket->stream, h);
     *stream = &socket->stream;
     return 0;

@@ -219,7 +219,9 @@ static int run_instances(struct ss_handler *h, struct ss_server *self, struct ss
 
 int handler_finish_request(struct ss_server *self, struct ss_request *request)
 {
-    struct ss_arena arena = {0};
+    _Alignas(max_align_t) char first[ARENA_FIRST];
+    struct ss_arena arena;
+    arena_begin(&arena, first, sizeof first);
     struct ss_handler *h = arena_alloc(&arena, self->core->handler.size);
     int rc = h ? run_instances(h, self, request, &arena) : -ENOMEM;
     arena_free(&arena);

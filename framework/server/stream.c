@@ -2,6 +2,7 @@
 /* Streams: a buffer for input and one for output, over the methods of a class. Here they are made and read;
    stream_output.c writes them. */
 #include "server/stream.h"
+#include "memory/arena.h"
 #include "server/core.h"
 #include <errno.h>
 #include <string.h>
@@ -70,6 +71,29 @@ void stream_rest(const struct ss_stream *s)
 {
     for (; s; s = s->below)
         rest_one(s);
+}
+
+void stream_return(struct ss_stream *s, struct ss_arena *arena)
+{
+    for (; s; s = s->below) {
+        if (s->lent && s->rbuf && s->rpos == s->rend && s->wend == 0) {
+            arena_return(arena, s->rbuf);
+            s->rbuf = s->wbuf = NULL;
+        }
+    }
+}
+
+int stream_borrow(struct ss_stream *s, struct ss_arena *arena)
+{
+    int rc = 0;
+    for (; s; s = s->below) {
+        if (!s->lent || s->rbuf)
+            continue;
+        s->rbuf = arena_lend(arena, s->rsize + s->wsize);
+        s->wbuf = s->rbuf ? s->rbuf + s->rsize : NULL;
+        rc = s->rbuf ? rc : stream_failed(s, -ENOMEM);
+    }
+    return rc;
 }
 
 /* ---------------------------------------------------------------- input */

@@ -14,6 +14,10 @@ bool stream_has_news(struct ss_stream *s);
 
 /* Gives back the memory of buffers that are empty, also of the streams below. They may be used as before. */
 void stream_rest(const struct ss_stream *s);
+/* The same for others of this thread, and only of buffers that are lent: until stream_borrow, which gets
+   buffers anew, nobody uses the streams. 0 or -ENOMEM, which sticks. */
+void stream_return(struct ss_stream *s, struct ss_arena *arena);
+int stream_borrow(struct ss_stream *s, struct ss_arena *arena);
 
 /* stream_output.c */
 /* Remembers the first error of a stream, and returns it. */

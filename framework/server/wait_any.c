@@ -2,6 +2,7 @@
 /* How a handler waits for several things at once. */
 #include "server/core.h"
 #include "server/mail.h"
+#include "server/serving.h"
 #include "server/stream.h"
 #include "server/wait.h"
 #include <errno.h>
@@ -59,12 +60,27 @@ static int look_in_vain(const struct ss_handler *h, int what)
     return rc == 0 && what & SS_IDLE && ss_draining(h->server) ? -ECANCELED : rc;
 }
 
-/* Ten thousand handlers may wait so; what they have touched to get there is more than what they hold. */
-static void rest(const struct ss_handler *h)
+/* Ten thousand handlers may wait so; what they have touched to get there is more than what they hold. Under
+   an event loop others run meanwhile, for whom the memory is in the CPU's cache. */
+static int await_resting(struct ss_handler *h, int what, int ms)
 {
-    stream_rest(h->rfile);
-    if (h->wfile != h->rfile)
+    stream_return(h->rfile, h->arena);
+    stream_return(h->wfile, h->arena);
+    int rc = await_once(h, what, ms), lent = stream_borrow(h->rfile, h->arena);
+    if (lent == 0)
+        lent = stream_borrow(h->wfile, h->arena);
+    return lent < 0 ? lent : rc;
+}
+
+/* In a thread of its own it would be of use to nobody at once. */
+static int await_to_rest(struct ss_handler *h, int what)
+{
+    int rc = await_once(h, what, REST);
+    if (rc == 0) {
+        stream_rest(h->rfile);
         stream_rest(h->wfile);
+    }
+    return rc;
 }
 
 static bool is_long(int ms)
@@ -72,22 +88,21 @@ static bool is_long(int ms)
     return ms < 0 || ms > REST;
 }
 
-static int wait_for(const struct ss_handler *h, int what, int ms)
+/* Nothing is true yet of what is waited for. */
+static int wait_for(struct ss_handler *h, int what, int ms)
 {
-    bool rests = what & SS_REST;
+    bool alone = !serving_current(), rests = what & SS_REST;
     uint64_t end = ms < 0 ? UINT64_MAX : ss_now() + (uint64_t)ms;
-    int rc = 0, found, left;
-    if (ms == 0)
-        note_poll(); /* nobody tells a stream that has been emptied when nobody waits: it looks by itself */
-    while ((found = look_at(h, what)) == 0 && (left = ms_until(end)) != 0 && rc >= 0) {
-        bool first = rests && is_long(left);
-        rc = await_once(h, what, first ? REST : left);
-        if (rc == 0 && first)
-            rest(h);
-        rests = false;
+    int rc = 0, found = 0, left = ms;
+    while (found == 0 && left != 0 && rc >= 0) {
+        if (!rests || (alone && !is_long(left)))
+            rc = await_once(h, what, left);
+        else
+            rc = alone ? await_to_rest(h, what) : await_resting(h, what, left);
+        rests = rests && !alone;
+        found = look_at(h, what);
+        left = found ? 0 : ms_until(end);
     }
-    if (!found && ms == 0)
-        return look_in_vain(h, what);
     return found ? found : rc < 0 ? rc : 0;
 }
 
@@ -106,8 +121,11 @@ int ss_wait(struct ss_handler *h, int what, int ms)
     int rc = h->wfile && !h->request->datagram ? ss_flush(h->wfile) : 0;
     if (rc < 0 && rc != -EBADF)
         return rc;
-    rc = wait_for(h, what, ms);
+    if (ms == 0)
+        note_poll(); /* nobody tells a stream that has been emptied when nobody waits: it looks by itself */
+    int found = look_at(h, what);
+    rc = found ? found : ms == 0 ? look_in_vain(h, what) : wait_for(h, what, ms);
     if (rc > 0 && what & SS_MESSAGE && mail_has_ended(h->server, request_of_handler(h)))
         return -ENOBUFS;
-    return rc > 0 ? take_turns(h, rc) : rc;
+    return found ? take_turns(h, found) : rc;
 }

@@ -236,12 +236,12 @@ static bool takes_errors(const struct ss_handler *h)
 void http_default_log_error(struct ss_handler *h, const char *text)
 {
     struct http_exchange *x = http_exchange_of(h);
-    if (x->logged || !takes_errors(h)) {
+    if (x->logged || !takes_errors(h) || http_exchange_borrow(x) < 0) {
         x->cls->table->log_message(h, text);
         return;
     }
-    size_t room = sizeof x->told - x->told_size;
-    int n = snprintf(x->told + x->told_size, room, "%s%s", x->told_size ? "; " : "", text);
+    size_t room = sizeof x->lent->told - x->told_size;
+    int n = snprintf(x->lent->told + x->told_size, room, "%s%s", x->told_size ? "; " : "", text);
     x->told_size += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
 }
 

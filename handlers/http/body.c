@@ -212,7 +212,7 @@ __attribute__((noinline)) static bool skip_rest(struct http_exchange *x)
     ssize_t n = 1;
     x->in->tied = NULL;
     ss_set_deadline(x->in, SKIP_TIME);
-    while (total < SKIP_BYTES && (n = ss_read(&x->rfile, data, sizeof data)) > 0)
+    while (total < SKIP_BYTES && (n = ss_read(&x->lent->rfile, data, sizeof data)) > 0)
         total += (size_t)n;
     ss_set_deadline(x->in, -1);
     x->in->tied = tied;
@@ -254,7 +254,7 @@ static int64_t taken(const struct http_exchange *x)
 {
     const struct http_body *body = &x->body;
     int64_t come = body->chunked ? body->total : x->head.request.content_length;
-    return come - body->left - (int64_t)(x->rfile.rend - x->rfile.rpos);
+    return come - body->left - (int64_t)(x->lent->rfile.rend - x->lent->rfile.rpos);
 }
 
 /* Waits a moment until the rest of the body is in the connection's buffer, where it can be skipped later
@@ -293,10 +293,10 @@ static const struct ss_stream_class body_stream = {
 
 static void open_body(struct http_exchange *x, char *buffer)
 {
-    ss_stream_init(&x->rfile, &body_stream, x, buffer, buffer ? BUFFER_SIZE : 0, NULL, 0);
-    x->rfile.server = x->h->server;
-    x->rfile.eof = x->body.done;
-    x->h->rfile = &x->rfile;
+    ss_stream_init(&x->lent->rfile, &body_stream, x, buffer, buffer ? BUFFER_SIZE : 0, NULL, 0);
+    x->lent->rfile.server = x->h->server;
+    x->lent->rfile.eof = x->body.done;
+    x->h->rfile = &x->lent->rfile;
 }
 
 void http_body_end(struct http_exchange *x)

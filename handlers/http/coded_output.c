@@ -73,7 +73,7 @@ static int code(struct http_exchange *x, const char *data, size_t size, enum htt
         w.buffers.out_room = OUT_SIZE;
         more = ss_offload(x->h->server, work, &w);
         if (more >= 0 && w.buffers.out_room < OUT_SIZE)
-            rc = ss_write(&x->wfile, x->coded->out, OUT_SIZE - w.buffers.out_room);
+            rc = ss_write(&x->lent->wfile, x->coded->out, OUT_SIZE - w.buffers.out_room);
     }
     return more < 0 ? more : rc;
 }
@@ -108,7 +108,7 @@ static int coded_write(struct ss_stream *s, struct iovec *vector, int count, boo
     int rc = 0;
     (void)more;
     if (c->plain || (!c->state && !start(x)))
-        return x->response.error ? x->response.error : ss_writev(&x->wfile, vector, count);
+        return x->response.error ? x->response.error : ss_writev(&x->lent->wfile, vector, count);
     for (int i = 0; i < count && rc == 0; i++) {
         const char *at = vector[i].iov_base;
         for (size_t left = vector[i].iov_len, n; left > 0 && rc == 0; at += n, left -= n) {
@@ -129,7 +129,7 @@ static int coded_flush(struct ss_stream *s)
         rc = x->response.error;
     if (rc == 0 && c->state)
         rc = code(x, NULL, 0, HTTP_CODER_FLUSH);
-    return rc < 0 ? rc : ss_flush(&x->wfile);
+    return rc < 0 ? rc : ss_flush(&x->lent->wfile);
 }
 
 static const struct ss_stream_class coded_stream = {
@@ -142,7 +142,7 @@ static const struct ss_stream_class coded_stream = {
 static int do_without(struct http_exchange *x)
 {
     x->response.coding = HTTP_IDENTITY;
-    return x->response.needed ? x->wfile.error = x->response.error = -ENOMEM : 0;
+    return x->response.needed ? x->lent->wfile.error = x->response.error = -ENOMEM : 0;
 }
 
 int http_coded_begin(struct http_exchange *x)
@@ -170,7 +170,7 @@ int http_coded_end(struct http_exchange *x)
         return c->stream.error;
     c->stream.wend = 0;
     if (c->plain || (!c->state && (size < MINIMUM || !start(x))))
-        return x->response.error ? x->response.error : ss_write(&x->wfile, c->in, size);
+        return x->response.error ? x->response.error : ss_write(&x->lent->wfile, c->in, size);
     return code(x, c->in, size, HTTP_CODER_END);
 }
 
@@ -181,9 +181,9 @@ void http_coded_free(struct http_exchange *x)
         c->coder->close(c->state);
         http_coder_leave();
     }
-    x->h->wfile = &x->wfile;
+    x->h->wfile = &x->lent->wfile;
     if (x->in->tied == &c->stream)
-        x->in->tied = &x->wfile;
+        x->in->tied = &x->lent->wfile;
     x->coded = NULL;
     free(c);
 }

@@ -56,7 +56,9 @@ void http_log_nothing(struct ss_handler *h, int status, int64_t size)
 const char *http_log_reason(const struct ss_handler *h, char text[HTTP_LOG_REASON])
 {
     struct http_exchange *x = http_exchange_of(h);
-    char reason[100], *at = mempcpy(text, x->told, x->told_size);
+    char reason[100], *at = text;
+    if (x->told_size)
+        at = mempcpy(text, x->lent->told, x->told_size);
     *at = 0;
     x->reason_told = true;
     if (x->told_size && x->failure)

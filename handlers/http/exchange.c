@@ -2,11 +2,29 @@
 /* What a handler asks about its request and response. */
 #include "http/exchange.h"
 #include "text/chars.h"
+#include <errno.h>
 #include <string.h>
 
 struct http_exchange *http_exchange_of(const struct ss_handler *h)
 {
     return ((const struct http_handler *)(const void *)h)->exchange;
+}
+
+int http_exchange_borrow(struct http_exchange *x)
+{
+    if (!x->lent)
+        x->lent = ss_borrow(x->h, sizeof *x->lent);
+    return x->lent ? 0 : -ENOMEM;
+}
+
+void http_exchange_return(struct http_exchange *x)
+{
+    if (!x->lent || x->told_size)
+        return;
+    if (x->response.text == x->lent->head)
+        x->response.text = NULL, x->response.size = x->response.room = 0;
+    ss_return(x->h, x->lent);
+    x->lent = NULL;
 }
 
 const struct http_request *http_request(const struct ss_handler *h)

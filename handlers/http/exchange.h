@@ -81,16 +81,18 @@ struct http_error_field {
     struct http_error_field *next;
 };
 
-#define HTTP_HEAD_TEXT 1024 /* bytes of a response's head that need no more memory */
-#define HTTP_LOG_ERRORS 512 /* bytes of all that log_error is told during a request; more is cut */
+/* What is lent to an exchange until its connection speaks another protocol. */
+struct http_lent {
+    struct ss_stream rfile, wfile; /* the bodies': what h->rfile and h->wfile are in do_X */
+    char head[1024];               /* of a response: longer ones need more memory */
+    char told[512]; /* what log_error was told during the request, told_size bytes; more is cut */
+};
 
 struct http_exchange {
     struct ss_handler *h; /* whose `exchange` this is */
     const struct http_class *cls;
-    struct ss_stream *in, *out;    /* the connection's */
-    struct ss_stream rfile, wfile; /* the bodies': what h->rfile and h->wfile are in do_X */
-    char head_text[HTTP_HEAD_TEXT];
-    char told[HTTP_LOG_ERRORS]; /* what log_error was told during the request, told_size bytes */
+    struct ss_stream *in, *out; /* the connection's */
+    struct http_lent *lent;     /* NULL: it was returned */
     /* what follows is set to zero for each request */
     struct http_head head;
     uint64_t begun; /* ns: when its first byte was there; 0 where nobody logs */
@@ -113,6 +115,11 @@ struct http_exchange {
 };
 
 struct http_exchange *http_exchange_of(const struct ss_handler *h);
+
+/* Sees to it that x->lent is there. 0 or -ENOMEM. */
+int http_exchange_borrow(struct http_exchange *x);
+/* Neither bodies nor the response's head are needed any more. */
+void http_exchange_return(struct http_exchange *x);
 
 /* False: the request has neither conditions nor a Range, and http_evaluate would say 200. */
 bool http_is_conditional(const struct ss_handler *h);

@@ -90,8 +90,8 @@ int http_delegate(struct ss_handler *h, const struct http_handler_class *other)
    has something to say: both are mistakes that the client must not take for an answer. */
 static int end_head(struct http_exchange *x)
 {
-    if (x->wfile.error)
-        return x->wfile.error;
+    if (x->lent->wfile.error)
+        return x->lent->wfile.error;
     return x->response.status == 200 && x->response.length != 0 ? -ENODATA : http_end_headers(x->h);
 }
 
@@ -186,7 +186,7 @@ static int answer(struct http_exchange *x)
 {
     x->close = x->head.close || !x->cls->persistent;
     http_response_reset(x);
-    x->in->tied = &x->wfile;
+    x->in->tied = &x->lent->wfile;
     int rc = http_body_begin(x);
     if (rc == 0)
         rc = run_method(x);
@@ -292,6 +292,9 @@ static int handle_requests(struct ss_handler *h, int (*first)(struct http_exchan
         return -ENOMEM;
     ((struct http_handler *)(void *)h)->exchange = x;
     x->h = h;
+    x->lent = NULL;
+    if (http_exchange_borrow(x) < 0)
+        return -ENOMEM;
     x->in = in;
     x->out = out;
     struct ss_mark mark = ss_mark(h);

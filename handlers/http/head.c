@@ -218,7 +218,8 @@ static int read_head(struct http_exchange *x, struct scan *scan, const char **da
     return n == 0 ? HTTP_ENDED : n == -EAGAIN ? HTTP_IDLE : (int)n;
 }
 
-int http_read_head(struct http_exchange *x)
+/* Not inlined: what this has on the stack would be there as long as do_X runs, which may be for hours. */
+__attribute__((noinline)) int http_read_head(struct http_exchange *x)
 {
     struct scan scan = {0};
     const char *data = NULL;

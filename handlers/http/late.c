@@ -161,5 +161,5 @@ void http_late_restore(struct http_exchange *x, const struct http_late *late)
     x->close = late->close;
     http_response_reset(x);
     http_body_end(x);
-    x->in->tied = &x->wfile;
+    x->in->tied = &x->lent->wfile;
 }

@@ -43,8 +43,8 @@ static void decide_framing(struct http_exchange *x, bool final)
     struct http_response *r = &x->response;
     if (r->framing == HTTP_UNDECIDED && final) {
         r->framing = HTTP_COUNTED;
-        if (x->wfile.wend > 0 || !r->headless)
-            r->length = (int64_t)x->wfile.wend;
+        if (x->lent->wfile.wend > 0 || !r->headless)
+            r->length = (int64_t)x->lent->wfile.wend;
     } else if (r->framing == HTTP_UNDECIDED) {
         r->framing = x->head.request.minor > 0 && r->modern ? HTTP_CHUNKED : HTTP_UNTIL_CLOSE;
     }
@@ -130,7 +130,7 @@ static int admit(struct http_exchange *x, size_t size)
     struct http_response *r = &x->response;
     if (!r->ended)
         return -EINVAL;
-    int rc = r->committed ? 0 : commit(x, size > x->wfile.wsize ? WRITING : FLUSHED, size, &nothing);
+    int rc = r->committed ? 0 : commit(x, size > x->lent->wfile.wsize ? WRITING : FLUSHED, size, &nothing);
     if (rc < 0)
         return rc;
     if (r->framing == HTTP_COUNTED && size > (uint64_t)(r->length - r->written))
@@ -216,9 +216,9 @@ static int begin_body(struct http_exchange *x)
     char *buffer = size > 0 ? ss_alloc(x->h, size) : NULL;
     if (size > 0 && !buffer)
         return -ENOMEM;
-    x->wfile.error = 0; /* of what was written before there was a head */
-    x->wfile.wbuf = buffer;
-    x->wfile.wsize = size;
+    x->lent->wfile.error = 0; /* of what was written before there was a head */
+    x->lent->wfile.wbuf = buffer;
+    x->lent->wfile.wsize = size;
     return x->response.coding != HTTP_IDENTITY ? http_coded_begin(x) : 0;
 }
 
@@ -227,18 +227,18 @@ int http_write_body(struct http_exchange *x, const void *body, size_t size)
 {
     struct http_response *r = &x->response;
     if (size == 0 || r->framing != HTTP_COUNTED || size != (uint64_t)r->length || r->committed ||
-        r->headless || x->wfile.wsize)
+        r->headless || x->lent->wfile.wsize)
         return ss_write(x->h->wfile, body, size);
     r->written = r->length;
-    return x->wfile.error = commit(x, WRITING, size, &(struct iovec){(void *)(uintptr_t)body, size});
+    return x->lent->wfile.error = commit(x, WRITING, size, &(struct iovec){(void *)(uintptr_t)body, size});
 }
 
 /* Writes what is still in the buffer, and the last chunk. (A function by itself, as most responses have
    nothing there: a vector on the stack costs the check of its protector.) */
 __attribute__((noinline)) static int write_buffer(struct http_exchange *x, bool chunked)
 {
-    struct iovec rest = {x->wfile.wbuf, x->wfile.wend};
-    x->wfile.wend = 0;
+    struct iovec rest = {x->lent->wfile.wbuf, x->lent->wfile.wend};
+    x->lent->wfile.wend = 0;
     int rc = admit(x, rest.iov_len);
     if (rc <= 0)
         return rc;
@@ -250,11 +250,11 @@ int http_response_finish(struct http_exchange *x)
     const struct http_response *r = &x->response;
     int rc = x->coded ? http_coded_end(x) : 0;
     if (rc == 0)
-        rc = x->wfile.error;
+        rc = x->lent->wfile.error;
     if (rc == 0 && !r->committed)
         rc = commit(x, FINAL, 0, &nothing);
     bool chunked = r->framing == HTTP_CHUNKED && !r->headless;
-    if (rc == 0 && x->wfile.wend)
+    if (rc == 0 && x->lent->wfile.wend)
         rc = write_buffer(x, chunked);
     else if (rc == 0 && chunked)
         rc = ss_write(x->out, "0\r\n\r\n", 5);
@@ -268,14 +268,14 @@ int http_response_finish(struct http_exchange *x)
 void http_response_reset(struct http_exchange *x)
 {
     struct http_response *r = &x->response;
-    char *text = r->room ? r->text : x->head_text;
-    size_t room = r->room ? r->room : sizeof x->head_text;
+    char *text = r->room || !x->lent ? r->text : x->lent->head;
+    size_t room = r->room || !x->lent ? r->room : sizeof x->lent->head;
     if (x->coded)
         http_coded_free(x);
     *r = (struct http_response){.length = -1, .text = text, .room = room};
-    ss_stream_init(&x->wfile, &output_stream, x, NULL, 0, NULL, 0);
-    x->wfile.server = x->h->server;
-    x->h->wfile = &x->wfile;
+    ss_stream_init(&x->lent->wfile, &output_stream, x, NULL, 0, NULL, 0);
+    x->lent->wfile.server = x->h->server;
+    x->h->wfile = &x->lent->wfile;
 }
 
 /* "200 OK"; NULL for an unknown status. */

@@ -50,7 +50,7 @@ static int skip_body(struct http_exchange *x)
     char data[4096];
     ssize_t n;
     do
-        n = ss_read(&x->rfile, data, sizeof data);
+        n = ss_read(&x->lent->rfile, data, sizeof data);
     while (n > 0);
     return (int)n;
 }
@@ -77,6 +77,7 @@ static int send_head(struct http_exchange *x, const char *name)
 /* Nothing of HTTP is left on the connection. */
 static void leave_http(struct http_exchange *x)
 {
+    http_exchange_return(x);
     x->in->tied = NULL;
     ss_set_deadline(x->in, -1);
     ss_set_owed(x->in, false);

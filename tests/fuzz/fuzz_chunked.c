@@ -158,13 +158,13 @@ static void read_body(const uint8_t *data, size_t size, uint32_t seed, struct de
     ss_stream_init(&in, &pieces_stream, &pieces, buffer, sizeof buffer, NULL, 0);
     ((struct ss_handler *)&h)->arena = &arena;
     x.head.request.content_length = -1;
-    REQUIRE(http_body_begin(&x) == 0);
+    REQUIRE(http_exchange_borrow(&x) == 0 && http_body_begin(&x) == 0);
     ssize_t n;
     d->size = 0;
-    while ((n = ss_read(&x.rfile, d->data + d->size, MAX_BODY - d->size)) > 0)
+    while ((n = ss_read(&x.lent->rfile, d->data + d->size, MAX_BODY - d->size)) > 0)
         if ((d->size += (size_t)n) == MAX_BODY) {
             uint8_t more;
-            n = ss_read(&x.rfile, &more, 1);
+            n = ss_read(&x.lent->rfile, &more, 1);
             break;
         }
     REQUIRE(n <= 0 && x.body.done == (n == 0) && (n < 0) == (x.body.refusal.status != 0));

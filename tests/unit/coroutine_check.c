@@ -68,7 +68,7 @@ static size_t pages_mapped(void)
 
 /* ---- memory ---- */
 
-enum { DEEP = 150 * 1024, KEPT = 16 * 1024 };
+enum { DEEP = 150 * 1024, KEPT = 32 * 1024 };
 
 static __attribute__((noinline)) int go_deep(int seed)
 {
@@ -115,7 +115,7 @@ static void trim_self_body(void *arg)
 
     for (;;) {
         deep_good = go_deep(3) == 6;
-        co_trim(*self, true, KEPT);
+        co_trim(*self, true);
         co_switch(*self, &loop);
     }
 }
@@ -128,7 +128,7 @@ static bool gives_memory_back(void)
 
     co_switch(&loop, other);
     deep = resident(other);
-    co_trim(other, false, KEPT);
+    co_trim(other, false);
     trimmed = resident(other);
     good = deep_good;
     co_switch(&loop, other);
@@ -138,7 +138,7 @@ static bool gives_memory_back(void)
     good = good && deep_good;
     co_destroy(other);
     co_destroy(self);
-    return good && deep >= DEEP && trimmed < KEPT * 3 && by_itself < KEPT * 3;
+    return good && deep >= DEEP && trimmed < KEPT && by_itself < KEPT;
 }
 
 static void idle_body(void *arg)

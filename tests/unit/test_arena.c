@@ -28,33 +28,76 @@ static void test_alloc(void **state)
     arena_free(&arena);
 }
 
-/* What lies at the end of a block stays as it is when the block is full, and when it is used again. */
-static void test_pages(void **state)
+/* The memory that an arena begins with is used first, and is nobody's to free. */
+static void test_first(void **state)
 {
-    struct ss_arena arena = {0};
+    _Alignas(max_align_t) char first[512];
+    struct ss_arena arena;
     struct ss_handler h = {.arena = &arena};
     (void)state;
-    char *first = ss_alloc(&h, 10), *pages = arena_alloc_pages(&arena, 10000),
-         *more = arena_alloc_pages(&arena, 5000);
-    assert_true((uintptr_t)pages % 4096 == 0 && (uintptr_t)more % 4096 == 0 && more > first &&
-                more + 5000 <= pages);
-    memset(pages, 'p', 10000);
-    memset(more, 'm', 5000);
-    for (int round = 0; round < 3; round++) {
-        struct ss_mark mark = ss_mark(&h);
-        for (int i = 0; i < 1000; i++)
-            memset(ss_alloc(&h, 200), 'x', 200);
-        ss_release(&h, mark);
+    arena_begin(&arena, first, sizeof first);
+    char *inside = ss_alloc(&h, 100);
+    assert_true(inside >= first && inside + 100 <= first + sizeof first);
+    struct ss_mark mark = ss_mark(&h);
+    for (size_t size = 1; size <= 1 << 20; size *= 2) {
+        char *data = ss_alloc(&h, size);
+        assert_true(data + size <= first || data >= inside + 100);
+        memset(data, 'x', size);
     }
-    for (int i = 0; i < 10000; i++)
-        assert_true(pages[i] == 'p' && (i >= 5000 || more[i] == 'm'));
-    assert_non_null(arena_alloc_pages(&arena, 200000));
-    assert_null(arena_alloc_pages(&arena, SIZE_MAX));
-    assert_null(arena_alloc_pages(&arena, SIZE_MAX / 2 + 1));
+    ss_release(&h, mark);
+    assert_ptr_equal(ss_alloc(&h, 16), inside + ALIGNED_SIZE(100));
     arena_free(&arena);
-    arena = (struct ss_arena){0};
-    assert_non_null(arena_alloc_pages(&arena, 1));
+}
+
+/* What is borrowed is nobody else's until it is returned, whatever happens to marks and in which order. */
+static void test_borrow(void **state)
+{
+    enum { COUNT = 5 };
+    static const size_t sizes[COUNT] = {1, 60000, 30000, 5000, 200000};
+    struct block_pool pool;
+    struct ss_arena arena = {0};
+    struct ss_handler h = {.arena = &arena};
+    char *all[COUNT];
+    (void)state;
+    assert_null(block_pool_enter(&pool));
+    struct ss_mark mark = ss_mark(&h);
+    for (int i = 0; i < COUNT; i++) {
+        assert_non_null(all[i] = ss_borrow(&h, sizes[i]));
+        assert_int_equal((uintptr_t)all[i] % _Alignof(max_align_t), 0);
+        memset(all[i], 'a' + i, sizes[i]);
+        memset(ss_alloc(&h, 3000), 'x', 3000);
+    }
+    ss_release(&h, mark);
+    for (int k = 0; k < COUNT; k++) {
+        int i = k * 3 % COUNT;
+        for (size_t n = 0; n < sizes[i]; n++)
+            assert_true(all[i][n] == 'a' + i);
+        ss_return(&h, all[i]);
+        memset(ss_alloc(&h, 50000), 'y', 50000);
+    }
+    assert_null(arena.lent);
+    assert_null(ss_borrow(&h, SIZE_MAX));
+    assert_null(ss_borrow(&h, SIZE_MAX / 2 + 1));
+    assert_non_null(ss_borrow(&h, 1)); /* goes with the arena */
     arena_free(&arena);
+    block_pool_leave(&pool, NULL);
+}
+
+/* What one has returned, the next one borrows: it is in the cache. */
+static void test_lent_again(void **state)
+{
+    struct block_pool pool;
+    struct ss_arena one = {0}, other = {0};
+    (void)state;
+    assert_null(block_pool_enter(&pool));
+    char *first = arena_lend(&one, 1000), *second = arena_lend(&one, 1000);
+    arena_return(&one, first);
+    assert_ptr_not_equal(arena_lend(&other, 1000), first);
+    arena_return(&one, second);
+    assert_ptr_equal(arena_lend(&one, 1000), first);
+    arena_free(&one);
+    arena_free(&other);
+    block_pool_leave(&pool, NULL);
 }
 
 /* More than there can be is refused, and does no harm to what is there. */
@@ -144,13 +187,13 @@ static void test_blocks(void **state)
     for (int i = 0; i < 1000; i++)
         assert_non_null(arena_alloc(&arena, i == 500 ? 1000000 : 10000));
     arena_free(&arena);
-    unsigned blocks = pool.count;
-    assert_true(blocks > 0 && blocks < 110);
-    assert_non_null(arena_alloc(&next, 1000));
-    assert_int_equal(pool.count, blocks - 1);
+    unsigned small = pool.shelves[0].count, blocks = pool.shelves[1].count;
+    assert_true(small <= 2 && blocks > 0 && blocks < 110);
+    assert_non_null(arena_alloc(&next, 10000));
+    assert_int_equal(pool.shelves[1].count, blocks - 1);
     assert_ptr_equal(block_pool_enter(&inner), &pool);
     arena_free(&next);
-    assert_int_equal(inner.count, 1);
+    assert_int_equal(inner.shelves[1].count, 1);
     block_pool_leave(&inner, &pool);
     block_pool_leave(&pool, NULL);
 }
@@ -158,9 +201,9 @@ static void test_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alloc),  cmocka_unit_test(test_pages), cmocka_unit_test(test_too_much),
-        cmocka_unit_test(test_format), cmocka_unit_test(test_mark),  cmocka_unit_test(test_spares),
-        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_alloc),      cmocka_unit_test(test_first),    cmocka_unit_test(test_borrow),
+        cmocka_unit_test(test_lent_again), cmocka_unit_test(test_too_much), cmocka_unit_test(test_format),
+        cmocka_unit_test(test_mark),       cmocka_unit_test(test_spares),   cmocka_unit_test(test_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
