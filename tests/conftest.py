@@ -19,7 +19,7 @@ import pytest
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-TIME_LIMIT = 60 * (4 if programs.SANITIZED else 1)  # seconds for one test
+TIME_LIMIT = 240 if programs.SANITIZED else 120  # seconds for one test: some build all of it anew, beside other tests
 
 
 def pytest_generate_tests(metafunc):

@@ -48,14 +48,13 @@ def is_alone(module):
 
 
 def looked_at(function):
-    """Under which mix-ins a test runs: all of them. Where it is alone three of them, blocking and looping ones, and with a
-    sanitizer one; which ones depends on its name, so that all of them have many tests. With MIXINS=all: all of them."""
+    """Under which mix-ins a test runs: all of them. Where it is alone a blocking and a looping one, and with a sanitizer one
+    of the two; which ones depends on its name, so that all of them have many tests. With MIXINS=all: all of them."""
     number = zlib.crc32(function.__name__.encode())
-    first, second = (BLOCKING[(number + more) % len(BLOCKING)] for more in (0, 1 + number // 64 % (len(BLOCKING) - 1)))
-    loop = LOOPS[number // 8 % len(LOOPS)]
+    blocking, loop = BLOCKING[number % len(BLOCKING)], LOOPS[number // 8 % len(LOOPS)]
     if programs.SANITIZED and not EVERY:
-        return (first,) if number // 512 % 2 else (loop,)
-    return (first, second, loop) if is_alone(function.__module__) and not EVERY else tuple(MIXINS)
+        return (blocking,) if number // 512 % 2 else (loop,)
+    return (blocking, loop) if is_alone(function.__module__) and not EVERY else tuple(MIXINS)
 
 
 def crowded(function):

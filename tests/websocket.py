@@ -71,8 +71,10 @@ class WebSocket:
         return first, self.client.exactly(size)
 
     def hear(self):
-        """The next message, which comes in one frame."""
+        """The next message, which comes in one frame. A server whose client is slow may ask before whether it is there."""
         first, data = self.receive()
+        while first == FIN | PING:
+            first, data = self.receive()
         assert first in (FIN | TEXT, FIN | BINARY), (first, data)
         return data.decode() if first & 0xf == TEXT else data
 
