@@ -83,10 +83,11 @@ enum ws_code {
 
 #define WS_MAX_REASON 123 /* bytes of the text that a peer gives beside the code */
 
-/* How messages are compressed, with clients that offer it (permessage-deflate, RFC 7692). Messages of 1 KiB
-   and more are sent compressed where that makes them shorter; a client may compress what it likes. This needs
-   zlib: a build without it declines all offers. Who compresses something secret together with something that
-   an attacker has chosen tells by its size what the secret is. */
+/* How messages are compressed, with clients that offer it, and with servers that accept what ws_connect
+   offers (permessage-deflate, RFC 7692). Messages of 1 KiB and more are sent compressed where that makes them
+   shorter; a peer may compress what it likes. This needs zlib: a build without it declines all offers, and
+   makes none. Who compresses something secret together with something that an attacker has chosen tells by
+   its size what the secret is. */
 enum ws_compression {
     WS_NO_COMPRESSION,
     WS_DEFLATE,         /* each message by itself: a WebSocket takes no more memory between messages */
@@ -230,12 +231,12 @@ SS_API int ws_publish_others(struct ws *ws, const char *channel, enum ws_type ty
 
 /* Opens a WebSocket to "ws://HOST[:PORT][/PATH][?QUERY]". `self` and `ms` are those of ss_connect: the server
    in whose handler this is called, or NULL; and the time for the connection and the handshake together, and
-   for each wait to send. Of `options`, which may be NULL, the protocols are offered to the server, and the
-   limits hold for what it sends; what they point to lives as long as the WebSocket. Returns 0, and stores the
-   WebSocket, which the caller owns: ws_recv, ws_send and so on are for it, and ws_free in the end. Or the
-   HTTP status with which the server has refused, 403 for instance; or -errno: as ss_connect, -EINVAL for a
-   URL that cannot be read, -EPROTONOSUPPORT for wss, -EPROTO for an answer against the protocol, -ENOTSUP
-   where this build has no libcrypto. Waits. (RFC 6455 4.1) */
+   for each wait to send. Of `options`, which may be NULL, the protocols and the compression are offered to
+   the server, and the limits hold for what it sends; what they point to lives as long as the WebSocket.
+   Returns 0, and stores the WebSocket, which the caller owns: ws_recv, ws_send and so on are for it, and
+   ws_free in the end. Or the HTTP status with which the server has refused, 403 for instance; or -errno: as
+   ss_connect, -EINVAL for a URL that cannot be read, -EPROTONOSUPPORT for wss, -EPROTO for an answer against
+   the protocol, -ENOTSUP where this build has no libcrypto. Waits. (RFC 6455 4.1) */
 SS_API int ws_connect(struct ss_server *self, const char *url, const struct ws_options *options, int ms,
                       struct ws **ws);
 

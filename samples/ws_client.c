@@ -9,6 +9,7 @@
 #include <string.h>
 
 enum { TIMEOUT = 5000 /* ms */ };
+static const struct ws_options options = {.compression = WS_DEFLATE};
 
 static int converse(struct ws *ws)
 {
@@ -33,7 +34,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s URL\n", argv[0]);
         return 2;
     }
-    int rc = ws_connect(NULL, argv[1], NULL, TIMEOUT, &ws);
+    int rc = ws_connect(NULL, argv[1], &options, TIMEOUT, &ws);
     if (rc > 0)
         fprintf(stderr, "%s: %s: the server has answered with %d\n", argv[0], argv[1], rc);
     else if (rc == 0)

@@ -151,7 +151,7 @@ int ws_accept(struct ss_handler *h, const struct ws_options *options, struct ws 
         return rc;
     bool deflates = terms.server_bits;
     struct ws *ws = calloc(1, deflates ? sizeof(struct ws_deflating) : sizeof *ws);
-    struct ws_deflate *deflate = deflates ? ws_deflate_new(&terms) : NULL;
+    struct ws_deflate *deflate = deflates ? ws_deflate_new(&terms, false) : NULL;
     struct ws_run *run = ss_alloc(h, sizeof *run);
     rc = -ENOMEM;
     if (ws && run && (deflate || !deflates))

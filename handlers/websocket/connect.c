@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's side of the handshake (RFC 6455 4.1). */
+#include "compress/deflate.h"
 #include "text/chars.h"
 #include "websocket/ws.h"
 #include <errno.h>
@@ -20,9 +21,12 @@ struct target {
 
 /* What the server has answered. */
 struct answer {
+    const struct ws_options *options; /* to what was offered, */
+    char expected[WS_ACCEPT_SIZE];    /* and to the key */
     bool upgrade, connection, accept;
     uint8_t protocol; /* the number, from 1 on, of one that was offered; 0: none */
-    bool wrong;       /* what nobody has asked for */
+    struct ws_terms terms;
+    bool wrong; /* what nobody has asked for */
 };
 
 /* ---------------------------------------------------------------- what is asked for */
@@ -45,13 +49,16 @@ static int read_url(const char *url, struct target *target)
 }
 
 static int ask(struct ss_stream *s, const struct target *target, const char *key,
-               const char *const *protocols)
+               const struct ws_options *options)
 {
     ss_printf(s, "GET %s%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
               *target->path == '/' ? "" : "/", target->path, target->host);
     ss_printf(s, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", key);
-    for (const char *const *p = protocols; p && *p; p++)
+    for (const char *const *p = options->protocols; p && *p; p++)
         ss_printf(s, "Sec-WebSocket-Protocol: %s\r\n", *p);
+    if (options->compression && http_has_deflate())
+        ss_printf(s, "Sec-WebSocket-Extensions: %s\r\n",
+                  ws_terms_offer(options->compression == WS_DEFLATE_CONTEXT));
     return ss_write(s, "\r\n", 2);
 }
 
@@ -65,19 +72,26 @@ static uint8_t number_of(const char *const *protocols, const char *name)
     return 0;
 }
 
-static void take_field(struct answer *answer, const char *name, const char *value, const char *accept,
-                       const char *const *protocols)
+static bool take_terms(struct answer *answer, const char *value)
+{
+    enum ws_compression offered = http_has_deflate() ? answer->options->compression : WS_NO_COMPRESSION;
+    return offered && !answer->terms.server_bits &&
+           ws_terms_take(value, offered == WS_DEFLATE_CONTEXT, &answer->terms) == 0;
+}
+
+static void take_field(struct answer *answer, const char *name, const char *value)
 {
     if (strcasecmp(name, "Upgrade") == 0)
         answer->upgrade = strcasecmp(value, "websocket") == 0;
     else if (strcasecmp(name, "Connection") == 0)
         answer->connection |= http_list_has(value, "upgrade");
     else if (strcasecmp(name, "Sec-WebSocket-Accept") == 0)
-        answer->accept = strcmp(value, accept) == 0;
+        answer->accept = strcmp(value, answer->expected) == 0;
     else if (strcasecmp(name, "Sec-WebSocket-Protocol") == 0)
-        answer->wrong |= answer->protocol || !(answer->protocol = number_of(protocols, value));
+        answer->wrong |=
+            answer->protocol || !(answer->protocol = number_of(answer->options->protocols, value));
     else if (strcasecmp(name, "Sec-WebSocket-Extensions") == 0)
-        answer->wrong = true;
+        answer->wrong |= !take_terms(answer, value);
 }
 
 /* Reads a line without its end. Returns its size, or -errno. */
@@ -121,8 +135,7 @@ static int read_status(const char *line)
 }
 
 /* One response's head; its fields matter if it is a 101. The status, or -errno. */
-static int read_response(struct ss_stream *s, const char *accept, const char *const *protocols,
-                         struct answer *answer)
+static int read_response(struct ss_stream *s, struct answer *answer)
 {
     char line[LINE], *value = NULL;
     int status, rc = (int)read_text(s, line);
@@ -134,69 +147,84 @@ static int read_response(struct ss_stream *s, const char *accept, const char *co
         if (lines == LINES)
             return -EPROTO;
         if (status == 101)
-            take_field(answer, line, value, accept, protocols);
+            take_field(answer, line, value);
     }
     return rc < 0 ? rc : status;
 }
 
 /* 0; the status with which the server has refused; or -errno. */
-static int read_answer(struct ss_stream *s, const char *accept, const char *const *protocols,
-                       struct answer *answer)
+static int read_answer(struct ss_stream *s, struct answer *answer)
 {
     int status;
     do
-        status = read_response(s, accept, protocols, answer);
+        status = read_response(s, answer);
     while (status >= 100 && status < 200 && status != 101);
     if (status != 101)
         return status;
     return answer->upgrade && answer->connection && answer->accept && !answer->wrong ? 0 : -EPROTO;
 }
 
-static int shake_hands(struct ss_stream *s, const struct target *target, const char *const *protocols,
-                       struct answer *answer)
+static int shake_hands(struct ss_stream *s, const struct target *target, struct answer *answer)
 {
-    char key[WS_KEY_SIZE], accept[WS_ACCEPT_SIZE];
+    char key[WS_KEY_SIZE];
     int rc = ws_make_key(key);
     if (rc == 0)
-        rc = ws_accept_key(key, accept);
+        rc = ws_accept_key(key, answer->expected);
     if (rc == 0)
-        rc = ask(s, target, key, protocols);
-    return rc < 0 ? rc : read_answer(s, accept, protocols, answer);
+        rc = ask(s, target, key, answer->options);
+    return rc < 0 ? rc : read_answer(s, answer);
+}
+
+static int connect_in(struct ss_server *self, const char *url, int ms, struct answer *answer,
+                      struct ss_stream **s)
+{
+    struct target target;
+    int rc = read_url(url, &target);
+    if (rc == 0)
+        rc = ss_connect(self, target.address, SOCK_STREAM, ms, s);
+    if (rc == 0) {
+        ss_set_deadline(*s, ms);
+        rc = shake_hands(*s, &target, answer);
+        ss_set_deadline(*s, -1);
+    }
+    return rc;
 }
 
 /* ---------------------------------------------------------------- its life */
 
 struct client {
-    struct ws ws;
+    struct ws_deflating deflating;
     struct ws_run run;
 };
+
+static void begin(struct client *client, struct ss_server *self, const struct answer *answer)
+{
+    struct ws *ws = &client->deflating.ws;
+    ws->server = self;
+    ws->protocol = answer->protocol;
+    ws->deflates = client->deflating.deflate;
+}
 
 int ws_connect(struct ss_server *self, const char *url, const struct ws_options *options, int ms,
                struct ws **ws)
 {
-    const char *const *protocols = options ? options->protocols : NULL;
-    struct target target;
-    struct answer answer = {0};
+    static const struct ws_options none;
+    struct answer answer = {.options = options ? options : &none};
     struct ss_stream *s = NULL;
     struct client *client = calloc(1, sizeof *client);
     *ws = NULL;
-    int rc = client ? read_url(url, &target) : -ENOMEM;
-    if (rc == 0)
-        rc = ss_connect(self, target.address, SOCK_STREAM, ms, &s);
-    if (rc == 0) {
-        ss_set_deadline(s, ms);
-        rc = shake_hands(s, &target, protocols, &answer);
-        ss_set_deadline(s, -1);
-    }
+    int rc = client ? connect_in(self, url, ms, &answer, &s) : -ENOMEM;
+    if (rc == 0 && answer.terms.server_bits &&
+        !(client->deflating.deflate = ws_deflate_new(&answer.terms, true)))
+        rc = -ENOMEM;
     if (rc != 0) {
         (void)ss_close(s);
         free(client);
         return rc;
     }
-    client->ws.server = self;
-    client->ws.protocol = answer.protocol;
-    ws_run_client(&client->ws, &client->run, s, ms, options);
-    *ws = &client->ws;
+    begin(client, self, &answer);
+    *ws = &client->deflating.ws;
+    ws_run_client(*ws, &client->run, s, ms, options);
     return 0;
 }
 
@@ -209,5 +237,6 @@ void ws_free(struct ws *ws)
     if (ws->release)
         ws->release(ws->context);
     ws_run_end(ws);
+    ws_deflate_free(ws_deflate_of(ws));
     free(ws); /* the first member of its struct client */
 }

@@ -9,17 +9,32 @@ enum { WORTH = 1024, WORTH_WITH_CONTEXT = 64 }; /* bytes of a message from which
 enum { LONG = 1 << 16 };                        /* bytes that take so long that others are to run meanwhile */
 
 struct ws_deflate {
-    struct ws_terms terms;
+    unsigned char out_bits,
+        in_bits;                  /* of what is sent, and received: it refers to 2^this bytes back at most, */
+    bool out_context, in_context; /* also to messages before */
     struct http_deflater *deflater; /* Both are there between messages only where these refer to others. */
     struct http_inflater *inflater;
 };
 
-struct ws_deflate *ws_deflate_new(const struct ws_terms *terms)
+struct ws_deflate *ws_deflate_new(const struct ws_terms *terms, bool client)
 {
     struct ws_deflate *deflate = calloc(1, sizeof *deflate);
-    if (deflate)
-        deflate->terms = *terms;
+    if (!deflate)
+        return NULL;
+    deflate->out_bits = client ? terms->client_bits : terms->server_bits;
+    deflate->out_context = client ? terms->client_context : terms->server_context;
+    deflate->in_bits = client ? terms->server_bits : terms->client_bits;
+    deflate->in_context = client ? terms->server_context : terms->client_context;
     return deflate;
+}
+
+/* What takes long is called elsewhere, so that others run meanwhile; or not at all, if no thread can. */
+static void call(const struct ws *ws, int (*function)(void *), void *data, size_t size)
+{
+    if (size > LONG && ws->run->server)
+        (void)ss_offload(ws->run->server, function, data);
+    else
+        (void)function(data);
 }
 
 void ws_deflate_free(struct ws_deflate *deflate)
@@ -51,16 +66,14 @@ static int call_deflater(void *data)
 char *ws_deflate(struct ws *ws, const void *data, size_t size, size_t *out_size)
 {
     struct ws_deflate *d = ws_deflate_of(ws);
-    if (!d || size < (d->terms.server_context ? WORTH_WITH_CONTEXT : WORTH))
+    if (!d || size < (d->out_context ? WORTH_WITH_CONTEXT : WORTH) || d->out_bits < HTTP_DEFLATE_MIN_BITS)
         return NULL;
     if (!d->deflater)
-        d->deflater = http_deflater_open(d->terms.server_bits);
+        d->deflater = http_deflater_open(d->out_bits);
     struct compression c = {.deflater = d->deflater, .data = data, .size = size, .out = malloc(size)};
-    if (c.deflater && c.out && size <= LONG)
-        call_deflater(&c);
-    else if (c.deflater && c.out)
-        (void)ss_offload(ws->run->server, call_deflater, &c);
-    if (!d->terms.server_context) {
+    if (c.deflater && c.out)
+        call(ws, call_deflater, &c, size);
+    if (!d->out_context) {
         http_deflater_close(d->deflater);
         d->deflater = NULL;
     }
@@ -93,15 +106,14 @@ static int call_inflater(void *data)
 int ws_inflate(struct ws *ws, struct http_coder_buffers *b, bool last)
 {
     struct ws_deflate *d = ws_deflate_of(ws);
-    int bits = d->terms.client_bits > HTTP_DEFLATE_MIN_BITS ? d->terms.client_bits : HTTP_DEFLATE_MIN_BITS;
+    int bits = d->in_bits > HTTP_DEFLATE_MIN_BITS ? d->in_bits : HTTP_DEFLATE_MIN_BITS;
     if (!d->inflater && !(d->inflater = http_inflater_open(bits)))
         return -ENOMEM;
     struct inflation i = {.inflater = d->inflater, .b = b, .last = last};
-    if (b->out_room > LONG)
-        (void)ss_offload(ws->run->server, call_inflater, &i);
+    call(ws, call_inflater, &i, b->out_room);
     if (!i.called)
         call_inflater(&i);
-    if (i.rc == 1 && !d->terms.client_context) {
+    if (i.rc == 1 && !d->in_context) {
         http_inflater_close(d->inflater);
         d->inflater = NULL;
     }

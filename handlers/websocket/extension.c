@@ -184,3 +184,31 @@ void ws_terms_write(const struct ws_terms *agreed, char answer[WS_TERMS_SIZE])
         snprintf(answer + size, WS_TERMS_SIZE - (size_t)size, "; client_max_window_bits=%d",
                  agreed->client_bits);
 }
+
+/* ---------------------------------------------------------------- the client's side */
+
+const char *ws_terms_offer(bool context)
+{
+    return context ? "permessage-deflate; client_max_window_bits"
+                   : "permessage-deflate; server_no_context_takeover; client_no_context_takeover; "
+                     "client_max_window_bits";
+}
+
+/* A server that was asked not to refer to messages before must say that it does not (RFC 7692 7.1.1.1). */
+int ws_terms_take(const char *field, bool context, struct ws_terms *agreed)
+{
+    struct reader r = {field, field + strlen(field)};
+    struct offer answer;
+    if (!read_offer(&r, &answer) || r.at < r.end || !answer.good || answer.client_bits == ASKED ||
+        (!context && !answer.server_no_context))
+        return -EPROTO;
+    *agreed = (struct ws_terms){
+        .server_bits = (unsigned char)(answer.server_bits ? answer.server_bits : HTTP_DEFLATE_MAX_BITS),
+        .client_bits = HTTP_DEFLATE_BITS,
+        .server_context = !answer.server_no_context,
+        .client_context = context && !answer.client_no_context,
+    };
+    if (answer.client_bits && answer.client_bits < HTTP_DEFLATE_BITS)
+        agreed->client_bits = (unsigned char)answer.client_bits;
+    return 0;
+}

@@ -23,6 +23,12 @@ struct ws_terms {
    the field is malformed; *agreed is then as it was. */
 int ws_terms_choose(const char *field, bool context, struct ws_terms *agreed);
 
+/* The client's side: the field that it sends, which offers this. `context`: messages may refer to those
+   before them. */
+const char *ws_terms_offer(bool context);
+/* Reads what the server has answered to that. 0, or -EPROTO: it is no answer to what was offered. */
+int ws_terms_take(const char *field, bool context, struct ws_terms *agreed);
+
 #define WS_TERMS_SIZE 160 /* bytes of the answer, with a NUL */
 /* Writes the answer, which is a Sec-WebSocket-Extensions field too. */
 void ws_terms_write(const struct ws_terms *agreed, char answer[WS_TERMS_SIZE]);

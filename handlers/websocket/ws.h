@@ -159,8 +159,8 @@ int ws_recv_or_park(struct ws *ws, struct ws_message *message);
 
 /* ---- deflate.c ---- */
 
-/* NULL if out of memory. */
-struct ws_deflate *ws_deflate_new(const struct ws_terms *terms);
+/* For one side of a WebSocket. NULL if out of memory. */
+struct ws_deflate *ws_deflate_new(const struct ws_terms *terms, bool client);
 /* May be NULL. */
 void ws_deflate_free(struct ws_deflate *deflate);
 /* Compresses a message, if that is agreed on and makes it shorter. Returns memory for free(), or NULL: it is

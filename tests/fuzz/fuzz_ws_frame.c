@@ -201,7 +201,7 @@ static void run(const uint8_t *data, size_t size, const char *offer, bool contex
     outcome->count = outcome->output_size = 0;
     ss_stream_init(&s, &pieces_stream, &pieces, buffers[0], sizeof buffers[0], buffers[1], sizeof buffers[1]);
     if (offer && ws_terms_choose(offer, context, &terms) > 0)
-        deflating.deflate = ws_deflate_new(&terms);
+        deflating.deflate = ws_deflate_new(&terms, false);
     ws->deflates = deflating.deflate;
     ws_run_begin(ws, &run, &h, &options);
     REQUIRE((whole ? receive_whole(ws) : receive_pieces(ws, 1 + (uint32_t)size)) == 0);

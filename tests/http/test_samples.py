@@ -371,10 +371,11 @@ def test_ws_echo(sample):
 def test_ws_client(sample):
     server = sample("ws_echo", "{address}")
     url = "ws://%s:%d" % server.address[:2]
+    lines = "Hello\nGrüße\n" + "long " * 5000 + "\n"  # the last one is compressed
     for path in "", "/", "/straight":
-        result = subprocess.run([programs.path_of("samples/ws_client"), url + path], input="Hello\nGrüße\n", text=True,
+        result = subprocess.run([programs.path_of("samples/ws_client"), url + path], input=lines, text=True,
                                 capture_output=True, timeout=programs.LIMIT, check=False)
-        assert (result.returncode, result.stdout, result.stderr) == (0, "Hello\nGrüße\n", "")
+        assert (result.returncode, result.stdout, result.stderr) == (0, lines, "")
     result = programs.run([programs.path_of("samples/ws_client"), "http://localhost/"])
     assert result.returncode == 1 and "Invalid argument" in result.stderr
 

@@ -2,6 +2,7 @@
 """Compressed messages of WebSockets (permessage-deflate, RFC 7692), frame by frame (tests/http/websockets.c). What is
 offered and answered is looked at in tests/unit/test_ws_extension.c."""
 
+import errno
 import random
 import re
 import threading
@@ -12,6 +13,7 @@ import programs
 import pytest
 import websocket
 from test_websocket import get, refused, server, shared, together  # noqa: F401 (fixtures)
+from test_websocket_client import Peer
 from websocket import BINARY, CONTINUATION, FIN, PING, RSV1, RSV2, RSV3, TEXT, WebSocket, frame
 
 pytestmark = pytest.mark.skipif("zlib" not in coding.features(), reason="this build compresses nothing by zlib")
@@ -461,3 +463,103 @@ def test_a_client_that_leaves_in_the_middle(server):
             ws.send(frame(TEXT, ws.pack("y" * 5000)[:5], RSV1))
     with server.client() as client:
         assert Deflating(client).echoes("z" * 2000)
+
+
+# ---------------------------------------------------------------- the client's side (ws_connect)
+
+
+class DeflatingPeer(Peer):
+    """A server that compresses what it says, and has agreed on `terms`."""
+
+    def __init__(self, server, path, terms):
+        super().__init__(server, path)
+        self.terms = terms
+        self.deflater = self.inflater = None
+
+    def agree(self):
+        return self.answer(more=f"Sec-WebSocket-Extensions: permessage-deflate{self.terms}\r\n")
+
+    def bits(self, side):
+        found = re.search(side + r"_max_window_bits=(\d+)", self.terms)
+        return -int(found[1]) if found else -15
+
+    def say(self, data):
+        if not self.deflater or "server_no_context_takeover" in self.terms:
+            self.deflater = zlib.compressobj(wbits=self.bits("server"))
+        packed = self.deflater.compress(data) + self.deflater.flush(zlib.Z_SYNC_FLUSH)
+        self.send(BINARY, packed.removesuffix(TAIL), first=FIN | RSV1)
+
+    def hear(self):
+        """A message, and whether it was compressed."""
+        first, data = self.receive()
+        assert first & ~RSV1 == FIN | BINARY
+        if not first & RSV1:
+            return data, False
+        if not self.inflater or "client_no_context_takeover" in self.terms:
+            self.inflater = zlib.decompressobj(wbits=self.bits("client"))
+        return self.inflater.decompress(data + TAIL), True
+
+
+@pytest.fixture
+def relay(probe, concurrent_mixin):
+    return probe(*programs.as_settings(concurrent_mixin), program="ws_client")
+
+
+@pytest.mark.parametrize("path, offer", [
+    ("/", []), ("/?context", ["permessage-deflate; client_max_window_bits"]),
+    ("/?deflate", ["permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits"])])
+def test_what_a_client_offers(probe, path, offer):
+    with Peer(probe(program="ws_client"), path) as peer:
+        assert peer.field("Sec-WebSocket-Extensions") == offer
+        assert peer.answer() == "connected "
+        peer.ws.say("x" * 5000)
+        assert peer.receive() == (FIN | TEXT, b"x" * 5000)
+
+
+@pytest.mark.parametrize("path, terms", [
+    ("/", ""), ("/?deflate", ""), ("/?deflate", "; client_no_context_takeover"), ("/?context", "; client_max_window_bits"),
+    ("/?context", "; server_max_window_bits=16"), ("/?context", ", permessage-deflate"),
+    ("/?context", "\r\nSec-WebSocket-Extensions: permessage-deflate"), ("/?context", "; mode=fast")])
+def test_what_a_server_must_not_answer(probe, path, terms):
+    with DeflatingPeer(probe(program="ws_client"), path, terms) as peer:
+        assert peer.agree().endswith(f" {-errno.EPROTO}")
+
+
+@pytest.mark.parametrize("path, terms", [
+    ("/?deflate", "; server_no_context_takeover"), ("/?deflate", "; server_no_context_takeover; client_max_window_bits=8"),
+    ("/?deflate", "; server_no_context_takeover; client_max_window_bits=9; server_max_window_bits=9"),
+    ("/?context", ""), ("/?context", "; client_no_context_takeover"), ("/?context", "; server_max_window_bits=10"),
+    ("/?context", "; server_no_context_takeover; client_max_window_bits=10")])
+def test_a_client_compresses(relay, path, terms):
+    """As was agreed on: both zlibs allow no reference to what they must not refer to. zlib cannot compress with 8 bits."""
+    with DeflatingPeer(relay, path, terms) as peer:
+        assert peer.agree() == "connected "
+        for size in 3, 100, 5000, 5000, 200_000, 5000:
+            data = bytes(random.Random(size).choices(b"abcdefgh", k=size))
+            peer.ws.say(data)
+            heard, compressed = peer.hear()
+            assert heard == data
+            if size > 1000:
+                assert compressed == ("client_max_window_bits=8" not in terms)
+            peer.say(data[::-1])
+            assert peer.ws.hear() == data[::-1]
+
+
+def test_a_client_is_sent_a_bomb(relay):
+    with DeflatingPeer(relay, "/?deflate", "; server_no_context_takeover") as peer:
+        peer.agree()
+        peer.ws.say("x")
+        peer.receive()
+        peer.say(bytes(64 << 20))
+        assert peer.ws.hear().startswith("closed 1009 ")
+
+
+@pytest.mark.parametrize("path", ["/echo?deflate", "/echo?context", "/class/deflate", "/echo"])
+def test_both_are_ours(relay, probe, path):
+    echo = probe(program="websockets")
+    with relay.client() as client:
+        ws = WebSocket(client, "/").say("ws://%s:%d" % echo.address[:2] + path + ("" if "?" in path else "?context"))
+        assert ws.hear() == "connected "
+        for message in "x", "y" * 3000, "y" * 3000, b"z" * 300_000:
+            assert ws.say(message).hear() == message
+        ws.close()

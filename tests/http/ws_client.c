@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Handlers that are clients, for test_websocket_client.py. The first message is a URL: the handler connects
    to it and says how that went, then passes each message on, and the answer back. With /tick it tells when
-   nothing has come for 100 ms. Settings: see settings.h. */
+   nothing has come for 100 ms. "deflate" or "context" in the URL: it offers compression. Settings: see
+   settings.h. */
 #include "settings.h"
 #include "websocket.h"
 #include <errno.h>
+#include <string.h>
 
 static const char *const protocols[] = {"one", "two", NULL};
 
@@ -32,12 +34,15 @@ static int pass_on(struct ws *ws, struct ws *peer)
 
 static int relay(struct ss_handler *h, struct ws *ws)
 {
-    static const struct ws_options options = {.protocols = protocols, .max_message = 1 << 20};
+    struct ws_options options = {.protocols = protocols, .max_message = 1 << 20};
     struct ws_message message;
     struct ws *peer;
     int rc = ws_recv(ws, &message);
     if (rc <= 0)
         return rc;
+    options.compression = strstr(message.data, "context")   ? WS_DEFLATE_CONTEXT
+                          : strstr(message.data, "deflate") ? WS_DEFLATE
+                                                            : WS_NO_COMPRESSION;
     rc = ws_connect(h->server, message.data, &options, 5000, &peer);
     if (rc != 0)
         return ws_printf(ws, "%s %d", rc > 0 ? "refused" : strerror(-rc), rc);

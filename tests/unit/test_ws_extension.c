@@ -187,12 +187,70 @@ static void test_longest_answer(void **state)
     assert_string_equal(answer, ALONE S_BITS(15) C_BITS(15));
 }
 
+/* What a server may answer to what is offered, and what it means for whom. */
+static void test_taken(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool context, good, server_context, client_context;
+        int server_bits, client_bits;
+    } taken[] = {
+        {P S_NO, false, true, false, false, 15, 12},
+        {P S_NO C_NO, false, true, false, false, 15, 12},
+        {P S_NO C_BITS(8), false, true, false, false, 15, 8},
+        {P S_NO S_BITS(8) C_BITS(15), false, true, false, false, 8, 12},
+        {P, true, true, true, true, 15, 12},
+        {P S_NO, true, true, false, true, 15, 12},
+        {P C_NO S_BITS(10), true, true, true, false, 10, 12},
+        {" " P " ; client_max_window_bits=\"9\"", true, true, true, true, 15, 9},
+        {P, false, false, 0, 0, 0, 0}, /* it refers to messages before, which it was asked not to do */
+        {P C_NO, false, false, 0, 0, 0, 0},
+        {P C_ANY, true, false, 0, 0, 0, 0},
+        {P S_BITS(7), true, false, 0, 0, 0, 0},
+        {P S_NO S_NO, true, false, 0, 0, 0, 0},
+        {P "; other", true, false, 0, 0, 0, 0},
+        {P ", " P, true, false, 0, 0, 0, 0},
+        {P ",", true, false, 0, 0, 0, 0},
+        {"x-other", true, false, 0, 0, 0, 0},
+        {"", true, false, 0, 0, 0, 0},
+        {P ";", true, false, 0, 0, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        struct ws_terms terms = {0};
+        assert_int_equal(ws_terms_take(taken[i].answer, taken[i].context, &terms),
+                         taken[i].good ? 0 : -EPROTO);
+        assert_int_equal(terms.server_bits, taken[i].server_bits);
+        assert_int_equal(terms.client_bits, taken[i].client_bits);
+        assert_true(terms.server_context == taken[i].server_context);
+        assert_true(terms.client_context == taken[i].client_context);
+    }
+}
+
+/* Our own server takes what our client offers, and our client what it answers. */
+static void test_both_are_ours(void **state)
+{
+    (void)state;
+    for (int client = 0; client < 2; client++) {
+        for (int server = 0; server < 2; server++) {
+            struct ws_terms chosen, taken;
+            char answer[WS_TERMS_SIZE];
+            assert_int_equal(ws_terms_choose(ws_terms_offer(client), server, &chosen), 1);
+            ws_terms_write(&chosen, answer);
+            assert_int_equal(ws_terms_take(answer, client, &taken), 0);
+            assert_true(taken.server_context == (client && server) &&
+                        taken.client_context == (client && server));
+            assert_true(taken.server_bits >= chosen.server_bits && taken.client_bits <= chosen.client_bits);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_longest_answer),
+        cmocka_unit_test(test_answers),        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_longest_answer), cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_both_are_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
