@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a handler sends to its own client. */
 #include "events/es.h"
+#include "text/format.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,22 +49,11 @@ int es_comment(struct es *es, const char *comment)
 
 int es_vprintf(struct es *es, const char *event, const char *format, va_list args)
 {
-    char small[512], *data = small;
-    va_list again;
-    va_copy(again, args);
-    int size = vsnprintf(small, sizeof small, format, args), rc = size < 0 ? -EINVAL : 0;
-    if (size >= (int)sizeof small) {
-        data = malloc((size_t)size + 1);
-        if (data)
-            vsnprintf(data, (size_t)size + 1, format, again);
-        else
-            rc = -ENOMEM;
-    }
-    va_end(again);
+    struct http_formatted data;
+    int rc = http_format(&data, format, args);
     if (rc == 0)
-        rc = es_send(es, &(struct es_event){.event = event, .data = data});
-    if (data != small)
-        free(data);
+        rc = es_send(es, &(struct es_event){.event = event, .data = data.text});
+    http_formatted_free(&data);
     return rc;
 }
 

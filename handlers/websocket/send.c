@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages become frames. */
+#include "text/format.h"
 #include "websocket/ws.h"
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 int ws_send(struct ws *ws, enum ws_type type, const void *data, size_t size)
@@ -24,20 +24,11 @@ int ws_send(struct ws *ws, enum ws_type type, const void *data, size_t size)
 
 int ws_vprintf(struct ws *ws, const char *format, va_list args)
 {
-    char text[1024], *longer = NULL;
-    va_list again;
-    va_copy(again, args);
-    int size = vsnprintf(text, sizeof text, format, args), rc = size < 0 ? -EINVAL : 0;
-    if (size >= (int)sizeof text) {
-        longer = malloc((size_t)size + 1);
-        rc = longer ? 0 : -ENOMEM;
-    }
-    if (longer)
-        vsnprintf(longer, (size_t)size + 1, format, again);
-    va_end(again);
+    struct http_formatted f;
+    int rc = http_format(&f, format, args);
     if (rc == 0)
-        rc = ws_send(ws, WS_TEXT, longer ? longer : text, (size_t)size);
-    free(longer);
+        rc = ws_send(ws, WS_TEXT, f.text, f.size);
+    http_formatted_free(&f);
     return rc;
 }
 
