@@ -97,6 +97,13 @@ class WebSocket:
         assert self.closed() == code
         assert self.ends()
 
+    def leave(self):
+        """Closes it, whatever is on its way meanwhile."""
+        self.send(frame(CLOSE, (1000).to_bytes(2, "big")))
+        while self.receive()[0] != FIN | CLOSE:
+            pass
+        assert self.ends()
+
     def close(self, code=1000, reason=""):
         """Both say good-bye."""
         self.send(frame(CLOSE, code.to_bytes(2, "big") + reason.encode()))
