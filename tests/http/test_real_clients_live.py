@@ -2,6 +2,9 @@
 """What a browser makes of --live: it loads pages anew, and takes stylesheets as they are. Tested where Chromium and selenium
 are installed (make deps clients)."""
 
+import contextlib
+import time
+
 import browsers
 import programs
 import pytest
@@ -97,6 +100,34 @@ def test_a_page(browser, served, root):
     assert value(browser, "window.mark ?? null") is None and not browsers.complaints(browser)
 
 
+@contextlib.contextmanager
+def delayed(browser, ms):
+    """Meanwhile each request takes so long."""
+    conditions = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", {**conditions, "latency": ms})
+    try:
+        yield
+    finally:
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", {**conditions, "latency": 0})
+
+
+def test_a_stylesheet_that_changes_again(browser, served, root):
+    """While the one before is still on its way."""
+    served()
+    browser.get(served.url)
+    changes(browser, root / "index.html", page("Second"), "document.title", "Second")
+    settled(browser, root)
+    comes_to(browser, "document.querySelectorAll('link[rel=stylesheet]').length", 2)
+    with delayed(browser, 1000):
+        for number in 2, 3, 4:
+            (root / "style.css").write_text(f"h1 {{ color: rgb({number}, {number}, {number}) }}")
+            time.sleep(0.3)  # the server tells of it after 80 ms of quiet
+        comes_to(browser, COLOR, "rgb(4, 4, 4)")
+        comes_to(browser, "document.querySelectorAll('link[rel=stylesheet]').length", 2)
+    assert value(browser, "window.mark") == 1
+
+
 def test_an_imported_stylesheet(browser, served, root):
     (root / "style.css").write_text("@import 'deep/colors.css';")
     (root / "deep").mkdir()
@@ -104,7 +135,7 @@ def test_an_imported_stylesheet(browser, served, root):
     served()
     browser.get(served.url)
     comes_to(browser, COLOR, "rgb(3, 3, 3)")
-    browser.execute_script("window.mark = 1")
+    settled(browser, root)
     changes(browser, root / "deep" / "colors.css", "h1 { color: rgb(4, 4, 4) }", COLOR, "rgb(4, 4, 4)")
     assert value(browser, "window.mark") == 1
 
