@@ -253,11 +253,18 @@ void loop_look(struct loop *loop, int ms)
     expire(loop, loop->now);
 }
 
+/* Input that comes from now on is among what is ready when it is parked again. */
+static void wake_for_message(struct loop *loop, struct known *known)
+{
+    known->parked->quiet = true;
+    wake_parked(loop, known);
+}
+
 void loop_unpark(struct loop *loop, const struct request *request)
 {
     struct known *known = loop_known(loop, request->request.fd);
     if (known && known->parked == request)
-        wake_parked(loop, known);
+        wake_for_message(loop, known);
 }
 
 int loop_park(struct loop *loop, struct request *request)
@@ -282,7 +289,7 @@ int loop_park(struct loop *loop, struct request *request)
     idle_add(&loop->serving->parked, request);
     timer_set(&loop->wheel, &request->entry.timer, request->entry.timer.deadline);
     if (request->box && mail_begin_parking(loop->server, request))
-        wake_parked(loop, known);
+        wake_for_message(loop, known);
     return 0;
 }
 

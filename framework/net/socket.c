@@ -293,7 +293,9 @@ int socket_open_stream(struct ss_server *self, struct ss_handler *h, struct ss_s
     char *buffers = socket ? arena_lend(h->arena, 2 * size) : NULL;
     if (!buffers)
         return -ENOMEM;
-    *socket = (struct socket){.is_tcp = self->core->is_tcp};
+    struct request *request = container_of(h->request, struct request, request);
+    *socket = (struct socket){.is_tcp = self->core->is_tcp, .drained = request->quiet, .polls = polls_made()};
+    request->quiet = false;
     ss_stream_init(&socket->stream, &socket_stream, NULL, buffers, size, buffers + size, size);
     socket->stream.lent = true;
     stream_serve(&socket->stream, h);

@@ -10,6 +10,7 @@ import time
 import coding
 import programs
 import pytest
+import websocket
 import wire
 
 WARM, COUNT = 5, 100  # requests
@@ -115,6 +116,25 @@ def test_kept_alive_get_of_a_thread_pool(traced, root):
             assert client.ask(path="/file").body == b"x"
     count = steady(traced.calls(server))
     assert count == {"epoll_wait": COUNT, "recv": COUNT, "stat": COUNT, "send": COUNT, "epoll_ctl": COUNT}
+
+
+def test_a_message_for_many(strace):
+    """Whoever only listens is sent what others say, and nothing is read of him."""
+    listeners = 5
+    with programs.listener() as listening:
+        server = strace(programs.path_of("samples/chat"), f"fd:{listening.fileno()}", "EventLoop", fds=[listening.fileno()],
+                        address=listening.getsockname())
+    members = [websocket.WebSocket(server.client(), f"/chat/r/m{i}") for i in range(listeners + 1)]
+    for i in range(WARM + COUNT):
+        members[0].say(f"text {i}")
+        for member in members:
+            while not member.hear().endswith(f"\ttext {i}"):
+                pass
+    calls = strace.calls(server)
+    last = [i for i, name in enumerate(calls) if name == "send"][-COUNT * (listeners + 1):]
+    count = collections.Counter(calls[last[0]:last[-1] + 1])
+    assert count["send"] == COUNT * (listeners + 1)
+    assert count["recv"] <= 2 * COUNT  # of who speaks
 
 
 @pytest.mark.parametrize("size", [64, 16384])
