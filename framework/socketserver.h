@@ -760,9 +760,10 @@ struct ss_mark {
 SS_API struct ss_mark ss_mark(struct ss_handler *h);
 SS_API void ss_release(struct ss_handler *h, struct ss_mark mark);
 
-/* For memory that a handler does not need while it waits for its client, which may be hours. ss_borrow is as
-   ss_alloc, NULL included, but marks do not matter to it. ss_return gives back what ss_borrow has returned to
-   the same handler, so that others of its thread use it; what is not given back is freed with the rest. */
+/* For memory that a handler does not need while it waits for its client, which may be hours. ss_borrow
+   returns what ss_alloc would, or NULL if there is no memory; marks do not matter to it. ss_return gives back
+   what ss_borrow has returned to the same handler (not NULL), once, so that others of its thread use it; what
+   is not given back is freed with the rest. For the handler, not for other threads. */
 SS_API void *ss_borrow(struct ss_handler *h, size_t size);
 SS_API void ss_return(struct ss_handler *h, void *memory);
 

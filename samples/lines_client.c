@@ -5,6 +5,7 @@
    Try:  build/samples/lines localhost:8091
    and:  build/samples/lines_client localhost:8091 */
 #include "socketserver.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +33,7 @@ static int show_answers(struct ss_stream *s)
     for (int i = 0; i < 2; i++) {
         ssize_t n = ss_readline(s, line, sizeof line);
         if (n <= 0)
-            return (int)n;
+            return n < 0 ? (int)n : -ECONNRESET;
         printf("    %s", line);
     }
     return 0;

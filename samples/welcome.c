@@ -29,9 +29,7 @@ int main(int argc, char **argv)
 {
     const struct ss_class *const *bases = ss_bases(argc > 2 ? argv[2] : "TCPServer");
     if (!bases || argc > 3) {
-        fprintf(stderr,
-                "usage: %s [ADDRESS [CLASS]]\n  CLASS  as ThreadingTCPServer; echo knows all of them\n",
-                argv[0]);
+        fprintf(stderr, "usage: %s [ADDRESS [CLASS]]\n", argv[0]);
         return 2;
     }
     return ss_run(bases, argc > 1 ? argv[1] : "localhost:8090", &Welcome);

@@ -5,6 +5,7 @@
    Try:  build/samples/welcome localhost:8090
    and:  build/samples/welcome_client localhost:8090 Ada */
 #include "socketserver.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,9 +15,10 @@ static int show_line(struct ss_stream *s)
 {
     char line[200];
     ssize_t n = ss_readline(s, line, sizeof line);
-    if (n > 0)
-        fputs(line, stdout);
-    return n < 0 ? (int)n : 0;
+    if (n <= 0)
+        return n < 0 ? (int)n : -ECONNRESET;
+    fputs(line, stdout);
+    return 0;
 }
 
 int main(int argc, char **argv)

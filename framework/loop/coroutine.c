@@ -212,7 +212,8 @@ static char *map_stack(size_t size, size_t guard)
     return NULL;
 }
 
-/* The tops of page-aligned stacks would all share a few cache sets: each begins some lines lower. */
+/* The tops of page-aligned stacks would all share a few cache sets: each begins some lines lower. Not many: a
+   coroutine that waits is to need one page. */
 static size_t next_colour(void)
 {
     static atomic_uint made;

@@ -26,7 +26,7 @@ struct block {
     max_align_t data[];
 };
 
-/* With malloc's own they fill whole cache lines, and a page. */
+/* With what malloc adds, whole KiB. */
 static const size_t sizes[BLOCK_KINDS] = {
     [SMALL] = 2048 - 16 - sizeof(struct block), [USUAL] = 96 * 1024 - 16 - sizeof(struct block)};
 
@@ -79,12 +79,6 @@ void spare_free(void *spare, size_t size)
     pool->spare_count++;
 }
 
-/* What a block of the kind has room for; `size` bytes fit into it. */
-static size_t room_of(enum kind kind, size_t size)
-{
-    return kind == LARGE ? ALIGNED_SIZE(size) : sizes[kind];
-}
-
 static struct block *block_new(enum kind kind, size_t size)
 {
     struct block *b;
@@ -95,10 +89,11 @@ static struct block *block_new(enum kind kind, size_t size)
         pool->shelves[kind].count--;
         return b;
     }
-    if (size > SIZE_MAX / 2 || !(b = malloc(sizeof *b + room_of(kind, size))))
+    size_t room = kind == LARGE ? ALIGNED_SIZE(size) : sizes[kind];
+    if (size > SIZE_MAX / 2 || !(b = malloc(sizeof *b + room)))
         return NULL;
     b->kind = kind;
-    b->end = (char *)b->data + room_of(kind, size);
+    b->end = (char *)b->data + room;
     return b;
 }
 

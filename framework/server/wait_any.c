@@ -76,10 +76,10 @@ static int await_resting(struct ss_handler *h, int what, int ms)
 static int await_to_rest(struct ss_handler *h, int what)
 {
     int rc = await_once(h, what, REST);
-    if (rc == 0) {
+    if (rc == 0)
         stream_rest(h->rfile);
+    if (rc == 0 && h->wfile != h->rfile)
         stream_rest(h->wfile);
-    }
     return rc;
 }
 
@@ -91,15 +91,14 @@ static bool is_long(int ms)
 /* Nothing is true yet of what is waited for. */
 static int wait_for(struct ss_handler *h, int what, int ms)
 {
-    bool alone = !serving_current(), rests = what & SS_REST;
+    bool loops = serving_current(), rests = what & SS_REST && (loops || is_long(ms));
     uint64_t end = ms < 0 ? UINT64_MAX : ss_now() + (uint64_t)ms;
     int rc = 0, found = 0, left = ms;
     while (found == 0 && left != 0 && rc >= 0) {
-        if (!rests || (alone && !is_long(left)))
-            rc = await_once(h, what, left);
-        else
-            rc = alone ? await_to_rest(h, what) : await_resting(h, what, left);
-        rests = rests && !alone;
+        rc = !rests  ? await_once(h, what, left)
+             : loops ? await_resting(h, what, left)
+                     : await_to_rest(h, what);
+        rests = rests && loops;
         found = look_at(h, what);
         left = found ? 0 : ms_until(end);
     }

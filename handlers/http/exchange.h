@@ -81,11 +81,13 @@ struct http_error_field {
     struct http_error_field *next;
 };
 
+#define HTTP_LOG_ERRORS 512 /* bytes of all that log_error is told during a request; more is cut */
+
 /* What is lent to an exchange until its connection speaks another protocol. */
 struct http_lent {
     struct ss_stream rfile, wfile; /* the bodies': what h->rfile and h->wfile are in do_X */
     char head[1024];               /* of a response: longer ones need more memory */
-    char told[512]; /* what log_error was told during the request, told_size bytes; more is cut */
+    char told[HTTP_LOG_ERRORS];    /* what log_error was told during the request, told_size bytes */
 };
 
 struct http_exchange {

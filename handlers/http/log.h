@@ -14,7 +14,7 @@ void http_log_begun(struct http_exchange *x);
 void http_log_ended(struct http_exchange *x, int failure);
 /* Stores what has gone wrong during the request, "" for nothing, and returns it. Who calls this puts it into
    the request's line, and handle_error does not say it again. */
-enum { HTTP_LOG_REASON = sizeof(((struct http_lent *)0)->told) + 128 };
+enum { HTTP_LOG_REASON = HTTP_LOG_ERRORS + 128 };
 const char *http_log_reason(const struct ss_handler *h, char text[HTTP_LOG_REASON]);
 
 #endif

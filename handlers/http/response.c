@@ -268,8 +268,8 @@ int http_response_finish(struct http_exchange *x)
 void http_response_reset(struct http_exchange *x)
 {
     struct http_response *r = &x->response;
-    char *text = r->room || !x->lent ? r->text : x->lent->head;
-    size_t room = r->room || !x->lent ? r->room : sizeof x->lent->head;
+    char *text = r->room ? r->text : x->lent->head;
+    size_t room = r->room ? r->room : sizeof x->lent->head;
     if (x->coded)
         http_coded_free(x);
     *r = (struct http_response){.length = -1, .text = text, .room = room};

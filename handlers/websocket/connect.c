@@ -48,6 +48,11 @@ static int read_url(const char *url, struct target *target)
     return 0;
 }
 
+static enum ws_compression offered(const struct ws_options *options)
+{
+    return http_has_deflate() ? options->compression : WS_NO_COMPRESSION;
+}
+
 static int ask(struct ss_stream *s, const struct target *target, const char *key,
                const struct ws_options *options)
 {
@@ -56,7 +61,7 @@ static int ask(struct ss_stream *s, const struct target *target, const char *key
     ss_printf(s, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n", key);
     for (const char *const *p = options->protocols; p && *p; p++)
         ss_printf(s, "Sec-WebSocket-Protocol: %s\r\n", *p);
-    if (options->compression && http_has_deflate())
+    if (offered(options))
         ss_printf(s, "Sec-WebSocket-Extensions: %s\r\n",
                   ws_terms_offer(options->compression == WS_DEFLATE_CONTEXT));
     return ss_write(s, "\r\n", 2);
@@ -74,9 +79,9 @@ static uint8_t number_of(const char *const *protocols, const char *name)
 
 static bool take_terms(struct answer *answer, const char *value)
 {
-    enum ws_compression offered = http_has_deflate() ? answer->options->compression : WS_NO_COMPRESSION;
-    return offered && !answer->terms.server_bits &&
-           ws_terms_take(value, offered == WS_DEFLATE_CONTEXT, &answer->terms) == 0;
+    bool context = answer->options->compression == WS_DEFLATE_CONTEXT;
+    return offered(answer->options) && !answer->terms.server_bits &&
+           ws_terms_take(value, context, &answer->terms) == 0;
 }
 
 static void take_field(struct answer *answer, const char *name, const char *value)

@@ -9,9 +9,10 @@ enum { WORTH = 1024, WORTH_WITH_CONTEXT = 64 }; /* bytes of a message from which
 enum { LONG = 1 << 16 };                        /* bytes that take so long that others are to run meanwhile */
 
 struct ws_deflate {
-    unsigned char out_bits,
-        in_bits;                  /* of what is sent, and received: it refers to 2^this bytes back at most, */
-    bool out_context, in_context; /* also to messages before */
+    /* of what is sent, and received: it refers to 2^bits bytes back at most, with a context to messages
+     * before */
+    unsigned char out_bits, in_bits;
+    bool out_context, in_context;
     struct http_deflater *deflater; /* Both are there between messages only where these refer to others. */
     struct http_inflater *inflater;
 };

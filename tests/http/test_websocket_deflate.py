@@ -13,7 +13,7 @@ import programs
 import pytest
 import websocket
 from test_websocket import get, refused, server, shared, together  # noqa: F401 (fixtures)
-from test_websocket_client import Peer
+from test_websocket_client import Peer, server as relay  # noqa: F401 (a fixture)
 from websocket import BINARY, CONTINUATION, FIN, PING, RSV1, RSV2, RSV3, TEXT, WebSocket, frame
 
 pytestmark = pytest.mark.skipif("zlib" not in coding.features(), reason="this build compresses nothing by zlib")
@@ -24,30 +24,38 @@ CONTEXT = ["/echo?context", "/class/context"]
 OFFER = "permessage-deflate; client_max_window_bits"
 
 
-class Deflating(WebSocket):
-    """A client that compresses what it says. `compressed`: whether what it heard last was."""
+class Compression:
+    """What both sides of a WebSocket do with messages; `own` and `other` are theirs, `answer` what was agreed on."""
 
-    def __init__(self, client, path=ALONE[0], offer=OFFER):
-        super().__init__(client, path, sec_websocket_extensions=offer)
-        answer = self.head.get("Sec-WebSocket-Extensions")
+    own, other = "client", "server"
+    deflater = inflater = None
+
+    def agree_on(self, answer):
         name, *terms = answer.split("; ")
         assert name == "permessage-deflate"
         self.terms = dict((term + "=").split("=")[:2] for term in terms)
-        self.compressed = False
-        self.deflater = self.inflater = None
 
     def pack(self, data, end=zlib.Z_SYNC_FLUSH):
         """The payload of a message."""
-        if not self.deflater or "client_no_context_takeover" in self.terms:
-            self.deflater = zlib.compressobj(wbits=-int(self.terms.get("client_max_window_bits", 15)))
+        if not self.deflater or f"{self.own}_no_context_takeover" in self.terms:
+            self.deflater = zlib.compressobj(wbits=-int(self.terms.get(f"{self.own}_max_window_bits", 15)))
         packed = self.deflater.compress(data.encode() if isinstance(data, str) else data) + self.deflater.flush(end)
         return packed.removesuffix(TAIL)
 
     def unpack(self, data):
         """zlib allows no reference that goes further back than the window."""
-        if not self.inflater or "server_no_context_takeover" in self.terms:
-            self.inflater = zlib.decompressobj(wbits=-int(self.terms.get("server_max_window_bits", 15)))
+        if not self.inflater or f"{self.other}_no_context_takeover" in self.terms:
+            self.inflater = zlib.decompressobj(wbits=-int(self.terms.get(f"{self.other}_max_window_bits", 15)))
         return self.inflater.decompress(data + TAIL)
+
+
+class Deflating(Compression, WebSocket):
+    """A client that compresses what it says. `compressed`: whether what it heard last was."""
+
+    def __init__(self, client, path=ALONE[0], offer=OFFER):
+        super().__init__(client, path, sec_websocket_extensions=offer)
+        self.agree_on(self.head.get("Sec-WebSocket-Extensions"))
+        self.compressed = False
 
     def frames(self, data, step=None):
         """A message in frames of `step` bytes."""
@@ -468,41 +476,26 @@ def test_a_client_that_leaves_in_the_middle(server):
 # ---------------------------------------------------------------- the client's side (ws_connect)
 
 
-class DeflatingPeer(Peer):
-    """A server that compresses what it says, and has agreed on `terms`."""
+class DeflatingPeer(Compression, Peer):
+    """A server that compresses what it says."""
 
-    def __init__(self, server, path, terms):
-        super().__init__(server, path)
-        self.terms = terms
-        self.deflater = self.inflater = None
+    own, other = "server", "client"
 
-    def agree(self):
-        return self.answer(more=f"Sec-WebSocket-Extensions: permessage-deflate{self.terms}\r\n")
-
-    def bits(self, side):
-        found = re.search(side + r"_max_window_bits=(\d+)", self.terms)
-        return -int(found[1]) if found else -15
+    def agree(self, terms):
+        answer = f"permessage-deflate{terms}"
+        heard = self.answer(more=f"Sec-WebSocket-Extensions: {answer}\r\n")
+        if heard.startswith("connected"):
+            self.agree_on(answer)
+        return heard
 
     def say(self, data):
-        if not self.deflater or "server_no_context_takeover" in self.terms:
-            self.deflater = zlib.compressobj(wbits=self.bits("server"))
-        packed = self.deflater.compress(data) + self.deflater.flush(zlib.Z_SYNC_FLUSH)
-        self.send(BINARY, packed.removesuffix(TAIL), first=FIN | RSV1)
+        self.send(BINARY, self.pack(data), first=FIN | RSV1)
 
     def hear(self):
         """A message, and whether it was compressed."""
         first, data = self.receive()
         assert first & ~RSV1 == FIN | BINARY
-        if not first & RSV1:
-            return data, False
-        if not self.inflater or "client_no_context_takeover" in self.terms:
-            self.inflater = zlib.decompressobj(wbits=self.bits("client"))
-        return self.inflater.decompress(data + TAIL), True
-
-
-@pytest.fixture
-def relay(probe, concurrent_mixin):
-    return probe(*programs.as_settings(concurrent_mixin), program="ws_client")
+        return (self.unpack(data), True) if first & RSV1 else (data, False)
 
 
 @pytest.mark.parametrize("path, offer", [
@@ -521,8 +514,8 @@ def test_what_a_client_offers(probe, path, offer):
     ("/?context", "; server_max_window_bits=16"), ("/?context", ", permessage-deflate"),
     ("/?context", "\r\nSec-WebSocket-Extensions: permessage-deflate"), ("/?context", "; mode=fast")])
 def test_what_a_server_must_not_answer(probe, path, terms):
-    with DeflatingPeer(probe(program="ws_client"), path, terms) as peer:
-        assert peer.agree().endswith(f" {-errno.EPROTO}")
+    with DeflatingPeer(probe(program="ws_client"), path) as peer:
+        assert peer.agree(terms).endswith(f" {-errno.EPROTO}")
 
 
 @pytest.mark.parametrize("path, terms", [
@@ -532,8 +525,8 @@ def test_what_a_server_must_not_answer(probe, path, terms):
     ("/?context", "; server_no_context_takeover; client_max_window_bits=10")])
 def test_a_client_compresses(relay, path, terms):
     """As was agreed on: both zlibs allow no reference to what they must not refer to. zlib cannot compress with 8 bits."""
-    with DeflatingPeer(relay, path, terms) as peer:
-        assert peer.agree() == "connected "
+    with DeflatingPeer(relay, path) as peer:
+        assert peer.agree(terms) == "connected "
         for size in 3, 100, 5000, 5000, 200_000, 5000:
             data = bytes(random.Random(size).choices(b"abcdefgh", k=size))
             peer.ws.say(data)
@@ -546,8 +539,8 @@ def test_a_client_compresses(relay, path, terms):
 
 
 def test_a_client_is_sent_a_bomb(relay):
-    with DeflatingPeer(relay, "/?deflate", "; server_no_context_takeover") as peer:
-        peer.agree()
+    with DeflatingPeer(relay, "/?deflate") as peer:
+        peer.agree("; server_no_context_takeover")
         peer.ws.say("x")
         peer.receive()
         peer.say(bytes(64 << 20))

@@ -21,7 +21,7 @@ def own_memory(pid):
 
 
 def talk(server, path, **options):
-    ws = websocket.WebSocket(wire.Client(server.address), path, **options)
+    ws = websocket.WebSocket(server.client(), path, **options)
     ws.say("word")
     if not options:
         assert ws.hear() == "word"
