@@ -26,31 +26,44 @@ struct history {
 static const struct ss_class History = {
     .name = "History", .base = &HTTPServer, .shared_size = sizeof(struct history)};
 
-/* Keeps a line, or copies all: nothing is sent under the lock, as that may wait. */
-static int use_history(struct ss_server *server, const struct line *line, struct history *copy)
+/* Who speaks, or comes, has the lock meanwhile: so each line is either among those that a newcomer copies, or
+   comes to him by the channel. Nothing is done under it that may wait; one that was killed with it has left
+   half a line. */
+static int lock_history(struct ss_server *server, struct history **all)
 {
-    struct history *all = ss_shared(server, &History);
     int rc = ss_lock(server, &History);
-    if (rc < 0 && rc != -EOWNERDEAD) /* a process that has died with the lock has left half a line at worst */
-        return rc;
-    if (line)
-        all->lines[all->count++ % KEPT] = *line;
-    else
-        *copy = *all;
-    return ss_unlock(server, &History);
+    *all = ss_shared(server, &History);
+    return rc == -EOWNERDEAD ? 0 : rc;
 }
 
 /* Tells all in the room. */
 static int tell(struct ws *ws, char kind, const char *text)
 {
     struct member *self = ws_context(ws);
+    struct history *all;
     struct line line;
     int size = snprintf(line.text, sizeof line.text, "%c%s%s%s", kind, self->name, *text ? "\t" : "", text);
     memcpy(line.room, self->room, sizeof line.room);
-    int rc = *text ? use_history(ws_server(ws), &line, NULL) : 0;
-    if (rc == 0)
-        rc = ws_publish(ws_server(ws), self->room, WS_TEXT, line.text, (size_t)size);
+    int rc = lock_history(ws_server(ws), &all);
+    if (rc < 0)
+        return rc;
+    rc = ws_publish(ws_server(ws), self->room, WS_TEXT, line.text, (size_t)size);
+    if (rc >= 0 && *text)
+        all->lines[all->count++ % KEPT] = line;
+    ss_unlock(ws_server(ws), &History);
     return rc < 0 ? rc : 0;
+}
+
+static int join(struct ss_handler *h, const struct member *self, struct history *old)
+{
+    struct history *all;
+    int rc = lock_history(h->server, &all);
+    if (rc < 0)
+        return rc;
+    *old = *all;
+    rc = ss_subscribe(h, self->room, SS_END);
+    ss_unlock(h->server, &History);
+    return rc;
 }
 
 static int come(struct ws *ws)
@@ -65,12 +78,11 @@ static int come(struct ws *ws)
         return -ENOMEM;
     if (http_unquote(path) < 0 || sscanf(path, "/chat/%32[^/\t]/%32[^/\t]", self->room, self->name) != 2)
         return ws_close(ws, WS_POLICY, "a room and a name, please");
-    int rc = use_history(h->server, NULL, old);
+    int rc = join(h, self, old);
     for (unsigned i = old->count > KEPT ? old->count - KEPT : 0; rc == 0 && i < old->count; i++)
         if (strcmp(old->lines[i % KEPT].room, self->room) == 0)
             rc = ws_printf(ws, "%s", old->lines[i % KEPT].text);
-    if (rc == 0 && (rc = ss_subscribe(h, self->room, SS_END)) == 0 && (rc = tell(ws, '+', "")) == 0 &&
-        (rc = ss_ref(h, &me)) == 0)
+    if (rc == 0 && (rc = tell(ws, '+', "")) == 0 && (rc = ss_ref(h, &me)) == 0)
         rc = ss_publish_others(h, self->room, &me, sizeof me); /* for `hear` of those who are there */
     return rc < 0 ? rc : 0;
 }
