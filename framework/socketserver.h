@@ -920,22 +920,24 @@ enum {
     SS_INPUT = 1,   /* ss_read on h->rfile would not wait: there is input, or its end, or an error. What
                        ss_readline_now and ss_peek_now have found to be too little is not enough */
     SS_MESSAGE = 2, /* ss_receive has one */
-    SS_ROOM = 4,    /* the connection takes output */
+    SS_ROOM = 4,    /* the connection takes output: h->wfile's buffer is empty, and ss_write_now takes some */
     SS_IDLE = 8,    /* not waited for: nothing is in progress, so that a drain ends this wait at once */
     SS_REST = 16,   /* not waited for: what ss_peek, ss_peek_now or ss_readline_now have given is not needed
                        any more; so others get the memory of buffers that are empty: under an event loop at
                        once, elsewhere after a second */
 };
 
-/* Flushes h->wfile. Then waits until one of the things is true that `what` names, the constants above joined
-   by |, for `ms` milliseconds at most (-1: no limit; h->timeout does not matter). Returns those that are
-   true; 0 when the time is over; -ECANCELED when the server drains and `what` has SS_IDLE, or when the
-   drain's time is over; -ENOBUFS as ss_receive, if `what` has SS_MESSAGE; -EINVAL for another bit; or -errno.
+/* Flushes h->wfile: with SS_ROOM as ss_flush_now does, else as ss_flush. Then waits until one of the things
+   is true that `what` names, the constants above joined by |, for `ms` milliseconds at most (-1: no limit;
+   h->timeout does not matter). Returns those that are true; 0 when the time is over; -ECANCELED when the
+   server drains and `what` has SS_IDLE, or when the drain's time is over; -ENOBUFS as ss_receive, if `what`
+   has SS_MESSAGE; -EINVAL for another bit; or -errno.
 
-   A client that does not read makes the flush wait, which is not counted in `ms`, but limited by
+   A client that does not read makes ss_flush wait, which is not counted in `ms`, but limited by
    h->write_timeout; and as output is in progress then, a drain waits for it until its time is over, in spite
-   of SS_IDLE. A handler that does not want that waits for SS_ROOM before it receives and writes a message: as
-   long as there is no room the messages stay in the mailbox, which is bounded. Waits. */
+   of SS_IDLE. A handler that does not want that writes with ss_write_now, and waits for SS_ROOM, too, as long
+   as ss_flush_now returns -EAGAIN. What it does not receive meanwhile stays in the mailbox, which is bounded.
+   Waits. */
 SS_API int ss_wait(struct ss_handler *h, int what, int ms);
 
 /* What happens when a message of a channel finds a subscriber's mailbox full. */
@@ -1055,6 +1057,9 @@ struct ss_stream_class {
        more output will follow at once. NULL: the output stays in the buffer, and more than fits is -EMSGSIZE;
        without a buffer the stream only reads. */
     int (*write)(struct ss_stream *s, struct iovec *vector, int count, bool more);
+    /* Writes 1 to `size` bytes, as many as it can without waiting. Returns their number; -EAGAIN when it can
+       write none; or -errno. NULL: ss_write_now and ss_flush_now wait. */
+    ssize_t (*write_now)(struct ss_stream *s, const void *data, size_t size);
     /* Writes `size` bytes of the file `fd`, from `offset` on; 0 or -errno; -EIO if the file ends early. NULL:
        ss_sendfile reads the file and calls `write`. */
     int (*sendfile)(struct ss_stream *s, int fd, off_t offset, size_t size);
@@ -1156,6 +1161,13 @@ SS_API ssize_t ss_peek_now(struct ss_stream *s, const char **data, size_t want);
    buffer. Returns 0 or -errno. May wait. */
 SS_API int ss_write(struct ss_stream *s, const void *data, size_t size);
 
+/* As ss_write, but it never waits: writes as much of `data` as goes into the buffer, or past it when the
+   other side takes more. Returns the number of bytes, from 1 to `size` (0 when `size` is 0); -EAGAIN: none at
+   present, ss_wait with SS_ROOM waits until that changes; or -errno. What is in the buffer then leaves with
+   ss_flush_now, or as otherwise. A stream whose class has no `write_now` writes all, and waits for it: so do
+   those of datagrams, those that stand over others, and HTTP's. */
+SS_API ssize_t ss_write_now(struct ss_stream *s, const void *data, size_t size);
+
 /* Writes several pieces as one; neither they nor the vector are changed. Returns 0 or -errno. May wait. */
 SS_API int ss_writev(struct ss_stream *s, const struct iovec *vector, int count);
 
@@ -1170,6 +1182,10 @@ SS_API int ss_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size);
 
 /* Sends what is in the buffer. Returns 0 or -errno. Waits. */
 SS_API int ss_flush(struct ss_stream *s);
+
+/* As ss_flush, but it never waits: sends as much of the buffer as the other side takes. Returns 0: the buffer
+   is empty; -EAGAIN: it is not yet; or -errno. A stream whose class has no `write_now` waits. */
+SS_API int ss_flush_now(struct ss_stream *s);
 
 /* Flushes and ends the output: the other side reads an end, and input goes on. Returns 0 or -errno. Does
    nothing to a datagram, which has no end. Waits. (asyncio's write_eof) */

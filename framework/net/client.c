@@ -113,6 +113,7 @@ static const struct ss_stream_class client_stream = {
     .read = socket_read,
     .read_now = socket_read_now,
     .write = socket_write,
+    .write_now = socket_write_now,
     .sendfile = socket_sendfile,
     .write_eof = socket_write_eof,
     .close = client_close,

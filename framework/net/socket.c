@@ -200,6 +200,13 @@ int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more
     return 0;
 }
 
+ssize_t socket_write_now(struct ss_stream *s, const void *data, size_t size)
+{
+    ssize_t n = TEMP_FAILURE_RETRY(send(s->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL));
+    s->sent += n > 0 ? (uint64_t)n : 0;
+    return n < 0 ? -errno : n;
+}
+
 /* sendfile(2) does not work with every file system (EINVAL), nor with every kernel. */
 static bool must_copy(int error)
 {
@@ -280,6 +287,7 @@ static const struct ss_stream_class socket_stream = {
     .read = socket_read,
     .read_now = socket_read_now,
     .write = socket_write,
+    .write_now = socket_write_now,
     .sendfile = socket_sendfile,
     .write_eof = socket_write_eof,
     .close = socket_close,

@@ -25,6 +25,7 @@ struct socket {
 ssize_t socket_read(struct ss_stream *s, void *data, size_t size);
 ssize_t socket_read_now(struct ss_stream *s, void *data, size_t size);
 int socket_write(struct ss_stream *s, struct iovec *vector, int count, bool more);
+ssize_t socket_write_now(struct ss_stream *s, const void *data, size_t size);
 int socket_sendfile(struct ss_stream *s, int fd, off_t offset, size_t size);
 int socket_write_eof(struct ss_stream *s);
 /* TCPServer's open_stream. */

@@ -65,6 +65,24 @@ int ss_flush(struct ss_stream *s)
     return s->methods->flush || s->below ? flush_through(s) : flush(s, false);
 }
 
+int ss_flush_now(struct ss_stream *s)
+{
+    if (!s)
+        return -EBADF;
+    if (!s->methods->write_now)
+        return ss_flush(s);
+    size_t sent = 0;
+    ssize_t n = s->error;
+    while (n >= 0 && sent < s->wend) { /* until EAGAIN: that there is room again is told only after that */
+        n = s->methods->write_now(s, s->wbuf + sent, s->wend - sent);
+        sent += n > 0 ? (size_t)n : 0;
+    }
+    s->wend -= sent;
+    if (sent && s->wend)
+        memmove(s->wbuf, s->wbuf + sent, s->wend);
+    return n >= 0 ? 0 : n == -EAGAIN ? -EAGAIN : stream_failed(s, n);
+}
+
 int stream_flush_above(struct ss_stream *s)
 {
     int rc = 0;
@@ -137,6 +155,33 @@ int ss_write(struct ss_stream *s, const void *data, size_t size)
         return 0;
     }
     return write_one(s, data, size);
+}
+
+/* What does not fit, where the buffer is to be passed by. */
+static ssize_t write_past_now(struct ss_stream *s, const void *data, size_t size)
+{
+    int rc = ss_flush_now(s);
+    if (rc < 0 && rc != -EAGAIN)
+        return rc;
+    size_t room = s->wsize - s->wend;
+    if (rc == 0 && !(size <= room && worth_copying(s, size))) {
+        ssize_t n = s->methods->write_now(s, data, size);
+        return n >= 0 || n == -EAGAIN ? n : stream_failed(s, n);
+    }
+    if (size > room)
+        size = room;
+    memcpy(s->wbuf + s->wend, data, size);
+    s->wend += size;
+    return size ? (ssize_t)size : -EAGAIN;
+}
+
+ssize_t ss_write_now(struct ss_stream *s, const void *data, size_t size)
+{
+    bool fits = s && size <= s->wsize - s->wend && worth_copying(s, size);
+    if (s && s->methods->write_now && size && !fits && !s->error)
+        return write_past_now(s, data, size);
+    int rc = ss_write(s, data, size);
+    return rc < 0 ? rc : (ssize_t)size;
 }
 
 int ss_vprintf(struct ss_stream *s, const char *format, va_list args)

@@ -28,6 +28,14 @@ static bool has_input(const struct ss_handler *h)
     return stream_has_news(h->rfile) || (!h->rfile->methods->read_now && is_ready(h->rfile->fd, POLLIN));
 }
 
+/* What is in the buffer leaves before. */
+static bool has_room(const struct ss_handler *h)
+{
+    if (h->wfile && !h->request->datagram && ss_flush_now(h->wfile) == -EAGAIN)
+        return false;
+    return is_ready(h->request->fd, POLLOUT);
+}
+
 /* What is true now of what is waited for. */
 static int look_at(const struct ss_handler *h, int what)
 {
@@ -36,7 +44,7 @@ static int look_at(const struct ss_handler *h, int what)
         found |= SS_MESSAGE;
     if (what & SS_INPUT && has_input(h))
         found |= SS_INPUT;
-    if (what & SS_ROOM && is_ready(h->request->fd, POLLOUT))
+    if (what & SS_ROOM && has_room(h))
         found |= SS_ROOM;
     return found;
 }
@@ -113,12 +121,21 @@ static int take_turns(const struct ss_handler *h, int found)
     return rc < 0 ? rc : found;
 }
 
+/* 0, also when what waits for room has not sent all. */
+static int flush_before(const struct ss_handler *h, int what)
+{
+    if (!h->wfile || h->request->datagram)
+        return 0;
+    int rc = what & SS_ROOM ? ss_flush_now(h->wfile) : ss_flush(h->wfile);
+    return rc == -EBADF || rc == -EAGAIN ? 0 : rc;
+}
+
 int ss_wait(struct ss_handler *h, int what, int ms)
 {
     if (what & ~ALL)
         return -EINVAL;
-    int rc = h->wfile && !h->request->datagram ? ss_flush(h->wfile) : 0;
-    if (rc < 0 && rc != -EBADF)
+    int rc = flush_before(h, what);
+    if (rc < 0)
         return rc;
     if (ms == 0)
         note_poll(); /* nobody tells a stream that has been emptied when nobody waits: it looks by itself */

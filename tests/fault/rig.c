@@ -43,6 +43,23 @@ static int big(struct ss_handler *h, char *size)
     return rc < 0 ? rc : ss_write(h->wfile, "\n", 1);
 }
 
+/* The same without waiting in the stream. */
+static int big_now(struct ss_handler *h, char *size)
+{
+    char data[20000];
+    size_t left = strtoul(size, NULL, 10), at = 0;
+    ssize_t n = 0;
+    while (left > 0 && n >= 0) {
+        fill(data, left < sizeof data ? left : sizeof data, at);
+        n = ss_write_now(h->wfile, data, left < sizeof data ? left : sizeof data);
+        if (n == -EAGAIN)
+            n = ss_wait(h, SS_ROOM, TIMEOUT) < 0 ? -ETIMEDOUT : 0;
+        left -= n > 0 ? (size_t)n : 0;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    return n < 0 ? (int)n : ss_write(h->wfile, "\n", 1);
+}
+
 static int pieces(struct ss_handler *h, char *text)
 {
     struct iovec vector[] = {{text, strlen(text)}, {"-", 1}, {text, strlen(text)}, {"\n", 1}};
@@ -246,6 +263,7 @@ static const struct {
     int (*run)(struct ss_handler *h, char *argument);
 } commands[] = {{"say", say},
                 {"big", big},
+                {"now", big_now},
                 {"pieces", pieces},
                 {"format", format},
                 {"file", file},

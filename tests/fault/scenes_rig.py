@@ -26,7 +26,7 @@ def output(trial):
     data = pattern(SIZE).decode()
     ask(trial, ("say hello", "hello"), ("pieces piece", "piece-piece"), (f"format {len(NUMBER)}", NUMBER),
         ("big 10000", data[:10000]))
-    ask(trial, (f"big {SIZE}", data), ("say again", "again"))
+    ask(trial, (f"big {SIZE}", data), (f"now {SIZE}", data), ("say again", "again"))
     ask(trial, (f"file {SIZE}", data), ("copy 100000", data[:100000]))
 
 

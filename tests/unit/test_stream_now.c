@@ -16,6 +16,8 @@
 static struct {
     const char *input; /* what is there, and then -EAGAIN */
     int writes, failing, flushed, flush_error, sent;
+    size_t room, bite; /* for write_now: in all, and at once if it is not 0 */
+    char output[32];
 } below;
 
 static ssize_t take_now(struct ss_stream *s, void *data, size_t size)
@@ -37,6 +39,18 @@ static int write_or_fail(struct ss_stream *s, struct iovec *vector, int count, b
 {
     (void)s, (void)vector, (void)count, (void)more;
     return ++below.writes == below.failing ? -EPIPE : 0;
+}
+
+static ssize_t write_what_fits(struct ss_stream *s, const void *data, size_t size)
+{
+    (void)s;
+    if (++below.writes == below.failing)
+        return -EPIPE;
+    size_t n = size < below.room ? size : below.room;
+    n = below.bite && n > below.bite ? below.bite : n;
+    strncat(below.output, data, n);
+    below.room -= n;
+    return n ? (ssize_t)n : -EAGAIN;
 }
 
 static int count_flush(struct ss_stream *s)
@@ -61,6 +75,9 @@ static const struct ss_stream_class whole = {.name = "whole",
                                              .flush = count_flush};
 static const struct ss_stream_class waits = {.name = "waits", .read = take, .write = write_or_fail};
 static const struct ss_stream_class writes = {.name = "writes", .write = write_or_fail};
+
+static const struct ss_stream_class fits = {
+    .name = "fits", .direct = true, .write = write_or_fail, .write_now = write_what_fits};
 
 static struct ss_stream s;
 static char rbuf[8], wbuf[8];
@@ -236,6 +253,88 @@ static void test_flush(void **state)
     assert_int_equal(ss_write_eof(&s), -EIO);
 }
 
+/* What is written without waiting goes into the buffer, and out of it as far as there is room. */
+static void test_write_now(void **state)
+{
+    (void)state;
+    begin(&fits, "");
+    assert_int_equal(ss_write_now(&s, "", 0), 0);
+    assert_int_equal(ss_write_now(&s, "abc", 3), 3);
+    assert_int_equal(ss_write_now(&s, "def", 3), 3);
+    assert_int_equal(below.writes, 0);
+    assert_int_equal(ss_flush_now(&s), -EAGAIN);
+    below.room = 2;
+    assert_int_equal(ss_flush_now(&s), -EAGAIN);
+    assert_int_equal(ss_write_now(&s, "ghijkl", 6), 4); /* up to the end of the buffer */
+    assert_int_equal(ss_write_now(&s, "kl", 2), -EAGAIN);
+    below.room = 8;
+    assert_int_equal(ss_flush_now(&s), 0);
+    assert_int_equal(ss_flush_now(&s), 0);
+    assert_string_equal(below.output, "abcdefghij");
+}
+
+/* That not all was taken at once does not mean that there is no room: only -EAGAIN does. */
+static void test_flush_in_bites(void **state)
+{
+    (void)state;
+    begin(&fits, "");
+    below.room = 5;
+    below.bite = 2;
+    assert_int_equal(ss_write_now(&s, "abc", 3), 3);
+    assert_int_equal(ss_write_now(&s, "def", 3), 3);
+    assert_int_equal(ss_flush_now(&s), -EAGAIN);
+    assert_int_equal(below.writes, 4);
+    assert_string_equal(below.output, "abcde");
+    below.room = 1;
+    assert_int_equal(ss_flush_now(&s), 0);
+    assert_string_equal(below.output, "abcdef");
+}
+
+/* A piece that would fill half of the buffer passes it by; what is in there goes before it. */
+static void test_write_past_now(void **state)
+{
+    (void)state;
+    begin(&fits, "");
+    below.room = 6;
+    assert_int_equal(ss_write_now(&s, "ab", 2), 2);
+    assert_int_equal(ss_write_now(&s, "cdefghij", 8), 4);
+    assert_int_equal(ss_write_now(&s, "ghij", 4), -EAGAIN);
+    assert_int_equal(s.wend, 0);
+    assert_string_equal(below.output, "abcdef");
+}
+
+static void test_write_now_fails(void **state)
+{
+    (void)state;
+    assert_int_equal(ss_write_now(NULL, "a", 1), -EBADF);
+    assert_int_equal(ss_flush_now(NULL), -EBADF);
+    begin(&fits, "");
+    below.failing = 1;
+    assert_int_equal(ss_write_now(&s, "a", 1), 1);
+    assert_int_equal(ss_flush_now(&s), -EPIPE);
+    assert_int_equal(ss_flush_now(&s), -EPIPE);
+    assert_int_equal(ss_write_now(&s, "a", 1), -EPIPE);
+    assert_int_equal(below.writes, 1);
+    begin(&fits, "");
+    below.failing = 1;
+    assert_int_equal(ss_write_now(&s, "abcdefgh", 8), -EPIPE);
+    assert_int_equal(ss_write_now(&s, "a", 1), -EPIPE);
+    assert_int_equal(below.writes, 1);
+}
+
+/* A class that can only wait writes all. */
+static void test_write_now_waits(void **state)
+{
+    (void)state;
+    begin(&waits, "");
+    assert_int_equal(ss_write_now(&s, "a piece of text", 15), 15);
+    assert_int_equal(ss_write_now(&s, "a", 1), 1);
+    assert_int_equal(ss_flush_now(&s), 0);
+    assert_int_equal(below.writes, 2);
+    below.failing = 3;
+    assert_int_equal(ss_write_now(&s, "a piece of text", 15), -EPIPE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +343,9 @@ int main(void)
         cmocka_unit_test(test_all_is_there),     cmocka_unit_test(test_full_below),
         cmocka_unit_test(test_many_pieces),      cmocka_unit_test(test_no_text),
         cmocka_unit_test(test_sendfile),         cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_write_now),        cmocka_unit_test(test_write_past_now),
+        cmocka_unit_test(test_flush_in_bites),   cmocka_unit_test(test_write_now_fails),
+        cmocka_unit_test(test_write_now_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

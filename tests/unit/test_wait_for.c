@@ -11,6 +11,7 @@
 #include "message_rig.h"
 
 enum { NEVER_DONE = 12345, SHORT_TIMEOUT = 40 }; /* ms: shutdown_timeout where it is to be reached */
+enum { MUCH = 8 << 20, PERIOD = 251 };           /* bytes of output, more than sockets hold */
 
 /* Writes until the client's socket takes no more, and waits until it does again. */
 static int fill(struct ss_handler *h)
@@ -24,6 +25,32 @@ static int fill(struct ss_handler *h)
     counts->waited = ss_wait(h, SS_ROOM, 20) << 8 | ss_wait(h, SS_INPUT | SS_ROOM | SS_MESSAGE, 0);
     counts->filled = filled;
     return answer(h, ss_wait(h, SS_ROOM, PATIENCE));
+}
+
+/* Bytes whose values say where they stand, and whether they are there. */
+static void count_up(char *data, int size, int from)
+{
+    for (int i = 0; i < size; i++)
+        data[i] = (char)((from + i) % PERIOD);
+}
+
+/* Writes much, and hears its client all the same, which reads nothing until then. */
+static int write_much(struct ss_handler *h)
+{
+    char data[3 * PERIOD];
+    int heard = 0, rc = 0;
+    for (int done = 0; done < MUCH && rc >= 0;) {
+        size_t left = (size_t)(MUCH - done);
+        count_up(data, sizeof data, done);
+        ssize_t n = ss_write_now(h->wfile, data, left < sizeof data ? left : sizeof data);
+        if (n == -EAGAIN)
+            rc = ss_wait(h, heard ? SS_ROOM : SS_INPUT | SS_ROOM, PATIENCE);
+        else if (n < 0)
+            rc = (int)n;
+        done += n > 0 ? (int)n : 0;
+        counts->turns = heard |= rc > 0 ? rc & SS_INPUT : 0;
+    }
+    return answer(h, rc < 0 ? rc : heard);
 }
 
 static int wait_noted(struct ss_handler *h, int what, int ms)
@@ -57,6 +84,8 @@ static int more_commands(struct ss_handler *h, char command, char *words)
         return look(h, what);
     case 'F':
         return fill(h);
+    case 'M':
+        return write_much(h);
     case 'N':
         counts->turns = 1;
         return wait_noted(h, what, ms);
@@ -196,6 +225,37 @@ static void test_room(void **state)
         }
 }
 
+static void expect_much(int fd)
+{
+    char data[100 * PERIOD], wanted[100 * PERIOD];
+    for (int got = 0; got < MUCH;) {
+        ssize_t n = recv(fd, data, sizeof data < MUCH - (size_t)got ? sizeof data : MUCH - (size_t)got, 0);
+        assert_true(n > 0);
+        count_up(wanted, (int)n, got);
+        assert_memory_equal(data, wanted, (size_t)n);
+        got += (int)n;
+    }
+}
+
+static void test_write_now(void **state)
+{
+    (void)state;
+    for (int i = 0; i < MODELS; i++) {
+        struct running r;
+        start_model(&r, &models[i]);
+        counts->turns = 0;
+        int fd = client_in_mode(&r, 'w');
+        say(fd, "M\n");
+        let_rest();
+        say(fd, "w\n");
+        assert_true(becomes(&counts->turns, SS_INPUT));
+        expect_much(fd);
+        expect(fd, "= 1\n= 0\n");
+        leave(fd);
+        stop(&r);
+    }
+}
+
 /* Output leaves before the wait begins. */
 static void test_flush(void **state)
 {
@@ -320,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_message),    cmocka_unit_test(test_room),
         cmocka_unit_test(test_flush),      cmocka_unit_test(test_drain_idle),
         cmocka_unit_test(test_drain_busy), cmocka_unit_test(test_message_in_drain),
+        cmocka_unit_test(test_write_now),
     };
     return cmocka_run_group_tests(tests, map_counts, NULL);
 }
