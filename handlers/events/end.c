@@ -23,10 +23,18 @@ static void say_good_bye(struct es *es)
     (void)es_end(es);
 }
 
+/* What the client has not taken until now would be waited for once more when the handler ends. */
+static void drop_output(const struct es *es, int error)
+{
+    if (ss_flush_now(es->h->wfile) == -EAGAIN)
+        es->h->wfile->error = error;
+}
+
 int es_lost(struct es *es, int error)
 {
     if (error == -ECANCELED)
         say_good_bye(es);
+    drop_output(es, error);
     es->ended = true;
     return error == -ECANCELED || error == -ECONNRESET || error == -EPIPE || error == -ETIMEDOUT ? 0 : error;
 }

@@ -50,16 +50,16 @@ struct iovec es_text_of(const char *chunk, size_t size);
 
 /* ---- send.c ---- */
 
-/* Sends a chunk that es_format has made. 0 or -errno. */
-int es_send_chunk(struct es *es, const char *chunk, size_t size);
+/* What of a chunk that es_format has made is sent. */
+struct iovec es_on_the_wire(const struct es *es, const char *chunk, size_t size);
 /* Sends text of any size, which is not in a chunk yet. 0 or -errno. */
 int es_send_text(struct es *es, const char *text, size_t size);
 
 /* ---- posted.c ---- */
 
-/* Waits until the client takes output. Until then messages stay in the mailbox, which is bounded. 0;
-   -ETIMEDOUT; or -errno. */
-int es_await_room(struct es *es);
+/* Sends what is in the buffer. As long as the client does not take it messages stay in the mailbox, which is
+   bounded, and a drain ends the wait. 0; -ETIMEDOUT; or -errno. */
+int es_make_room(struct es *es);
 /* Sends what others have posted. ES_MESSAGE when there is another message, which is stored in *message; 0; or
    -errno. */
 int es_pass_on(struct es *es, struct ss_message *message);

@@ -26,10 +26,30 @@ int es_publish(struct ss_server *self, const char *channel, const struct es_even
     return rc;
 }
 
-int es_await_room(struct es *es)
+static int await_room(struct es *es)
 {
     int rc = ss_wait(es->h, SS_ROOM | SS_IDLE, es->write_timeout);
     return rc < 0 ? rc : rc & SS_ROOM ? 0 : -ETIMEDOUT;
+}
+
+int es_make_room(struct es *es)
+{
+    int rc = ss_flush_now(es->h->wfile);
+    return rc == -EAGAIN ? await_room(es) : rc;
+}
+
+static int send_posted(struct es *es, const struct ss_message *posted)
+{
+    struct iovec left = es_on_the_wire(es, posted->data, posted->size);
+    int rc = 0;
+    while (rc == 0 && left.iov_len > 0) {
+        ssize_t n = ss_write_now(es->h->wfile, left.iov_base, left.iov_len);
+        if (n < 0)
+            rc = n == -EAGAIN ? await_room(es) : (int)n;
+        else
+            left = (struct iovec){(char *)left.iov_base + n, left.iov_len - (size_t)n};
+    }
+    return rc;
 }
 
 int es_pass_on(struct es *es, struct ss_message *message)
@@ -41,8 +61,8 @@ int es_pass_on(struct es *es, struct ss_message *message)
             *message = posted;
             return ES_MESSAGE;
         }
-        if ((rc = es_send_chunk(es, posted.data, posted.size)) < 0)
+        if ((rc = send_posted(es, &posted)) < 0)
             return rc;
     }
-    return rc == -EAGAIN ? 0 : rc;
+    return rc == -EAGAIN ? es_make_room(es) : rc;
 }

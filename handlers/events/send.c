@@ -6,13 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int es_send_chunk(struct es *es, const char *chunk, size_t size)
+struct iovec es_on_the_wire(const struct es *es, const char *chunk, size_t size)
 {
-    if (es->ended)
-        return -EPIPE;
-    struct iovec text =
-        es->chunked ? (struct iovec){(void *)(uintptr_t)chunk, size} : es_text_of(chunk, size);
-    return ss_writev(es->h->wfile, &text, 1);
+    return es->chunked ? (struct iovec){(void *)(uintptr_t)chunk, size} : es_text_of(chunk, size);
 }
 
 int es_send_text(struct es *es, const char *text, size_t size)
@@ -28,7 +24,8 @@ int es_send_text(struct es *es, const char *text, size_t size)
 
 static int send_and_free(struct es *es, const struct es_text *text)
 {
-    int rc = es_send_chunk(es, text->chunk, text->chunk_size);
+    struct iovec sent = es_on_the_wire(es, text->chunk, text->chunk_size);
+    int rc = es->ended ? -EPIPE : ss_writev(es->h->wfile, &sent, 1);
     free(text->chunk);
     return rc;
 }

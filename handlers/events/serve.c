@@ -35,8 +35,6 @@ static int resume_stream(struct ss_handler *h, int why)
     if (why < 0)
         return end_it(es, why);
     int rc = why & SS_INPUT ? es_skip_input(es) : 0;
-    if (rc == 0 && why != SS_INPUT)
-        rc = es_await_room(es);
     if (rc == 0 && why == 0)
         rc = es->cls->idle ? es->cls->idle(es) : es_comment(es, "");
     return serve_on(es, rc);

@@ -33,8 +33,8 @@ static int look_at_clock(struct es *es, uint64_t end)
         return ES_TIME;
     if (now < es->heartbeat_at)
         return 0;
-    int rc = es_await_room(es);
-    return rc < 0 ? rc : es_comment(es, "");
+    int rc = es_comment(es, "");
+    return rc < 0 ? rc : es_make_room(es);
 }
 
 /* Waits once. 0; ES_TIME, ES_MESSAGE; or -errno. */
@@ -42,7 +42,7 @@ static int wait_once(struct es *es, uint64_t end, struct ss_message *message)
 {
     int found = ss_wait(es->h, SS_INPUT | SS_MESSAGE | SS_IDLE | SS_REST, time_to_wait(es, ss_now(), end));
     int rc = found < 0 ? found : found & SS_INPUT ? es_skip_input(es) : 0;
-    if (rc == 0 && found & SS_MESSAGE && (rc = es_await_room(es)) == 0)
+    if (rc == 0 && found & SS_MESSAGE)
         rc = es_pass_on(es, message);
     return rc == 0 ? look_at_clock(es, end) : rc;
 }

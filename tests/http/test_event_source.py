@@ -266,6 +266,16 @@ def test_a_full_mailbox(together):
     assert ask(together, "/publish") == 1 and reader.hear() == ("news", "posted")
 
 
+@pytest.mark.parametrize("path", STYLES)
+def test_a_client_that_does_not_read_holds_up_no_drain(probe, concurrent_mixin, path):
+    """Also when it has got a part of an event: it would not get the rest."""
+    server = probe(*programs.as_settings(concurrent_mixin), "shutdown_timeout=-1", program="events")
+    with server.client(receive_buffer=4096) as client:
+        ref = EventStream(client, path).hear().data
+        wire.wait_until(lambda: ask(server, f"/post/{ref}", b"x" * 50_000) == -errno.EAGAIN)
+        server.stop()
+
+
 # ---------------------------------------------------------------- what was missed
 
 
