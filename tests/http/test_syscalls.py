@@ -12,6 +12,7 @@ import programs
 import pytest
 import websocket
 import wire
+from event_stream import EventStream
 
 WARM, COUNT = 5, 100  # requests
 NAMES = {"recvfrom": "recv", "recvmsg": "recv", "sendto": "send", "sendmsg": "send", "newfstatat": "stat", "statx": "stat",
@@ -135,6 +136,27 @@ def test_a_message_for_many(strace):
     count = collections.Counter(calls[last[0]:last[-1] + 1])
     assert count["send"] == COUNT * (listeners + 1)
     assert count["recv"] <= 2 * COUNT  # of who speaks
+
+
+def test_an_event_for_many(strace):
+    """A stream is sent it, and nothing is looked for before or after."""
+    with programs.listener() as listening:
+        server = strace(programs.path_of("samples/notify"), f"fd:{listening.fileno()}", "EventLoop",
+                        fds=[listening.fileno()], address=listening.getsockname())
+    pages = [EventStream(server.client(), "/notes") for _ in range(5)]
+    for page in pages:
+        while not page.parser.last_id:
+            page.more()
+    with server.client() as client:
+        for i in range(WARM + COUNT):
+            assert client.ask("POST", "/", b"note %d" % i).status == 200
+            for page in pages:
+                assert page.hear().data.endswith(f"\nnote {i}")
+    calls = strace.calls(server)
+    last = [i for i, name in enumerate(calls) if name == "send"][-COUNT * (len(pages) + 1):]
+    count = collections.Counter(calls[last[0]:last[-1] + 1])
+    assert count["send"] == COUNT * (len(pages) + 1)
+    assert count["poll"] <= COUNT // 5 and count["recv"] <= 2 * COUNT  # of who posts
 
 
 @pytest.mark.parametrize("size", [64, 16384])
