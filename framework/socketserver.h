@@ -774,8 +774,12 @@ SS_API void ss_return(struct ss_handler *h, void *memory);
 /* As poll(2), but others run meanwhile. Returns the number of ready descriptors, 0 after `ms` milliseconds
    (-1: no limit), -ECANCELED, or -errno. Waits. It does not see input that a stream, or one below it, has
    read already: wait only when ss_peek_now has returned -EAGAIN. (ss_wait looks by itself.) A drain takes a
-   handler that waits here to be busy: to wait for long, wait in steps, and look at ss_draining in between. */
+   handler that waits here to be busy. */
 SS_API int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
+
+/* The same for a handler that has nothing in progress: when the server drains, and nothing is ready, this
+   returns -ECANCELED at once. */
+SS_API int ss_poll_idle(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms);
 
 /* Waits for `ms` milliseconds; with 0 it only lets others run. Returns 0, -ECANCELED, or -errno. */
 SS_API int ss_sleep(struct ss_server *self, int ms);

@@ -139,18 +139,21 @@ int server_await(struct ss_server *self, struct ss_request *request, struct poll
     return rc < 0 && goes_on(self, rc, ms) ? 0 : rc;
 }
 
-/* Waits for the caller's descriptors and for the socket that ends all waits. `all` has room for two more. */
+/* Waits for the caller's descriptors and for the socket that ends such waits. `all` has room for two more. */
 static int poll_cancelable(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
-                           int ms)
+                           int ms, int until)
 {
     uint64_t start = ss_now();
     int rc, left;
     if (count)
         memcpy(all, fds, count * sizeof *fds);
-    all[count] = (struct pollfd){.fd = self->core->stop->cancel[0], .events = POLLIN};
+    const struct ss_stop *stop = self->core->stop;
+    all[count] =
+        (struct pollfd){.fd = until == DRAINING ? stop->drain[0] : stop->cancel[0], .events = POLLIN};
     do {
         left = ms < 0 ? -1 : time_left(ms, start, 0);
-        rc = poll_draining(self, NULL, all, count + 1, left);
+        rc = until == DRAINING ? server_poll(self, NULL, all, count + 1, left)
+                               : poll_draining(self, NULL, all, count + 1, left);
     } while (goes_on(self, rc, left));
     if (rc > 0 && all[count].revents)
         return -ECANCELED;
@@ -196,7 +199,7 @@ int ss_sleep(struct ss_server *self, int ms)
 {
     if (ms <= 0)
         return let_others_run(self);
-    int rc = poll_cancelable(self, (struct pollfd[2]){{0}}, NULL, 0, ms);
+    int rc = poll_cancelable(self, (struct pollfd[2]){{0}}, NULL, 0, ms, CANCELED);
     return rc < 0 ? rc : 0;
 }
 
@@ -219,12 +222,12 @@ static int poll_now(struct pollfd *fds, nfds_t count)
 
 /* An event loop says what has become ready. It may have been used up since, so poll(2) is asked, too. */
 static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pollfd *fds, nfds_t count,
-                          int ms)
+                          int ms, int until)
 {
     uint64_t start = ss_now();
     int rc;
     do {
-        rc = poll_cancelable(self, all, fds, count, ms < 0 ? -1 : time_left(ms, start, 0));
+        rc = poll_cancelable(self, all, fds, count, ms < 0 ? -1 : time_left(ms, start, 0), until);
         if (rc <= 0 || !serving_current())
             return rc;
         rc = poll_now(fds, count);
@@ -232,12 +235,10 @@ static int poll_for_state(struct ss_server *self, struct pollfd *all, struct pol
     return rc;
 }
 
-int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+static int poll_until(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms, int until)
 {
     enum { STREAK = 16 };
     struct pollfd few[8], *all = few;
-    if (count == 0 && ms >= 0)
-        return ss_sleep(self, ms);
     /* The poll method may wait for a change, so what is ready already must be found before. */
     int rc = poll_now(fds, count);
     if (rc < 0)
@@ -246,18 +247,30 @@ int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
         note_poll();
     if (rc > 0 || ms == 0) {
         int canceled = ms == 0 || polls_made() % STREAK == 0 ? ss_sleep(self, 0) : 0;
+        if (rc == 0 && canceled == 0 && until == DRAINING && ss_draining(self))
+            canceled = -ECANCELED;
         return canceled < 0 ? canceled : rc;
     }
     if (count + 2 > sizeof few / sizeof *few && !(all = calloc(count + 2, sizeof *all)))
         return -ENOMEM;
     for (nfds_t i = 0; i < count; i++) /* a handler can close a descriptor, and open the number again */
         methods_of(self)->adopt(self, fds[i].fd, NULL);
-    rc = poll_for_state(self, all, fds, count, ms);
+    rc = poll_for_state(self, all, fds, count, ms, until);
     if (rc > 0)
         note_poll();
     if (all != few)
         free(all);
     return rc;
+}
+
+int ss_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    return count == 0 && ms >= 0 ? ss_sleep(self, ms) : poll_until(self, fds, count, ms, CANCELED);
+}
+
+int ss_poll_idle(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
+{
+    return poll_until(self, fds, count, ms, DRAINING);
 }
 
 /* ---------------------------------------------------------------- requests that go on elsewhere */

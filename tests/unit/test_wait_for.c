@@ -60,6 +60,18 @@ static int wait_noted(struct ss_handler *h, int what, int ms)
     return rc;
 }
 
+/* The same in ss_poll_idle, until it is not in vain; with `count` 0 for no descriptor. */
+static int poll_noted(struct ss_handler *h, int count, int ms)
+{
+    struct pollfd input = {.fd = h->request->fd, .events = POLLIN};
+    int rc = 0;
+    counts->turns = 1;
+    while (rc == 0)
+        rc = ss_poll_idle(h->server, &input, (nfds_t)count, ms);
+    counts->waited = rc;
+    return rc < 0 ? rc : answer(h, rc);
+}
+
 /* Looks again and again, and never waits for what it looks for. */
 static int look(struct ss_handler *h, int what)
 {
@@ -89,6 +101,8 @@ static int more_commands(struct ss_handler *h, char command, char *words)
     case 'N':
         counts->turns = 1;
         return wait_noted(h, what, ms);
+    case 'Y':
+        return poll_noted(h, what, ms);
     case 'T': /* as an impatient one waits, again and again */
         counts->turns = 1;
         for (int rc = 0; rc >= 0;)
@@ -331,8 +345,9 @@ static void check_busy(const struct model *m, bool has_box, const char *line, bo
 
 static void test_drain_idle(void **state)
 {
-    static const char *const lines[] = {"N 9 -1\n",  "N 8 20000\n", "N 10 -1\n",
-                                        "N 11 -1\n", "T 11 1\n",    "T 10 0\n"};
+    static const char *const lines[] = {"N 9 -1\n", "N 8 20000\n", "N 10 -1\n", "N 11 -1\n",
+                                        "T 11 1\n", "T 10 0\n",    "Y 0 -1\n",  "Y 1 20000\n",
+                                        "Y 1 -1\n", "Y 0 1\n",     "Y 0 0\n",   "Y 1 0\n"};
     (void)state;
     for (int i = 0; i < MODELS; i++)
         for (int has_box = 0; has_box < 2; has_box++)
