@@ -269,7 +269,8 @@ struct ss_class {
        it anew here: after ss_super's, so that what is on its right is in order already. Not called in
        processes that a handler forks; there pthread_atfork helps. */
     void (*forked)(struct ss_server *self);
-    /* service_actions: called each time serve_forever has been woken, and at the end of ss_handle_request. */
+    /* service_actions: called each time serve_forever has been woken, each second if nothing wakes it, and at
+       the end of ss_handle_request. Later when the thread that serves runs a request itself meanwhile. */
     void (*service_actions)(struct ss_server *self);
 
     /* handle_message: called when a message has come for the server itself (see ss_server_ref). `message`
@@ -519,6 +520,19 @@ SS_API int ss_server_bind(struct ss_server *self);
    unblocked again, for programs that it execs. posix_spawn, system and popen do not do that: use them in
    servers under ss_run, or with POSIX_SPAWN_SETSIGMASK. */
 SS_API int ss_serve_forever(struct ss_server *self);
+
+/* Has `function` called each `ms` milliseconds while the server serves, for the first time `ms` milliseconds
+   from now, with `argument`, which is the caller's. The thread that serves calls it, between two requests: of
+   the process that made the server, also with ForkingMixIn and PreforkingMixIn (whose processes have the
+   memory of ss_shared in common with it, and get its ss_publish), and of several loops the first one. So it
+   calls nothing that waits; what is to wait is a thread of the program's own. When it was late, because a
+   request took long where the same thread runs it, it does not catch up: the next call comes when it would
+   have come anyway. A result other than 0 ends it; so does the drain. Returns 0; -EINVAL for `ms` less than
+   1, no function, and a server that is not initialised; or -ENOMEM. Call it before ss_serve_forever (in a
+   class' `init`, say), or from such a function, service_actions or handle_message. (asyncio's
+   loop.call_later) */
+SS_API int ss_every(struct ss_server *self, int ms, int (*function)(struct ss_server *self, void *argument),
+                    void *argument);
 
 /* handle_request: waits up to self->timeout for one request and processes it. Returns 0, also after a
    time-out (handle_timeout was called), or -errno; -EBADF when the server is not bound, or not any more.

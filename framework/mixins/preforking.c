@@ -2,6 +2,7 @@
 /* PreforkingMixIn: processes that are there before the requests, each a server by itself. The parent
    serves nobody; it replaces children that end. */
 #include "mixins/children.h"
+#include "server/clock.h"
 #include "server/core.h"
 #include "server/stop.h"
 #include "server/wait.h"
@@ -174,10 +175,12 @@ static int serve_forever(struct ss_server *self)
     self->core->shared = true;
     int rc = fill_up(self, count);
     while (rc == 0 && !ss_draining(self)) {
-        rc = server_wait_active(self, count - 1, -1, DRAINING);
-        methods_of(self)->service_actions(self);
+        rc = server_wait_active(self, count - 1, clock_left(self), DRAINING);
+        clock_tick(self);
         if (rc == 0)
             rc = replace(self, count);
+        else if (rc == -ETIMEDOUT)
+            rc = 0;
     }
     if (rc < 0)
         ss_shutdown(self);

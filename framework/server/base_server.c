@@ -2,6 +2,7 @@
 /* BaseServer: what a server does if no class overrides it. */
 #include "memory/arena.h"
 #include "server/aside.h"
+#include "server/clock.h"
 #include "server/core.h"
 #include "server/handler.h"
 #include "server/idle.h"
@@ -185,6 +186,7 @@ static void forked(struct ss_server *self)
     station_forget(&self->core->own_mailbox.station);
     hall_forget(&self->core->hall);
     aside_forget(self);
+    clock_clear(self->core);
     atomic_store(&serving->active, 0);
     atomic_store(&serving->waiting, false);
 }

@@ -19,6 +19,8 @@
 enum { RANK_PREFORKS = 1, RANK_RUNS = 2 };
 
 /* What a server keeps for itself: its class, put together, and what all its threads share. */
+struct repeated;
+
 struct ss_core {
     int count; /* of the classes in mro */
     const struct ss_class
@@ -52,8 +54,9 @@ struct ss_core {
         uint32_t number;
         struct ss_ref ref;
         atomic_bool is_open;
-    } own_mailbox;        /* see own_mailbox.h */
-    uint64_t canceled_at; /* when a drain first found children that go on after ss_cancel; 0: not yet */
+    } own_mailbox;             /* see own_mailbox.h */
+    struct repeated *repeated; /* the functions of ss_every, the next one first; see clock.c */
+    uint64_t canceled_at;      /* when a drain first found children that go on after ss_cancel; 0: not yet */
 };
 
 /* The complete table of a server. */

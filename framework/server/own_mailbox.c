@@ -12,17 +12,12 @@ static void arrived(struct station *station, struct request *request, void *wait
 }
 
 /* With several loops in a process it is the first one's. */
-static bool is_ours(const struct ss_server *self)
-{
-    return serving_of(self) == &self->core->serving;
-}
-
 void own_mailbox_open(struct ss_server *self)
 {
     struct ss_core *core = self->core;
     const struct ss_class *last = core->mro[core->count - 1]; /* BaseServer */
     struct own_mailbox *own = &core->own_mailbox;
-    if (!is_ours(self) || methods_of(self)->handle_message == last->handle_message)
+    if (!serving_is_first(self) || methods_of(self)->handle_message == last->handle_message)
         return;
     station_init(&own->station, self, arrived);
     if (mailbox_open(&own->station, &own->number, &own->ref) < 0) {
@@ -36,7 +31,7 @@ void own_mailbox_open(struct ss_server *self)
 void own_mailbox_close(struct ss_server *self)
 {
     struct own_mailbox *own = &self->core->own_mailbox;
-    if (!is_ours(self) || !atomic_exchange(&own->is_open, false))
+    if (!serving_is_first(self) || !atomic_exchange(&own->is_open, false))
         return;
     mailbox_close(self, own->number);
     station_close(&own->station);
@@ -45,7 +40,7 @@ void own_mailbox_close(struct ss_server *self)
 int own_mailbox_descriptor(const struct ss_server *self)
 {
     const struct own_mailbox *own = &self->core->own_mailbox;
-    return atomic_load(&own->is_open) && is_ours(self) ? own->station.fd : -1;
+    return atomic_load(&own->is_open) && serving_is_first(self) ? own->station.fd : -1;
 }
 
 void own_mailbox_empty(struct ss_server *self)

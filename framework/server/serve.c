@@ -5,6 +5,7 @@
 #include "memory/arena.h"
 #include "server/accept.h"
 #include "server/aside.h"
+#include "server/clock.h"
 #include "server/core.h"
 #include "server/idle.h"
 #include "server/own_mailbox.h"
@@ -65,9 +66,12 @@ static int wait_for_room(struct ss_server *self, const struct serving *serving)
     let_others_accept(self);
     int rc;
     do {
+        int left = clock_left(self);
         if (is_readable(*serving->socket))
             (void)methods_of(self)->close_idle(self);
-        rc = server_wait_active(self, limit, LOOK_AGAIN, DRAINING);
+        rc = server_wait_active(self, limit, left >= 0 && left < LOOK_AGAIN ? left : LOOK_AGAIN, DRAINING);
+        if (rc == -ETIMEDOUT)
+            clock_tick(self);
     } while (rc == -ETIMEDOUT);
     idle_enough(self);
     return rc;
@@ -138,9 +142,11 @@ int base_serve_forever(struct ss_server *self)
     while (rc >= 0 && !ss_draining(self)) {
         if (rc == 0)
             rc = aside_wait(self);
-        methods_of(self)->service_actions(self);
+        clock_tick(self);
         if (rc == 0 || rc == 1)
             rc = take_burst(self, &vain);
+        else if (rc == -ETIMEDOUT)
+            rc = 0;
         if (vain >= VAIN_WAKES)
             (void)ss_sleep(self, VAIN_PAUSE);
     }

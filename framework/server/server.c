@@ -2,6 +2,7 @@
 /* The life of a server: it is made, bound, serves, and is closed. */
 #include "server/accept.h"
 #include "server/aside.h"
+#include "server/clock.h"
 #include "server/core.h"
 #include "server/handler.h"
 #include "server/listener.h"
@@ -40,6 +41,7 @@ static void core_free(struct ss_core *core)
     for (int i = 0; i < core->count; i++)
         free(core->state[i]);
     shared_close(core);
+    clock_clear(core);
     stop_free(core->stop);
     hall_free(&core->hall);
     station_close_sender(core);
@@ -139,7 +141,7 @@ int ss_handle_request(struct ss_server *self)
         rc = take_request(self);
     if (rc == -ETIMEDOUT)
         methods->handle_timeout(self);
-    methods->service_actions(self);
+    clock_tick(self);
     signals_unblock(&before);
     return rc == -ETIMEDOUT || rc == -EAGAIN ? 0 : rc;
 }

@@ -23,6 +23,11 @@ struct serving *serving_of(const struct ss_server *self)
     return current && current->server == self ? current : &self->core->serving;
 }
 
+bool serving_is_first(const struct ss_server *self)
+{
+    return serving_of(self) == &self->core->serving;
+}
+
 int ss_fileno(const struct ss_server *self)
 {
     return self->core ? *serving_of(self)->socket : -1;

@@ -44,6 +44,8 @@ struct serving *serving_current(void);
 struct serving *serving_enter(struct serving *serving);
 /* What the calling thread serves `self` with: that of its loop, or else the server's own. */
 struct serving *serving_of(const struct ss_server *self);
+/* Is that the server's own, and not that of a further loop? */
+bool serving_is_first(const struct ss_server *self);
 
 /* As ss_request_started and ss_request_ended, but these count in `serving`. */
 void serving_started(struct serving *serving);

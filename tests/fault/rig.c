@@ -340,6 +340,12 @@ static int handle_raw(struct ss_handler *h)
 static const struct ss_class Rig = {
     .name = "Rig", .shared_size = sizeof(unsigned long), .handle_message = handle_message, .adopt = adopt};
 
+static int once(struct ss_server *server, void *argument)
+{
+    (void)server, (void)argument;
+    return 1;
+}
+
 static int serve(struct ss_server *server)
 {
     char text[SS_ADDRESS_TEXT];
@@ -391,7 +397,7 @@ int main(int argc, char **argv)
             set(&server, argv[i], (unsigned)strtoul(equals + 1, NULL, 0));
         }
     }
-    if (rc == 0)
+    if (rc == 0 && (rc = ss_every(&server, 1, once, NULL)) == 0)
         rc = serve(&server);
     ss_server_close(&server);
     if (rc < 0)
