@@ -157,6 +157,10 @@ def listens(server, line):
     return False
 
 
+BESIDE_HTTPSERVER = """build/httpserver -q & trap "kill $!" EXIT
+    until curl -s -o page http://localhost:8000/; do sleep 0.1; done; {} -sS -w ' %{{http_code}}'"""
+
+
 def try_client(server, line):
     """Runs a client's line; what it prints."""
     words = shlex.split(line)
@@ -169,7 +173,7 @@ def try_client(server, line):
     elif words[0].endswith("_client") or words[0] == "python3":
         result = server.line(line)
     elif words[0] == "curl":
-        result = server.line(line + " -sS --noproxy '*' -w ' %{http_code}'")
+        result = server.line(BESIDE_HTTPSERVER.format(line) if "-x" in words else line + " -sS --noproxy '*' -w ' %{http_code}'")
         assert re.search(" [23][0-9][0-9]$", result.stdout), result
     else:
         assert words[0] == "echo", f"how is this to be tried? {line}"
