@@ -616,6 +616,16 @@ struct ss_datagram {
     char *data;
 };
 
+/* Sends a datagram of `size` bytes through the socket of a datagram server, whoever it is for: a client that
+   has asked before, say, whose request->datagram->client_address was kept. `from` is the address that it
+   comes from, where the server is bound to all addresses: request->datagram->local_address, the one that was
+   asked, lets the answer through firewalls and connected sockets; NULL lets the kernel choose. Never waits.
+   Returns 0: it has left, which is not that it has come; -EAGAIN: the queue is full; -EMSGSIZE; -ECONNREFUSED
+   or -ENOENT: nobody is there; -EINVAL for a server of connections, one that is closed, and an address of
+   length 0; -EBADF for one that is not bound; or another -errno. Any thread. (socket.sendto) */
+SS_API int ss_send_to(struct ss_server *self, const struct ss_address *from, const struct ss_address *to,
+                      const void *data, size_t size);
+
 /* A connection or a datagram: Python's `request`. */
 struct ss_request {
     int fd;    /* the connection; for a datagram the server's socket. A handler that closes it by itself,
@@ -731,8 +741,9 @@ struct ss_handler {
     struct ss_request *request;
     struct ss_address client_address;
     struct ss_stream *rfile, *wfile; /* what the client sends, and what it gets: of connections and datagrams
-                                        alike. What is written for a datagram leaves as one datagram when the
-                                        handler is done; if that is nothing, none is sent. */
+                                        alike. What is written for a datagram leaves as one datagram at each
+                                        ss_flush, and when the handler is done; if that is nothing, none is
+                                        sent. */
     int timeout;                     /* ms for each wait of rfile; -1: no limit */
     int write_timeout;               /* ms in which a client must take some of the output that waits for it,
                                         counted from the last byte that it took: a reader may pause. -1: no

@@ -194,47 +194,60 @@ static int wait_to_reply(struct ss_stream *s, bool is_unix, int *waited)
 enum { SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT };
 
 /* Not inlined: most servers have one address. */
-__attribute__((noinline)) static ssize_t send_from(const struct ss_stream *s, struct ss_datagram *datagram)
+__attribute__((noinline)) static ssize_t send_from(int fd, const struct ss_address *from,
+                                                   const struct ss_address *to, struct iovec data)
 {
-    struct ss_address *client = &datagram->client_address;
     union control control = {0};
-    struct iovec data = {s->wbuf, s->wend};
     struct msghdr message = {
-        .msg_name = &client->u, .msg_namelen = client->length, .msg_iov = &data, .msg_iovlen = 1};
-    if (!is_wildcard(&datagram->local_address)) /* the kernel has not said which one it was: it chooses */
-        set_source(&message, &control, &datagram->local_address, client);
-    return sendmsg(s->fd, &message, SEND_FLAGS);
+        .msg_name = (void *)(uintptr_t)&to->u, .msg_namelen = to->length, .msg_iov = &data, .msg_iovlen = 1};
+    if (!is_wildcard(from)) /* the kernel has not said which one it was: it chooses */
+        set_source(&message, &control, from, to);
+    return sendmsg(fd, &message, SEND_FLAGS);
 }
 
-static ssize_t send_reply(const struct ss_stream *s, struct ss_datagram *datagram)
+/* Tries once more: the error may be that of an earlier datagram. 0 or -errno. */
+static int send_now(const struct ss_server *self, int fd, const struct ss_address *from,
+                    const struct ss_address *to, struct iovec data)
 {
-    const struct ss_address *client = &datagram->client_address;
-    if (is_wildcard(&s->server->server_address))
-        return send_from(s, datagram);
-    return sendto(s->fd, s->wbuf, s->wend, SEND_FLAGS, &client->u.any, client->length);
+    ssize_t n = -1;
+    for (int errors = 0; n < 0 && errors < 2; errors += n < 0 && errno != EINTR) {
+        n = is_wildcard(&self->server_address)
+                ? send_from(fd, from, to, data)
+                : sendto(fd, data.iov_base, data.iov_len, SEND_FLAGS, &to->u.any, to->length);
+        if (n < 0 && errno == EAGAIN)
+            break;
+    }
+    return n < 0 ? -errno : 0;
 }
 
-/* Sends what the handler has written as the answer; an empty one is none. */
-static int datagram_close(struct ss_stream *s)
+int ss_send_to(struct ss_server *self, const struct ss_address *from, const struct ss_address *to,
+               const void *data, size_t size)
+{
+    if (!self->core || self->socket_type != SOCK_DGRAM || !to || !to->length)
+        return -EINVAL;
+    int fd = ss_fileno(self);
+    struct iovec all = {(void *)(uintptr_t)data, size};
+    return fd < 0 ? -EBADF : send_now(self, fd, from ? from : &self->server_address, to, all);
+}
+
+/* Sends what the handler has written until now; nothing is no datagram. */
+static int datagram_flush(struct ss_stream *s)
 {
     struct ss_datagram *datagram = s->request->datagram;
     bool is_unix = datagram->local_address.u.any.sa_family == AF_UNIX;
-    int waited = 0, earlier = 0, rc = 0;
-    if (s->error || s->wend == 0 || !datagram->client_address.length)
+    struct iovec data = {s->wbuf, s->wend};
+    int waited = 0, rc = 0;
+    s->wend = 0;
+    if (data.iov_len == 0 || !datagram->client_address.length)
         return 0; /* without an address there is nobody to answer */
-    while (rc == 0 && send_reply(s, datagram) < 0) {
-        if (errno != EAGAIN && errno != EINTR && earlier++ == 0)
-            continue; /* the error may be that of an earlier reply */
-        if (errno == ECONNREFUSED || errno == ENOENT)
-            return 0; /* the client has gone */
-        if (errno != EINTR)
-            rc = errno == EAGAIN ? wait_to_reply(s, is_unix, &waited) : -errno;
-    }
-    return rc;
+    do
+        rc = send_now(s->server, s->fd, &datagram->local_address, &datagram->client_address, data);
+    while (rc == -EAGAIN && (rc = wait_to_reply(s, is_unix, &waited)) == 0);
+    return rc == -ECONNREFUSED || rc == -ENOENT ? 0 : rc; /* the client has gone */
 }
 
-/* All input is in the buffer from the start; all output stays there until the end. */
-static const struct ss_stream_class datagram_stream = {.name = "datagram", .close = datagram_close};
+/* All input is in the buffer from the start. */
+static const struct ss_stream_class datagram_stream = {.name = "datagram", .flush = datagram_flush};
 
 static int open_stream(struct ss_server *self, struct ss_handler *h, struct ss_stream **stream)
 {

@@ -48,11 +48,18 @@ static int flush(struct ss_stream *s, bool more)
     return s->error || !s->wend || !s->methods->write ? s->error : write_buffer(s, more);
 }
 
-static int flush_through(struct ss_stream *s)
+/* Not the streams below. */
+static int flush_own(struct ss_stream *s)
 {
     int rc = flush(s, false);
     if (rc == 0 && s->methods->flush)
         rc = s->methods->flush(s);
+    return rc < 0 ? stream_failed(s, rc) : 0;
+}
+
+static int flush_through(struct ss_stream *s)
+{
+    int rc = flush_own(s);
     if (rc == 0 && s->below)
         rc = ss_flush(s->below);
     return rc < 0 ? stream_failed(s, rc) : 0;
@@ -276,8 +283,8 @@ int ss_close(struct ss_stream *s)
     if (s && s->request && !s->request->datagram && has_unread(s))
         s->request->linger = true;
     for (struct ss_stream *below; s; s = below) {
-        below = s->below; /* before s is freed */
-        int flushed = s->methods->flush || below ? flush_through(s) : flush(s, false);
+        below = s->below;           /* before s is freed */
+        int flushed = flush_own(s); /* `below` is flushed in its turn, with the good-bye */
         int closed = s->methods->close ? s->methods->close(s) : 0;
         if (rc == 0)
             rc = flushed < 0 ? flushed : closed;

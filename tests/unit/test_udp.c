@@ -270,13 +270,138 @@ static void test_connected_socket(void **state)
     }
 }
 
+/* ---- several replies, and datagrams to others ---- */
+
+static int reply_thrice(struct ss_handler *h)
+{
+    ss_printf(h->wfile, "one");
+    int rc = ss_flush(h->wfile);
+    ss_flush(h->wfile); /* nothing is no datagram */
+    ss_printf(h->wfile, "t");
+    ss_printf(h->wfile, "wo");
+    ss_flush(h->wfile);
+    ss_printf(h->wfile, "three");
+    return rc;
+}
+
+static void test_several_replies(void **state)
+{
+    static const struct ss_handler_class handler = {.handle = reply_thrice};
+    static const char *const servers[][2] = {
+        {"UDPServer", "127.0.0.1:0"}, {"UDPServer", "0.0.0.0:0"}, {"UnixDatagramServer", "unix:@udp-*"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(mixins) * COUNT(servers); i++) {
+        const char *const *server = servers[i % COUNT(servers)];
+        struct running r;
+        char name[50];
+        snprintf(name, sizeof name, "%s%s", mixins[i / COUNT(servers)], server[0]);
+        start(&r, ss_bases(name), server[1], &handler);
+        int fd = client_of(&r.server);
+        say(fd, "?");
+        expect(fd, "one");
+        expect(fd, "two");
+        expect(fd, "three");
+        close(fd);
+        stop(&r);
+    }
+}
+
+static struct ss_datagram first; /* who has asked first */
+
+static int pass_on(struct ss_handler *h)
+{
+    const struct ss_datagram *d = h->request->datagram;
+    if (!first.client_address.length)
+        first = *d;
+    return ss_send_to(h->server, &first.local_address, &first.client_address, d->data, d->size);
+}
+
+static int again_and_again(struct ss_server *self, void *argument)
+{
+    (void)argument;
+    return first.client_address.length ? ss_send_to(self, NULL, &first.client_address, "by itself", 9) + 1
+                                       : 0;
+}
+
+/* One gets what the others say, and what the server says by itself; from the address that he has asked. */
+static void test_send_to_others(void **state)
+{
+    static const struct ss_handler_class handler = {.handle = pass_on};
+    static const char *const servers[][2] = {{"UDPServer", "127.0.0.1:0"},
+                                             {"UDPServer", "0.0.0.0:0"},
+                                             {"UDPServer", ":0"},
+                                             {"UnixDatagramServer", "unix:@udp-*"},
+                                             {"EventLoopUDPServer", "0.0.0.0:0"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(servers); i++) {
+        struct running r;
+        memset(&first, 0, sizeof first);
+        start(&r, ss_bases(servers[i][0]), servers[i][1], &handler);
+        int one = client_of(&r.server), other = client_of(&r.server);
+        say(one, "I am here.");
+        expect(one, "I am here.");
+        say(other, "Hello!");
+        expect(one, "Hello!");
+        close(other);
+        stop(&r);
+        close(one);
+    }
+}
+
+static void test_send_by_the_clock(void **state)
+{
+    static const struct ss_handler_class handler = {.handle = pass_on};
+    struct running r;
+    (void)state;
+    memset(&first, 0, sizeof first);
+    prepare(&r, ss_bases("EventLoopUDPServer"), "127.0.0.1:0", &handler);
+    assert_int_equal(ss_every(&r.server, 1, again_and_again, NULL), 0);
+    launch(&r);
+    int fd = client_of(&r.server);
+    say(fd, "?");
+    expect(fd, "?");
+    expect(fd, "by itself");
+    close(fd);
+    stop(&r);
+}
+
+static void test_send_to_nobody(void **state)
+{
+    struct running r;
+    struct ss_address there, none = {.length = 0};
+    static char large[70000];
+    (void)state;
+    start(&r, ss_bases("TCPServer"), "127.0.0.1:0", &Telling);
+    there = r.server.server_address;
+    assert_int_equal(ss_send_to(&r.server, NULL, &there, "x", 1), -EINVAL);
+    stop(&r);
+    start(&r, ss_bases("UDPServer"), "127.0.0.1:0", &Telling);
+    assert_int_equal(ss_send_to(&r.server, NULL, NULL, "x", 1), -EINVAL);
+    assert_int_equal(ss_send_to(&r.server, NULL, &none, "x", 1), -EINVAL);
+    assert_int_equal(ss_send_to(&r.server, NULL, &there, large, sizeof large), -EMSGSIZE);
+    assert_int_equal(ss_send_to(&r.server, NULL, &there, "x", 1),
+                     0); /* what the network says of it comes later */
+    stop(&r);
+    assert_int_equal(ss_send_to(&r.server, NULL, &there, "x", 1), -EINVAL);
+    prepare(&r, ss_bases("UDPServer"), "127.0.0.1:0", &Telling);
+    assert_int_equal(ss_send_to(&r.server, NULL, &there, "x", 1), -EBADF);
+    ss_server_close(&r.server);
+    start(&r, ss_bases("UnixDatagramServer"), "unix:@udp-*", &Telling);
+    there = r.server.server_address;
+    there.u.un.sun_path[1] = '!';
+    assert_int_equal(ss_send_to(&r.server, NULL, &there, "x", 1), -ECONNREFUSED);
+    stop(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reply_source),     cmocka_unit_test(test_reply_source_ipv6),
         cmocka_unit_test(test_reply_sizes),      cmocka_unit_test(test_empty_request),
         cmocka_unit_test(test_unnamed_client),   cmocka_unit_test(test_client_that_has_gone),
-        cmocka_unit_test(test_connected_socket),
+        cmocka_unit_test(test_connected_socket), cmocka_unit_test(test_several_replies),
+        cmocka_unit_test(test_send_to_others),   cmocka_unit_test(test_send_by_the_clock),
+        cmocka_unit_test(test_send_to_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
