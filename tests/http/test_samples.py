@@ -485,7 +485,7 @@ def test_ws_clock(sample):
         seconds = [int(clock[-2:]) for _, clock, _ in times]
         passed = [(second - seconds[0]) % 60 for second in seconds]
         assert passed == sorted(passed) and passed[-1] >= 1  # on a busy machine one is late, and the next one in time
-        ws.close()
+        ws.leave()
     assert "</html>" in server.ask(path="/clock.html").text
 
 
