@@ -108,8 +108,8 @@ def can_be_tried(line):
 
 def where(line):
     """What server and client have in common: the kind of socket, and a port or path."""
-    datagrams = "-u" in shlex.split(line) or "UDPServer" in line or "DatagramServer" in line
-    return datagrams, re.findall(r"unix:\S+|(?<=:)[0-9]{2,5}\b|(?<= )[0-9]{4,5}(?= |$)", line)[-1:]
+    datagrams = {"-u", "--udp", "build/samples/time_client"} & set(shlex.split(line)) or re.search("(UDP|Datagram)Server", line)
+    return bool(datagrams), re.findall(r"unix:\S+|(?<=:)[0-9]{2,5}\b|(?<= )[0-9]{4,5}(?= |$)", line)[-1:]
 
 
 # ---------------------------------------------------------------- running it
@@ -171,6 +171,9 @@ def try_client(server, line):
         result = server.line("echo hello | " + line)
     elif words[0].endswith("_client") or words[0] == "python3":
         result = server.line(line)
+    elif words[0] == "logger":
+        result = server.line(line)
+        return server.readline()
     elif words[0] == "curl":
         result = server.line(BESIDE_HTTPSERVER.format(line) if "-x" in words else line + " -sS --noproxy '*' -w ' %{http_code}'")
         assert re.search(" [23][0-9][0-9]$", result.stdout), result

@@ -23,8 +23,8 @@ MIXINS = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "
 STREAMS = [mixin + server for mixin in MIXINS for server in ("TCPServer", "UnixStreamServer")]
 DATAGRAMS = [mixin + server for mixin in MIXINS for server in ("UDPServer", "UnixDatagramServer")]
 ALL = ["chat", "chatroom", "counter", "dashboard", "daytime", "echo", "echo_client", "game", "guestbook", "hello", "later",
-       "lines", "lines_client", "local_only", "names", "notify", "proxy", "ticker", "two_directories", "welcome",
-       "welcome_client", "welcome_raw", "welcome_raw_client", "ws_client", "ws_clock", "ws_echo"]
+       "lines", "lines_client", "local_only", "names", "notify", "proxy", "syslog", "ticker", "time", "time_client",
+       "two_directories", "welcome", "welcome_client", "welcome_raw", "welcome_raw_client", "ws_client", "ws_clock", "ws_echo"]
 
 
 def test_all_are_tested():
@@ -40,7 +40,7 @@ def test_one_screen(name):
     assert "SPDX" in licence
     assert lines[0].startswith(f"/* {name}") and ": " in lines[0]
     assert any("Try:" in line and f"build/samples/{name}" in line or "build/samples/" in line for line in lines[:12])
-    assert len(lines) <= (150 if name in ("chat", "game", "proxy") else 105) and max(map(len, lines)) <= 120
+    assert len(lines) <= (150 if name in ("chat", "game", "proxy", "syslog") else 105) and max(map(len, lines)) <= 120
 
 
 @pytest.mark.parametrize("name, arguments", [
@@ -50,6 +50,7 @@ def test_one_screen(name):
     ("counter", ["localhost:0", "NoMixin"]), ("chat", ["localhost:0", "NoMixin"]), ("game", ["localhost:0", "NoMixin"]),
     ("ws_client", []), ("notify", ["localhost:0", "NoMixin"]), ("welcome", ["localhost:0", "NoServer"]), ("names", []),
     ("lines", ["localhost:0", "TCPServer", "more"]), ("proxy", ["localhost:0", "NoServer"]),
+    ("syslog", ["localhost:0", "NoServer"]), ("time", ["localhost:0", "NoServer"]), ("time_client", ["localhost:1", "more"]),
     ("counter", ["localhost:0", "Preforking", "Threading", "Threading"]),
 ])
 def test_usage(name, arguments):
