@@ -26,8 +26,12 @@ struct state {
     pthread_t thread;
 };
 
-/* The directory's state, as a word that no other server and no later state has. */
-typedef _Atomic uint64_t word;
+/* The directory's state, in all processes. */
+struct directory_state {
+    _Atomic uint64_t word; /* no other server and no later state has it */
+    _Atomic uint64_t
+        changed; /* when the last change was noticed, or the server has begun: ms, as ss_now counts */
+};
 
 /* ---------------------------------------------------------------- telling */
 
@@ -35,8 +39,10 @@ typedef _Atomic uint64_t word;
 static int tell_change(struct ss_server *self, const struct watch_changes *changes)
 {
     char data[4000];
-    word *now = ss_shared(self, &LiveMixIn);
-    size_t at = (size_t)snprintf(data, sizeof data, "%" PRIx64, atomic_fetch_add(now, 1) + 1), head = at;
+    struct directory_state *now = ss_shared(self, &LiveMixIn);
+    atomic_store(&now->changed, changes->noticed);
+    size_t at = (size_t)snprintf(data, sizeof data, "%" PRIx64, atomic_fetch_add(&now->word, 1) + 1),
+           head = at;
     bool all = !changes->others;
     for (size_t i = 0; all && i < changes->count; i++) {
         all = !strpbrk(changes->names[i], "\r\n");
@@ -113,8 +119,9 @@ static int server_activate(struct ss_server *self)
     if (rc < 0 || state->started)
         return rc;
     clock_gettime(CLOCK_REALTIME, &now);
-    atomic_store((word *)ss_shared(self, &LiveMixIn),
-                 (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+    struct directory_state *first = ss_shared(self, &LiveMixIn);
+    atomic_store(&first->word, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+    atomic_store(&first->changed, ss_now());
     state->stop = eventfd(0, EFD_CLOEXEC);
     rc = state->stop < 0 ? -errno : watch_open(options->directory, options->dotfiles != 0, &state->watch);
     if (rc == 0)
@@ -141,7 +148,7 @@ static void server_close(struct ss_server *self)
 const struct ss_class LiveMixIn = {
     .name = "LiveMixIn",
     .state_size = sizeof(struct state),
-    .shared_size = sizeof(word),
+    .shared_size = sizeof(struct directory_state),
     .server_activate = server_activate,
     .server_close = server_close,
 };
@@ -153,14 +160,17 @@ void live_begin(const struct options *what)
 
 /* ---------------------------------------------------------------- what pages fetch */
 
-/* It subscribes before it tells the state, so that no change is between the two. */
+/* It subscribes before it tells the state, so that no change is between the two; and says how long ago that
+   came about: a page that was loaded before has not got it. */
 static int open_stream(struct es *es)
 {
-    char data[20];
+    char data[40];
+    const struct directory_state *now = ss_shared(es_server(es), &LiveMixIn);
     int rc = ss_subscribe(es_handler(es), channel, SS_END);
     if (rc < 0)
         return rc;
-    snprintf(data, sizeof data, "%" PRIx64, atomic_load((word *)ss_shared(es_server(es), &LiveMixIn)));
+    uint64_t word = atomic_load(&now->word), ago = ss_now() - atomic_load(&now->changed);
+    snprintf(data, sizeof data, "%" PRIx64 " %" PRIu64, word, ago);
     return es_send(es, &(struct es_event){.event = "state", .data = data});
 }
 

@@ -24,7 +24,8 @@ struct watch {
     struct change changes[WATCH_CHANGES];
     size_t count;
     bool others;
-    bool failed; /* and so what is watched is not known */
+    bool failed;      /* and so what is watched is not known */
+    uint64_t noticed; /* when events were taken last */
     bool told_partial;
     _Alignas(struct inotify_event) char events[16 * 1024];
 };
@@ -122,8 +123,10 @@ static int collect_changes(struct watch *w, int stop)
     if (rc == 0)
         rc = await_events(w, stop, w->failed ? WATCH_QUIET : -1);
     uint64_t end = ss_now() + WATCH_LONGEST;
+    w->noticed = ss_now();
     while (rc > 0 && ss_now() < end) {
         rc = take_events(w);
+        w->noticed = ss_now();
         if (rc == 0)
             rc = await_events(w, stop, WATCH_QUIET);
     }
@@ -142,6 +145,7 @@ static void list_changes(const struct watch *w, struct watch_changes *changes)
 {
     changes->count = 0;
     changes->others = w->others;
+    changes->noticed = w->noticed;
     for (size_t i = 0; i < w->count; i++) {
         const char *name = w->changes[i].path + strlen(w->directory);
         if (!w->changes[i].made || !has_gone(w->changes[i].path))

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define WATCH_DIRECTORIES 8192 /* the most that are watched; what is in others is not seen */
 #define WATCH_CHANGES 64       /* the most that are told one by one */
@@ -17,7 +18,8 @@ struct watch;
 struct watch_changes {
     size_t count;
     const char *names[WATCH_CHANGES];
-    bool others; /* and there is more that was changed than these */
+    bool others;      /* and there is more that was changed than these */
+    uint64_t noticed; /* ms, as ss_now counts: nothing of it was changed later */
 };
 
 /* Begins to watch a directory and those below it; of dotfiles only if `hidden`. Returns 0 and stores a watch

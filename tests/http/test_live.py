@@ -109,7 +109,8 @@ class Follower(EventStream):
         super().__init__(server.client(), "/.httpserver/live")
         state = self.hear()
         assert state.event == "state"
-        self.words = [state.data]
+        word, self.ago = state.data.split()
+        self.words = [word]
 
     def change(self):
         event = self.hear()

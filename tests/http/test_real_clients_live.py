@@ -3,6 +3,7 @@
 are installed (make deps clients)."""
 
 import contextlib
+import threading
 import time
 
 import browsers
@@ -25,8 +26,8 @@ def browser():
     yield from browsers.started()
 
 
-def page(title):
-    return PAGE % (title, title)
+def page(title, more=""):
+    return PAGE % (title, title) + more
 
 
 @pytest.fixture
@@ -57,15 +58,9 @@ def comes_to(browser, script, wanted):
 
 
 def changes(browser, path, text, script, wanted):
-    """Writes the file until the page shows it: the first time may be before its stream is open."""
-
-    def shown():
-        if value(browser, script) == wanted:
-            return True
-        path.write_text(text)
-        return False
-
-    wire.wait_until(shown, LIMIT)
+    """Once is enough, also before the page's stream is open."""
+    path.write_text(text)
+    comes_to(browser, script, wanted)
 
 
 def settled(browser, root):
@@ -162,6 +157,19 @@ def test_the_server_is_started_anew(browser, served, root):
     (root / "index.html").write_text(page("After"))
     served()
     comes_to(browser, "document.title", "After")
+    assert not browsers.complaints(browser)
+
+
+def test_a_change_while_a_page_is_loaded(browser, served, root):
+    """It came too late for the page, and too early for its stream."""
+    (root / "index.html").write_text(page("Slow", "<script>{ const end = Date.now() + 1500; while (Date.now() < end); }</script>"))
+    server = served()
+    loading = threading.Thread(target=browser.get, args=(served.url,))
+    loading.start()
+    server.wait_for_log("GET / ")
+    (root / "index.html").write_text(page("Fast"))
+    loading.join()
+    comes_to(browser, "document.title", "Fast")
     assert not browsers.complaints(browser)
 
 
