@@ -44,6 +44,7 @@ static struct shared {
     struct slot slots[CLIENTS];
     atomic_ulong taken, full, stale, received, connections;
     atomic_ulong strangers, lost, twice, garbled, odd; /* all of these stay 0 */
+    atomic_uint forked;                                /* processes of the server */
     atomic_bool stop;                                  /* the senders */
     atomic_bool leave;                                 /* the clients */
 } * shared;
@@ -238,14 +239,24 @@ static void post_to_slot(struct sender *s, unsigned i)
         sched_yield();
 }
 
-static void *send_all(void *argument)
+static void send_all(struct sender *s)
 {
-    struct sender *s = argument;
     while (!atomic_load(&shared->stop) && atomic_load(&shared->taken) < s->quota) {
         post_to_slot(s, (unsigned)rand_r(&s->seed) % CLIENTS);
         if (rand_r(&s->seed) % 8 == 0)
             post_to_old(s);
     }
+}
+
+/* A process that is forked while another thread allocates has a lock of AddressSanitizer's for ever that was
+   that thread's: so all threads are there before the server forks, and wait. */
+static pthread_barrier_t made, go;
+
+static void *send_in_thread(void *argument)
+{
+    pthread_barrier_wait(&made);
+    pthread_barrier_wait(&go);
+    send_all(argument);
     return NULL;
 }
 
@@ -263,6 +274,8 @@ static void *come_and_go(void *argument)
     struct client *c = argument;
     char line[20];
     snprintf(line, sizeof line, "%u\n", c->number);
+    pthread_barrier_wait(&made);
+    pthread_barrier_wait(&go);
     while (!atomic_load(&shared->leave)) {
         int fd = client_of(&c->r->server);
         struct pollfd end = {.fd = fd, .events = POLLIN};
@@ -326,6 +339,27 @@ static void join_clients(struct running *r, struct client *clients)
     }
 }
 
+static const struct ss_class Counting;
+
+static void count_process(struct ss_server *self)
+{
+    ss_super(self, &Counting)->forked(self);
+    atomic_fetch_add(&shared->forked, 1);
+}
+
+static const struct ss_class Counting = {.name = "Counting", .forked = count_process};
+
+static void prepare_model(struct running *r, const char *name, unsigned workers)
+{
+    const struct ss_class *bases[SS_MAX_BASES + 1] = {&Counting}, *const *named = ss_bases(name);
+    for (int i = 0; named[i]; i++)
+        bases[i + 1] = named[i];
+    prepare(r, bases, "unix:@test-races-*", &Receiver);
+    r->server.workers = workers;
+    r->server.mailbox_count = 16;
+    r->server.max_requests_per_client = 1000;
+}
+
 static void race(const char *name, unsigned workers)
 {
     static struct sender senders[SENDERS];
@@ -335,25 +369,30 @@ static void race(const char *name, unsigned workers)
     pid_t pids[SENDERS];
     uint64_t start_time = ss_now();
     memset(shared, 0, sizeof *shared);
-    prepare(&r, ss_bases(name), "unix:@test-races-*", &Receiver);
-    r.server.workers = workers;
-    r.server.mailbox_count = 16;
-    r.server.max_requests_per_client = 1000;
+    prepare_model(&r, name, workers);
     assert_int_equal(ss_server_bind(&r.server), 0);
     start_senders(&r, senders, pids);
-    assert_int_equal(pthread_create(&r.thread, NULL, run_server_thread, &r), 0);
+    pthread_barrier_init(&made, NULL, CLIENTS + THREADS + 1);
+    pthread_barrier_init(&go, NULL, CLIENTS + THREADS + 1);
     for (unsigned i = 0; i < CLIENTS; i++) {
         clients[i] = (struct client){.r = &r, .number = i, .seed = i};
         assert_int_equal(pthread_create(&clients[i].thread, NULL, come_and_go, &clients[i]), 0);
     }
     for (int i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, send_all, &senders[i]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, send_in_thread, &senders[i]), 0);
+    pthread_barrier_wait(&made);
+    assert_int_equal(pthread_create(&r.thread, NULL, run_server_thread, &r), 0);
+    while (strstr(name, "Preforking") && atomic_load(&shared->forked) < workers)
+        usleep(1000);
+    pthread_barrier_wait(&go);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     atomic_store(&shared->stop, true);
     for (int i = THREADS; i < SENDERS; i++)
         assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
     join_clients(&r, clients);
+    pthread_barrier_destroy(&made);
+    pthread_barrier_destroy(&go);
     stop(&r);
     if (getenv("VERBOSE"))
         print_message("%s, %u: %lu posts, %lu received, %lu full, %lu stale, %lu connections, %llu ms\n",
