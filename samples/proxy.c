@@ -41,12 +41,11 @@ static int move(struct way *way)
     }
     if (there < 0 && there != -EAGAIN)
         return (int)there;
-    return rc == -EAGAIN ? 0
-                         : rc; /* an error of writing stays with the stream, so that flushing has it, too */
+    return rc == -EAGAIN ? 0 : rc; /* errors of ss_write_now are with it: they stay with the stream */
 }
 
-/* What is waited for on the descriptor of a stream: -1 for none, which would tell again and again that it is
- * gone. */
+/* What is waited for on the descriptor of a stream. For nothing it is -1: who has gone would be told of again
+   and again. */
 static struct pollfd watch(const struct way *in, const struct way *out)
 {
     short events = (short)((in->full || in->ended ? 0 : POLLIN) | (out->full ? POLLOUT : 0));

@@ -31,13 +31,13 @@ struct counts {
 
 static void close_and_sum_up(struct ss_server *self)
 {
+    ss_super(self, &Syslog)->server_close(self); /* waits for those who are still at it */
     const struct counts *counts = ss_shared(self, &Syslog);
     for (int i = 0; counts && i < SEVERITIES; i++)
         if (counts->of[i])
             printf("%lu %s\n", counts->of[i], severities[i]);
     if (counts && counts->malformed)
         printf("%lu malformed\n", counts->malformed);
-    ss_super(self, &Syslog)->server_close(self);
 }
 
 static const struct ss_class Syslog = {
