@@ -11,8 +11,8 @@
 #include <time.h>
 
 enum { CLIENT = 3, SERVER = 4 };
-static const uint64_t to_1970 =
-    2208988800; /* seconds since 1900, in which NTP counts; in 2036 they begin anew */
+/* Seconds since 1900, in which NTP counts; in 2036 they begin anew. */
+static const uint64_t to_1970 = 2208988800;
 
 /* All numbers have their most significant byte first, as in most protocols. */
 struct packet {

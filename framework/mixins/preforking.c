@@ -175,7 +175,7 @@ static int serve_forever(struct ss_server *self)
     self->core->shared = true;
     int rc = fill_up(self, count);
     while (rc == 0 && !ss_draining(self)) {
-        rc = server_wait_active(self, count - 1, clock_left(self), DRAINING);
+        rc = server_wait_active(self, count - 1, clock_left(self, -1), DRAINING);
         clock_tick(self);
         if (rc == 0)
             rc = replace(self, count);

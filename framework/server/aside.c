@@ -246,10 +246,8 @@ int aside_wait(struct ss_server *self)
     int mail = own_mailbox_descriptor(self);
     bool aside = atomic_load(&serving->aside_count) > 0;
     if (!aside && mail < 0)
-        return server_wait(self, ss_fileno(self), POLLIN, clock_left(self), 0, DRAINING);
-    int ms = aside ? close_expired(self) : -1, left = clock_left(self);
-    if (left >= 0 && (ms < 0 || left < ms))
-        ms = left;
+        return server_wait(self, ss_fileno(self), POLLIN, clock_left(self, -1), 0, DRAINING);
+    int ms = clock_left(self, aside ? close_expired(self) : -1);
     struct pollfd fds[] = {{.fd = ss_fileno(self), .events = POLLIN},
                            {.fd = serving->wake[0], .events = POLLIN},
                            {.fd = self->core->stop->drain[0], .events = POLLIN},

@@ -38,16 +38,22 @@ int ss_every(struct ss_server *self, int ms, int (*function)(struct ss_server *s
     return 0;
 }
 
+/* Of two limits, of which -1 is none. */
+static int sooner(int ms, int other)
+{
+    return ms < 0 || (other >= 0 && other < ms) ? other : ms;
+}
+
 /* Of several loops in a process the first one has the clock. */
-int clock_left(const struct ss_server *self)
+int clock_left(const struct ss_server *self, int ms)
 {
     const struct ss_core *core = self->core;
     const struct ss_class *base = core->mro[core->count - 1]; /* BaseServer */
     if (!serving_is_first(self))
-        return -1;
-    int ms = methods_of(self)->service_actions == base->service_actions ? -1 : SECOND;
-    int due = core->repeated ? ms_until(core->repeated->due) : -1;
-    return ms < 0 || (due >= 0 && due < ms) ? due : ms;
+        return ms;
+    if (methods_of(self)->service_actions != base->service_actions)
+        ms = sooner(ms, SECOND);
+    return core->repeated ? sooner(ms, ms_until(core->repeated->due)) : ms;
 }
 
 /* Where it was late by more than once it does not catch up. */

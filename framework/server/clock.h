@@ -6,8 +6,9 @@
 
 #include "socketserver.h"
 
-/* Milliseconds that the calling thread may wait until there is something to do; -1: it may for ever. */
-int clock_left(const struct ss_server *self);
+/* Milliseconds that the calling thread may wait until there is something to do, `ms` at most; -1: no limit.
+ */
+int clock_left(const struct ss_server *self, int ms);
 /* Does what there is to do. */
 void clock_tick(struct ss_server *self);
 /* Nothing more is done: in a process that was forked, and at the end. */

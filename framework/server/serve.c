@@ -66,10 +66,9 @@ static int wait_for_room(struct ss_server *self, const struct serving *serving)
     let_others_accept(self);
     int rc;
     do {
-        int left = clock_left(self);
         if (is_readable(*serving->socket))
             (void)methods_of(self)->close_idle(self);
-        rc = server_wait_active(self, limit, left >= 0 && left < LOOK_AGAIN ? left : LOOK_AGAIN, DRAINING);
+        rc = server_wait_active(self, limit, clock_left(self, LOOK_AGAIN), DRAINING);
         if (rc == -ETIMEDOUT)
             clock_tick(self);
     } while (rc == -ETIMEDOUT);

@@ -29,8 +29,8 @@ struct state {
 /* The directory's state, in all processes. */
 struct directory_state {
     _Atomic uint64_t word; /* no other server and no later state has it */
-    _Atomic uint64_t
-        changed; /* when the last change was noticed, or the server has begun: ms, as ss_now counts */
+    /* When the last change was noticed, or the server has begun: ms, as ss_now counts. */
+    _Atomic uint64_t changed;
 };
 
 /* ---------------------------------------------------------------- telling */

@@ -4,6 +4,7 @@ browsers make of it."""
 
 import gzip
 import os
+import time
 
 import programs
 import pytest
@@ -109,8 +110,8 @@ class Follower(EventStream):
         super().__init__(server.client(), "/.httpserver/live")
         state = self.hear()
         assert state.event == "state"
-        word, self.ago = state.data.split()
-        self.words = [word]
+        word, ago = state.data.split()
+        self.words, self.ago = [word], int(ago)
 
     def change(self):
         event = self.hear()
@@ -223,6 +224,15 @@ def test_a_link_to_the_directory(httpserver, root, tmp_path):
         page = Follower(httpserver("--live", directory=directory))
         write(root / "a", b"")
         assert page.changes("/a")
+
+
+def test_a_state_says_how_long_ago_it_came_about(following, root):
+    """As the directory has been quiet before a change is told, that is a while already."""
+    server, page = following
+    before = time.monotonic()
+    write(root / "a", b"")
+    page.changes("/a")
+    assert 75 <= Follower(server).ago <= (time.monotonic() - before) * 1000 + 1
 
 
 def test_another_server_has_other_states(httpserver):

@@ -3,7 +3,6 @@
 
 import contextlib
 import hashlib
-import os
 import random
 import shutil
 import socket
