@@ -173,8 +173,9 @@ PIE     := $(if $(SANITIZE),-no-pie,$(if $(filter -static%,$(LDFLAGS)),,-pie))
 # The dependencies of the house point one way; include paths keep it so. ("private" here and below: a variable of a
 # target would otherwise reach everything that is built on its behalf.)
 INCLUDES := -Iframework
-$(BUILD)/handlers/% $(BUILD)/samples/%: private INCLUDES := -Iframework -Ihandlers
-$(BUILD)/tests/%: private INCLUDES := -Iframework -Ihandlers -Itests
+$(BUILD)/handlers/%: private INCLUDES := -Iframework -Ihandlers
+$(BUILD)/samples/%: private INCLUDES := -Iframework -Ihandlers -Isamples
+$(BUILD)/tests/%: private INCLUDES := -Iframework -Ihandlers -Isamples -Itests
 ifneq ($(HAVE_LIBLLHTTP),)
 LLHTTP_CPPFLAGS := $(shell pkg-config --cflags libllhttp)
 LLHTTP_LIBS     := $(shell pkg-config --libs libllhttp)
@@ -212,6 +213,7 @@ $(BUILD)/tests/fault/calls.o: private INCLUDES += $(ZLIB_CPPFLAGS) $(BROTLI_CPPF
 $(foreach room,unit fuzz http framework matrix fault,$(BUILD)/tests/$(room)/%): private LTO := $(if $(LTO),-fno-lto)
 # So are samples, but for those that `make bench` measures.
 MEASURED := echo ws_echo
+$(BUILD)/samples/parts/% \
 $(foreach s,$(filter-out $(MEASURED),$(basename $(notdir $(wildcard samples/*.c)))),$(BUILD)/samples/$(s) $(BUILD)/samples/$(s).o): \
     private LTO := $(if $(LTO),-fno-lto)
 
@@ -222,7 +224,10 @@ programs = $(patsubst %.c,$(BUILD)/%,$(1))
 FRAMEWORK  := $(call objects,$(wildcard framework/*/*.c))
 HANDLERS   := $(call objects,$(filter-out handlers/httpserver/%,$(wildcard handlers/*/*.c))) $(LLHTTP_OBJECTS)
 HTTPSERVER := $(call objects,$(wildcard handlers/httpserver/*.c))
-SAMPLES    := $(call programs,$(wildcard samples/*.c))
+# A sample is a file, or a folder of files; the program has the folder's name.
+FOLDERS    := $(patsubst samples/%/,%,$(sort $(dir $(wildcard samples/*/*.c))))
+parts       = $(patsubst samples/%.c,$(BUILD)/samples/parts/%.o,$(wildcard samples/$(1)/*.c))
+SAMPLES    := $(call programs,$(wildcard samples/*.c)) $(addprefix $(BUILD)/samples/,$(FOLDERS))
 UNIT       := $(call programs,$(wildcard tests/unit/test_*.c))
 HTTP       := $(call programs,$(wildcard tests/http/*.c tests/framework/*.c))
 MATRIX     := $(call objects,$(wildcard tests/matrix/*.c))
@@ -245,7 +250,8 @@ FAULTY     := $(patsubst $(BUILD)/%,$(BUILD)/fault/%,$(PROGRAM) $(SAMPLES) $(HTT
 ARCHIVES := $(BUILD)/libhttpserver.a $(BUILD)/libsocketserver.a
 SHARED   := $(BUILD)/libsocketserver.so $(BUILD)/libhttpserver.so
 LINKED   := $(PROGRAM) $(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ) $(if $(MATRIX),$(BUILD)/tests/matrix/matrix)
-OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(addsuffix .o,$(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ) $(FAULT_RIGS)) \
+OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(foreach f,$(FOLDERS),$(call parts,$(f))) \
+            $(addsuffix .o,$(call programs,$(wildcard samples/*.c)) $(UNIT) $(HTTP) $(BENCH) $(FUZZ) $(FAULT_RIGS)) \
             $(BUILD)/tests/fuzz/replay.o $(WRAPS)
 
 # ---- targets --------------------------------------------------------------------------------------------------
@@ -406,6 +412,8 @@ endef
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(compile)
+$(BUILD)/samples/parts/%.o: samples/%.c $(BUILD)/flags
+	$(compile)
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/%.c $(BUILD)/flags
 	$(compile)
 $(BUILD)/llhttp/sse42/%.o: $(LLHTTP_DIR)/%.c $(BUILD)/flags
@@ -433,7 +441,8 @@ $(BUILD)/tests/trace/recorder.so: tests/trace/recorder.c $(BUILD)/flags
 	$(Q)$(CC) $(cppflags) $(cflags) -fno-instrument-functions -shared -o $@ $<
 
 $(PROGRAM): $(HTTPSERVER)
-$(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ): %: %.o
+$(filter-out $(addprefix $(BUILD)/samples/,$(FOLDERS)),$(SAMPLES)) $(UNIT) $(HTTP) $(BENCH) $(FUZZ): %: %.o
+$(foreach f,$(FOLDERS),$(eval $(BUILD)/samples/$(f): $(call parts,$(f))))
 $(UNIT): private LDLIBS += -lcmocka
 $(UV_BENCH): private LDLIBS += -luv
 # The main of a fuzz target: the fuzzer's, or ours.
@@ -455,7 +464,8 @@ $(LINKED): $(ARCHIVES) $(BUILD)/files
 # By the same objects, which LTO would not let anybody wrap. What a sanitizer calls for itself is not to be wrapped.
 $(BUILD)/fault/httpserver: $(HTTPSERVER)
 $(BUILD)/fault/tests/http/masked: $(filter-out %/main.o,$(HTTPSERVER))
-$(filter-out %/httpserver,$(FAULTY)): $(BUILD)/fault/%: $(BUILD)/%.o
+$(filter-out %/httpserver $(addprefix $(BUILD)/fault/samples/,$(FOLDERS)),$(FAULTY)): $(BUILD)/fault/%: $(BUILD)/%.o
+$(foreach f,$(FOLDERS),$(eval $(BUILD)/fault/samples/$(f): $(call parts,$(f))))
 $(FAULTY): private LTO := $(if $(LTO),-fno-lto)
 $(FAULTY): private SANITIZER_LIBS :=
 $(FAULTY): private LDFLAGS += $$(nm $(WRAPS) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')

@@ -594,6 +594,36 @@ SS_API int ss_run(const struct ss_class *const *bases, const char *address,
    time. */
 SS_API int ss_run_server(struct ss_server *self);
 
+/* What a program is that runs one server, for ss_main. A field that is NULL is left out. */
+struct ss_program {
+    const char *about;          /* for --help: what it does, in lines without a line end after the last one */
+    const char *address;        /* where it serves when its user names no address */
+    const char *cls;            /* and as what: the name of a composition, as ss_bases knows it */
+    const char *servers;        /* the server classes that its user may name, in one string, as in "TCPServer
+                                   UnixStreamServer"; NULL: all four */
+    const struct ss_class *own; /* a class of its own. A mix-in stands on the left of what the user names. A
+                                   server class takes the place of those four: its user names it, or
+                                   mix-ins alone, as in PreforkingEventLoop */
+    const struct ss_handler_class *handler;
+    const char *scheme;   /* the address is shown as a URL: "http" */
+    const char *argument; /* the name of one argument more, as --help shows it: "FILE" */
+    const char **value;   /* where that is stored; it stays as it is when the user gives none */
+};
+
+/* main() of a program that runs one server: NAME [OPTION]... [ADDRESS [CLASS [ARGUMENT]]]. Its
+   options are --help and --workers N. When clients can connect it prints one line on stdout: its name, the
+   address, the class. Then it goes on as ss_run. Returns the exit status: that of ss_run, 0 after --help, or
+   2 after a line on stderr that says which argument is wrong. The main thread, once.
+
+     int main(int argc, char **argv)
+     {
+         return ss_main(argc, argv, &(struct ss_program){.about = "Sends back what it gets.",
+                                                         .address = "localhost:8007",
+                                                         .cls = "ThreadingTCPServer",
+                                                         .handler = &EchoHandler});
+     } */
+SS_API int ss_main(int argc, char **argv, const struct ss_program *program);
+
 /* How the library was built, for a program's --version, in lines like "coroutines: x86-64 assembly\n". The
    string is constant and lives as long as the program. Any thread. */
 SS_API const char *ss_features(void);

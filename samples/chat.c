@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* chat [ADDRESS [MIXIN...]]: rooms in the browser. Under /chat/ROOM/NAME is a WebSocket, everything else is a
+/* chat [ADDRESS [CLASS]]: rooms in the browser. Under /chat/ROOM/NAME is a WebSocket, everything else is a
    file from www/ below the current directory. Who comes reads the last lines, and who else is there. Under
    every mix-in, in all its threads and processes, the rooms are the same. Its page is /chat.html.
 
-   Try:  build/samples/chat localhost:8088 Preforking EventLoop
+   Try:  build/samples/chat localhost:8088 PreforkingEventLoop
    and:  echo Hello | build/samples/ws_client ws://localhost:8088/chat/lobby/Ann */
 #include "websocket.h"
 #include <errno.h>
@@ -125,13 +125,13 @@ static const struct simple_http_class Handler = {
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *bases[4] = {&EventLoopMixIn};
-    int count = 0;
-    for (int i = 2; i < argc; i++)
-        if (count == 2 || !(bases[count++] = ss_mixin(argv[i]))) {
-            fprintf(stderr, "usage: %s [ADDRESS [MIXIN [MIXIN]]]\n", argv[0]);
-            return 2;
-        }
-    bases[count ? count : 1] = &History;
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8088", &Handler.http.handler);
+    static const struct ss_program program = {
+        .about = "Rooms in the browser: its page is /chat.html.",
+        .address = "localhost:8088",
+        .cls = "EventLoopHistory",
+        .own = &History,
+        .scheme = "http",
+        .handler = &Handler.http.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

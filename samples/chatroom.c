@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* chatroom CLASS ADDRESS: what one says, all others read. The first line that a client sends is his name.
+/* chatroom [ADDRESS [CLASS]]: what one says, all others read. The first line that a client sends is his name.
    Under every class, in all its threads and processes, there is one room.
 
-   Try:  build/samples/chatroom EventLoopTCPServer localhost:9000
-         build/samples/chatroom PreforkingThreadingTCPServer localhost:9000
+   Try:  build/samples/chatroom localhost:9000 EventLoopTCPServer
+         build/samples/chatroom localhost:9000 PreforkingThreadingTCPServer
    and:  nc localhost 9000       in two terminals */
 #include "socketserver.h"
 #include <errno.h>
@@ -81,10 +81,12 @@ static const struct ss_handler_class ChatHandler = {.handle = handle};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *const *bases = argc == 3 ? ss_bases(argv[1]) : NULL;
-    if (!bases) {
-        fprintf(stderr, "usage: %s [MIXIN...]SERVER ADDRESS\n", argv[0]);
-        return 2;
-    }
-    return ss_run(bases, argv[2], &ChatHandler);
+    static const struct ss_program program = {
+        .about = "What one says, all others read.",
+        .address = "localhost:9000",
+        .cls = "EventLoopTCPServer",
+        .servers = "TCPServer UnixStreamServer",
+        .handler = &ChatHandler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* counter [ADDRESS [MIXIN...]]: one number that all processes of the server share. A GET shows it, a POST
+/* counter [ADDRESS [CLASS]]: one number that all processes of the server share. A GET shows it, a POST
    adds one. The memory and its lock belong to a class of one's own: all processes see it, and whoever has the
    lock may be killed.
 
-   Try:  build/samples/counter localhost:8084 Preforking EventLoop
+   Try:  build/samples/counter localhost:8084 PreforkingEventLoop
    and:  curl http://localhost:8084/
          curl -d '' -L http://localhost:8084/ */
 #include "http_server.h"
@@ -70,13 +70,13 @@ static const struct http_handler_class Handler = {
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *bases[4] = {NULL};
-    int count = 0;
-    for (int i = 2; i < argc; i++)
-        if (count == 2 || !(bases[count++] = ss_mixin(argv[i]))) {
-            fprintf(stderr, "usage: %s [ADDRESS [MIXIN [MIXIN]]]\n", argv[0]);
-            return 2;
-        }
-    bases[count] = &Counter;
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8084", &Handler.handler);
+    static const struct ss_program program = {
+        .about = "One number that all processes of the server share.",
+        .address = "localhost:8084",
+        .cls = "Counter",
+        .own = &Counter,
+        .scheme = "http",
+        .handler = &Handler.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

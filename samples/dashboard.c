@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* dashboard [ADDRESS]: the server shows its own requests a second, their latency, its connections and its
-   memory, as they change. Each page that is open gets the figures of each second as a server-sent event, in
-   straight code. Everything else is a file from www/ below the current directory.
+/* dashboard [ADDRESS [CLASS]]: the server shows its own requests a second, their latency, its connections and
+   its memory, as they change. Each page that is open gets the figures of each second as a server-sent event,
+   in straight code. Everything else is a file from www/ below the current directory.
 
    Try:  build/samples/dashboard localhost:8087
    and:  curl http://localhost:8087/ */
@@ -90,6 +90,13 @@ static void close_request(struct ss_server *self, struct ss_request *request)
 
 int main(int argc, char **argv)
 {
-    return ss_run(SS_BASES(&EventLoopMixIn, &Dashboard), argc > 1 ? argv[1] : "localhost:8087",
-                  &Handler.http.handler);
+    static const struct ss_program program = {
+        .about = "Shows its own requests, their latency, its connections and its memory.",
+        .address = "localhost:8087",
+        .cls = "EventLoopDashboard",
+        .own = &Dashboard,
+        .scheme = "http",
+        .handler = &Handler.http.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

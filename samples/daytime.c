@@ -23,10 +23,11 @@ static const struct ss_handler_class DaytimeHandler = {.handle = daytime};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *const *bases = ss_bases(argc > 2 ? argv[2] : "ThreadingTCPServer");
-    if (!bases || argc > 3) {
-        fprintf(stderr, "usage: %s [ADDRESS [CLASS]]\n", argv[0]);
-        return 2;
-    }
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8013", &DaytimeHandler);
+    static const struct ss_program program = {
+        .about = "Tells the time to everyone who asks (RFC 867).",
+        .address = "localhost:8013",
+        .cls = "ThreadingTCPServer",
+        .handler = &DaytimeHandler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* echo CLASS ADDRESS: sends back what it gets. The same handler runs under every server class and mix-in.
+/* echo [ADDRESS [CLASS]]: sends back what it gets. The same handler runs under every server class and mix-in.
 
-   Try:  build/samples/echo ThreadingTCPServer localhost:8007
-         build/samples/echo EventLoopUDPServer localhost:8007
-         build/samples/echo ForkingUnixStreamServer unix:/tmp/echo
+   Try:  build/samples/echo localhost:8007 ThreadingTCPServer
+         build/samples/echo localhost:8007 EventLoopUDPServer
+         build/samples/echo unix:/tmp/echo ForkingUnixStreamServer
    and:  build/samples/echo_client localhost:8007 */
 #include "socketserver.h"
 #include <stdio.h>
@@ -21,14 +21,11 @@ static const struct ss_handler_class EchoHandler = {.handle = echo};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *const *bases = argc == 3 ? ss_bases(argv[1]) : NULL;
-    if (!bases) {
-        fprintf(stderr,
-                "usage: %s [MIXIN...]SERVER ADDRESS\n"
-                "  MIXIN   Threading ThreadPool Forking Preforking EventLoop\n"
-                "  SERVER  TCPServer UDPServer UnixStreamServer UnixDatagramServer\n",
-                argv[0]);
-        return 2;
-    }
-    return ss_run(bases, argv[2], &EchoHandler);
+    static const struct ss_program program = {
+        .about = "Sends back what it gets.",
+        .address = "localhost:8007",
+        .cls = "ThreadingTCPServer",
+        .handler = &EchoHandler,
+    };
+    return ss_main(argc, argv, &program);
 }

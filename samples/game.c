@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* game [ADDRESS [MIXIN...]]: who is first at the coin. Pages send where their player wants to go, the server
+/* game [ADDRESS [CLASS]]: who is first at the coin. Pages send where their player wants to go, the server
    decides where he is, 60 times a second, and tells all pages. All processes share the board, and whoever
    comes first when a step is due makes it: so it runs under every mix-in, and rests when nobody plays. Its
    page is /game.html.
@@ -119,13 +119,13 @@ static const struct simple_http_class Handler = {
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *bases[4] = {&EventLoopMixIn};
-    int count = 0;
-    for (int i = 2; i < argc; i++)
-        if (count == 2 || !(bases[count++] = ss_mixin(argv[i]))) {
-            fprintf(stderr, "usage: %s [ADDRESS [MIXIN [MIXIN]]]\n", argv[0]);
-            return 2;
-        }
-    bases[count ? count : 1] = &Game;
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8089", &Handler.http.handler);
+    static const struct ss_program program = {
+        .about = "Who is first at the coin? Its page is /game.html.",
+        .address = "localhost:8089",
+        .cls = "EventLoopGame",
+        .own = &Game,
+        .scheme = "http",
+        .handler = &Handler.http.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* guestbook [ADDRESS [FILE]]: GET, POST and files together. / shows the entries and a form, a POST adds
-   an entry, and everything else is a file from www/ below the current directory. Each entry is a line of
+/* guestbook [ADDRESS [CLASS [FILE]]]: GET, POST and files together. / shows the entries and a form, a POST
+   adds an entry, and everything else is a file from www/ below the current directory. Each entry is a line of
    FILE, and is added by one write(2), so that threads, processes and loops do not disturb each other.
 
-   Try:  build/samples/guestbook localhost:8080 guestbook.txt
+   Try:  build/samples/guestbook localhost:8080 EventLoop guestbook.txt
    and:  curl -d message=Hello http://localhost:8080/ */
 #include "http_server.h"
 #include <fcntl.h>
@@ -75,7 +75,15 @@ static const struct simple_http_class Guestbook = {
 
 int main(int argc, char **argv)
 {
-    file = argc > 2 ? argv[2] : file;
-    return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), argc > 1 ? argv[1] : "localhost:8080",
-                  &Guestbook.http.handler);
+    static const struct ss_program program = {
+        .about = "Shows entries and takes new ones, which it keeps in FILE (guestbook.txt).",
+        .address = "localhost:8080",
+        .cls = "EventLoopHTTPServer",
+        .own = &HTTPServer,
+        .scheme = "http",
+        .argument = "FILE",
+        .value = &file,
+        .handler = &Guestbook.http.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

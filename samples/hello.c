@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hello [ADDRESS]: the smallest HTTP server with a handler of its own.
+/* hello [ADDRESS [CLASS]]: the smallest HTTP server with a handler of its own.
 
    Try:  build/samples/hello localhost:8081
    and:  curl http://localhost:8081/world */
@@ -20,6 +20,13 @@ static const struct http_handler_class Hello = {
 
 int main(int argc, char **argv)
 {
-    return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), argc > 1 ? argv[1] : "localhost:8081",
-                  &Hello.handler);
+    static const struct ss_program program = {
+        .about = "The smallest HTTP server with a handler of its own.",
+        .address = "localhost:8081",
+        .cls = "EventLoopHTTPServer",
+        .own = &HTTPServer,
+        .scheme = "http",
+        .handler = &Hello.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* later [ADDRESS [MIXIN...]]: a thread of the program's own answers, a second later, while others are served.
+/* later [ADDRESS [CLASS]]: a thread of the program's own answers, a second later, while others are served.
    The handler gives it a job with the ref of the request, and waits for a message.
 
    Try:  build/samples/later localhost:8085 EventLoop
@@ -88,13 +88,13 @@ static void server_close(struct ss_server *self)
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *bases[4] = {NULL};
-    int count = 0;
-    for (int i = 2; i < argc; i++)
-        if (count == 2 || !(bases[count++] = ss_mixin(argv[i]))) {
-            fprintf(stderr, "usage: %s [ADDRESS [MIXIN [MIXIN]]]\n", argv[0]);
-            return 2;
-        }
-    bases[count] = &LaterServer;
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8085", &Later.handler);
+    static const struct ss_program program = {
+        .about = "A thread of its own answers, a second later.",
+        .address = "localhost:8085",
+        .cls = "LaterServer",
+        .own = &LaterServer,
+        .scheme = "http",
+        .handler = &Later.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -50,10 +50,12 @@ static const struct ss_handler_class Lines = {.handle = answer};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *const *bases = ss_bases(argc > 2 ? argv[2] : "TCPServer");
-    if (!bases || argc > 3) {
-        fprintf(stderr, "usage: %s [ADDRESS [CLASS]]\n", argv[0]);
-        return 2;
-    }
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8091", &Lines);
+    static const struct ss_program program = {
+        .about = "Answers each line with its length, and with the pieces in which it has come.",
+        .address = "localhost:8091",
+        .cls = "TCPServer",
+        .servers = "TCPServer UnixStreamServer",
+        .handler = &Lines,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* local_only [ADDRESS]: serves clients on this machine, and turns all others away. A class of one's own is a
-   table of what it does otherwise than its base; ss_super() is Python's super().
+/* local_only [ADDRESS [CLASS]]: serves clients on this machine, and turns all others away. A class of one's
+   own is a table of what it does otherwise than its base; ss_super() is Python's super().
 
    Try:  build/samples/local_only :8017
    and:  nc localhost 8017                 from here: hello
@@ -42,5 +42,12 @@ static const struct ss_handler_class HelloHandler = {.handle = handle};
 
 int main(int argc, char **argv)
 {
-    return ss_run(SS_BASES(&ThreadingMixIn, &LocalOnly), argc > 1 ? argv[1] : ":8017", &HelloHandler);
+    static const struct ss_program program = {
+        .about = "Serves clients on this machine, and turns all others away.",
+        .address = ":8017",
+        .cls = "ThreadingLocalOnly",
+        .own = &LocalOnly,
+        .handler = &HelloHandler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* notify [ADDRESS [MIXIN...]]: what is posted appears on all open pages at once. The pages receive it as
+/* notify [ADDRESS [CLASS]]: what is posted appears on all open pages at once. The pages receive it as
    server-sent events; one that was away for a moment gets what it has missed. Everything else is a file from
    www/ below the current directory.
 
-   Try:  build/samples/notify localhost:8086 Preforking EventLoop
+   Try:  build/samples/notify localhost:8086 PreforkingEventLoop
    and:  curl -d 'The coffee is ready.' http://localhost:8086/
          curl http://localhost:8086/ */
 #include "event_source.h"
@@ -74,15 +74,13 @@ static const struct simple_http_class Handler = {
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *bases[4] = {NULL};
-    int count = 0;
-    for (int i = 2; i < argc; i++)
-        if (count == 2 || !(bases[count++] = ss_mixin(argv[i]))) {
-            fprintf(stderr, "usage: %s [ADDRESS [MIXIN [MIXIN]]]\n", argv[0]);
-            return 2;
-        }
-    if (count == 0)
-        bases[count++] = &EventLoopMixIn;
-    bases[count] = &NotifyServer;
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8086", &Handler.http.handler);
+    static const struct ss_program program = {
+        .about = "What is posted appears on all open pages at once.",
+        .address = "localhost:8086",
+        .cls = "EventLoopNotifyServer",
+        .own = &NotifyServer,
+        .scheme = "http",
+        .handler = &Handler.http.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -137,11 +137,14 @@ static const struct ss_handler_class Proxy = {.handle = handle};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *const *bases = ss_bases(argc > 2 ? argv[2] : "ThreadingTCPServer");
-    if (!bases || argc > 4) {
-        fprintf(stderr, "usage: %s [ADDRESS [CLASS [TO]]]\n", argv[0]);
-        return 2;
-    }
-    to = argc > 3 ? argv[3] : NULL;
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:1080", &Proxy);
+    static const struct ss_program program = {
+        .about = "Passes on what clients send to TO (an address), or to where they say by SOCKS5.",
+        .address = "localhost:1080",
+        .cls = "ThreadingTCPServer",
+        .servers = "TCPServer UnixStreamServer",
+        .argument = "TO",
+        .value = &to,
+        .handler = &Proxy,
+    };
+    return ss_main(argc, argv, &program);
 }

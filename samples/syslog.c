@@ -109,13 +109,12 @@ static const struct ss_handler_class Collector = {.handle = collect};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *bases[SS_MAX_BASES + 2] = {&Syslog}, *const *named = ss_bases(
-                                                                    argc > 2 ? argv[2] : "UDPServer");
-    for (int i = 0; named && named[i]; i++)
-        bases[i + 1] = named[i];
-    if (!named || argc > 3) {
-        fprintf(stderr, "usage: %s [ADDRESS [CLASS]]\n", argv[0]);
-        return 2;
-    }
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8514", &Collector);
+    static const struct ss_program program = {
+        .about = "Collects what programs log (RFC 5424, RFC 3164).",
+        .address = "localhost:8514",
+        .cls = "UDPServer",
+        .own = &Syslog,
+        .handler = &Collector,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* ticker CLASS ADDRESS: a line a second for each client, until he leaves or says stop. One call waits for
+/* ticker [ADDRESS [CLASS]]: a line a second for each client, until he leaves or says stop. One call waits for
    both, for what he says and for the next second, under every class.
 
-   Try:  build/samples/ticker EventLoopTCPServer localhost:9001
-         build/samples/ticker ForkingTCPServer localhost:9001
+   Try:  build/samples/ticker localhost:9001 EventLoopTCPServer
+         build/samples/ticker localhost:9001 ForkingTCPServer
    and:  nc localhost 9001 */
 #include "socketserver.h"
 #include <errno.h>
@@ -42,10 +42,12 @@ static const struct ss_handler_class TickHandler = {.handle = tick};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *const *bases = argc == 3 ? ss_bases(argv[1]) : NULL;
-    if (!bases) {
-        fprintf(stderr, "usage: %s [MIXIN...]SERVER ADDRESS\n", argv[0]);
-        return 2;
-    }
-    return ss_run(bases, argv[2], &TickHandler);
+    static const struct ss_program program = {
+        .about = "A line a second for each client, until he leaves or says stop.",
+        .address = "localhost:9001",
+        .cls = "EventLoopTCPServer",
+        .servers = "TCPServer UnixStreamServer",
+        .handler = &TickHandler,
+    };
+    return ss_main(argc, argv, &program);
 }

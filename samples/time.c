@@ -57,10 +57,12 @@ static const struct ss_handler_class Time = {.handle = tell};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *const *bases = ss_bases(argc > 2 ? argv[2] : "UDPServer");
-    if (!bases || argc > 3) {
-        fprintf(stderr, "usage: %s [ADDRESS [CLASS]]\n", argv[0]);
-        return 2;
-    }
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8123", &Time);
+    static const struct ss_program program = {
+        .about = "Tells the time in the words of SNTP (RFC 4330).",
+        .address = "localhost:8123",
+        .cls = "UDPServer",
+        .servers = "UDPServer UnixDatagramServer",
+        .handler = &Time,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* two_directories [ADDRESS]: one server, two handler classes with a directory each. The server's own class
-   hands each request to one of them. Only clients on this machine get anything from the directory with the
-   sources. The directories are samples/ and www/ below the current one.
+/* two_directories [ADDRESS [CLASS]]: one server, two handler classes with a directory each. The server's own
+   class hands each request to one of them. Only clients on this machine get anything from the directory with
+   the sources. The directories are samples/ and www/ below the current one.
 
    Try:  build/samples/two_directories localhost:8083
    and:  curl http://localhost:8083/style.css
@@ -56,6 +56,13 @@ static const struct http_handler_class Site = {
 
 int main(int argc, char **argv)
 {
-    return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), argc > 1 ? argv[1] : "localhost:8083",
-                  &Site.handler);
+    static const struct ss_program program = {
+        .about = "Serves www/, and samples/ below /source/ to clients on this machine.",
+        .address = "localhost:8083",
+        .cls = "EventLoopHTTPServer",
+        .own = &HTTPServer,
+        .scheme = "http",
+        .handler = &Site.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -27,10 +27,12 @@ static const struct ss_handler_class Welcome = {.handle = welcome};
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *const *bases = ss_bases(argc > 2 ? argv[2] : "TCPServer");
-    if (!bases || argc > 3) {
-        fprintf(stderr, "usage: %s [ADDRESS [CLASS]]\n", argv[0]);
-        return 2;
-    }
-    return ss_run(bases, argc > 1 ? argv[1] : "localhost:8090", &Welcome);
+    static const struct ss_program program = {
+        .about = "Says welcome to each client by his name.",
+        .address = "localhost:8090",
+        .cls = "TCPServer",
+        .servers = "TCPServer UnixStreamServer",
+        .handler = &Welcome,
+    };
+    return ss_main(argc, argv, &program);
 }

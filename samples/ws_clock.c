@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_clock [ADDRESS]: what time it is at the server, each second, until the client closes the WebSocket. One
-   call waits for both, for the client and for the next second. Its page is /clock.html.
+/* ws_clock [ADDRESS [CLASS]]: what time it is at the server, each second, until the client closes the
+   WebSocket. One call waits for both, for the client and for the next second. Its page is /clock.html.
 
    Try:  build/samples/ws_clock localhost:8083
    and:  echo | build/samples/ws_client ws://localhost:8083/clock */
@@ -51,6 +51,13 @@ static const struct simple_http_class Handler = {
 
 int main(int argc, char **argv)
 {
-    return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), argc > 1 ? argv[1] : "localhost:8083",
-                  &Handler.http.handler);
+    static const struct ss_program program = {
+        .about = "What time it is at the server, each second. Its page is /clock.html.",
+        .address = "localhost:8083",
+        .cls = "EventLoopHTTPServer",
+        .own = &HTTPServer,
+        .scheme = "http",
+        .handler = &Handler.http.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

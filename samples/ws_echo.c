@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_echo [ADDRESS]: sends each message back. Under /straight in straight code, where each connection has a
-   stack of its own; elsewhere as functions that are called for what happens, where it is parked between two
-   messages: that takes the least memory and time.
+/* ws_echo [ADDRESS [CLASS]]: sends each message back. Under /straight in straight code, where each connection
+   has a stack of its own; elsewhere as functions that are called for what happens, where it is parked between
+   two messages: that takes the least memory and time.
 
    Try:  build/samples/ws_echo localhost:8082
    and:  echo hello | build/samples/ws_client ws://localhost:8082/
@@ -43,6 +43,13 @@ static const struct http_handler_class Handler = {
 
 int main(int argc, char **argv)
 {
-    return ss_run(SS_BASES(&EventLoopMixIn, &HTTPServer), argc > 1 ? argv[1] : "localhost:8082",
-                  &Handler.handler);
+    static const struct ss_program program = {
+        .about = "Sends each message of a WebSocket back.",
+        .address = "localhost:8082",
+        .cls = "EventLoopHTTPServer",
+        .own = &HTTPServer,
+        .scheme = "http",
+        .handler = &Handler.handler,
+    };
+    return ss_main(argc, argv, &program);
 }

@@ -200,6 +200,7 @@ def sample(started, tmp_path):
             server = programs.Server([programs.path_of(os.path.join("samples", name)), *arguments], directory,
                                      address=listening.getsockname()[:2], fds=(fd,))
         started.append(server)
+        assert server.readline().startswith(f"Serving {name} on ")
         return server
 
     return start

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Classes by name: what a program's options and samples choose from. */
-#include "socketserver.h"
+#include "mixins/names.h"
 #include <string.h>
 #include <strings.h>
 
@@ -37,18 +37,23 @@ static const struct ss_class *leading_mixin(const char **name)
     return NULL;
 }
 
+const struct ss_class *names_mixins(const char **name, const struct ss_class **bases, int *count)
+{
+    *count = 0;
+    for (const struct ss_class *mixin; *count < SS_MAX_BASES - 1 && (mixin = leading_mixin(name));)
+        bases[(*count)++] = mixin;
+    for (int i = 0; i < SERVERS; i++)
+        if (strcmp(*name, servers[i]->name) == 0)
+            return servers[i];
+    return NULL;
+}
+
 const struct ss_class *const *ss_bases(const char *name)
 {
     static _Thread_local const struct ss_class *bases[SS_MAX_BASES + 1];
-    int n = 0;
-    for (const struct ss_class *mixin; n < SS_MAX_BASES - 1 && (mixin = leading_mixin(&name)); n++)
-        bases[n] = mixin;
-    for (int i = 0; i < SERVERS; i++) {
-        if (strcmp(name, servers[i]->name) != 0)
-            continue;
-        bases[n++] = servers[i];
-        bases[n] = NULL;
-        return bases;
-    }
-    return NULL;
+    int n;
+    const struct ss_class *server = names_mixins(&name, bases, &n);
+    bases[n++] = server;
+    bases[n] = NULL;
+    return server ? bases : NULL;
 }

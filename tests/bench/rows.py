@@ -32,15 +32,15 @@ DYNAMIC = Server("a handler in C", "{build}/tests/bench/dynamic {port}", ours=Tr
 DYNAMIC_PYTHON = Server("its twin in Python", "/usr/bin/python3 " + os.path.join(HERE, "dynamic.py") + " {port}")
 PYTHON_10 = Server("python3 -m http.server", PYTHON)
 PYTHON_11 = Server("python3 -m http.server", PYTHON + " --protocol HTTP/1.1")
-ECHO = Server("EventLoopTCPServer", "{build}/samples/echo EventLoopTCPServer 127.0.0.1:{port}", ours=True)
+ECHO = Server("EventLoopTCPServer", "{build}/samples/echo 127.0.0.1:{port} EventLoopTCPServer", ours=True)
 EPOLL = Server("epoll loop in C", "{build}/tests/bench/echo_epoll {port}")
 LIBUV = Server("libuv", "{build}/tests/bench/echo_uv {port}")
 WS_ECHO = Server("ws_echo, a class", "{build}/samples/ws_echo 127.0.0.1:{port}", ours=True)
 WS_PYTHON = Server("python3-websockets", "/usr/bin/python3 " + os.path.join(HERE, "websockets_echo.py") + " {port}",
                    needs="/usr/lib/python3/dist-packages/websockets")
 WS_NPM = Server("npm ws", "node " + os.path.join(HERE, "websockets_echo.js") + " {port}", needs="/usr/share/nodejs/ws")
-UDP_ECHO = Server("UDPServer", "{build}/samples/echo UDPServer 127.0.0.1:{port}", ours=True, datagram=True)
-UDP_EVENT = Server("EventLoopUDPServer", "{build}/samples/echo EventLoopUDPServer 127.0.0.1:{port}", ours=True,
+UDP_ECHO = Server("UDPServer", "{build}/samples/echo 127.0.0.1:{port} UDPServer", ours=True, datagram=True)
+UDP_EVENT = Server("EventLoopUDPServer", "{build}/samples/echo 127.0.0.1:{port} EventLoopUDPServer", ours=True,
                    datagram=True)
 UDP_LOOP = Server("recvfrom/sendto loop", "{build}/tests/bench/udp_loop {port}", datagram=True)
 

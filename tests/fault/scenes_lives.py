@@ -19,7 +19,7 @@ from trial import LIMIT, right
 
 def classes(server, address, names=()):
     """The arguments of samples under these compositions, or all."""
-    return {name: [cls, address] for name, (cls, address, _) in scenes_rig.classes(server, address).items()
+    return {name: [address, cls] for name, (cls, address, _) in scenes_rig.classes(server, address).items()
             if name in names or not names}
 
 

@@ -267,4 +267,4 @@ def classes(server, address, without=()):
 
 def samples(server, without=()):
     """The same for samples, which inherit their sockets."""
-    return {name: [cls, address] for name, (cls, address, _) in classes(server, "{fd}", without).items()}
+    return {name: [address, cls] for name, (cls, address, _) in classes(server, "{fd}", without).items()}

@@ -22,7 +22,7 @@ def address(name, family, bad_network, tmp_path, started):
     """Of samples/echo on the server's side."""
     with bad_network.socket("server", family, socket.SOCK_DGRAM) as own:
         own.bind((network.ADDRESSES[family]["server"], 0))
-        started.append(programs.Server([programs.path_of("samples/echo"), name, f"fd:{own.fileno()}"], tmp_path,
+        started.append(programs.Server([programs.path_of("samples/echo"), f"fd:{own.fileno()}", name], tmp_path,
                                        fds=(own.fileno(),)))
         return own.getsockname()
 

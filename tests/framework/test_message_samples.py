@@ -31,7 +31,7 @@ PROMPT = b"Your name, in 1 to 20 bytes? "
 
 @pytest.fixture
 def room(sample):
-    return lambda runner: sample("chatroom", runner + "TCPServer", "{address}")
+    return lambda runner: sample("chatroom", "{address}", runner + "TCPServer")
 
 
 def joined(server, name, count, **options):
@@ -142,7 +142,7 @@ def test_chatroom_slow_reader(room, runner):
 
 @pytest.fixture
 def ticker(sample):
-    return lambda runner: sample("ticker", runner + "TCPServer", "{address}")
+    return lambda runner: sample("ticker", "{address}", runner + "TCPServer")
 
 
 @pytest.mark.parametrize("runner", MIXINS)
@@ -185,7 +185,7 @@ def test_ticker_does_not_drift(ticker):
 
 @pytest.fixture
 def later(sample):
-    return lambda runner: sample("later", "{address}", *re.findall("[A-Z][a-z]+(?:Pool|Loop)?", runner))
+    return lambda runner: sample("later", "{address}", runner)
 
 
 def fetch(server, path):

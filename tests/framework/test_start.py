@@ -15,7 +15,7 @@ def refused(request):
     """refused(server, address, word...) checks what the sample says when it cannot listen there."""
 
     def run(server, address, *words, drop=(), **more):
-        result = programs.run([*drop, programs.path_of("samples/echo"), request.param + server, address], **more)
+        result = programs.run([*drop, programs.path_of("samples/echo"), address, request.param + server], **more)
         assert result.returncode == 1 and result.stdout == ""
         line, = result.stderr.splitlines()
         assert line.startswith(f"socketserver: cannot listen on {address}: ")
@@ -56,7 +56,7 @@ def test_inherited(refused, tmp_path):
     echo = programs.path_of("samples/echo")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, open(tmp_path / "file", "wb") as file:
         for fd in datagrams.fileno(), file.fileno():
-            result = programs.subprocess.run([echo, "TCPServer", f"fd:{fd}"], pass_fds=[fd], timeout=programs.LIMIT,
+            result = programs.subprocess.run([echo, f"fd:{fd}", "TCPServer"], pass_fds=[fd], timeout=programs.LIMIT,
                                              capture_output=True, text=True, check=False)
             assert result.returncode == 1 and "it is not a socket of the server's type" in result.stderr
 

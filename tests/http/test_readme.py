@@ -51,8 +51,8 @@ bob.sendall(b"Hello, Ann!\\n")
 print(heard.decode().splitlines()[0], ann.recv(1000).decode(), sep="\\n", end="")
 """
 # What a client needs that is shown without its server.
-SERVERS = ["build/samples/echo ThreadingTCPServer localhost:8007", "build/samples/echo ForkingUDPServer localhost:8007",
-           "build/samples/echo EventLoopUnixStreamServer unix:/tmp/echo"]
+SERVERS = ["build/samples/echo localhost:8007 ThreadingTCPServer", "build/samples/echo localhost:8007 ForkingUDPServer",
+           "build/samples/echo unix:/tmp/echo EventLoopUnixStreamServer"]
 
 
 # ---------------------------------------------------------------- what the documents say

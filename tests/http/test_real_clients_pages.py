@@ -11,7 +11,7 @@ import wire
 from browsers import LIMIT, complaints, fits, webdriver
 
 pytestmark = browsers.NEEDED
-WAYS = [[], ["Threading"], ["Preforking", "EventLoop"]] if os.environ.get("CLIENTS") else [["Preforking", "EventLoop"]]
+WAYS = ["", "Threading", "PreforkingEventLoop"] if os.environ.get("CLIENTS") else ["PreforkingEventLoop"]
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +66,9 @@ def closed_but_one(browser, tabs):
     browser.switch_to.window(tabs[0])
 
 
-@pytest.mark.parametrize("mixins", WAYS, ids="".join)
+@pytest.mark.parametrize("mixins", WAYS)
 def test_chat(browser, served, mixins):
-    server, names = served("chat", *mixins), ["Ann", "Bob", "Zoë"]
+    server, names = served("chat", mixins), ["Ann", "Bob", "Zoë"]
     tabs = opened(browser, 3)
     for name, _ in zip(names, each(browser, tabs)):
         browser.get(server.url + "chat.html")
@@ -89,7 +89,7 @@ def test_chat(browser, served, mixins):
     server.stop()
     for _ in each(browser, tabs):
         says(browser, "state", "Trying again")
-    served("chat", *mixins)
+    served("chat", mixins)
     all_are_here()
     all_hear("There again")
     for _ in each(browser, tabs):
@@ -138,9 +138,9 @@ def test_clock(browser, served):
     assert fits(browser) and not complaints(browser)
 
 
-@pytest.mark.parametrize("mixins", WAYS, ids="".join)
+@pytest.mark.parametrize("mixins", WAYS)
 def test_notify(browser, served, mixins):
-    server = served("notify", *mixins)
+    server = served("notify", mixins)
     pages = browser.window_handles
     browser.switch_to.new_window("tab")
     pages.append(browser.current_window_handle)
@@ -158,7 +158,7 @@ def test_notify(browser, served, mixins):
         browser.switch_to.window(page)
         says(browser, "notes", "from elsewhere")
         says(browser, "state", "Connecting")
-    server = served("notify", *mixins)
+    server = served("notify", mixins)
     for page in pages:
         browser.switch_to.window(page)
         says(browser, "state", "Live")

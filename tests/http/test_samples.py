@@ -43,16 +43,61 @@ def test_one_screen(name):
     assert len(lines) <= (150 if name in ("chat", "game", "proxy", "syslog") else 105) and max(map(len, lines)) <= 120
 
 
+SERVERS = [name for name in ALL if not name.endswith("_client") and name not in ("names", "welcome_raw")]
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_help(name):
+    result = programs.run([programs.path_of("samples/" + name), "--help"])
+    assert result.returncode == 0 and result.stderr == ""
+    usage, empty, about, *rest = result.stdout.splitlines()
+    assert usage.startswith(f"usage: {name} [-h] [--workers N] [ADDRESS [CLASS") and empty == ""
+    assert about.endswith(".") and "--workers N" in result.stdout and "(default: " in rest[2]
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("arguments, said", [
+    (["localhost:0", "NoServer"], "no class for this program is called NoServer"),
+    (["localhost:0", "ThreadingNothing"], "no class for this program is called ThreadingNothing"),
+    (["localhost:0", "Threading", "more", "still more"], "there is nothing to do with "),
+    (["--workers", "0"], "no number of workers from 1 to 100000: 0"), (["--workers=1x"], "no number of workers from 1 to 100000: 1x"),
+    (["--workers"], "a value is missing after --workers"), (["--nothing"], "there is no option --nothing"),
+    (["-x"], "there is no option -x")])
+def test_wrong_arguments(name, arguments, said):
+    result = programs.run([programs.path_of("samples/" + name), *arguments])
+    assert result.returncode == 2 and result.stdout == ""
+    line, = result.stderr.splitlines()
+    assert line.startswith(f"{name}: {said}") and line.endswith(" --help shows what there is")
+
+
+@pytest.mark.parametrize("name, arguments, where", [
+    ("echo", ["127.0.0.1:0"], r"127\.0\.0\.1:[1-9]\d* \(ThreadingTCPServer"),
+    ("echo", ["127.0.0.1:0", "PreforkingEventLoopUDPServer", "--workers=2"],
+     r"127\.0\.0\.1:[1-9]\d* \(PreforkingEventLoopUDPServer"),
+    ("echo", ["[::1]:0", "TCPServer"], r"\[::1\]:[1-9]\d* \(TCPServer"),
+    ("echo", [":0"], r"localhost:[1-9]\d* and every other interface \(ThreadingTCPServer"),
+    ("echo", ["unix:echo", "UnixStreamServer"], r"unix:echo \(UnixStreamServer"),
+    ("hello", ["127.0.0.1:0"], r"http://127\.0\.0\.1:[1-9]\d*/ \(EventLoopHTTPServer"),
+    ("hello", ["0.0.0.0:0", "HTTPServer"], r"http://127\.0\.0\.1:[1-9]\d*/ and every other interface \(HTTPServer"),
+    ("counter", ["127.0.0.1:0", "Forking"], r"http://127\.0\.0\.1:[1-9]\d*/ \(ForkingCounter"),
+    ("counter", ["127.0.0.1:0", "ThreadPoolCounter"], r"http://127\.0\.0\.1:[1-9]\d*/ \(ThreadPoolCounter"),
+    ("syslog", ["127.0.0.1:0", ""], r"127\.0\.0\.1:[1-9]\d* \(UDPServer")])
+def test_says_that_it_serves(started, tmp_path, name, arguments, where):
+    server = programs.Server([programs.path_of("samples/" + name), *arguments], tmp_path)
+    started.append(server)
+    assert re.fullmatch(f"Serving {name} on {where}; Ctrl-C stops\\)", server.readline())
+
+
+def test_workers(started, tmp_path):
+    server = programs.Server([programs.path_of("samples/echo"), "127.0.0.1:0", "PreforkingTCPServer", "--workers", "3"], tmp_path)
+    started.append(server)
+    server.readline()
+    wire.wait_until(lambda: len(server.children()) == 3)
+
+
 @pytest.mark.parametrize("name, arguments", [
-    ("echo", []), ("echo", ["NoServer", "localhost:0"]), ("echo", ["TCPServer"]), ("echo_client", []),
-    ("daytime", ["localhost:0", "NoServer"]), ("chatroom", []), ("chatroom", ["NoServer", "localhost:0"]), ("ticker", []),
-    ("ticker", ["NoServer", "localhost:0"]), ("later", ["localhost:0", "NoMixin"]),
-    ("counter", ["localhost:0", "NoMixin"]), ("chat", ["localhost:0", "NoMixin"]), ("game", ["localhost:0", "NoMixin"]),
-    ("ws_client", []), ("notify", ["localhost:0", "NoMixin"]), ("welcome", ["localhost:0", "NoServer"]), ("names", []),
-    ("lines", ["localhost:0", "TCPServer", "more"]), ("proxy", ["localhost:0", "NoServer"]),
-    ("syslog", ["localhost:0", "NoServer"]), ("time", ["localhost:0", "NoServer"]), ("time_client", ["localhost:1", "more"]),
-    ("counter", ["localhost:0", "Preforking", "Threading", "Threading"]),
-])
+    ("echo_client", []), ("ws_client", []), ("names", []), ("time_client", ["localhost:1", "more"])])
 def test_usage(name, arguments):
     result = programs.run([programs.path_of("samples/" + name), *arguments])
     assert result.returncode == 2 and "usage:" in result.stderr and result.stdout == ""
@@ -91,7 +136,7 @@ def test_echo_streams(started, tmp_path, name):
     listening, address = inherited(socket.SOCK_STREAM, str(tmp_path / "echo") if "Unix" in name else "")
     with listening:
         fd = listening.fileno()
-        started.append(programs.Server([programs.path_of("samples/echo"), name, f"fd:{fd}"], tmp_path, fds=[fd]))
+        started.append(programs.Server([programs.path_of("samples/echo"), f"fd:{fd}", name], tmp_path, fds=[fd]))
     text = "".join(f"line {i} {'x' * (i % 700)}\n" for i in range(300))
     assert echo_client(address, text) == text
     assert echo_client(address, "") == ""
@@ -103,7 +148,7 @@ def test_echo_datagrams(started, tmp_path, name):
     bound, address = inherited(socket.SOCK_DGRAM, str(tmp_path / "echo") if "Unix" in name else "")
     with bound:
         fd = bound.fileno()
-        started.append(programs.Server([programs.path_of("samples/echo"), name, f"fd:{fd}"], tmp_path, fds=[fd]))
+        started.append(programs.Server([programs.path_of("samples/echo"), f"fd:{fd}", name], tmp_path, fds=[fd]))
     text = "".join(f"line {i} {'x' * (i % 700)}\n" for i in range(100))
     assert echo_client(address, text, "-u") == text
 
@@ -112,7 +157,7 @@ def test_echo_datagrams(started, tmp_path, name):
 def test_echo_path(started, tmp_path, name):
     """As the sample says: unix:/path; the file appears, and goes with the server."""
     path = tmp_path / "echo"
-    server = programs.Server([programs.path_of("samples/echo"), name, f"unix:{path}"], tmp_path)
+    server = programs.Server([programs.path_of("samples/echo"), f"unix:{path}", name], tmp_path)
     started.append(server)
     options = ["-u"] if "Datagram" in name else []
 
@@ -203,7 +248,7 @@ def test_hello(sample):
 @pytest.fixture
 def guestbook(sample, tmp_path):
     (tmp_path / "www").symlink_to(os.path.join(programs.ROOT, "www"))
-    return sample("guestbook", "{address}", tmp_path / "entries")
+    return sample("guestbook", "{address}", "EventLoop", tmp_path / "entries")
 
 
 def sign(client, message):
@@ -250,8 +295,8 @@ def test_guestbook_curl(guestbook, option):
 
 # ---------------------------------------------------------------- counter
 
-COUNTED = [[], ["Threading"], ["ThreadPool"], ["Forking"], ["Preforking"], ["EventLoop"], ["Preforking", "EventLoop"],
-           ["Preforking", "Threading"], ["Preforking", "ThreadPool"], ["Preforking", "Forking"]]
+COUNTED = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "PreforkingEventLoop",
+           "PreforkingThreading", "PreforkingThreadPool", "PreforkingForking"]
 
 
 def number_and_process(response):
@@ -259,9 +304,9 @@ def number_and_process(response):
     return tuple(map(int, re.search(r"<h1>(\d+)</h1>.*process (\d+)", response.text).groups()))
 
 
-@pytest.mark.parametrize("mixins", COUNTED, ids="".join)
+@pytest.mark.parametrize("mixins", COUNTED)
 def test_counter(sample, mixins):
-    server = sample("counter", "{address}", *mixins)
+    server = sample("counter", "{address}", mixins)
 
     def press(_):
         seen = []
@@ -282,9 +327,9 @@ def test_counter(sample, mixins):
         assert response.get("Location") == "/" and number_and_process(client.ask())[0] == 8 * 25 + 1
 
 
-@pytest.mark.parametrize("mixins", [["Preforking"], ["Preforking", "EventLoop"], ["Preforking", "ThreadPool"]], ids="".join)
+@pytest.mark.parametrize("mixins", ["Preforking", "PreforkingEventLoop", "PreforkingThreadPool"])
 def test_counter_outlives_processes(sample, mixins):
-    server = sample("counter", "{address}", *mixins)
+    server = sample("counter", "{address}", mixins)
     seen = set()
     for times in range(3):
         assert server.ask("POST", "/", b"").status == 303
@@ -318,9 +363,9 @@ def www(tmp_path):
 
 
 @pytest.mark.usefixtures("www")
-@pytest.mark.parametrize("mixins", [[], ["Threading"], ["Preforking", "EventLoop"]], ids="".join)
+@pytest.mark.parametrize("mixins", ["", "Threading", "PreforkingEventLoop"])
 def test_notify(sample, mixins):
-    server = sample("notify", "{address}", *mixins)
+    server = sample("notify", "{address}", mixins)
     pages = [EventStream(server.client(), "/notes") for _ in range(3)]
     for page in pages:
         while not page.parser.last_id:
@@ -496,14 +541,14 @@ def chats(server, room, name):
     return ws
 
 
-MANY = pytest.mark.parametrize("mixins", [[], ["Threading"], ["Preforking", "EventLoop"]], ids="".join)
+MANY = pytest.mark.parametrize("mixins", ["", "Threading", "PreforkingEventLoop"])
 
 
 @MANY
 @pytest.mark.usefixtures("www")
 def test_chat(sample, mixins):
     """Who is here, what was said before, and nothing of another room."""
-    server = sample("chat", "{address}", *mixins)
+    server = sample("chat", "{address}", mixins)
     ann = chats(server, "lobby", "Ann")
     assert ann.hear() == "+Ann"
     other = chats(server, "other%20room", "Zo%C3%AB")
@@ -526,7 +571,7 @@ def test_chat(sample, mixins):
 @pytest.mark.usefixtures("www")
 def test_who_comes_to_a_chat_misses_no_line(sample, mixins):
     """Each was said before, or is said later; none is both, or neither."""
-    server = sample("chat", "{address}", *mixins)
+    server = sample("chat", "{address}", mixins)
     said = [f"!Ann\t{number}" for number in range(90)]  # as many as are kept, and some fewer
     ann = chats(server, "lobby", "Ann")
     assert ann.hear() == "+Ann"
@@ -569,7 +614,7 @@ def has_gone(ws):
 @pytest.mark.usefixtures("www")
 def test_a_worker_is_killed_while_members_chat(sample):
     """The others go on, and nobody hears anything twice; who was cut off comes back."""
-    server = sample("chat", "{address}", "Preforking", "EventLoop")
+    server = sample("chat", "{address}", "PreforkingEventLoop")
 
     def descriptors(pid):
         return len(os.listdir(f"/proc/{pid}/fd"))
@@ -596,7 +641,7 @@ def test_a_worker_is_killed_while_members_chat(sample):
 @MANY
 @pytest.mark.usefixtures("www")
 def test_game(sample, mixins):
-    server = sample("game", "{address}", *mixins)
+    server = sample("game", "{address}", mixins)
     players = [WebSocket(server.client(), "/game") for _ in range(2)]
     names = []
     for player in players:

@@ -27,6 +27,7 @@ def syslog(started, tmp_path):
             server = programs.Server([programs.path_of("samples/syslog"), f"fd:{bound.fileno()}", cls], tmp_path,
                                      address=bound.getsockname(), fds=[bound.fileno()])
         started.append(server)
+        assert server.readline().endswith(f" ({cls}; Ctrl-C stops)")
         return server
     return start
 
