@@ -167,7 +167,7 @@ def test_tcp_echo(strace, size):
     """recv and send for each message, and the epoll_wait."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         fd = listening.fileno()
-        server = strace(programs.path_of("samples/echo"), "EventLoopTCPServer", f"fd:{fd}", fds=[fd],
+        server = strace(programs.path_of("samples/echo"), f"fd:{fd}", "EventLoopTCPServer", fds=[fd],
                         address=listening.getsockname())
     with server.client() as client:
         for _ in range(WARM + COUNT):
