@@ -345,6 +345,22 @@ extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_Fo
 #define PreforkingMixIn ss_PreforkingMixIn
 #define EventLoopMixIn ss_EventLoopMixIn
 
+/* Mix-ins that look on, for the left of the others: SS_BASES(&ExplainMixIn, &ThreadingMixIn, &TCPServer).
+   Without them nothing of what they do is there, and nothing takes time.
+     ExplainMixIn       a running commentary on stderr, a line for each call on a socket: when, which process,
+                        thread or coroutine, what was sent or received (its beginning), what has come of it;
+                        how the handshake went, why the connection has ended. It sees the sockets of streams,
+                        not what a BaseRequestHandler does with its descriptor
+     ExplainJSONMixIn   the same, as an object of JSON in each line. Of `data`, each byte is the character
+                        of its number
+     StatsMixIn         a table on stderr when the server has ended: how many connections or datagrams, how
+                        long it took from what has come to the answer, how many handlers ran at once, the
+                        time of the processor, memory */
+extern SS_API const struct ss_class ss_ExplainMixIn, ss_ExplainJSONMixIn, ss_StatsMixIn;
+#define ExplainMixIn ss_ExplainMixIn
+#define ExplainJSONMixIn ss_ExplainJSONMixIn
+#define StatsMixIn ss_StatsMixIn
+
 #define SS_MAX_BASES 16 /* bases of a server, with everything that they are based on */
 
 /* The bases of a server, left to right: class Server(ThreadingMixIn, TCPServer). Lives as long as
@@ -478,7 +494,9 @@ struct ss_server {
                               later messages of that size */
 
     /* Instance variables */
-    void *context;                                      /* yours: the framework does not use it */
+    struct ss_explaining *explained; /* private to ExplainMixIn; NULL: it is not among the bases. Else who has
+                                        a protocol to explain calls ss_explain */
+    void *context;                   /* yours: the framework does not use it */
     const struct ss_handler_class *RequestHandlerClass; /* as given to ss_server_init */
     const char *address;              /* as given to ss_server_init; must live as long as the server */
     struct ss_address server_address; /* server_address: the one bound, port 0 resolved */
@@ -593,6 +611,11 @@ SS_API int ss_run(const struct ss_class *const *bases, const char *address,
    0, 130 when the second signal came, or -errno. Does not close the server. The main thread, one server at a
    time. */
 SS_API int ss_run_server(struct ss_server *self);
+
+/* Adds a line to the commentary of ExplainMixIn: `call` is what is done for the client of `h`, "parse" say,
+   and `note` what has come of it. Does nothing where that mix-in is not among the bases; look at
+   h->server->explained first, if the note takes time to make. Any thread that has the request. */
+SS_API void ss_explain(const struct ss_handler *h, const char *call, const char *note);
 
 /* What a program is that runs one server, for ss_main. A field that is NULL is left out. */
 struct ss_program {

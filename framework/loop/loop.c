@@ -143,6 +143,7 @@ __attribute__((noinline)) static struct task *task_new(struct loop *loop)
     task->co = co_create(loop->server->stack_size, run_requests, task);
     if (task->co) {
         loop->tasks++;
+        task->number = ++loop->numbered;
         return task;
     }
     free(task);

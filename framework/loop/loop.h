@@ -51,6 +51,7 @@ struct task {
     struct co *co;
     struct co thread; /* the loop's own thread's */
     struct task *next_idle, *next_dirty;
+    unsigned number; /* from 1 on, for who wants to know which one runs */
     bool queued;
     bool dirty; /* has run since its stack was last looked at: in loop->dirty */
 };
@@ -73,6 +74,7 @@ struct loop {
     unsigned streak;     /* waits in a row that were over at once */
     struct task main, *running, *idle;
     unsigned idle_count, tasks;        /* all of them: idle or not */
+    unsigned numbered;                 /* how many there were until now */
     struct entry *aside, **aside_tail; /* requests for which there was no memory for a stack */
     unsigned spare;                    /* the least that idle_count was since the last look */
     struct task *dirty;

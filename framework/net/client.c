@@ -201,6 +201,9 @@ static int connect_one(struct client *client, const struct sockaddr *to, socklen
         rc = try_connect(client->socket.stream.server, fd, to, length, deadline);
     if (rc == 0)
         rc = refuse_itself(fd, to, length);
+    const struct ss_server *self = keeper(client);
+    if (self && self->explained)
+        self->explained->connected(self, fd, to, length, rc);
     if (rc < 0) {
         forget_and_close(client, fd);
         return rc;

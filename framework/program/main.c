@@ -14,7 +14,8 @@ static struct {
     const struct ss_program *program;
     const struct ss_class *bases[SS_MAX_BASES + 1];
     unsigned workers;
-    char name[200]; /* of the class */
+    const struct ss_class *explain, *stats; /* NULL: not asked for */
+    char name[200];                         /* of the class */
 } chosen;
 
 /* ---------------------------------------------------------------- the line when it serves */
@@ -85,6 +86,10 @@ static bool choose_bases(const struct ss_program *program, const char *name)
 {
     const struct ss_class *own = own_server(program);
     int count = 0, mixins;
+    if (chosen.explain)
+        chosen.bases[count++] = chosen.explain;
+    if (chosen.stats)
+        chosen.bases[count++] = chosen.stats;
     chosen.bases[count++] = &Announcing;
     if (program->own && !own)
         chosen.bases[count++] = program->own;
@@ -112,8 +117,9 @@ static void show_help(const struct ss_program *program)
 {
     const struct ss_class *own = own_server(program);
     const char *more = program->argument;
-    printf("usage: %s [-h] [--workers N] [ADDRESS [CLASS%s%s%s]]\n\n%s\n\n", program_invocation_short_name,
-           more ? " [" : "", more ? more : "", more ? "]" : "", program->about);
+    printf("usage: %s [-h] [--workers N] [--explain[=json]] [--stats] [ADDRESS [CLASS%s%s%s]]\n\n%s\n\n",
+           program_invocation_short_name, more ? " [" : "", more ? more : "", more ? "]" : "",
+           program->about);
     printf("  ADDRESS      host:port, :port (every interface), [ipv6]:port, unix:/path, unix:@name or fd:N;\n"
            "               port 0: any free one (default: %s)\n",
            program->address);
@@ -127,6 +133,9 @@ static void show_help(const struct ss_program *program)
                program->servers ? program->servers
                                 : "TCPServer UDPServer UnixStreamServer UnixDatagramServer");
     printf("  --workers N  threads of ThreadPool, processes of Preforking, loops of EventLoop\n"
+           "  --explain    a running commentary on stderr: each call on a socket, with what has come of it;\n"
+           "               --explain=json: as JSON, an object in each line\n"
+           "  --stats      a table on stderr at the end: how much, how fast, with how much\n"
            "  -h, --help   show this and exit\n");
 }
 
@@ -140,6 +149,14 @@ static int take_option(const struct ss_program *program, int option, const char 
         if (*optarg < '0' || *optarg > '9' || *end || workers < 1 || workers > 100000)
             return complain("no number of workers from 1 to 100000: ", optarg);
         chosen.workers = (unsigned)workers;
+        return 0;
+    case 'e':
+        if (optarg && strcmp(optarg, "json") != 0)
+            return complain("--explain can be json, and not ", optarg);
+        chosen.explain = optarg ? &ExplainJSONMixIn : &ExplainMixIn;
+        return 0;
+    case 's':
+        chosen.stats = &StatsMixIn;
         return 0;
     case 'h':
         show_help(program);
@@ -155,7 +172,9 @@ static int take_option(const struct ss_program *program, int option, const char 
 static int take_options(int argc, char **argv, const struct ss_program *program)
 {
     static const struct option options[] = {
+        {"explain", optional_argument, NULL, 'e'},
         {"help", no_argument, NULL, 'h'},
+        {"stats", no_argument, NULL, 's'},
         {"workers", required_argument, NULL, 'w'},
         {0},
     };

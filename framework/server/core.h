@@ -21,6 +21,13 @@ enum { RANK_PREFORKS = 1, RANK_RUNS = 2 };
 /* What a server keeps for itself: its class, put together, and what all its threads share. */
 struct repeated;
 
+/* What ExplainMixIn, which stands far above, says for those below it. */
+struct ss_explaining {
+    /* connect(2) to that address has come to `rc`, 0 or -errno. */
+    void (*connected)(const struct ss_server *self, int fd, const struct sockaddr *to, socklen_t length,
+                      int rc);
+};
+
 struct ss_core {
     int count; /* of the classes in mro */
     const struct ss_class

@@ -159,6 +159,8 @@ static int conclude(struct http_exchange *x, int rc)
         http_coded_free(x);
     if (x->cls->table->log_request != http_log_nothing)
         http_log_ended(x, rc);
+    if (x->h->server->explained)
+        http_explain_response(x);
     if (rc == 0 && !x->close && http_body_skip(x)) {
         x->h->request->busy = false;
         x->h->request->resume = NULL; /* of a do_X whose http_upgrade was refused */
@@ -187,6 +189,8 @@ static int answer(struct http_exchange *x)
     x->close = x->head.close || !x->cls->persistent;
     http_response_reset(x);
     x->in->tied = &x->lent->wfile;
+    if (x->h->server->explained)
+        http_explain_request(x);
     int rc = http_body_begin(x);
     if (rc == 0)
         rc = run_method(x);

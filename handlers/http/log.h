@@ -17,4 +17,8 @@ void http_log_ended(struct http_exchange *x, int failure);
 enum { HTTP_LOG_REASON = HTTP_LOG_ERRORS + 128 };
 const char *http_log_reason(const struct ss_handler *h, char text[HTTP_LOG_REASON]);
 
+/* For ExplainMixIn (explain.c): what the parser has found, and how the answer is framed. */
+void http_explain_request(const struct http_exchange *x);
+void http_explain_response(const struct http_exchange *x);
+
 #endif

@@ -241,14 +241,19 @@ static bool is_unix(const char *address)
 
 int main(int argc, char **argv)
 {
-    const struct ss_class *bases[SS_MAX_BASES + 1] = {&BannerMixIn};
-    size_t count = 1;
+    const struct ss_class *bases[SS_MAX_BASES + 1] = {NULL};
+    size_t count = 0;
     int rc = options_parse(argc, argv, &options);
     if (rc >= 0)
         return rc;
     if (check_directory(options.directory) < 0 || open_log(options.access_log) < 0)
         return 1;
     http_init_types(NULL); /* once for all processes; there need be none */
+    if (options.explain)
+        bases[count++] = options.explain == EXPLAIN_JSON ? &ExplainJSONMixIn : &ExplainMixIn;
+    if (options.stats)
+        bases[count++] = &StatsMixIn;
+    bases[count++] = &BannerMixIn;
     if (options.live)
         bases[count++] = &LiveMixIn;
     for (size_t i = 0; options.mixins[i]; i++)

@@ -34,8 +34,11 @@ static void print_folded(const char *text, int at)
 static void print_setting(const struct setting *s)
 {
     char letter[] = {'-', s->letter, ',', ' ', 0};
-    int at = printf("  %s%s--%s%s%s", s->letter == 'p' ? "PORT, " : "", s->letter ? letter : "", s->name,
-                    s->argument ? " " : "", s->argument ? s->argument : "");
+    int at = printf("  %s%s--%s%s%s%s", s->letter == 'p' ? "PORT, " : "", s->letter ? letter : "", s->name,
+                    !s->argument     ? ""
+                    : s->is_optional ? "[="
+                                     : " ",
+                    s->argument ? s->argument : "", s->is_optional ? "]" : "");
     print_folded(s->help, at);
 }
 
@@ -62,7 +65,7 @@ static int print_version(void)
 static void list_settings(struct option *options, char *letters)
 {
     for (const struct setting *s = settings; s->name; s++) {
-        int argument = s->argument ? required_argument : no_argument;
+        int argument = !s->argument ? no_argument : s->is_optional ? optional_argument : required_argument;
         *options++ = (struct option){s->name, argument, NULL, UNNAMED + (int)(s - settings)};
         if (s->letter)
             *letters++ = s->letter;
@@ -94,7 +97,7 @@ static int take_option(int option, struct options *options)
         return s->letter == 'h' ? print_help() : print_version();
     if (s->for_uploads)
         options->upload_option = s->name;
-    return s->take(s, optarg, options);
+    return s->take(s, !optarg && s->is_optional ? s->words->word : optarg, options);
 }
 
 static bool takes_workers(const struct options *options)

@@ -13,6 +13,7 @@
 enum { NOT_SAID = -1 };
 enum { PROTOCOL_1_1, PROTOCOL_1_0 };
 enum { TOKENS_ON, TOKENS_NAME, TOKENS_OFF };
+enum { EXPLAIN_NOT, EXPLAIN_TEXT, EXPLAIN_JSON };
 enum { FORMAT_PYTHON, FORMAT_COMMON, FORMAT_COMBINED, FORMAT_JSON };
 
 /* What was said, as it was said. Numbers and words are int64_t all of them, so that one function reads
@@ -23,7 +24,8 @@ struct options {
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
     int64_t port, workers;                       /* workers 0: as many as the mix-in thinks right */
     int64_t protocol, server_tokens, log_format; /* one of the enums above */
-    int64_t quiet, upload, live;                 /* 1: yes */
+    int64_t quiet, upload, live, stats;          /* 1: yes */
+    int64_t explain;                             /* one of the enums above */
     int64_t cache;                               /* seconds; 0: browsers ask for a file each time */
     /* As in the tables of the classes; 0: not said. */
     int64_t symlinks, dotfiles, compress, siblings, on_duplicate, reserved, max_upload, max_uploads,
@@ -55,6 +57,7 @@ struct setting {
     int64_t least, most;      /* a number or a size; what an option without argument sets is `most` */
     const struct word *words; /* ended by {NULL} */
     char letter;              /* -p; 0: none */
+    bool is_optional;         /* the argument, in the place of which stands the first word */
     bool for_uploads;         /* goes with --upload */
 };
 

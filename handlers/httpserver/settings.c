@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_MIXINS = SS_MAX_BASES - 3 };
+enum { MAX_MIXINS = SS_MAX_BASES - 6 };
 
 static int take_port(const struct setting *setting, const char *text, struct options *options)
 {
@@ -91,6 +91,7 @@ static const struct word duplicates[] = {{"error", HTTP_DUPLICATE_ERROR},
                                          {"overwrite", HTTP_DUPLICATE_OVERWRITE},
                                          {"rename", HTTP_DUPLICATE_RENAME},
                                          {NULL, 0}};
+static const struct word explanations[] = {{"text", EXPLAIN_TEXT}, {"json", EXPLAIN_JSON}, {NULL, 0}};
 static const struct word tokens[] = {
     {"on", TOKENS_ON}, {"name", TOKENS_NAME}, {"off", TOKENS_OFF}, {NULL, 0}};
 
@@ -157,6 +158,9 @@ const struct setting settings[] = {
     {"server-tokens", "WHAT", "what the Server field of each answer says: on (name and version), name, or off: there "
      "is none (default: on)", WORD(server_tokens, tokens)},
     {"cgi", NULL, NULL, .take = refuse_cgi},
+    {"explain", "json", "a running commentary on stderr: each call on a socket, with what has come of it and what "
+     "the parser has found; with =json an object of JSON in each line", WORD(explain, explanations), .is_optional = true},
+    {"stats", NULL, "a table on stderr at the end: how much, how fast, with how much", FLAG(stats, 1)},
     {"quiet", NULL, "log nothing on stderr", FLAG(quiet, 1), .letter = 'q'},
     {"help", NULL, "show this and exit", .letter = 'h'},
     {"version", NULL, "show the version and what is in, and exit", .letter = 'V'},

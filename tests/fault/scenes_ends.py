@@ -15,12 +15,13 @@ ENDS = {
     "path": (["-b", "unix:{directory}/nowhere/socket"], 1, "cannot listen"),
     "no-socket": (["-b", "fd:0"], 1, "it is not an open stream socket"),
 }
+SAMPLES = {"class": ([], 2, "no class for this program is called NoServer")}
 MISTAKES = {"mistake": ([], -6, "Forgetful has a base with options of its own, and does not say its table_size")}
 
 
 def end(life):
     """As always, or with 1 and one line that says what has failed; where nothing can be said, with such a status."""
-    _, status, reason = (ENDS | MISTAKES)[life.exploration.composition]
+    _, status, reason = (ENDS | SAMPLES | MISTAKES)[life.exploration.composition]
     life.begin()
     life.server = life.subject.launch()
     with life.asking("an end"):

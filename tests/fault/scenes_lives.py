@@ -297,6 +297,16 @@ def stop_chat(life):
     life.end()
 
 
+def stop_echo(life):
+    """What it counts and explains is no reason not to end well."""
+    life.start()
+    with talk(life) as client:
+        client.send(b"said")
+        right(client.recv(100) == b"said")
+    begin_to_stop(life)
+    life.end()
+
+
 def stop_used(life):
     """What it has used is given back."""
     life.start()

@@ -51,7 +51,7 @@ def test_help(name):
     result = programs.run([programs.path_of("samples/" + name), "--help"])
     assert result.returncode == 0 and result.stderr == ""
     usage, empty, about, *rest = result.stdout.splitlines()
-    assert usage.startswith(f"usage: {name} [-h] [--workers N] [ADDRESS [CLASS") and empty == ""
+    assert usage.startswith(f"usage: {name} [-h] [--workers N] [--explain[=json]] [--stats] [ADDRESS [CLASS") and empty == ""
     assert about.endswith(".") and "--workers N" in result.stdout and "(default: " in rest[2]
     assert max(map(len, result.stdout.splitlines())) <= 100
 
