@@ -449,19 +449,41 @@ struct ss_server {
     int defer_accept;         /* seconds for a client to send its first bytes before it is accepted all
                                  the same (TCP_DEFER_ACCEPT); 0 (default): accept at once. Only for
                                  protocols in which the client speaks first. */
-    int timeout;              /* timeout: ms for ss_handle_request to wait, -1 (default): for ever */
-    int request_timeout;      /* ms: what struct ss_handler.timeout begins with; 60,000 */
-    int write_timeout;        /* ms: what struct ss_handler.write_timeout begins with; 0 */
-    unsigned min_rate;        /* bytes a second: what struct ss_handler.min_rate begins with; 240 */
-    int rate_window;          /* ms of waiting over which that rate is measured; 60,000 */
-    int shutdown_timeout;     /* ms that requests in progress get to end after ss_shutdown; 10,000. -1: no
-                                 limit */
-    size_t max_packet_size;   /* max_packet_size: a longer datagram is cut; 65,535 */
-    unsigned max_requests;    /* connections or datagrams in progress at once (Python's max_children), in each
-                                 process and each loop; 0: no limit. Further clients wait in the kernel's
-                                 queue; a parked connection is closed to make room for one of them. 1,024
-                                 under ThreadingMixIn and without a mix-in, 160 under ForkingMixIn, 16,384
-                                 under EventLoopMixIn and ThreadPoolMixIn */
+    /* Options of the server's socket, which its connections inherit. With 0 it is as the system has it. */
+    bool disable_nagle_algorithm; /* disable_nagle_algorithm (of StreamRequestHandler): what is written leaves
+                                     at once, and does not wait for more (TCP_NODELAY); true */
+    int keepalive;          /* seconds of silence after which the kernel asks whether the client's machine is
+                               still there; 0 (default): never */
+    int keepalive_interval; /* seconds from one such question to the next */
+    int keepalive_probes;   /* how many of them without an answer end the connection */
+    int user_timeout;       /* ms after which the connection ends when what was sent is not acknowledged
+                               (TCP_USER_TIMEOUT); 0: about 15 minutes on most systems */
+    int receive_buffer;     /* bytes that the kernel keeps until they are read (SO_RCVBUF). With TCP it grows
+                               as needed, unless this is set; a datagram server that is asked in bursts
+                               may want more than the usual 208 KiB. No more than net.core.rmem_max */
+    int send_buffer;        /* the same for what is written (SO_SNDBUF, net.core.wmem_max) */
+    /* Of datagram servers: the groups whose datagrams it wants, ended by NULL: "239.1.2.3" or
+       "ff02::fb%eth0", with the interface behind the percent sign. Without one it is the interface to which
+       the routes lead. A server at ":port" may be in groups of both families. More in ss_join_group. */
+    const char *const *multicast_groups;
+    const char *multicast_interface; /* by which datagrams to groups are sent; NULL: as the routes have it */
+    int multicast_ttl;      /* how many networks they may cross; 0: one, which is the own network only */
+    bool multicast_loop;    /* they reach members of the group on this machine, too; true */
+    bool allow_broadcast;   /* ss_send_to may send to all machines of a network, as to 255.255.255.255
+                               (SO_BROADCAST); false */
+    int timeout;            /* timeout: ms for ss_handle_request to wait, -1 (default): for ever */
+    int request_timeout;    /* ms: what struct ss_handler.timeout begins with; 60,000 */
+    int write_timeout;      /* ms: what struct ss_handler.write_timeout begins with; 0 */
+    unsigned min_rate;      /* bytes a second: what struct ss_handler.min_rate begins with; 240 */
+    int rate_window;        /* ms of waiting over which that rate is measured; 60,000 */
+    int shutdown_timeout;   /* ms that requests in progress get to end after ss_shutdown; 10,000. -1: no
+                               limit */
+    size_t max_packet_size; /* max_packet_size: a longer datagram is cut; 65,535 */
+    unsigned max_requests;  /* connections or datagrams in progress at once (Python's max_children), in each
+                               process and each loop; 0: no limit. Further clients wait in the kernel's
+                               queue; a parked connection is closed to make room for one of them. 1,024
+                               under ThreadingMixIn and without a mix-in, 160 under ForkingMixIn, 16,384
+                               under EventLoopMixIn and ThreadPoolMixIn */
     /* How many of these connections one client may have: an IPv4 address, or a /64 of IPv6. (Clients of Unix
        sockets are not told apart.) Further connections of a client are accepted and put aside until one of
        its earlier ones ends, so that they keep nobody else waiting; idle ones end for them. 0 (default): a
@@ -628,7 +650,11 @@ struct ss_program {
                                    server class takes the place of those four: its user names it, or
                                    mix-ins alone, as in PreforkingEventLoop */
     const struct ss_handler_class *handler;
-    const char *scheme;   /* the address is shown as a URL: "http" */
+    const char *scheme; /* the address is shown as a URL: "http" */
+    /* Called when the server is made, before it is bound: sets its fields, or reads the files that the
+       handler needs. Returns 0; or the status to exit with, when it has said on stderr what is wrong. NULL:
+       nothing is to be done */
+    int (*prepare)(struct ss_server *self);
     const char *argument; /* the name of one argument more, as --help shows it: "FILE" */
     const char **value;   /* where that is stored; it stays as it is when the user gives none */
 };
@@ -678,6 +704,14 @@ struct ss_datagram {
    length 0; -EBADF for one that is not bound; or another -errno. Any thread. (socket.sendto) */
 SS_API int ss_send_to(struct ss_server *self, const struct ss_address *from, const struct ss_address *to,
                       const void *data, size_t size);
+
+/* Has the socket of a datagram server join a multicast group, or leave it, while it serves: "239.1.2.3",
+   "ff02::fb%eth0" (see multicast_groups). Returns 0; -EINVAL: that is no group; -ENODEV: there is no such
+   interface, or no route to it; -EADDRINUSE: it is a member; -EADDRNOTAVAIL: it is none; -EAFNOSUPPORT: an
+   IPv6 group for a socket of IPv4; -ENOBUFS: there are too many (net.ipv4.igmp_max_memberships); or another
+   -errno. Any thread. */
+SS_API int ss_join_group(struct ss_server *self, const char *group);
+SS_API int ss_leave_group(struct ss_server *self, const char *group);
 
 /* A connection or a datagram: Python's `request`. */
 struct ss_request {
@@ -750,6 +784,16 @@ struct ss_request {
    address, or whose address cannot be had, gets length 0. Returns 0 or -errno. Any thread that has the
    request. */
 SS_API int ss_client_address(const struct ss_request *request, struct ss_address *address);
+
+/* Who a client of a Unix stream socket is, as the kernel says: the process that has connected, its user and
+   group at that time (SO_PEERCRED). For verify_request, say. Returns 0; -EOPNOTSUPP for a client of another
+   kind; or -errno. Any thread that has the request. */
+struct ss_credentials {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+SS_API int ss_client_credentials(const struct ss_request *request, struct ss_credentials *credentials);
 
 /* ---------------------------------------------------------------- handlers */
 
@@ -1305,6 +1349,28 @@ SS_API int ss_connect(struct ss_server *self, const char *address, int type, int
 
 /* Limits each wait of a stream from ss_connect to `ms` milliseconds, -1: no limit. */
 SS_API void ss_set_timeout(struct ss_stream *s, int ms);
+
+/* Options of the socket that is under a stream: a handler's, or one of ss_connect. Each returns 0 or -errno:
+   -EOPNOTSUPP or -ENOPROTOOPT where the socket knows no such option. For those of a server's connections
+   there are fields of struct ss_server, too, which cost no call for each of them. The thread that has the
+   stream.
+     ss_set_nodelay        what is written leaves at once (TCP_NODELAY), which is so at first
+     ss_set_keepalive      asks after so many seconds of silence whether the other machine is still there,
+   then each `interval` seconds, and ends the connection after `probes` questions without an answer; 0 as
+   interval or probes: as the system has it; 0 seconds: never ss_set_user_timeout   ends the connection when
+   what was sent is not acknowledged for so many ms ss_set_buffers        bytes that the kernel keeps for
+   input and output; 0: leave it as it is ss_set_linger         seconds for which closing waits until what was
+   sent has arrived. 0: the connection is reset, and what is still on its way is lost; -1: as at first,
+   closing does not wait, and the kernel goes on sending ss_set_broadcast      datagrams may go to all
+   machines of a network ss_set_multicast      how datagrams to a group are sent: by this interface (NULL: as
+   the routes have it), across so many networks (0: leave it as it is), and also to this machine */
+SS_API int ss_set_nodelay(struct ss_stream *s, bool on);
+SS_API int ss_set_keepalive(struct ss_stream *s, int seconds, int interval, int probes);
+SS_API int ss_set_user_timeout(struct ss_stream *s, int ms);
+SS_API int ss_set_buffers(struct ss_stream *s, int receive, int send);
+SS_API int ss_set_linger(struct ss_stream *s, int seconds);
+SS_API int ss_set_broadcast(struct ss_stream *s, bool on);
+SS_API int ss_set_multicast(struct ss_stream *s, const char *interface, int ttl, bool loop);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 /* TCPServer: connections, over IPv4 and IPv6. */
 #include "net/bind.h"
 #include "net/lookup.h"
+#include "net/options.h"
 #include "net/socket.h"
 #include "server/core.h"
 #include "server/process.h"
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,11 +19,6 @@
 enum { LINGER_TIME = 2000, LINGER_BYTES = 1 << 20 };
 
 /* ---------------------------------------------------------------- binding */
-
-static int set(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
-}
 
 static int socket_option(int fd, int name)
 {
@@ -81,11 +76,11 @@ static int prepare(const struct ss_server *self, int fd, const struct addrinfo *
 {
     int rc = 0;
     if (self->allow_reuse_address && self->socket_type == SOCK_STREAM)
-        rc = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+        rc = option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (rc == 0 && reuse_port)
-        rc = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        rc = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (rc == 0 && ai->ai_family == AF_INET6)
-        rc = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !self->dual_stack);
+        rc = option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !self->dual_stack);
     if (rc == 0 && bind(fd, ai->ai_addr, ai->ai_addrlen) < 0)
         rc = -errno;
     return rc;
@@ -148,12 +143,8 @@ static int server_bind(struct ss_server *self)
 
 static int server_activate(struct ss_server *self)
 {
-    if (self->address_family != AF_UNIX) {
-        /* connections inherit the options, so that none needs a call of its own */
-        (void)set(self->socket, IPPROTO_TCP, TCP_NODELAY, 1);
-        (void)set(self->socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, self->defer_accept);
-    }
-    return listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
+    int rc = options_of_stream(self); /* before they connect, so that connections inherit them */
+    return rc < 0 ? rc : listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
 }
 
 /* Only where the server allows others to bind its port anyway, or they could do so now. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* UDPServer: datagrams, and the streams through which a handler reads and answers them. */
+#include "net/options.h"
 #include "server/core.h"
 #include "server/stop.h"
 #include "server/stream.h"
@@ -35,16 +36,14 @@ static bool is_wildcard(const struct ss_address *address)
    reply must come from that one. */
 static int server_activate(struct ss_server *self)
 {
-    int on = 1, rc = 0;
-    if (!is_wildcard(&self->server_address))
-        return 0;
+    int rc = options_of_datagrams(self);
+    if (rc < 0 || !is_wildcard(&self->server_address))
+        return rc;
     if (self->address_family == AF_INET)
-        rc = setsockopt(self->socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
-    else if (self->address_family == AF_INET6) {
-        rc = setsockopt(self->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
-        (void)setsockopt(self->socket, IPPROTO_IP, IP_PKTINFO, &on, sizeof on); /* where it takes IPv4, too */
-    }
-    return rc < 0 ? -errno : 0;
+        return option_set(self->socket, IPPROTO_IP, IP_PKTINFO, 1);
+    rc = option_set(self->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    (void)option_set(self->socket, IPPROTO_IP, IP_PKTINFO, 1); /* where it takes IPv4, too */
+    return rc;
 }
 
 /* ---------------------------------------------------------------- receiving */
@@ -140,8 +139,10 @@ static int receive(struct ss_server *self, int fd, struct ss_datagram *to)
         return (int)n;
     to->truncated = (size_t)n > self->max_packet_size;
     to->size = to->truncated ? self->max_packet_size : (size_t)n;
-    if (to->client_address.length <= sizeof(sa_family_t)) /* a Unix client without a name */
+    if (to->client_address.length <= sizeof(sa_family_t)) { /* a Unix client without a name */
         to->client_address.length = 0;
+        to->client_address.u.any.sa_family = AF_UNIX;
+    }
     return 0;
 }
 
@@ -230,6 +231,14 @@ int ss_send_to(struct ss_server *self, const struct ss_address *from, const stru
     return fd < 0 ? -EBADF : send_now(self, fd, from ? from : &self->server_address, to, all);
 }
 
+/* The client has gone, or its address is one that nobody can have. That is no failure of the server's: who
+   sends datagrams may write into them which address he likes, and could fill a log so. */
+static bool cannot_be_reached(int rc)
+{
+    return rc == -ECONNREFUSED || rc == -ENOENT || rc == -EINVAL || rc == -ENETUNREACH ||
+           rc == -EHOSTUNREACH || rc == -EACCES || rc == -EPERM;
+}
+
 /* Sends what the handler has written until now; nothing is no datagram. */
 static int datagram_flush(struct ss_stream *s)
 {
@@ -243,7 +252,7 @@ static int datagram_flush(struct ss_stream *s)
     do
         rc = send_now(s->server, s->fd, &datagram->local_address, &datagram->client_address, data);
     while (rc == -EAGAIN && (rc = wait_to_reply(s, is_unix, &waited)) == 0);
-    return rc == -ECONNREFUSED || rc == -ENOENT ? 0 : rc; /* the client has gone */
+    return cannot_be_reached(rc) ? 0 : rc;
 }
 
 /* All input is in the buffer from the start. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* main() of a program that runs one server: its arguments, --help, and the line that says that it serves. */
 #include "mixins/names.h"
-#include "socketserver.h"
+#include "server/run.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -200,5 +200,6 @@ int ss_main(int argc, char **argv, const struct ss_program *program)
         return complain("no class for this program is called ", cls);
     if (argc > 2)
         *program->value = argv[2];
-    return ss_run(chosen.bases, argc > 0 ? argv[0] : program->address, program->handler);
+    return run_prepared(chosen.bases, argc > 0 ? argv[0] : program->address, program->handler,
+                        program->prepare);
 }

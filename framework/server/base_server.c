@@ -26,6 +26,7 @@ static void defaults(struct ss_server *self)
     self->socket_type = SOCK_STREAM;
     self->request_queue_size = 4096;
     self->allow_reuse_address = self->dual_stack = true;
+    self->disable_nagle_algorithm = self->multicast_loop = true;
     self->socket_mode = self->timeout = -1;
     self->request_timeout = self->rate_window = 60000;
     self->min_rate = 240;
@@ -150,8 +151,11 @@ static void handle_error(struct ss_server *self, struct ss_request *request, int
         return;
     char text[SS_ADDRESS_TEXT] = "a client without a name";
     struct ss_address client;
+    struct ss_credentials who;
     if (ss_client_address(request, &client) == 0 && client.length)
         (void)ss_address_format(&client, text, sizeof text);
+    else if (ss_client_credentials(request, &who) == 0)
+        snprintf(text, sizeof text, "process %d of user %u", (int)who.pid, (unsigned)who.uid);
     char reason[128], escaped[4 * SS_ADDRESS_TEXT];
     escape(text, escaped);
     fprintf(stderr, "socketserver: request from %s failed: %s%s\n", escaped,

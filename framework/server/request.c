@@ -127,19 +127,38 @@ int ss_client_address(const struct ss_request *request, struct ss_address *addre
 {
     int rc = 0;
     address->length = 0;
+    address->u.any.sa_family = AF_UNSPEC;
     if (request->datagram) {
-        address->length = request->datagram->client_address.length;
-        memcpy(&address->u, &request->datagram->client_address.u, address->length);
+        const struct ss_address *client = &request->datagram->client_address;
+        address->length = client->length;
+        memcpy(&address->u, &client->u, client->length);
+        address->u.any.sa_family = client->u.any.sa_family;
     } else if (request->client.any.sa_family != AF_UNSPEC) {
         address->length =
             request->client.any.sa_family == AF_INET ? sizeof address->u.in : sizeof address->u.in6;
         memcpy(&address->u, &request->client, sizeof request->client);
-    } else if (!request->unnamed) {
+    } else if (request->unnamed) {
+        address->u.any.sa_family = AF_UNIX;
+    } else {
         rc = ask_for_peer(request->fd, address);
     }
     if (address->length)
         unmap(address);
     return rc;
+}
+
+int ss_client_credentials(const struct ss_request *request, struct ss_credentials *credentials)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (request->datagram)
+        return -EOPNOTSUPP;
+    if (getsockopt(request->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return -errno;
+    if (peer.pid == 0) /* what the kernel says of sockets that are not of the Unix family */
+        return -EOPNOTSUPP;
+    *credentials = (struct ss_credentials){peer.pid, peer.uid, peer.gid};
+    return 0;
 }
 
 bool client_network(const struct ss_request *request, uint64_t *network)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole server in one call, for main(): with signal handlers and without the soft limit of open files. */
+#include "server/run.h"
 #include "server/core.h"
 #include "server/signal_handlers.h"
 #include "socketserver.h"
@@ -102,24 +103,44 @@ static const char *init_advice(const struct ss_class *const *bases, const char *
                                                   : "";
 }
 
-int ss_run(const struct ss_class *const *bases, const char *address, const struct ss_handler_class *handler)
+static int make(struct ss_server *server, const struct ss_class *const *bases, const char *address,
+                const struct ss_handler_class *handler)
 {
-    struct ss_server server;
     char text[128], advised[200];
-    int rc = ss_server_init(&server, bases, address, handler);
-    if (rc < 0) {
+    int rc = ss_server_init(server, bases, address, handler);
+    if (rc < 0)
         fprintf(stderr, "socketserver: cannot make the server: %s%s\n", strerror_r(-rc, text, sizeof text),
                 init_advice(bases, address, handler, rc, advised));
-        return 1;
-    }
-    rc = ss_server_bind(&server);
-    if (rc < 0) {
+    return rc;
+}
+
+static int bind_and_serve(struct ss_server *server, const char *address)
+{
+    char text[128];
+    int rc = ss_server_bind(server);
+    if (rc < 0)
         fprintf(stderr, "socketserver: cannot listen on %s: %s%s\n", address,
                 strerror_r(-rc, text, sizeof text), advice(address, rc));
-    } else if ((rc = ss_run_server(&server)) < 0) {
+    else if ((rc = ss_run_server(server)) < 0)
         fprintf(stderr, "socketserver: cannot go on serving %s: %s\n", address,
                 strerror_r(-rc, text, sizeof text));
-    }
-    ss_server_close(&server);
     return rc < 0 ? 1 : rc;
+}
+
+int run_prepared(const struct ss_class *const *bases, const char *address,
+                 const struct ss_handler_class *handler, int (*prepare)(struct ss_server *self))
+{
+    struct ss_server server;
+    if (make(&server, bases, address, handler) < 0)
+        return 1;
+    int rc = prepare ? prepare(&server) : 0;
+    if (rc == 0)
+        rc = bind_and_serve(&server, address);
+    ss_server_close(&server);
+    return rc;
+}
+
+int ss_run(const struct ss_class *const *bases, const char *address, const struct ss_handler_class *handler)
+{
+    return run_prepared(bases, address, handler, NULL);
 }
