@@ -17,7 +17,9 @@ import wire
 
 README, CONTRIBUTING = "README.md", ".github/CONTRIBUTING.md"
 DOCUMENTS = [README, CONTRIBUTING, ".github/CHANGELOG.md"]
-SAMPLES = sorted(glob.glob(os.path.join(programs.ROOT, "samples", "*.[cp]*")))
+# Of a sample that is a folder, the file that says how it is tried.
+SAMPLES = sorted(glob.glob(os.path.join(programs.ROOT, "samples", "*.[cp]*")) +
+                 glob.glob(os.path.join(programs.ROOT, "samples", "*", "main.c")))
 # As make was called: by another name for the same folder it would link everything again, under the other tests.
 HERE = os.path.relpath(programs.BUILD, programs.ROOT)
 FETCH = ("import sys, urllib.request as u; url = sys.argv[1].replace('localhost', '127.0.0.1')\n"
@@ -108,7 +110,9 @@ def is_known(host):
 
 def where(line):
     """What server and client have in common: the kind of socket, and a port or path."""
-    datagrams = {"-u", "--udp", "build/samples/time_client"} & set(shlex.split(line)) or re.search("(UDP|Datagram)Server", line)
+    words = set(shlex.split(line))
+    datagrams = ({"-u", "--udp", "build/samples/time_client"} & words or re.search("(UDP|Datagram)Server", line) or
+                 "dig" in words and "+tcp" not in words)
     return bool(datagrams), re.findall(r"unix:\S+|(?<=:)[0-9]{2,5}\b|(?<= )[0-9]{4,5}(?= |$)", line)[-1:]
 
 
@@ -177,6 +181,11 @@ def try_client(server, line):
         result = server.line(line)
         assert result.returncode == 0, result.stderr
         return server.readline()
+    elif words[0] == "dig":
+        if not is_known("localhost") or not shutil.which("dig"):
+            return None
+        result = server.line(line)
+        assert "status: NOERROR" in result.stdout and "ANSWER: 0" not in result.stdout, result
     elif words[0] == "curl":
         result = server.line(BESIDE_HTTPSERVER.format(line) if "-x" in words else line + " -sS --noproxy '*' -w ' %{http_code}'")
         assert re.search(" [23][0-9][0-9]$", result.stdout), result
@@ -229,7 +238,7 @@ def try_all(network, lines):
 # ---------------------------------------------------------------- the tests
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=[os.path.basename(path) for path in SAMPLES])
+@pytest.mark.parametrize("path", SAMPLES, ids=[os.path.relpath(path, os.path.join(programs.ROOT, "samples")) for path in SAMPLES])
 def test_samples(network, path):
     """Each says in its first lines how to try it, and that is how it is done."""
     lines = lines_of_sample(path)
