@@ -44,7 +44,7 @@ PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist pyth
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
 PACKAGES_clients := $(PACKAGES_test) chromium chromium-driver python3-selenium ffmpeg nodejs python3-websockets node-ws nginx-light haproxy
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev
-PACKAGES_bench := nginx-light lighttpd h2o libuv1-dev python3 python3-websockets node-ws valgrind
+PACKAGES_bench := nginx-light lighttpd h2o nsd knot libuv1-dev python3 python3-websockets node-ws valgrind
 PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)

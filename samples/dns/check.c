@@ -68,7 +68,7 @@ static void find_surroundings(struct zone *zone)
         if (!n->in_zone)
             continue;
         n->cut = up && up->cut ? up->cut : n != zone->apex && zone_set(n, TYPE_NS) ? n : NULL;
-        n->encloser = n->exists ? n : up->encloser;
+        n->encloser = n->exists || !up ? n : up->encloser;
         if (n->exists && n != zone->apex && n->label[0] == 1 && n->label[1] == '*')
             up->wildcard = n;
     }

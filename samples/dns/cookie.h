@@ -29,7 +29,7 @@ bool cookie_check(const struct secret *secret, struct origin origin, const struc
 
 /* Long answers to addresses that anybody may have forged: so many a second to each network (a /24 of IPv4, a
    /56 of IPv6), and as many at once. Networks that share a place in the table share that number, too. */
-enum { LONG_ANSWERS = 20, PLACES = 65536 };
+enum { LONG_ANSWERS = 100, PLACES = 65536 };
 struct limiter {
     _Atomic uint64_t due[PLACES]; /* microseconds at which the number is back */
 };

@@ -113,18 +113,23 @@ static bool read_strings(struct parser *p, struct data *d)
     return found == END;
 }
 
+static int digit_of(char c)
+{
+    int digit = lower((uint8_t)c);
+    return isdigit(digit) ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
 static bool read_hex(struct parser *p, struct data *d)
 {
-    static const char digits[] = "0123456789abcdef";
     enum token found;
     unsigned value = 1; /* a bit, and behind it the digits */
     do {
         for (size_t i = 0; i < p->size; i++) {
-            const char *digit = memchr(digits, lower((uint8_t)p->token[i]), 16);
-            if (!digit)
+            int digit = digit_of(p->token[i]);
+            if (digit < 0)
                 return parse_fails(p, "%.*s is not hexadecimal; write bytes as 0a1b",
                                    (int)(p->size < 80 ? p->size : 80), p->token);
-            value = value << 4 | (unsigned)(digit - digits);
+            value = value << 4 | (unsigned)digit;
             uint8_t byte = (uint8_t)value;
             if (value >= 256 && !put(p, d, &byte, 1))
                 return false;
@@ -249,10 +254,12 @@ bool token_kind(const struct parser *p, struct kind *kind)
 }
 
 static const struct kind kinds[] = {
-    {"A", 1, "4", false},         {"NS", 2, "n", true},           {"CNAME", 5, "n", false},
-    {"SOA", 6, "nnltttt", false}, {"PTR", 12, "n", false},        {"HINFO", 13, "cc", false},
-    {"MX", 15, "sn", true},       {"TXT", 16, "C", false},        {"AAAA", 28, "6", false},
-    {"SRV", 33, "sssN", true},    {"NAPTR", 35, "sscccN", false}, {"DS", 43, "sbbx", false},
-    {"SSHFP", 44, "bbx", false},  {"TLSA", 52, "bbbx", false},    {"CAA", 257, "bgr", false},
-    {NULL, 0, NULL, false},
+    {"A", "4", 1, false},           {"NS", "n", 2, true},
+    {"CNAME", "n", 5, false},       {"SOA", "nnltttt", 6, false},
+    {"PTR", "n", 12, false},        {"HINFO", "cc", 13, false},
+    {"MX", "sn", 15, true},         {"TXT", "C", 16, false},
+    {"AAAA", "6", 28, false},       {"SRV", "sssN", 33, true},
+    {"NAPTR", "sscccN", 35, false}, {"DS", "sbbx", 43, false},
+    {"SSHFP", "bbx", 44, false},    {"TLSA", "bbbx", 52, false},
+    {"CAA", "bgr", 257, false},     {0},
 };

@@ -54,9 +54,8 @@ int take_byte(const char **at, const char *end);
      c a string with its length, C one or more      x hexadecimal up to the end      g CAA's tag      r a
    string */
 struct kind {
-    const char *name;
+    const char *name, *parts;
     uint16_t type;
-    const char *parts;
     bool wants_address; /* of the last name in it */
 };
 

@@ -108,9 +108,9 @@ static struct name *make(struct zone *zone, struct name *parent, const uint8_t *
 
 static struct name *child(struct zone *zone, struct name *parent, const uint8_t *label)
 {
-    uint8_t in_lower_case[1 + LONGEST_LABEL];
-    for (unsigned i = 0; i <= label[0]; i++)
-        in_lower_case[i] = i ? lower(label[i]) : label[i];
+    uint8_t in_lower_case[1 + LONGEST_LABEL] = {label[0]};
+    for (unsigned i = 1; i <= label[0]; i++)
+        in_lower_case[i] = lower(label[i]);
     struct name **slot = slot_of(zone, parent, in_lower_case, hash_label(parent, label));
     if (*slot)
         return *slot;

@@ -8,7 +8,7 @@ from cpu import Row
 from latency import Connections, Greedy
 from memory import Idle, Startup, websocket_to
 from messages import Channel
-from servers import Server, h2o, lighttpd, nginx
+from servers import Server, h2o, knot, lighttpd, name_server, nginx, nsd
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -43,6 +43,13 @@ UDP_ECHO = Server("UDPServer", "{build}/samples/echo 127.0.0.1:{port} UDPServer"
 UDP_EVENT = Server("EventLoopUDPServer", "{build}/samples/echo 127.0.0.1:{port} EventLoopUDPServer", ours=True,
                    datagram=True)
 UDP_LOOP = Server("recvfrom/sendto loop", "{build}/tests/bench/udp_loop {port}", datagram=True)
+ZONE = os.path.join(os.path.dirname(os.path.dirname(HERE)), "samples", "dns", "example.zone")
+DNS = name_server("dns, UDPServer", "{build}/samples/dns 127.0.0.1:{port} UDPServer " + ZONE, ZONE)
+DNS_EVENT = name_server("dns, EventLoopUDPServer", "{build}/samples/dns 127.0.0.1:{port} EventLoopUDPServer " + ZONE, ZONE)
+NSD, KNOT = nsd(ZONE), knot(ZONE)
+# Addresses, an alias, a name that is not there, a wildcard, a name without such records.
+QUESTIONS = [name + ".example.org" + kind for name, kind in [
+    ("ns", "/1"), ("mail", "/28"), ("www", "/1"), ("no", "/1"), ("x.users", "/1"), ("mail", "/15")]]
 
 BROWSER = {  # what a browser sends with every request for a page
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
@@ -151,6 +158,9 @@ CPU = [
         {"100 alone": 1.2}),
     Row("udp-64", "UDP echo, 64 bytes, 8 clients with 8 datagrams each", udp(64), [UDP_ECHO, UDP_EVENT, UDP_LOOP],
         {"recvfrom/sendto loop": 1.05}),
+    Row("dns", "DNS over UDP, six questions in turns, 8 clients with 8 each",
+        ["{build}/tests/bench/load_dns", "-c", "8", "-w", "8", "{port}", *QUESTIONS], [DNS, DNS_EVENT, NSD, KNOT],
+        {"nsd": 1.0, "knot": 1.0}),
 ]
 
 MEMORY = [

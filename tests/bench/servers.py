@@ -67,6 +67,42 @@ hosts:
         file.dir: {root}
 """
 
+NSD = """# one process that answers, without limits
+server:
+    server-count: 1
+    ip-address: 127.0.0.1
+    port: {port}
+    username: ""
+    zonesdir: "{home}"
+    pidfile: ""
+    database: ""
+    xfrdfile: ""
+    zonelistfile: "{home}/zones"
+    rrl-ratelimit: 0
+    minimal-responses: yes
+remote-control:
+    control-enable: no
+zone:
+    name: example.org
+    zonefile: "ZONE"
+"""
+
+KNOT = """# one thread that answers datagrams
+server:
+    listen: 127.0.0.1@{port}
+    rundir: {home}
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: {home}
+zone:
+  - domain: example.org
+    file: "ZONE"
+    zonefile-sync: -1
+    journal-content: none
+"""
+
 
 class Failure(Exception):
     """A server or a load generator that did not do its work."""
@@ -79,7 +115,7 @@ class Server:
     {home}/log. `files` are written into {home} first, filled in likewise. `needs` is a file or directory without which it
     does not start, besides the program. `cpus` is how many processors it gets. A `rival` is one whose 99th percentile ours
     may not exceed. `load`, if any, is what it bears, not its row's, and `idle` what else is there: a function that opens a
-    connection, and how many of them."""
+    connection, and how many of them. One of datagrams answers `hello` by something that begins with the same two bytes."""
 
     name: str
     command: str
@@ -90,6 +126,7 @@ class Server:
     load: list = None
     needs: str = ""
     idle: tuple = ()
+    hello: bytes = b"ping"
     files: dict = dataclasses.field(default_factory=dict)
 
     def program(self, build):
@@ -116,6 +153,20 @@ def lighttpd():
 
 def h2o():
     return Server("h2o", "h2o -m worker -c {home}/h2o.conf", files={"h2o.conf": H2O})
+
+
+def name_server(name, command, zone, **files):
+    """One of datagrams that knows example.org; ZONE in its files is the path of the master file."""
+    return Server(name, command, datagram=True, ours=not files, hello=b"?!" + bytes.fromhex("0000 0001 0000 0000 0000 00 0002 0001"),
+                  files={key.replace("_", "."): text.replace("ZONE", zone) for key, text in files.items()})
+
+
+def nsd(zone):
+    return name_server("nsd", "nsd -d -c {home}/nsd.conf", zone, nsd_conf=NSD)
+
+
+def knot(zone):
+    return name_server("knot", "knotd -c {home}/knot.conf", zone, knot_conf=KNOT)
 
 
 def installed(servers, options):
@@ -162,8 +213,8 @@ class Running:
                     probe.connect(("127.0.0.1", self.port))
                     if kind == socket.SOCK_STREAM:
                         return
-                    probe.send(b"ping")
-                    if probe.recv(16) == b"ping":
+                    probe.send(self.server.hello)
+                    if probe.recv(4096)[:2] == self.server.hello[:2]:
                         return
             time.sleep(0.01)
         raise Failure(f"{self.server.name} does not answer: {self.said()}")
