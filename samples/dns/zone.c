@@ -111,12 +111,12 @@ static struct name *child(struct zone *zone, struct name *parent, const uint8_t 
     uint8_t in_lower_case[1 + LONGEST_LABEL] = {label[0]};
     for (unsigned i = 1; i <= label[0]; i++)
         in_lower_case[i] = lower(label[i]);
-    struct name **slot = slot_of(zone, parent, in_lower_case, hash_label(parent, label));
-    if (*slot)
-        return *slot;
+    struct name *n = *slot_of(zone, parent, in_lower_case, hash_label(parent, label));
+    if (n)
+        return n;
     if (zone->name_count * 2 >= zone->slot_count && grow(zone) < 0)
         return NULL;
-    struct name *n = make(zone, parent, label);
+    n = make(zone, parent, label);
     if (n) {
         *slot_of(zone, parent, in_lower_case, n->hash) = n;
         zone->name_count++;

@@ -45,9 +45,10 @@ static struct mmsghdr out_headers[WINDOW], in_headers[WINDOW];
 /* "www.example.org/1" */
 static void make_question(char *text)
 {
-    char *slash = strchr(text, '/'), *data = questions[question_count].data, *at = data + HEADER;
-    if (!slash || strlen(text) > 250 || question_count == QUESTIONS)
+    char *slash = strchr(text, '/');
+    if (!slash || strlen(text) > 250 || question_count >= QUESTIONS)
         DIE("%s: not NAME/TYPE, or one too many", text);
+    char *data = questions[question_count].data, *at = data + HEADER;
     unsigned type = (unsigned)number(slash + 1, 1, 65535);
     *slash = '\0';
     memcpy(data, "\0\0\0\0\0\1\0\0\0\0\0\0", HEADER);

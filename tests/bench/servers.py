@@ -157,7 +157,8 @@ def h2o():
 
 def name_server(name, command, zone, **files):
     """One of datagrams that knows example.org; ZONE in its files is the path of the master file."""
-    return Server(name, command, datagram=True, ours=not files, hello=b"?!" + bytes.fromhex("0000 0001 0000 0000 0000 00 0002 0001"),
+    hello = bytes.fromhex("2121 0000 0001 0000 0000 0000 00 0002 0001")
+    return Server(name, command, datagram=True, ours=not files, hello=hello,
                   files={key.replace("_", "."): text.replace("ZONE", zone) for key, text in files.items()})
 
 

@@ -183,7 +183,8 @@ def ask_by_tcp(client, *what, **more):
 def test_dig(shared, way):
     """A question of each kind, and what dig makes of the answer."""
     output = shared.dig(way, "+noall", "+answer", "example.org", "SOA", "example.org", "NS", "example.org", "MX",
-                        "example.org", "CAA", "ftp.example.org", "AAAA", "shop.example.org", "A", "_sip._udp.example.org", "SRV",
+                        "example.org", "CAA", "ftp.example.org", "AAAA", "shop.example.org", "A",
+                        "_sip._udp.example.org", "SRV",
                         "phone.example.org", "NAPTR", "text.example.org", "TXT", "x.users.example.org", "A",
                         "lab.example.org", "DS", "future.example.org", "TYPE65280", "MAIL.example.org", "A")
     lines = [re.sub(r"\s+", " ", line) for line in output.splitlines() if line and line[0] != ";"]
@@ -258,7 +259,8 @@ def test_unix(started, tmp_path, cls):
 
 def test_nothing(shared):
     """A name that is not there, one without such records, and one that is there because of names below it (RFC 2308)."""
-    for text, kind, rcode in [("no.example.org", A, NXDOMAIN), ("a.b.no.example.org", A, NXDOMAIN), ("ns.example.org", MX, NOERROR),
+    for text, kind, rcode in [("no.example.org", A, NXDOMAIN), ("a.b.no.example.org", A, NXDOMAIN),
+                              ("ns.example.org", MX, NOERROR),
                               ("users.example.org", A, NOERROR), ("_udp.example.org", SRV, NOERROR),
                               ("x.users.example.org", MX, NOERROR), ("a.root.users.example.org", TXT, NXDOMAIN),
                               ("lab.example.org", 43 + 1000, NOERROR)]:
@@ -282,7 +284,8 @@ def test_referral(shared):
 
 
 def test_additional(shared):
-    for text, kind, data in [("example.org", MX, {"192.0.2.25", "2001:db8::25"}), ("example.org", NS, {"192.0.2.53", "2001:db8::53"}),
+    for text, kind, data in [("example.org", MX, {"192.0.2.25", "2001:db8::25"}),
+                             ("example.org", NS, {"192.0.2.53", "2001:db8::53"}),
                              ("_sip._udp.example.org", SRV, {"192.0.2.61", "192.0.2.62"})]:
         assert {r.data for r in shared.ask(text, kind).sections[2]} == data
 
@@ -561,7 +564,8 @@ h CNAME G.Example.Org.
 """ + "$ORIGIN example.org.\r\n\n;\n$INCLUDE more/in inner\nlast A 192.0.2.12".replace("\n", "\r\n"))
     for text, kind, ttl, data in [
             ("a", A, 788645, "192.0.2.2"), ("a", TXT, 7, b"\1a\1b\3c d\3e f\2.\""), ("b", A, 7, "192.0.2.3"),
-            ("sub", A, 120, "192.0.2.5"), ("c.d.sub", A, 120, "192.0.2.6"), ("e", A, 5, "192.0.2.7"), ("f.sub", MX, 120, (1, "")),
+            ("sub", A, 120, "192.0.2.5"), ("c.d.sub", A, 120, "192.0.2.6"), ("e", A, 5, "192.0.2.7"),
+            ("f.sub", MX, 120, (1, "")),
             ("h.sub", CNAME, 120, "g.example.org"), ("inner", A, 120, "192.0.2.9"), ("here.deeper.inner", A, 120, "192.0.2.10"),
             ("a.deeper.inner", A, 120, "192.0.2.11"), ("last", A, 120, "192.0.2.12")]:
         found = server.ask(f"{text}.example.org", kind).sections[0][0]
