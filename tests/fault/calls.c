@@ -218,6 +218,7 @@ FAILS(ssize_t, sendto,
       (int fd, const void *data, size_t size, int flags, const struct sockaddr *address, socklen_t length),
       (fd, data, size, flags, address, length))
 MOVES(ssize_t, sendfile, (int to, int from, off_t *offset, size_t size), (to, from, offset, size))
+FAILS_WITH(0, unsigned, if_nametoindex, (const char *name), (name))
 FAILS_NULL(char *, if_indextoname, (unsigned index, char *name), (index, name))
 /* With EAI_SYSTEM, errno says why. */
 FAULT_WRAP(int, getaddrinfo, getaddrinfo,

@@ -258,6 +258,47 @@ static int ask_server(struct ss_handler *h, char *text)
 
 /* ---------------------------------------------------------------- commands */
 
+static int set_options(struct ss_handler *h, char *argument)
+{
+    struct ss_stream *s = h->wfile;
+    int rc = ss_set_linger(s, -1);
+    (void)argument;
+    if (rc == 0)
+        rc = ss_set_buffers(s, 100000, 100000);
+    if (rc == 0 && h->client_address.u.any.sa_family != AF_UNIX)
+        rc = ss_set_keepalive(s, 9, 9, 9);
+    return rc < 0 ? rc : ss_printf(h->wfile, "set\n");
+}
+
+static int join_and_leave(struct ss_handler *h, char *argument)
+{
+    int rc = ss_join_group(h->server, argument);
+    if (rc == -EADDRINUSE) /* of an earlier play */
+        rc = 0;
+    if (rc == 0)
+        rc = ss_leave_group(h->server, argument);
+    return rc < 0 ? rc : ss_printf(h->wfile, "left\n");
+}
+
+static int send_by_lo(struct ss_handler *h, char *argument)
+{
+    struct ss_stream *s;
+    int rc = ss_connect(h->server, argument, SOCK_DGRAM, 1000, &s);
+    if (rc < 0)
+        return rc;
+    rc = ss_set_multicast(s, "lo", 1, true);
+    ss_close(s);
+    return rc < 0 ? rc : ss_printf(h->wfile, "set\n");
+}
+
+static int tell_client(struct ss_handler *h, char *argument)
+{
+    struct ss_credentials who;
+    int rc = ss_client_credentials(h->request, &who);
+    (void)argument;
+    return rc < 0 ? rc : ss_printf(h->wfile, "user %u\n", (unsigned)who.uid);
+}
+
 static const struct {
     const char *name;
     int (*run)(struct ss_handler *h, char *argument);
@@ -280,6 +321,10 @@ static const struct {
                 {"itself", connect_to_itself},
                 {"peer", tell_peer},
                 {"zone", tell_zone},
+                {"options", set_options},
+                {"group", join_and_leave},
+                {"by", send_by_lo},
+                {"who", tell_client},
                 {"die", die},
                 {"pid", tell_pid},
                 {"lock", lock},
@@ -374,6 +419,14 @@ static void set(struct ss_server *server, const char *name, unsigned value)
             *settings[i].setting = value;
     if (strcmp(name, "reuse_port") == 0)
         server->allow_reuse_port = value;
+    if (strcmp(name, "options") == 0) {
+        static const char *const groups[] = {"239.255.77.3%lo", NULL};
+        server->multicast_groups = groups;
+        server->multicast_interface = "lo";
+        server->multicast_ttl = server->keepalive = server->keepalive_interval = server->keepalive_probes = 2;
+        server->receive_buffer = server->send_buffer = 100000;
+        server->allow_broadcast = true;
+    }
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
 
 import fcntl
 import os
+import re
 import signal
 import socket
 import threading
@@ -158,6 +159,14 @@ def start_rig(life):
     finish(life)
 
 
+def start_datagrams(life):
+    begin(life)
+    with life.asking("a datagram"), talk(life) as client:
+        client.send(b"say hello")
+        right(client.recv(100) == b"hello\n")
+    finish(life)
+
+
 def start_echo(life):
     begin(life)
     with life.asking("an echo"), talk(life) as client:
@@ -208,7 +217,7 @@ def use_all(life):
 
 def talk(life):
     """A socket that is connected to a server of any class."""
-    address, datagrams = life.server.address, "UDP" in life.subject.argv[0] or "Datagram" in life.subject.argv[0]
+    address, datagrams = life.server.address, re.search("UDPServer|DatagramServer", " ".join(life.subject.argv))
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     client = socket.socket(family, socket.SOCK_DGRAM if datagrams else socket.SOCK_STREAM)
     client.settimeout(LIMIT)

@@ -234,6 +234,21 @@ def parked(trial):
     again(trial, "parked", is_woken)
 
 
+def options(trial):
+    with trial.asking("options"), Lines(trial.server.address) as client:
+        client.ask("options", "set")
+        client.ask("by 127.0.0.1:9", "set")
+
+
+def who(trial):
+    with trial.asking("who"), Lines(trial.server.address) as client:
+        client.ask("who", f"user {os.geteuid()}")
+
+
+def groups(trial):
+    ask_datagram(trial, "group 239.255.77.4%lo", "left")
+
+
 STREAMS = [output, input_, waiting, clients, lock, messages, parked_alone]
 TOGETHER = [parked]  # where several are served at once
 

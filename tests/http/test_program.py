@@ -94,6 +94,19 @@ def test_unix(started, tmp_path, address):
         assert client.ask(path="/a.txt").text == "hello"
 
 
+@pytest.mark.parametrize("form, expected", [
+    ("python", r"^- - UID \["), ("common", r"^- - UID \["), ("combined", r"^- - UID \["),
+    ("json", r'"client":"-","uid":UID,"method":"GET"')])
+def test_user_of_a_unix_socket(started, tmp_path, form, expected):
+    """The kernel says who has connected, and so does the log: in Apache's forms at the place that is for that."""
+    server = programs.Server([programs.path_of(HTTPSERVER), "-b", "unix:socket", "-d", "root", "--log-format", form], tmp_path)
+    started.append(server)
+    server.readline()
+    with wire.Client(str(tmp_path / "socket")) as client:
+        assert client.ask(path="/a.txt").text == "hello"
+    server.wait_for_log(expected.replace("UID", str(os.geteuid())))
+
+
 def test_inherited_descriptor(started, tmp_path):
     with programs.listener() as listening:
         server = start(started, tmp_path, "-b", f"fd:{listening.fileno()}", "-d", "root", fds=[listening.fileno()])
