@@ -228,6 +228,8 @@ HTTPSERVER := $(call objects,$(wildcard handlers/httpserver/*.c))
 FOLDERS    := $(patsubst samples/%/,%,$(sort $(dir $(wildcard samples/*/*.c))))
 parts       = $(patsubst samples/%.c,$(BUILD)/samples/parts/%.o,$(wildcard samples/$(1)/*.c))
 SAMPLES    := $(call programs,$(wildcard samples/*.c)) $(addprefix $(BUILD)/samples/,$(FOLDERS))
+DIGESTS    := $(call parts,fileserver) $(call parts,fileserver_client)
+$(DIGESTS): private INCLUDES += $(CRYPTO_CPPFLAGS)
 UNIT       := $(call programs,$(wildcard tests/unit/test_*.c))
 HTTP       := $(call programs,$(wildcard tests/http/*.c tests/framework/*.c))
 MATRIX     := $(call objects,$(wildcard tests/matrix/*.c))
@@ -393,7 +395,7 @@ $(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTT
 # BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
 $(BUILD)/files: export TEXT = $(AR) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
 $(BUILD)/optional: export TEXT = $(HAVE)
-OF_OPTIONAL := $(addprefix $(BUILD)/,$(addprefix handlers/compress/,gzip.o deflate.o brotli.o zstd.o) handlers/websocket/key.o tests/fault/calls.o)
+OF_OPTIONAL := $(addprefix $(BUILD)/,$(addprefix handlers/compress/,gzip.o deflate.o brotli.o zstd.o) handlers/websocket/key.o tests/fault/calls.o) $(DIGESTS)
 $(OF_OPTIONAL): $(BUILD)/optional
 $(BUILD)/flags $(BUILD)/files $(BUILD)/optional: FORCE
 	@mkdir -p $(@D); printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
