@@ -40,7 +40,7 @@ CC_PACKAGE     := $(if $(findstring afl,$(CC)),afl++,$(if $(findstring clang,$(C
 PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp) pkgconf zlib1g-dev libbrotli-dev libzstd-dev libssl-dev
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ brotli zstd \
                   valgrind strace netcat-openbsd gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps binutils \
-                  wget aria2 git libfaketime bind9-dnsutils bind9-host
+                  wget aria2 git libfaketime bind9-dnsutils bind9-host tftp-hpa
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
 PACKAGES_clients := $(PACKAGES_test) chromium chromium-driver python3-selenium ffmpeg nodejs python3-websockets node-ws nginx-light haproxy
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev
@@ -448,6 +448,7 @@ $(foreach f,$(FOLDERS),$(eval $(BUILD)/samples/$(f): $(call parts,$(f))))
 $(UNIT): private LDLIBS += -lcmocka
 $(UV_BENCH): private LDLIBS += -luv
 $(BUILD)/tests/fuzz/fuzz_dns $(BUILD)/tests/fuzz/fuzz_dns_zone: $(filter-out %/main.o,$(call parts,dns))
+$(BUILD)/tests/fuzz/fuzz_tftp: $(BUILD)/samples/parts/tftp/packet.o
 # The main of a fuzz target: the fuzzer's, or ours.
 ifneq ($(FUZZES),)
 $(FUZZ): private LDLIBS += -fsanitize=fuzzer

@@ -111,7 +111,7 @@ def is_known(host):
 def where(line):
     """What server and client have in common: the kind of socket, and a port or path."""
     words = set(shlex.split(line))
-    datagrams = ({"-u", "--udp", "build/samples/time_client"} & words or re.search("(UDP|Datagram)Server", line) or
+    datagrams = ({"-u", "--udp", "build/samples/time_client"} & words or re.search("(UDP|Datagram)Server|tftp:", line) or
                  "dig" in words and "+tcp" not in words)
     return bool(datagrams), re.findall(r"unix:\S+|(?<=:)[0-9]{2,5}\b|(?<= )[0-9]{4,5}(?= |$)", line)[-1:]
 
@@ -186,6 +186,10 @@ def try_client(server, line):
             return None
         result = server.line(line)
         assert "status: NOERROR" in result.stdout and "ANSWER: 0" not in result.stdout, result
+    elif words[0] == "curl" and "tftp:" in line:
+        result = server.line(line + " -sS") if is_known("localhost") else None
+        if not result:
+            return None
     elif words[0] == "curl":
         result = server.line(BESIDE_HTTPSERVER.format(line) if "-x" in words else line + " -sS --noproxy '*' -w ' %{http_code}'")
         assert re.search(" [23][0-9][0-9]$", result.stdout), result
