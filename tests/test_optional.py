@@ -67,6 +67,12 @@ def test_without_websockets(build, tmp_path):
         server.finish()
 
 
+def test_without_digests(build):
+    program = build("fault/samples/fileserver", "WITHOUT=libcrypto")
+    done = subprocess.run([program, "127.0.0.1:0", "TCPServer"], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 1 and "install libssl-dev" in done.stderr
+
+
 def test_processors_without_sse42(build, tmp_path):
     """The build of llhttp that other processors get parses the same."""
     os.remove(f"{tmp_path}/handlers/http/fields.o")

@@ -80,14 +80,14 @@ static int refuse(struct ss_handler *h, int code, const char *words)
 }
 
 /* The file cannot be had. */
-static int refuse_file(struct ss_handler *h, int rc)
+static void refuse_file(struct ss_handler *h, int rc)
 {
     if (rc == -ENOENT || rc == -ENOTDIR || rc == -ENAMETOOLONG)
-        return refuse(h, FILE_NOT_FOUND, "there is no such file");
-    if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -EAGAIN || rc == -ENOBUFS)
-        return refuse(h, OTHER_ERROR, "the server is busy; try again later");
-    return refuse(h, ACCESS_VIOLATION,
-                  "only files that everybody may read, below the directory, no dot first");
+        refuse(h, FILE_NOT_FOUND, "there is no such file");
+    else if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -EAGAIN || rc == -ENOBUFS)
+        refuse(h, OTHER_ERROR, "the server is busy; try again later");
+    else
+        refuse(h, ACCESS_VIOLATION, "only files that everybody may read, below the directory, no dot first");
 }
 
 static int serve(struct ss_handler *h)
@@ -104,14 +104,12 @@ static int serve(struct ss_handler *h)
         return -ENOMEM;
     *source = (struct source){.server = h->server, .fd = -1, .netascii = r.netascii};
     int rc = source_open(source, root, r.name), fd = rc < 0 ? -1 : open_socket(asked);
-    if (rc < 0 || fd < 0) {
-        rc = refuse_file(h, rc < 0 ? rc : fd);
-        goto out;
-    }
-    rc = transfer_run(h, fd, &r, source, &outcome);
+    rc = rc < 0 ? rc : fd < 0 ? fd : transfer_run(h, fd, &r, source, &outcome);
     log_transfer(h, &r, &outcome, rc);
-    close(fd);
-out:
+    if (fd >= 0)
+        close(fd);
+    else
+        refuse_file(h, rc);
     if (source->fd >= 0)
         close(source->fd);
     h->request->told = true; /* it has its line */

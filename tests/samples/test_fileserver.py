@@ -223,8 +223,9 @@ def test_by_hand(serve, root, cls):
     (root / "a b").write_bytes(b"12345")
     (root / "empty").write_bytes(b"")
     with serve(cls).client() as c:
-        c.send(b"GET 0 - nothing\nGET 0 - a b\nGET 5 %s a b\nGET 2 %s a b\nGET 2 %s a b\nGET 6 %s a b\nGET 0 - empty\nLIST\n" % (
-            sha(b"12345").encode(), sha(b"12").encode(), sha(b"xx").encode(), sha(b"123456").encode()))
+        c.send(b"GET 0 - nothing\nGET 0 - a b\n")
+        c.send("".join(f"GET {len(have)} {sha(have)} a b\n" for have in (b"12345", b"12", b"xx", b"123456")))
+        c.send(b"GET 0 - empty\nLIST\n")
         done = b"DONE " + sha(b"12345").encode()
         assert line(c) == b"ERROR nothing: No such file or directory"
         assert line(c) == b"OK 0 5" and c.exactly(5) == b"12345" and line(c) == done
@@ -331,6 +332,23 @@ def test_upload_by_hand(serve, root, cls):
         assert sorted([line(c), line(c), line(c)]) == [b"DONE", b"FILE 0 new", b"FILE 5 old"]
 
 
+@EVERY
+def test_drain(serve, root, cls):
+    """A server that stops takes the rest of an upload, and does not wait for those who have nothing to do."""
+    server = serve(cls)
+    with server.client() as c:
+        c.send(b"PUT 5 %s file\n" % sha(b"12345").encode())
+        assert line(c) == b"OK 0"
+        with contextlib.ExitStack() as stack:
+            if cls not in ("TCPServer", "PreforkingTCPServer"):
+                stack.enter_context(server.client()).send(b"LIST\n").until(b"DONE\n")
+            wire.wait_until(lambda: server.catches(signal.SIGTERM))
+            server.send_signal(signal.SIGTERM)
+            c.send(b"12345")
+            assert line(c) == b"DONE " + sha(b"12345").encode() and c.ends()
+            server.check(server.wait())
+
+
 def test_unfinished_uploads_are_few(serve, root):
     server = serve("ThreadingTCPServer")
     for number in range(70):
@@ -376,11 +394,12 @@ NUMBERS = ["-1", "+1", "1x", "0x10", "", "9" * 19, "18446744073709551616", " 1",
 DIGESTS = ["x", EMPTY[:-1], EMPTY + "0", EMPTY.upper(), "../" + "0" * 61, "0" * 63 + "/", "-"]
 HOSTILE = {
     "names": [f"GET {what} {name}" for name in NAMES for what in ("0 -", "4 " + EMPTY)],
-    "names of uploads": [f"PUT 0 {EMPTY} {name}" for name in NAMES if name not in ("below", "link", "inside", "fifo", " file", "x" * 255)],
+    "names of uploads": [f"PUT 0 {EMPTY} {name}" for name in NAMES
+                         if name not in ("below", "link", "inside", "fifo", " file", "x" * 255)],
     "numbers": [f"{verb} {number} {EMPTY} file" for number in NUMBERS for verb in ("GET", "PUT")],
     "digests": [f"PUT 0 {digest} file" for digest in DIGESTS],
-    "lines": ["", " ", "get 0 - file", "GET", "GET 0", "GET 0 -", "PUT 0 -", "LIST all", "DELETE 0 - file", "GET 0 - fi\0le", "\xff\xfe",
-              "LIST\r", "GET 0  file"],
+    "lines": ["", " ", "get 0 - file", "GET", "GET 0", "GET 0 -", "PUT 0 -", "LIST all", "DELETE 0 - file", "GET 0 - fi\0le",
+              "\xff\xfe", "LIST\r", "GET 0  file"],
 }
 
 
@@ -457,13 +476,15 @@ def test_two_clients_in_one_directory(serve, root, own):
         assert result.returncode == 1 and "another client" in result.stderr
 
 
-@pytest.mark.parametrize("words", [[], ["localhost:1"], ["localhost:1", "get"], ["localhost:1", "list", "x"], ["localhost:1", "take", "x"]])
+@pytest.mark.parametrize("words", [[], ["localhost:1"], ["localhost:1", "get"], ["localhost:1", "list", "x"],
+                                   ["localhost:1", "take", "x"]])
 def test_usage(words):
     result = programs.run([programs.path_of("samples/fileserver_client"), *words])
     assert result.returncode == 2 and "usage:" in result.stderr
 
 
-@pytest.mark.parametrize("words", [["get", "a/b"], ["get", ""], ["get", "a\tb"], ["get", "nothing"], ["get", "..x"], ["put", "nothing"]])
+@pytest.mark.parametrize("words", [["get", "a/b"], ["get", ""], ["get", "a\tb"], ["get", "nothing"], ["get", "..x"],
+                                   ["put", "nothing"]])
 def test_what_cannot_be_done(serve, own, words):
     result = client(serve("ThreadingTCPServer"), *words, directory=own)
     assert result.returncode == 1 and len(result.stderr.splitlines()) == 1 and list(own.iterdir()) == []
@@ -481,7 +502,8 @@ def test_no_such_directory(tmp_path):
 
 def test_unix_socket(started, tmp_path, root, own):
     (root / "file").write_bytes(b"text")
-    server = programs.Server([programs.path_of("samples/fileserver"), f"unix:{tmp_path}/s", "EventLoopUnixStreamServer", root], tmp_path)
+    server = programs.Server([programs.path_of("samples/fileserver"), f"unix:{tmp_path}/s", "EventLoopUnixStreamServer", root],
+                             tmp_path)
     started.append(server)
     assert server.readline().startswith("Serving fileserver on unix:")
     result = programs.run([programs.path_of("samples/fileserver_client"), f"unix:{tmp_path}/s", "get", "file"], directory=own)

@@ -165,8 +165,8 @@ def tftp(started, tmp_path, root):
 
 
 def curl(server, name, *options, path="-"):
-    return programs.run(["curl", "-sS", "--max-time", "25", *options, "-o", path, f"tftp://127.0.0.1:{server.address[1]}/{name}"],
-                        text=False)
+    url = f"tftp://127.0.0.1:{server.address[1]}/{name}"
+    return programs.run(["curl", "-sS", "--max-time", "25", *options, "-o", path, url], text=False)
 
 
 @needs_curl
@@ -432,13 +432,14 @@ def shared(request, tmp_path_factory):
 
 @pytest.mark.parametrize("asked, answered", [
     ({"blksize": 8}, {"blksize": 8}), ({"blksize": 512}, {"blksize": 512}), ({"blksize": 65464}, {"blksize": 65464}),
-    ({"blksize": 65465}, {"blksize": 65464}), ({"blksize": 4294967304}, {"blksize": 65464}), ({"blksize": 7}, {}), ({"blksize": 0}, {}),
-    ({"blksize": -8}, {}), ({"blksize": "8x"}, {}), ({"blksize": ""}, {}), ({"blksize": "9" * 30}, {}), ({"BLKSIZE": 100}, {"blksize": 100}),
-    ({"tsize": 0}, {"tsize": 1000}), ({"timeout": 1}, {"timeout": 1}), ({"timeout": 30}, {"timeout": 30}), ({"timeout": 255}, {}),
-    ({"timeout": 0}, {}), ({"windowsize": 1}, {"windowsize": 1}), ({"windowsize": 16}, {"windowsize": 16}), ({"windowsize": 0}, {}),
-    ({"windowsize": 65535}, {"windowsize": 64}), ({"windowsize": 64, "blksize": 65464}, {"windowsize": 4, "blksize": 65464}),
-    ({"unknown": 1}, {}), ({"unknown": 1, "tsize": 0, "blksize": 1428, "timeout": 6, "windowsize": 4},
-                           {"tsize": 1000, "blksize": 1428, "timeout": 6, "windowsize": 4}),
+    ({"blksize": 65465}, {"blksize": 65464}), ({"blksize": 4294967304}, {"blksize": 65464}), ({"blksize": 7}, {}),
+    ({"blksize": 0}, {}), ({"blksize": -8}, {}), ({"blksize": "8x"}, {}), ({"blksize": ""}, {}), ({"blksize": "9" * 30}, {}),
+    ({"BLKSIZE": 100}, {"blksize": 100}), ({"tsize": 0}, {"tsize": 1000}), ({"timeout": 1}, {"timeout": 1}),
+    ({"timeout": 30}, {"timeout": 30}), ({"timeout": 255}, {}), ({"timeout": 0}, {}), ({"windowsize": 1}, {"windowsize": 1}),
+    ({"windowsize": 16}, {"windowsize": 16}), ({"windowsize": 0}, {}), ({"windowsize": 65535}, {"windowsize": 64}),
+    ({"windowsize": 64, "blksize": 65464}, {"windowsize": 4, "blksize": 65464}), ({"unknown": 1}, {}),
+    ({"unknown": 1, "tsize": 0, "blksize": 1428, "timeout": 6, "windowsize": 4},
+     {"tsize": 1000, "blksize": 1428, "timeout": 6, "windowsize": 4}),
 ])
 def test_options(shared, asked, answered):
     """What the server does not want, or does not understand, it does not answer; without anything to answer it sends data."""
@@ -523,12 +524,20 @@ def test_window(tftp, root, cls):
 
 @pytest.mark.parametrize("name, code", [
     ("nothing", NOT_FOUND), ("below/nothing", NOT_FOUND), ("file/x", NOT_FOUND), ("x" * 300, NOT_FOUND), ("../secret", ACCESS),
-    ("below/../../secret", ACCESS), ("/../secret", ACCESS), ("out", ACCESS), ("absolute", ACCESS), ("below", ACCESS), ("", ACCESS),
-    ("/", ACCESS), (".", ACCESS), (".hidden", ACCESS), ("below/.hidden", ACCESS), ("below/./file", ACCESS), ("fifo", ACCESS),
-    ("closed", ACCESS)])
+    ("below/../../secret", ACCESS), ("/../secret", ACCESS), ("out", ACCESS), ("absolute", ACCESS), ("below", ACCESS),
+    ("", ACCESS), ("/", ACCESS), (".", ACCESS), (".hidden", ACCESS), ("below/.hidden", ACCESS), ("below/./file", ACCESS),
+    ("fifo", ACCESS), ("closed", ACCESS)])
 def test_names(shared, name, code):
     with Client(shared.address) as client:
         assert client.ask(name).error() == code
+
+
+def test_each_request_has_a_line(tftp, root):
+    """What the client has written does not steer the terminal."""
+    server = tftp("EventLoopUDPServer")
+    with Client(server.address) as client:
+        assert client.ask("no\x1b[31m\n such").error() == NOT_FOUND
+        assert server.readline().endswith(" no?[31m? such: No such file or directory, 0 blocks, 0 packets again")
 
 
 @pytest.mark.parametrize("name", ["file", "/file", "//file", "below/file", "/below//file", "inside"])
@@ -541,7 +550,8 @@ def test_good_names(shared, name):
     (request("file", operation=WRQ), ACCESS), (ack(1), UNKNOWN), (b"\0\3\0\1data", UNKNOWN), (b"\0\6blksize\x008\0", UNKNOWN),
     (b"\0\0file\0octet\0", ILLEGAL), (b"\0\7file\0octet\0", ILLEGAL), (b"\1\1file\0octet\0", ILLEGAL), (b"\0\1file", ILLEGAL),
     (b"\0\1file\0", ILLEGAL), (b"\0\1file\0octet", ILLEGAL), (b"\0\1file\0mail\0", ILLEGAL), (b"\0\1file\0\0", ILLEGAL),
-    (b"\0\1file\0octet\0blksize", ILLEGAL), (b"\0\1file\0octet\0blksize\0", ILLEGAL), (b"\0\1file\0octet\0blksize\x00512", ILLEGAL),
+    (b"\0\1file\0octet\0blksize", ILLEGAL),
+    (b"\0\1file\0octet\0blksize\0", ILLEGAL), (b"\0\1file\0octet\0blksize\x00512", ILLEGAL),
     (request("file", "octet", x="y" * 500), ILLEGAL), (b"\0\1" + b"x" * 600, ILLEGAL), (b"\0\1" + b"x" * 60000, ILLEGAL)],
     ids=lambda value: repr(value[:12]) + f"-{len(value)}" if isinstance(value, bytes) else str(value))
 def test_malformed(shared, data, code):
@@ -583,6 +593,10 @@ def test_addresses(tftp, root, cls, bound, asked):
         pytest.skip("no IPv6")
     with Client((asked, server.address[1])) as client:
         assert client.ask("file").rest() == CONTENT[:1000] and client.peer[0] == asked
+    assert ": sent, 2 blocks" in server.readline()
+    with Client((asked, server.address[1])) as client:
+        client.ask("file").block(1)
+    assert ": the client has gone, " in server.readline()  # by ICMP, from the address that was asked
 
 
 BAD = pytest.mark.skipif(programs.SANITIZED, reason="tests of time run once, without sanitizers")
@@ -608,7 +622,8 @@ def far(bad_network, tftp):
 
 @BAD
 @pytest.mark.parametrize("cls, family, window", [
-    ("ThreadingUDPServer", socket.AF_INET, 1), ("EventLoopUDPServer", socket.AF_INET6, 1), ("ForkingUDPServer", socket.AF_INET, 8),
+    ("ThreadingUDPServer", socket.AF_INET, 1), ("EventLoopUDPServer", socket.AF_INET6, 1),
+    ("ForkingUDPServer", socket.AF_INET, 8),
     ("EventLoopUDPServer", socket.AF_INET, 4), ("ThreadPoolUDPServer", socket.AF_INET6, 3), ("UDPServer", socket.AF_INET, 2)])
 def test_bad_network(bad_network, far, root, cls, family, window):
     """Packets are lost, late, doubled, spoilt and out of order."""
