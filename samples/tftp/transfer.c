@@ -13,6 +13,7 @@
 #include "tftp/debts.h"
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -54,8 +55,25 @@ static char *packet_of(const struct transfer *t, int64_t number)
     return t->packets + (size_t)(number % t->window) * t->stride;
 }
 
+/* For --explain, which does not see what happens to a socket of our own. */
+static void explain(const struct transfer *t, const char *call, const char *packet, size_t size)
+{
+    static const char *const names[] = {"?", "RRQ", "WRQ", "DATA", "ACK", "ERROR", "OACK"};
+    char note[80];
+    if (!t->h->server->explained || size < HEADER)
+        return;
+    unsigned operation = read_u16(packet);
+    if (operation == OACK)
+        (void)snprintf(note, sizeof note, "OACK, %zu bytes", size);
+    else
+        (void)snprintf(note, sizeof note, "%s %u, %zu bytes", names[operation <= OACK ? operation : 0],
+                       read_u16(packet + 2), size);
+    ss_explain(t->h, call, note);
+}
+
 static void put(const struct transfer *t, const struct ss_address *to, const char *data, size_t size)
 {
+    explain(t, "sendto", data, size);
     /* what does not leave is as good as lost on the way */
     (void)sendto(t->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT, &to->u.any, to->length);
 }
@@ -196,6 +214,7 @@ static int take_ack(struct transfer *t, unsigned number)
 static int take_packet(struct transfer *t, const struct ss_address *from, const char *packet, size_t size)
 {
     unsigned operation = size < HEADER ? 0 : read_u16(packet);
+    explain(t, "recvfrom", packet, size);
     if (!is_same(from, t->client)) {
         if (operation && operation != ERROR && t->strangers++ < STRANGERS)
             tell(t, from, UNKNOWN_TRANSFER, "this port is another one's transfer");

@@ -149,11 +149,11 @@ def download(client, name, window, content):
 def tftp(started, tmp_path, root):
     """tftp(cls) serves `root`; its lines are what has become of the transfers."""
 
-    def start(cls, host="127.0.0.1", made=None, before=()):
+    def start(cls, host="127.0.0.1", made=None, before=(), options=()):
         with made or socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as bound:
             bound.bind((host, 0))
-            server = programs.Server([*before, programs.path_of("samples/tftp"), f"fd:{bound.fileno()}", cls, root], tmp_path,
-                                     address=bound.getsockname()[:2], fds=[bound.fileno()])
+            server = programs.Server([*before, programs.path_of("samples/tftp"), *options, f"fd:{bound.fileno()}", cls, root],
+                                     tmp_path, address=bound.getsockname()[:2], fds=[bound.fileno()])
         started.append(server)
         assert server.readline().startswith("Serving tftp on ")
         return server
@@ -258,6 +258,20 @@ def test_one_after_the_other(tftp, root):
         assert other.is_silent()
         one.ack(2)
         assert other.rest() == CONTENT[:600]
+
+
+def test_explained(tftp, root):
+    (root / "file").write_bytes(b"text")
+    server = tftp("EventLoopUDPServer", options=["--explain"])
+    with Client(server.address) as client:
+        take_options(client.ask("file", timeout=30).receive())
+        client.ack(0)
+        assert client.block(1) == b"text"
+        client.ack(1)
+    assert ": sent, " in server.readline()
+    said = [re.search(r"(sendto|recvfrom)\S* ?.*?((OACK|DATA|ACK).*)", line) for line in server.log.splitlines()]
+    assert [" ".join(found.group(1, 2)) for found in said if found] == [
+        "sendto OACK, 13 bytes", "recvfrom ACK 0, 4 bytes", "sendto DATA 1, 8 bytes", "recvfrom ACK 1, 4 bytes"]
 
 
 @SOME
