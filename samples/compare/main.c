@@ -87,9 +87,11 @@ static int measure_cell(int load, const struct mixin *mixin, struct cell *cell)
                   &cell->figures);
     int ended = child_end(&child);
     const struct rusage *used = &child.used;
-    double count = cell->figures.requests ? (double)cell->figures.requests : 1;
-    cell->cpu = (seconds_of(&used->ru_utime) + seconds_of(&used->ru_stime)) * 1e6 / count;
-    cell->switches = (double)(used->ru_nvcsw + used->ru_nivcsw) / count;
+    double count = (double)cell->figures.requests;
+    if (count > 0) {
+        cell->cpu = (seconds_of(&used->ru_utime) + seconds_of(&used->ru_stime)) * 1e6 / count;
+        cell->switches = (double)(used->ru_nvcsw + used->ru_nivcsw) / count;
+    }
     cell->measured = true;
     return rc < 0 ? rc : ended;
 }

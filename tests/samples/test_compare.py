@@ -12,7 +12,8 @@ import pytest
 MIXINS = ["none", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "Preforking+EventLoop"]
 LOADS = ["short", "kept", "idle"]
 CLIENTS, IDLE, WORKERS = 5, 30, 2
-FEW = ["--seconds", "0.1", "--clients", CLIENTS, "--idle", IDLE, "--workers", WORKERS]
+SECONDS = 0.5 if programs.SANITIZED else 0.1
+FEW = ["--seconds", SECONDS, "--clients", CLIENTS, "--idle", IDLE, "--workers", WORKERS]
 ONE_BY_ONE = {"none": 1, "Preforking": WORKERS}  # clients that are served at once
 ROW = re.compile(r"(\S+) +(\d+)[+ ] +([\d.]+|-) +(\d+|-) +(\d+|-) +([\d.]+|-) +(\d+) +(\d+) +(\d+) +(\d+) of (\d+)")
 
@@ -35,6 +36,8 @@ def check(load, name, requests, served, of):
 
 
 def check_places(load, name, threads, processes):
+    if programs.TSAN:  # which has a thread of its own in each process
+        threads -= processes
     if load == "idle":
         connections = IDLE + 4
         assert processes == (1 + connections if name == "Forking" else 1 + WORKERS if "Preforking" in name else 1)
@@ -60,8 +63,8 @@ def test_table():
             check(load, name, int(requests), int(served), int(of))
             check_places(load, name, int(threads), int(processes))
             assert int(memory) > 0
-            if requests == "0":
-                assert cpu == p50 == p99 == switches == "-"
+            if int(served) == 0:
+                assert requests == "0" and cpu == p50 == p99 == switches == "-"
             else:
                 assert float(cpu) > 0 and 0 <= int(p50) <= int(p99) and float(switches) >= 0
     assert re.search("^- idle: not all clients had their turn under none, Preforking.$", words, re.MULTILINE)
@@ -72,13 +75,16 @@ def test_table():
 def test_csv(more):
     """Parked connections hold no thread of a pool."""
     names = ["ThreadPool", "EventLoop", "Threading"]
-    rows = list(csv.DictReader(io.StringIO(compare("--csv", "--mixins", ",".join(names), *more))))
+    for _ in range(5):  # on a busy machine the time may be over before the first answer
+        rows = list(csv.DictReader(io.StringIO(compare("--csv", "--mixins", ",".join(names), *more))))
+        if all(row["requests"] != "0" for row in rows):
+            break
     assert [(row["load"], row["mixin"]) for row in rows] == [(load, name) for load in LOADS for name in MIXINS if name in names]
     for row in rows:
         number = {key: float(value) for key, value in row.items() if key not in ("load", "mixin")}
         assert all(value >= 0 for value in number.values()) and min(number["cpu_us"], number["memory_kib"], number["requests"]) > 0
         assert number["requests_per_second"] == pytest.approx(number["requests"] / number["seconds"], rel=0.01)
-        assert number["seconds"] >= 0.1 and number["p50_us"] <= number["p99_us"] <= number["seconds"] * 1.1e6
+        assert number["seconds"] >= SECONDS and number["p50_us"] <= number["p99_us"] <= number["seconds"] * 1.1e6
         assert number["clients_served"] <= min(number["clients"], number["requests"]) and number["load_busy"] < 1.1
         assert number["hung_up"] == 0
         assert number["cpu_us"] * number["requests"] < 1e6 * 60
