@@ -35,17 +35,18 @@ def check(load, name, requests, served, of):
         assert requests >= served and served <= of
 
 
-def check_places(load, name, threads, processes):
-    if programs.TSAN:  # which has a thread of its own in each process
-        threads -= processes
-    if load == "idle":
-        connections = IDLE + 4
-        assert processes == (1 + connections if name == "Forking" else 1 + WORKERS if "Preforking" in name else 1)
-        assert threads == (1 + connections if name == "Threading" else processes) or name == "ThreadPool" and threads > connections
+def check_places(load, name, threads, processes, all_served):
+    """Those that ask came behind those that are idle: when all of them are served, there is a place for everybody. (Sanitizers
+    may have threads of their own.)"""
+    connections = (IDLE + 4 if load == "idle" else CLIENTS) if all_served else 0
+    if name == "Forking":
+        assert threads >= processes >= 1 + (connections if load != "short" else 0)
     elif "Preforking" in name:
-        assert processes == threads == 1 + WORKERS
-    elif name != "Forking":
-        assert processes == 1 and threads <= 1 + max(CLIENTS, WORKERS) + CLIENTS
+        assert processes == 1 + WORKERS <= threads
+    else:
+        assert processes == 1 <= threads
+    if load == "idle" and name in ("Threading", "ThreadPool"):
+        assert threads >= 1 + connections
 
 
 def test_table():
@@ -61,7 +62,7 @@ def test_table():
         assert [row[0] for row in rows] == MIXINS
         for name, requests, cpu, p50, p99, switches, memory, threads, processes, served, of in rows:
             check(load, name, int(requests), int(served), int(of))
-            check_places(load, name, int(threads), int(processes))
+            check_places(load, name, int(threads), int(processes), served == of)
             assert int(memory) > 0
             if int(served) == 0:
                 assert requests == "0" and cpu == p50 == p99 == switches == "-"
