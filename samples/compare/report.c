@@ -115,7 +115,9 @@ void report_words(struct cell cells[LOADS][MIXINS])
         "until\n"
         "  he goes, and who is idle goes after a minute (request_timeout), or for others if he is parked "
         "(--park).\n"
-        "- Memory of threads and processes grows with the connections; that of an event loop hardly does.\n");
+        "- An idle connection takes the memory of a thread, a process or a coroutine's stack. One that is "
+        "parked\n"
+        "  (--park) takes none of these under ThreadPool and EventLoop.\n");
     for (int load = 0; load < LOADS; load++) {
         print_extremes(kinds[load].name, cells[load]);
         print_unserved(kinds[load].name, cells[load]);

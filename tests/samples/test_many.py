@@ -43,16 +43,17 @@ def test_slow_client():
     """Only where there is one place for all they have to wait; each mix-in serves in its own threads and processes."""
     found = sentences({name: ALL_WAIT if name == "none" else NOBODY_WAITS for name in MIXINS}, "--ms", "250")
     assert list(found) == MIXINS
-    for name, served in {"none": "1 thread, in 1 process", "Threading": "4 threads, in 1 process", "Forking": "4 threads, in 4 processes",
-                         "Preforking": "2 threads, in 2 processes", "EventLoop": "1 thread, in 1 process"}.items():
+    for name, served in {"none": "1 thread, in 1 process", "Threading": "4 threads, in 1 process",
+                         "Forking": "4 threads, in 4 processes", "Preforking": "2 threads, in 2 processes",
+                         "EventLoop": "1 thread, in 1 process"}.items():
         assert found[name].endswith(f" Served by {served}.")
 
 
 def test_slow_handler():
     """A call that blocks holds up an event loop as a whole, and ss_offload helps."""
     names = ["none", "Threading", "EventLoop"]
-    sentences(dict(zip(names, [ALL_WAIT, NOBODY_WAITS, ALL_WAIT])), "--mixins", "none,EventLoop,threading", "--slow", "blocking",
-              "--ms", "150")
+    sentences(dict(zip(names, [ALL_WAIT, NOBODY_WAITS, ALL_WAIT])), "--mixins", "none,EventLoop,threading",
+              "--slow", "blocking", "--ms", "150")
     sentences({"none": ALL_WAIT, "EventLoop": NOBODY_WAITS}, "--mixins", "none,EventLoop", "--slow", "offload", "--ms", "150")
 
 
@@ -70,8 +71,9 @@ def test_rows():
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (["--nothing"], "there is no option --nothing"), (["--ms"], "a value is missing after --ms"), (["more"], "there is nothing to do with more"),
-    (["--ms", "0"], "no number of ms: 0"), (["--ms", "5001"], "no number of ms: 5001"), (["--clients", "1x"], "no number of clients: 1x"),
+    (["--nothing"], "there is no option --nothing"), (["--ms"], "a value is missing after --ms"),
+    (["more"], "there is nothing to do with more"), (["--ms", "0"], "no number of ms: 0"),
+    (["--ms", "5001"], "no number of ms: 5001"), (["--clients", "1x"], "no number of clients: 1x"),
     (["--clients", "41"], "no number of clients: 41"), (["--mixins", "Thread"], "no list of mix-ins: Thread"),
     (["--mixins", ""], "no list of mix-ins: "), (["--mixins", "none,"], "no list of mix-ins: none,"),
     (["--slow", "server"], "nothing that can be slow: server"), (["--workers", "0"], "no number of workers: 0")])
