@@ -574,6 +574,16 @@ SS_API int ss_serve_forever(struct ss_server *self);
 SS_API int ss_every(struct ss_server *self, int ms, int (*function)(struct ss_server *self, void *argument),
                     void *argument);
 
+/* Has `function` run while the server serves: in a thread of its own, of the process that made the server,
+   under every mix-in. It begins when ss_serve_forever does, and ss_serve_forever returns when it has
+   returned. Its waits (ss_poll, ss_sleep, streams of ss_connect) end with -ECANCELED when the drain begins;
+   it looks at ss_draining when it does not wait. When it returns -errno, -ECANCELED apart, the server is shut
+   down, and ss_serve_forever returns that. `argument` is the caller's, and lives as long as the server.
+   Returns 0; -EINVAL; -ENOMEM. To be called before ss_serve_forever, which fails with -EAGAIN when there can
+   be no thread. (threading.Thread) */
+SS_API int ss_background(struct ss_server *self, int (*function)(struct ss_server *self, void *argument),
+                         void *argument);
+
 /* handle_request: waits up to self->timeout for one request and processes it. Returns 0, also after a
    time-out (handle_timeout was called), or -errno; -EBADF when the server is not bound, or not any more.
    Waits. */
@@ -852,6 +862,7 @@ struct ss_handler {
                                         write_timeout if that is longer; time that the handler does not wait is
                                         not counted. So a short pause does not matter. */
     struct ss_arena *arena;          /* private */
+    struct ss_tasks *tasks;          /* private: of ss_spawn */
 };
 
 /* BaseRequestHandler: no streams; work with request->fd (non-blocking) and ss_poll. No class's open_stream is
@@ -914,6 +925,22 @@ SS_API int ss_sleep(struct ss_server *self, int ms);
    when no thread could be made for ten seconds, -ECANCELED when a drain has ended that attempt, or -ENOMEM or
    -EMFILE. Waits. */
 SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *argument);
+
+/* Starts a second task beside the handler: a coroutine under EventLoopMixIn, a thread elsewhere. Both run at
+   the same time, so that one waits for what comes while the other one waits until what it has written leaves.
+   `run` is called with a handler of its own: the same server and request, ss_alloc's memory until it returns,
+   and rfile and wfile that are a second stream of the same connection, with buffers of their own (see
+   ss_dup). So of the two tasks one reads the connection, and the other one writes to it. `argument` is the
+   caller's, and lives until the task has ended. They end together. When the handler returns, the waits of its
+   tasks end with -ECANCELED, and the connection is closed, or parked, when they have returned. When `run`
+   returns -errno, the waits of the handler and of its other tasks end with -ECANCELED. When it returns 0 the
+   others go on. Tasks have no mailbox. Returns 0; -EOPNOTSUPP where a stream lies over the connection's;
+   -EAGAIN, -EMFILE, -ENOMEM. The handler itself, between `setup` and `finish`. (asyncio.TaskGroup) */
+SS_API int ss_spawn(struct ss_handler *h, int (*run)(struct ss_handler *h, void *argument), void *argument);
+
+/* Waits until all tasks of the handler have ended. Returns 0, or the first -errno that one of them has
+   returned; -ECANCELED. The handler itself. */
+SS_API int ss_join(struct ss_handler *h);
 
 /* The number of this turn of the event loop: it stays the same until the loop waits. What was checked in a
    turn need not be checked again in it. Outside of event loops every call returns another one. Any thread. */
@@ -1349,6 +1376,14 @@ SS_API int ss_connect(struct ss_server *self, const char *address, int type, int
 
 /* Limits each wait of a stream from ss_connect to `ms` milliseconds, -1: no limit. */
 SS_API void ss_set_timeout(struct ss_stream *s, int ms);
+
+/* Stores a second stream of the same connection, with buffers and errors of its own: so one thread or
+   coroutine reads `s` while another one writes to the copy. Which bytes come first when both write is not
+   said. The copy has its own descriptor, as after dup(2): the connection ends when both are closed, or by
+   ss_write_eof of either. `s` is a handler's stream of a connection, or one of ss_connect; what is in its
+   buffers stays there. ss_close ends the copy, which has the time limit that `s` has now. Returns 0;
+   -EOPNOTSUPP for a stream over another one and for datagrams; -EMFILE, -ENOMEM. The thread that has `s`. */
+SS_API int ss_dup(struct ss_stream *s, struct ss_stream **copy);
 
 /* Options of the socket that is under a stream: a handler's, or one of ss_connect. Each returns 0 or -errno:
    -EOPNOTSUPP or -ENOPROTOOPT where the socket knows no such option. For those of a server's connections

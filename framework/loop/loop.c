@@ -86,6 +86,10 @@ static void run(struct loop *loop, struct request *request)
     struct ss_server *self = loop->server;
     const struct ss_class *methods = methods_of(self);
     look_after(loop, loop->running);
+    if (request->spawned) {
+        loop_run_spawned(request);
+        return;
+    }
     if (request->box)
         mail_end_wait(self, request);
     int rc = request_is_over(request) ? 0 : methods->finish_request(self, &request->request);
@@ -337,6 +341,8 @@ int loop_enter(struct serving *serving, struct loop **entered)
     set_signal_stack(loop);
     serving->loop = loop;
     serving->overflowed = overflowed;
+    serving->spawn = loop_spawn;
+    serving->tasks_of = loop_tasks;
     loop->before = serving_enter(serving);
     *entered = loop;
     return 0;

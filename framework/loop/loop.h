@@ -51,7 +51,8 @@ struct task {
     struct co *co;
     struct co thread; /* the loop's own thread's */
     struct task *next_idle, *next_dirty;
-    unsigned number; /* from 1 on, for who wants to know which one runs */
+    struct ss_tasks *spawning; /* to which its waits belong; NULL: to none */
+    unsigned number;           /* from 1 on, for who wants to know which one runs */
     bool queued;
     bool dirty; /* has run since its stack was last looked at: in loop->dirty */
 };
@@ -179,6 +180,15 @@ void loop_forget(struct loop *loop, struct request *request);
 int loop_poll(struct loop *loop, struct pollfd *fds, nfds_t count, int ms);
 /* Suspends the task that runs until somebody wakes it, for at most so many milliseconds. */
 void loop_suspend_for(struct loop *loop, int ms);
+
+/* ---- spawn.c: coroutines that run a function ---- */
+
+/* Has a coroutine of the loop call it. 0 or -ENOMEM. */
+int loop_spawn(struct loop *loop, void (*function)(void *), void *argument);
+/* What the coroutine does whose turn it is. */
+void loop_run_spawned(struct request *request);
+/* Where the task that runs keeps to which tasks its waits belong. */
+struct ss_tasks **loop_tasks(struct loop *loop);
 
 /* ---- offload.c: the helper threads of a loop ---- */
 

@@ -168,6 +168,17 @@ static void kill_all(struct child *children)
         kill(children->pid, SIGKILL);
 }
 
+void keeper_begin(struct keeper *keeper)
+{
+    keeper->thread = pthread_self();
+    keeper->is_set = true;
+}
+
+bool keeper_is_here(const struct keeper *keeper)
+{
+    return keeper->is_set && pthread_equal(keeper->thread, pthread_self());
+}
+
 /* ---------------------------------------------------------------- waiting for it */
 
 /* Waits of children that were ended are given a moment; what still runs then does not wait at all.

@@ -33,4 +33,13 @@ int children_poll(struct ss_server *self, const struct ss_class *super, struct c
 /* Ends a child after its work: output flushed, nothing of the parent's undone. */
 _Noreturn void child_exit(int status);
 
+/* The thread that makes the children and looks after them. Others wait by the same poll method, too: those
+   that the program has made, and tasks. */
+struct keeper {
+    _Atomic(pthread_t) thread;
+    atomic_bool is_set;
+};
+void keeper_begin(struct keeper *keeper);
+bool keeper_is_here(const struct keeper *keeper);
+
 #endif

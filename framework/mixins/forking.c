@@ -10,6 +10,7 @@
 
 struct forking {
     struct child *children;
+    struct keeper keeper;
 };
 
 static struct forking *forking_of(struct ss_server *self)
@@ -51,7 +52,9 @@ static _Noreturn void run_child(struct ss_server *self, struct ss_request *reque
 
 static int process_request(struct ss_server *self, struct ss_request *request)
 {
-    pid_t pid = child_fork(self, &forking_of(self)->children);
+    struct forking *state = forking_of(self);
+    keeper_begin(&state->keeper);
+    pid_t pid = child_fork(self, &state->children);
     if (pid < 0)
         return pid;
     if (pid == 0)
@@ -69,7 +72,7 @@ static int forking_poll(struct ss_server *self, struct pollfd *fds, nfds_t count
 {
     const struct ss_class *super = ss_super(self, &ForkingMixIn);
     struct forking *state = forking_of(self);
-    if (!state->children || (count == 0 && ms == 0))
+    if (!keeper_is_here(&state->keeper) || !state->children || (count == 0 && ms == 0))
         return super->poll(self, fds, count, ms);
     int rc = children_poll(self, super, state->children, fds, count, ms);
     if (rc == -EINTR)

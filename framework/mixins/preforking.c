@@ -20,6 +20,7 @@ enum { RESPAWN_PAUSE = 1000 }; /* ms before a child is replaced that has failed,
 
 struct preforking {
     struct child *children;
+    struct keeper keeper;
     struct child *failed; /* have ended and are not told of yet: perhaps nobody can serve */
     int error;            /* why the last of them failed, -errno; 0: none has since they were replaced */
     bool trouble;         /* before the next one is made there is a pause */
@@ -173,6 +174,7 @@ static int serve_forever(struct ss_server *self)
 {
     unsigned count = worker_count(self);
     self->core->shared = true;
+    keeper_begin(&preforking_of(self)->keeper);
     int rc = fill_up(self, count);
     while (rc == 0 && !ss_draining(self)) {
         rc = server_wait_active(self, count - 1, clock_left(self, -1), DRAINING);
@@ -201,7 +203,7 @@ static int preforking_poll(struct ss_server *self, struct pollfd *fds, nfds_t co
 {
     const struct ss_class *super = ss_super(self, &PreforkingMixIn);
     struct preforking *state = preforking_of(self);
-    if (!state->children)
+    if (!keeper_is_here(&state->keeper) || !state->children)
         return super->poll(self, fds, count, ms);
     int rc = children_poll(self, super, state->children, fds, count, ms);
     if (rc == -EINTR)

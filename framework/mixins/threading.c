@@ -31,6 +31,7 @@ static void *run_request(void *argument)
 {
     struct worker *w = argument;
     struct threading *state = ss_state(w->server, &ThreadingMixIn);
+    thread_enters(); /* for good */
     (void)ss_super(w->server, &ThreadingMixIn)->process_request(w->server, w->request);
     pthread_mutex_lock(&state->lock);
     w->next = state->ended;

@@ -123,6 +123,7 @@ static void *run_thread(void *argument)
     struct request *request;
     struct block_pool pool;
     block_pool_enter(&pool);
+    thread_enters(); /* for good */
     while ((request = next(p)))
         serve(self, request);
     block_pool_leave(&pool, NULL);

@@ -8,6 +8,7 @@
 #include "server/stream.h"
 #include "server/wait.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -303,6 +304,29 @@ int ss_connect(struct ss_server *self, const char *address, int type, int ms, st
     else
         *s = &client->socket.stream;
     return rc;
+}
+
+int ss_dup(struct ss_stream *s, struct ss_stream **copy)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    *copy = NULL;
+    if (s->below || s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
+        type != SOCK_STREAM)
+        return -EOPNOTSUPP;
+    int fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+    struct client *client = fd < 0 ? NULL : client_new(s->server, type, s->timeout ? *s->timeout : -1);
+    if (!client) {
+        int rc = fd < 0 ? -errno : -ENOMEM;
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    client->socket.is_tcp = container_of(s, struct socket, stream)->is_tcp;
+    client->socket.stream.fd = fd;
+    adopt(client, fd);
+    *copy = &client->socket.stream;
+    return 0;
 }
 
 void ss_set_timeout(struct ss_stream *s, int ms)

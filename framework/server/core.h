@@ -20,6 +20,7 @@ enum { RANK_PREFORKS = 1, RANK_RUNS = 2 };
 
 /* What a server keeps for itself: its class, put together, and what all its threads share. */
 struct repeated;
+struct background;
 
 /* What ExplainMixIn, which stands far above, says for those below it. */
 struct ss_explaining {
@@ -50,6 +51,7 @@ struct ss_core {
     pid_t owner;       /* the process that bound the socket; 0: it is nobody's to give back or to remove */
     bool is_child;     /* this process was forked by a mix-in of the server */
     struct serving serving; /* of the thread that the server was made for */
+    atomic_uint spawning;   /* handlers of this process that have tasks besides themselves; see tasks.h */
     atomic_uint in_reserve; /* connections that have one of the reserved descriptors; see idle.c */
     struct ss_stop *stop;   /* in memory that all processes of the server share */
     pthread_t taker;        /* the thread that takes requests, unless it runs a loop */
@@ -61,9 +63,10 @@ struct ss_core {
         uint32_t number;
         struct ss_ref ref;
         atomic_bool is_open;
-    } own_mailbox;             /* see own_mailbox.h */
-    struct repeated *repeated; /* the functions of ss_every, the next one first; see clock.c */
-    uint64_t canceled_at;      /* when a drain first found children that go on after ss_cancel; 0: not yet */
+    } own_mailbox;                  /* see own_mailbox.h */
+    struct background *backgrounds; /* the functions of ss_background */
+    struct repeated *repeated;      /* the functions of ss_every, the next one first; see clock.c */
+    uint64_t canceled_at; /* when a drain first found children that go on after ss_cancel; 0: not yet */
 };
 
 /* The complete table of a server. */

@@ -7,6 +7,7 @@
 #include "server/mail.h"
 #include "server/request.h"
 #include "server/stream.h"
+#include "server/tasks.h"
 #include "server/timer.h"
 #include <errno.h>
 #include <string.h>
@@ -35,6 +36,8 @@ static int run_instance(const struct ss_handler_class *cls, struct ss_handler *h
     rc = h->request->resume ? h->request->resume(h, why) : cls->handle(h);
     if (rc > 0 && rc != SS_PARK)
         rc = -EDOM; /* the handler's mistake: it may be a number of bytes */
+    if (h->tasks)
+        tasks_end(h);
     cls->finish(h);
     return rc;
 }

@@ -32,6 +32,7 @@ struct request {
     bool ending : 1;  /* it was parked, and is to be closed: the server drains, or others need its place */
     bool has_good_bye : 1; /* it is parked, and one of its streams says something when it is closed */
     bool called : 1;       /* there was a message for it before a pool had parked it */
+    bool spawned : 1;      /* it is none: an event loop runs a function for it */
     bool quiet : 1;        /* an event loop has resumed it, and no input has come while it was parked */
     uint32_t box;          /* its mailbox; 0: none */
 };

@@ -2,6 +2,7 @@
 /* The life of a server: it is made, bound, serves, and is closed. */
 #include "server/accept.h"
 #include "server/aside.h"
+#include "server/background.h"
 #include "server/clock.h"
 #include "server/core.h"
 #include "server/handler.h"
@@ -42,6 +43,7 @@ static void core_free(struct ss_core *core)
         free(core->state[i]);
     shared_close(core);
     clock_clear(core);
+    background_clear(core);
     stop_free(core->stop);
     hall_free(&core->hall);
     station_close_sender(core);
@@ -120,10 +122,16 @@ int ss_serve_forever(struct ss_server *self)
     if (!is_bound(self))
         return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served, and was shut down */
     signals_block(&before);
+    thread_enters();
     own_socket(self->core);
     self->core->has_served = true;
-    int rc = methods_of(self)->serve_forever(self);
+    int rc = background_begin(self);
+    if (rc < 0)
+        ss_shutdown(self);
+    int served = methods_of(self)->serve_forever(self), ended = background_end(self);
+    rc = rc < 0 ? rc : served < 0 ? served : ended;
     listener_close_kept(self->core);
+    thread_leaves();
     signals_unblock(&before);
     return rc;
 }
@@ -135,6 +143,7 @@ int ss_handle_request(struct ss_server *self)
         return -EBADF;
     const struct ss_class *methods = methods_of(self);
     signals_block(&before);
+    thread_enters();
     own_socket(self->core);
     int rc = take_request(self);
     if (rc == -EAGAIN && (rc = server_wait(self, self->socket, POLLIN, self->timeout, 0, DRAINING)) == 0)
@@ -142,6 +151,7 @@ int ss_handle_request(struct ss_server *self)
     if (rc == -ETIMEDOUT)
         methods->handle_timeout(self);
     clock_tick(self);
+    thread_leaves();
     signals_unblock(&before);
     return rc == -ETIMEDOUT || rc == -EAGAIN ? 0 : rc;
 }
@@ -150,7 +160,9 @@ void ss_server_close(struct ss_server *self)
 {
     if (!self->core)
         return;
+    thread_enters();
     methods_of(self)->server_close(self);
+    thread_leaves();
     core_free(self->core);
     self->core = NULL;
 }

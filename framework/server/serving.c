@@ -28,6 +28,23 @@ bool serving_is_first(const struct ss_server *self)
     return serving_of(self) == &self->core->serving;
 }
 
+static _Thread_local unsigned inside;
+
+void thread_enters(void)
+{
+    inside++;
+}
+
+void thread_leaves(void)
+{
+    inside--;
+}
+
+bool thread_is_foreign(void)
+{
+    return inside == 0 && !current;
+}
+
 int ss_fileno(const struct ss_server *self)
 {
     return self->core ? *serving_of(self)->socket : -1;

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 struct loop;
+struct ss_tasks;
 
 struct serving {
     struct ss_server *server;
@@ -34,6 +35,10 @@ struct serving {
     uint64_t turn;
     struct station station; /* the loop's */
     struct idle parked;     /* this loop's connections */
+    /* Has a coroutine call the function. 0 or -errno. */
+    int (*spawn)(struct loop *loop, void (*function)(void *), void *argument);
+    /* Where the coroutine that runs keeps its tasks: see tasks.h. */
+    struct ss_tasks **(*tasks_of)(struct loop *loop);
     /* Does the address lie just past the stack of the coroutine that runs? Async-signal-safe. */
     bool (*overflowed)(const struct loop *loop, const void *address);
 };
@@ -46,6 +51,13 @@ struct serving *serving_enter(struct serving *serving);
 struct serving *serving_of(const struct ss_server *self);
 /* Is that the server's own, and not that of a further loop? */
 bool serving_is_first(const struct ss_server *self);
+
+/* Between the two calls the thread serves, or runs a handler. Any other thread may wait with the server, too:
+   one that the program has made, or that of a task; its waits are none of the mix-in's, which knows its own
+   threads. */
+void thread_enters(void);
+void thread_leaves(void);
+bool thread_is_foreign(void);
 
 /* As ss_request_started and ss_request_ended, but these count in `serving`. */
 void serving_started(struct serving *serving);

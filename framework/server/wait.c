@@ -6,6 +6,7 @@
 #include "server/serving.h"
 #include "server/shortage.h"
 #include "server/stop.h"
+#include "server/tasks.h"
 #include "server/timer.h"
 #include "server/wakeup.h"
 #include <errno.h>
@@ -51,13 +52,46 @@ static int poll_system(struct pollfd *fds, nfds_t count, int ms)
     return rc < 0 ? -errno : rc;
 }
 
+static int poll_plainly(struct ss_server *self, struct ss_request *request, struct pollfd *fds, nfds_t count,
+                        int ms)
+{
+    if (request)
+        return methods_of(self)->await(self, request, fds, count, ms);
+    return self && !thread_is_foreign() ? methods_of(self)->poll(self, fds, count, ms)
+                                        : poll_system(fds, count, ms);
+}
+
+/* The same for a task of a handler, and for a handler that has some: it ends with -ECANCELED when they are to
+   end. */
+static int poll_of_task(struct ss_server *self, struct ss_request *request, const struct ss_tasks *tasks,
+                        struct pollfd *fds, nfds_t count, int ms)
+{
+    struct pollfd few[8], *all = few;
+    if (atomic_load(&tasks->canceled))
+        return -ECANCELED;
+    if (count + 1 > sizeof few / sizeof *few && !(all = calloc(count + 1, sizeof *all)))
+        return -ENOMEM;
+    if (count)
+        memcpy(all, fds, count * sizeof *fds);
+    all[count] = (struct pollfd){.fd = tasks->cancel[0], .events = POLLIN};
+    int rc = poll_plainly(self, request, all, count + 1, ms);
+    if (count)
+        memcpy(fds, all, count * sizeof *fds);
+    bool canceled = rc > 0 && all[count].revents;
+    if (all != few)
+        free(all);
+    return canceled ? -ECANCELED : rc;
+}
+
 /* `request`: whose mailbox ends the wait, too; NULL: none. */
 static int server_poll(struct ss_server *self, struct ss_request *request, struct pollfd *fds, nfds_t count,
                        int ms)
 {
-    if (request)
-        return methods_of(self)->await(self, request, fds, count, ms);
-    return self ? methods_of(self)->poll(self, fds, count, ms) : poll_system(fds, count, ms);
+    const struct ss_tasks *tasks = self && atomic_load_explicit(&self->core->spawning, memory_order_relaxed)
+                                       ? tasks_current(self)
+                                       : NULL;
+    return tasks ? poll_of_task(self, request, tasks, fds, count, ms)
+                 : poll_plainly(self, request, fds, count, ms);
 }
 
 /* Is a wait of `ms` that has ended with `rc` to be begun anew? Yes after a signal, and, when there was no
@@ -66,7 +100,7 @@ static bool goes_on(struct ss_server *self, int rc, int ms)
 {
     if (rc != -ENOMEM || ms == 0)
         return rc == -EINTR;
-    rc = self ? methods_of(self)->poll(self, NULL, 0, REST) : -ENOMEM;
+    rc = poll_plainly(self, NULL, NULL, 0, REST);
     if (rc < 0 && rc != -EINTR)
         rest();
     return true;
@@ -76,7 +110,8 @@ static bool goes_on(struct ss_server *self, int rc, int ms)
    is inside of the handler. */
 static bool keeps_time(const struct ss_server *self)
 {
-    return self && !serving_current() && pthread_equal(self->core->taker, pthread_self());
+    return self && !serving_current() && !thread_is_foreign() &&
+           pthread_equal(self->core->taker, pthread_self());
 }
 
 /* As server_poll, for a wait that a drain does not end, but the end of the drain's time. `fds` has room for
@@ -186,12 +221,17 @@ int poll_also(struct ss_server *self, const struct ss_class *super, struct pollf
 /* A handler that never has to wait learns here that it must end. */
 static int let_others_run(struct ss_server *self)
 {
-    int rc = methods_of(self)->poll(self, NULL, 0, 0);
+    int rc = poll_plainly(self, NULL, NULL, 0, 0);
     if (ss_draining(self) && keeps_time(self) &&
         time_left(self->shutdown_timeout, atomic_load(&self->core->stop->since), 0) == 0)
         ss_cancel(self);
     if (atomic_load_explicit(&self->core->stop->stage, memory_order_relaxed) >= CANCELED)
         return -ECANCELED;
+    if (atomic_load_explicit(&self->core->spawning, memory_order_relaxed)) {
+        const struct ss_tasks *tasks = tasks_current(self);
+        if (tasks && atomic_load(&tasks->canceled))
+            return -ECANCELED;
+    }
     return rc < 0 && rc != -EINTR ? rc : 0;
 }
 

@@ -258,6 +258,29 @@ static int ask_server(struct ss_handler *h, char *text)
 
 /* ---------------------------------------------------------------- commands */
 
+static int add_up(struct ss_handler *h, void *argument)
+{
+    struct pollfd none[9];
+    int rc = 0;
+    for (int i = 0; i < 9; i++)
+        none[i] = (struct pollfd){.fd = -1};
+    if ((rc = ss_poll(h->server, none, 9, 1)) == 0)
+        *(int *)argument += 1;
+    return rc;
+}
+
+static int spawn_two(struct ss_handler *h, char *argument)
+{
+    int numbers[2] = {0, 0};
+    int rc = ss_spawn(h, add_up, &numbers[0]);
+    (void)argument;
+    if (rc == 0)
+        rc = ss_spawn(h, add_up, &numbers[1]);
+    int joined = ss_join(h);
+    rc = rc < 0 ? rc : joined;
+    return rc < 0 ? rc : ss_printf(h->wfile, "spawned %d\n", numbers[0] + numbers[1]);
+}
+
 static int set_options(struct ss_handler *h, char *argument)
 {
     struct ss_stream *s = h->wfile;
@@ -322,6 +345,7 @@ static const struct {
                 {"peer", tell_peer},
                 {"zone", tell_zone},
                 {"options", set_options},
+                {"spawn", spawn_two},
                 {"group", join_and_leave},
                 {"by", send_by_lo},
                 {"who", tell_client},
@@ -391,6 +415,12 @@ static int once(struct ss_server *server, void *argument)
     return 1;
 }
 
+static int rest(struct ss_server *server, void *argument)
+{
+    (void)argument;
+    return ss_sleep(server, 1);
+}
+
 static int serve(struct ss_server *server)
 {
     char text[SS_ADDRESS_TEXT];
@@ -450,7 +480,8 @@ int main(int argc, char **argv)
             set(&server, argv[i], (unsigned)strtoul(equals + 1, NULL, 0));
         }
     }
-    if (rc == 0 && (rc = ss_every(&server, 1, once, NULL)) == 0)
+    if (rc == 0 && (rc = ss_background(&server, rest, NULL)) == 0 &&
+        (rc = ss_every(&server, 1, once, NULL)) == 0)
         rc = serve(&server);
     ss_server_close(&server);
     if (rc < 0)

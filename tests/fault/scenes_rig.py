@@ -240,6 +240,11 @@ def options(trial):
         client.ask("by 127.0.0.1:9", "set")
 
 
+def spawns(trial):
+    with trial.asking("spawn"), Lines(trial.server.address) as client:
+        client.ask("spawn", "spawned 2")
+
+
 def who(trial):
     with trial.asking("who"), Lines(trial.server.address) as client:
         client.ask("who", f"user {os.geteuid()}")

@@ -113,6 +113,7 @@ PLANS = [
          [scenes_rig.killed_waiting]),
     Plan("rig-peer", "tests/fault/rig", [], None, scenes_rig.classes("UnixStreamServer", "unix:{directory}/rig"),
          [scenes_rig.peer]),
+    Plan("rig-spawn", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), [scenes_rig.spawns]),
     Plan("rig-options", "tests/fault/rig", ["options=1"], None, {"threading": ["ThreadingTCPServer", "127.0.0.1:0"]},
          [scenes_rig.options]),
     Plan("rig-options-unix", "tests/fault/rig", ["options=1"], None,
