@@ -41,9 +41,12 @@ PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp) p
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ brotli zstd \
                   valgrind strace netcat-openbsd gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps binutils \
                   wget aria2 git libfaketime bind9-dnsutils bind9-host tftp-hpa
+# For samples that are left out without them.
+PACKAGES_all   := libcjson-dev libsqlite3-dev
+PACKAGES_test  += $(PACKAGES_all)
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
 PACKAGES_clients := $(PACKAGES_test) chromium chromium-driver python3-selenium ffmpeg nodejs python3-websockets node-ws nginx-light haproxy
-PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev
+PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev $(PACKAGES_all)
 PACKAGES_bench := nginx-light lighttpd h2o nsd knot libuv1-dev python3 python3-websockets node-ws valgrind
 PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
 PACKAGES_check := $(PACKAGES_test)
@@ -226,6 +229,8 @@ HANDLERS   := $(call objects,$(filter-out handlers/httpserver/%,$(wildcard handl
 HTTPSERVER := $(call objects,$(wildcard handlers/httpserver/*.c))
 # A sample is a file, or a folder of files; the program has the folder's name.
 FOLDERS    := $(patsubst samples/%/,%,$(sort $(dir $(wildcard samples/*/*.c))))
+# Those that need a library are built where it is.
+FOLDERS    := $(filter-out $(if $(call lacks_header,sqlite3.h,-include cjson/cJSON.h),rest),$(FOLDERS))
 parts       = $(patsubst samples/%.c,$(BUILD)/samples/parts/%.o,$(wildcard samples/$(1)/*.c))
 SAMPLES    := $(call programs,$(wildcard samples/*.c)) $(addprefix $(BUILD)/samples/,$(FOLDERS))
 DIGESTS    := $(call parts,fileserver) $(call parts,fileserver_client)
@@ -449,6 +454,7 @@ $(UNIT): private LDLIBS += -lcmocka
 $(UV_BENCH): private LDLIBS += -luv
 $(BUILD)/tests/fuzz/fuzz_dns $(BUILD)/tests/fuzz/fuzz_dns_zone: $(filter-out %/main.o,$(call parts,dns))
 $(BUILD)/tests/fuzz/fuzz_tftp: $(BUILD)/samples/parts/tftp/packet.o
+$(BUILD)/samples/rest $(BUILD)/fault/samples/rest: private LDLIBS += -lcjson -lsqlite3
 # The main of a fuzz target: the fuzzer's, or ours.
 ifneq ($(FUZZES),)
 $(FUZZ): private LDLIBS += -fsanitize=fuzzer
