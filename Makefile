@@ -455,6 +455,8 @@ $(UV_BENCH): private LDLIBS += -luv
 $(BUILD)/tests/fuzz/fuzz_dns $(BUILD)/tests/fuzz/fuzz_dns_zone: $(filter-out %/main.o,$(call parts,dns))
 $(BUILD)/tests/fuzz/fuzz_tftp: $(BUILD)/samples/parts/tftp/packet.o
 $(BUILD)/samples/rest $(BUILD)/fault/samples/rest: private LDLIBS += -lcjson -lsqlite3
+# The targets for parsers of samples need these.
+$(BUILD)/tests/fuzz/fuzz_statsd: $(addprefix $(BUILD)/samples/parts/metrics/,statsd.o table.o)
 # The main of a fuzz target: the fuzzer's, or ours.
 ifneq ($(FUZZES),)
 $(FUZZ): private LDLIBS += -fsanitize=fuzzer
