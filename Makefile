@@ -43,7 +43,7 @@ PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist pyth
                   wget aria2 git libfaketime bind9-dnsutils bind9-host tftp-hpa
 # For samples that are left out without them.
 PACKAGES_all   := libcjson-dev libsqlite3-dev
-PACKAGES_test  += $(PACKAGES_all)
+PACKAGES_test  += $(PACKAGES_all) swaks
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
 PACKAGES_clients := $(PACKAGES_test) chromium chromium-driver python3-selenium ffmpeg nodejs python3-websockets node-ws nginx-light haproxy
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev $(PACKAGES_all)
@@ -457,6 +457,7 @@ $(BUILD)/tests/fuzz/fuzz_tftp: $(BUILD)/samples/parts/tftp/packet.o
 $(BUILD)/samples/rest $(BUILD)/fault/samples/rest: private LDLIBS += -lcjson -lsqlite3
 # The targets for parsers of samples need these.
 $(BUILD)/tests/fuzz/fuzz_statsd: $(addprefix $(BUILD)/samples/parts/metrics/,statsd.o table.o)
+$(BUILD)/tests/fuzz/fuzz_smtp: $(BUILD)/samples/parts/smtp_sink/smtp.o
 # The main of a fuzz target: the fuzzer's, or ours.
 ifneq ($(FUZZES),)
 $(FUZZ): private LDLIBS += -fsanitize=fuzzer

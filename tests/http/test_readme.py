@@ -198,6 +198,10 @@ def try_client(server, line):
         result = server.line(line + " -sS") if is_known("localhost") else None
         if not result:
             return None
+    elif words[0] == "swaks":
+        if not shutil.which("swaks") or not is_known("localhost"):
+            return None
+        result = server.line(line)
     elif words[0] == "curl":
         result = server.line(BESIDE_HTTPSERVER.format(line) if "-x" in words else line + " -sS --noproxy '*' -w ' %{http_code}'")
         assert re.search(" [23][0-9][0-9]$", result.stdout), result

@@ -177,8 +177,8 @@ def test_lines(metrics, line, shown):
 
 
 MALFORMED = ["x", ":", "|", "a:", "a|c", "a:1", "a:1|", "a:1|x", "a:1|cc", ":1|c", "a:|c", "a:x|c", "a:1x|c", "a:nan|g",
-             "a:inf|g", "a:0x10|g", "a: 1|g", "a:1e999|g", "a:-1|c", "a:-1|ms", "a:1:|c", "a:1::2|c", "a:1|c|", "a:1|c|@", "a:1|c|@0",
-             "a:1|c|@2", "a:1|c|@-1", "a:1|c|@1e-9", "a:1|c|@nan", "a:1|c|x", "a:1|c||#a:b", "a:1|c|#:b", "_e{5,4}:title|text",
+             "a:inf|g", "a:0x10|g", "a: 1|g", "a:1e999|g", "a:-1|c", "a:-1|ms", "a:1:|c", "a:1::2|c", "a:1|c|", "a:1|c|@",
+             "a:1|c|@0", "a:1|c|@2", "a:1|c|@-1", "a:1|c|@1e-9", "a:1|c|@nan", "a:1|c|x", "a:1|c||#a:b", "a:1|c|#:b", "_e{5,4}:title|text",
              "_sc|name|0", "a:1|c|#" + ",".join(f"t{i}:1" for i in range(17)), "a:1|c|#" + "n" * 61, "a:1|c|#k:" + "v" * 201,
              "n" * 121 + ":1|c", "n" * 120 + ":1|c", "a:1|c|#" + ",".join(f"t{i}:{'v' * 60}" for i in range(10)),
              "a:" + "1" * 41 + "|c", "a:1|c|#k:" + "v" * LINE]
