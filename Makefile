@@ -458,6 +458,7 @@ $(BUILD)/samples/rest $(BUILD)/fault/samples/rest: private LDLIBS += -lcjson -ls
 # The targets for parsers of samples need these.
 $(BUILD)/tests/fuzz/fuzz_statsd: $(addprefix $(BUILD)/samples/parts/metrics/,statsd.o table.o)
 $(BUILD)/tests/fuzz/fuzz_smtp: $(BUILD)/samples/parts/smtp_sink/smtp.o
+$(BUILD)/tests/fuzz/fuzz_syslog: $(BUILD)/samples/parts/syslog/message.o
 # The main of a fuzz target: the fuzzer's, or ours.
 ifneq ($(FUZZES),)
 $(FUZZ): private LDLIBS += -fsanitize=fuzzer

@@ -99,7 +99,8 @@ def test_framing(syslog, cls):
 
 
 @pytest.mark.parametrize("cls", STREAMS)
-@pytest.mark.parametrize("bad", [b"9000 <14>x", b"99999999999999999999 x", b"5x<14>", b"5", b"10 <14>short", b"<14>" + b"x" * 9000])
+@pytest.mark.parametrize("bad", [b"9000 <14>x", b"0 <14>x", b"99999999999999999999 x", b"5x<14>", b"5",
+                                 b"10 <14>short", b"<14>" + b"x" * 9000])
 def test_bad_framing(syslog, cls, bad):
     """It ends the connection, and nothing else."""
     server = syslog(cls)
