@@ -29,6 +29,7 @@ static void note(struct ss_handler *h, const char *line, size_t size)
     struct metric metric;
     struct table *table = ss_shared(h->server, &Metrics);
     bool good = statsd_parse(line, size, &metric);
+    ss_explain(h, "parse", good ? metric.name : "malformed"); /* with --explain it is shown */
     if (page_lock(h->server, &Metrics) < 0)
         return;
     table->verdicts[good ? table_add(table, &metric) : MALFORMED]++;

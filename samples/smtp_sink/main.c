@@ -194,6 +194,8 @@ static int read_and_run(struct session *s)
     if (n < 2 || line[n - 2] != '\r')
         return fail(s, "500 5.5.2 A line ends with CR LF, not with LF alone (nc has -C for that)");
     command_read(line, (size_t)n - 2, &command);
+    line[n - 2] = '\0';
+    ss_explain(s->h, "parse", command.wrong ? command.wrong : line); /* with --explain it is shown */
     s->commands++;
     return command.wrong && command.verb != FOREIGN ? fail(s, command.wrong) : run(s, &command);
 }

@@ -43,6 +43,7 @@ static void note(struct ss_handler *h, char *message)
     struct counts *counts = ss_shared(h->server, &Syslog);
     const char *text;
     int code = message_read(message, &text);
+    ss_explain(h, "parse", code < 0 ? "malformed" : severities[code % SEVERITIES]);
     if (code < 0) {
         counts->malformed++;
         return;
