@@ -40,14 +40,14 @@ CC_PACKAGE     := $(if $(findstring afl,$(CC)),afl++,$(if $(findstring clang,$(C
 PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp) pkgconf zlib1g-dev libbrotli-dev libzstd-dev libssl-dev
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ brotli zstd \
                   valgrind strace netcat-openbsd gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps binutils \
-                  wget aria2 git libfaketime bind9-dnsutils bind9-host tftp-hpa
+                  wget aria2 git libfaketime bind9-dnsutils bind9-host tftp-hpa redis-tools python3-redis
 # For samples that are left out without them.
 PACKAGES_all   := libcjson-dev libsqlite3-dev
 PACKAGES_test  += $(PACKAGES_all) swaks
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
 PACKAGES_clients := $(PACKAGES_test) chromium chromium-driver python3-selenium ffmpeg nodejs python3-websockets node-ws nginx-light haproxy
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev $(PACKAGES_all)
-PACKAGES_bench := nginx-light lighttpd h2o nsd knot libuv1-dev python3 python3-websockets node-ws valgrind
+PACKAGES_bench := nginx-light lighttpd h2o nsd knot libuv1-dev python3 python3-websockets node-ws valgrind redis-server redis-tools
 PACKAGES_fuzz  := clang libclang-rt-dev afl++ python3
 PACKAGES_check := $(PACKAGES_test)
 PACKAGES_tsan  := $(PACKAGES_test)
@@ -215,8 +215,8 @@ $(BUILD)/tests/fault/calls.o: private INCLUDES += $(ZLIB_CPPFLAGS) $(BROTLI_CPPF
 # What is tested is linked as it ships, what tests it without LTO, which would be most of the time that it takes.
 $(foreach room,unit fuzz http framework matrix fault,$(BUILD)/tests/$(room)/%): private LTO := $(if $(LTO),-fno-lto)
 # So are samples, but for those that `make bench` measures.
-MEASURED := echo ws_echo
-$(BUILD)/samples/parts/% \
+MEASURED := echo ws_echo kvstore
+$(foreach f,$(filter-out $(MEASURED),$(patsubst samples/%/,%,$(sort $(dir $(wildcard samples/*/*.c))))),$(BUILD)/samples/parts/$(f)/%) \
 $(foreach s,$(filter-out $(MEASURED),$(basename $(notdir $(wildcard samples/*.c)))),$(BUILD)/samples/$(s) $(BUILD)/samples/$(s).o): \
     private LTO := $(if $(LTO),-fno-lto)
 
