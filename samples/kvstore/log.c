@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct log kv_log = {.file_lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1};
+struct log kv_log = {.file_lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1, .policy = LOG_EVERYSEC};
 
 /* ---------------------------------------------------------------- appending */
 
@@ -25,7 +25,7 @@ static void append(unsigned count, const struct text *args, const struct entry *
 {
     struct buffer *pending = &kv_log.pending;
     bool added = kv_log.health != LOG_LOST;
-    if (!kv_log.path)
+    if (!kv_log.appends)
         return;
     kv_log.position++;
     if (added && kv_log.transaction == LOG_TOGETHER)
@@ -244,7 +244,7 @@ void log_count(struct log_figures *figures)
 {
     static const char *const policies[] = {"always", "everysec", "no"};
     pthread_mutex_lock(&kv_log.file_lock);
-    *figures = (struct log_figures){.on = kv_log.path,
+    *figures = (struct log_figures){.on = kv_log.appends,
                                     .rewriting = kv_log.rewriting || kv_log.asked,
                                     .policy = policies[kv_log.policy],
                                     .size = kv_log.size,

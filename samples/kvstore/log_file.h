@@ -12,7 +12,8 @@ enum log_health { LOG_WELL, LOG_LOST, LOG_REPAIRED };
 
 struct log {
     /* Set by log_open. */
-    char *path; /* NULL: there is no log */
+    char *path;
+    bool appends; /* there is a log, and it was read */
     enum log_policy policy;
 
     /* With the store's lock. */

@@ -173,6 +173,7 @@ int log_open(const char *argument, log_apply *apply)
     rc = open_file();
     if (rc == 0)
         rc = load(apply);
+    kv_log.appends = rc == 0;
     if (rc < 0 && rc != -EBADMSG)
         fprintf(stderr, "kvstore: %s: %s\n", kv_log.path,
                 rc == -EWOULDBLOCK ? "another process uses it: stop that one, or take another file"

@@ -302,7 +302,7 @@ void log_wake(void)
 
 bool log_rewrite(void)
 {
-    if (!kv_log.path)
+    if (!kv_log.appends)
         return false;
     kv_log.asked = true;
     log_wake();
@@ -313,7 +313,7 @@ int log_start(void)
 {
     sigset_t all, before;
     pthread_condattr_t clock;
-    if (!kv_log.path)
+    if (!kv_log.appends)
         return 0;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);

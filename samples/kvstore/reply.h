@@ -8,7 +8,7 @@
 #include "socketserver.h"
 
 enum {
-    REPLY = 256 << 20,      /* bytes that wait to be sent to one client, in whole replies */
+    REPLY = 128 << 20,      /* bytes that wait to be sent to one client, in whole replies */
     ALL_REPLIES = 512 << 20 /* and to all clients together */
 };
 
