@@ -465,6 +465,7 @@ $(FUZZ): private LDLIBS += -fsanitize=fuzzer
 else
 $(FUZZ): $(BUILD)/tests/fuzz/replay.o
 endif
+$(BUILD)/tests/fuzz/fuzz_resp: $(BUILD)/samples/parts/kvstore/resp.o
 $(BUILD)/tests/matrix/matrix: $(MATRIX)
 $(BUILD)/tests/http/masked: $(filter-out %/main.o,$(HTTPSERVER))
 # However a process ends, it writes down what it has counted.

@@ -3,6 +3,7 @@
 
 import dataclasses
 import os
+import shutil
 
 from cpu import Row
 from latency import Connections, Greedy
@@ -50,6 +51,10 @@ NSD, KNOT = nsd(ZONE), knot(ZONE)
 # Addresses, an alias, a name that is not there, a wildcard, a name without such records.
 QUESTIONS = [name + ".example.org" + kind for name, kind in [
     ("ns", "/1"), ("mail", "/28"), ("www", "/1"), ("no", "/1"), ("x.users", "/1"), ("mail", "/15")]]
+REDIS_LOAD = shutil.which("redis-benchmark") or "/usr/bin/redis-benchmark"
+KVSTORE = Server("kvstore", "{build}/samples/kvstore 127.0.0.1:{port} EventLoopTCPServer", ours=True, needs=REDIS_LOAD)
+REDIS = Server("redis-server", "redis-server --bind 127.0.0.1 --port {port} --save  --appendonly no --dir {home}",
+               needs=REDIS_LOAD)
 
 BROWSER = {  # what a browser sends with every request for a page
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36",
@@ -115,6 +120,11 @@ def udp(size, clients=8, window=8):
     return ["{build}/tests/bench/load_udp", "-c", str(clients), "-w", str(window), "-b", str(size), "{port}"]
 
 
+def redis(key, title, test, *options):
+    load = [os.path.join(HERE, "load_redis.py"), "-c", "50", "-t", test, *options, "{port}"]
+    return Row(key, title, load, [KVSTORE, REDIS], {REDIS.name: 0.9})
+
+
 CPU = [
     Row("http-1k", "HTTP, 1 KiB, kept alive, 64 connections", http("1k.txt"),
         [HTTPSERVER, FLOOR, NGINX, NGINX_COPY, LIGHTTPD, H2O, PYTHON_11],
@@ -161,6 +171,10 @@ CPU = [
     Row("dns", "DNS over UDP, six questions in turns, 8 clients with 8 each",
         ["{build}/tests/bench/load_dns", "-c", "8", "-w", "8", "{port}", *QUESTIONS], [DNS, DNS_EVENT, NSD, KNOT],
         {"nsd": 1.0, "knot": 1.0}),
+    redis("redis-get", "Redis' protocol, GET, 50 connections", "get"),
+    redis("redis-set", "Redis' protocol, SET, 50 connections", "set"),
+    redis("redis-get-pipelined", "Redis' protocol, GET, 16 at once on each of 50 connections", "get", "-P", "16"),
+    redis("redis-set-pipelined", "Redis' protocol, SET, 16 at once on each of 50 connections", "set", "-P", "16"),
 ]
 
 MEMORY = [
@@ -207,6 +221,7 @@ FOOTNOTES = [
     "A browser accepts content codings: httpserver compresses, as it does by default; nginx, lighttpd and h2o, as they "
     "are set up here, do not.",
     "python3 -m http.server: with --protocol HTTP/1.1 where connections are kept alive.",
+    "redis-server is Debian's; neither it nor kvstore keeps anything on the disk; the load is redis-benchmark's.",
     "Two loops: on two processors, with two load generators of so many connections each, where there are processors "
     "for all; else on one.",
 ]
