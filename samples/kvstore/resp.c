@@ -57,9 +57,8 @@ static bool has_room(struct resp *r)
     return true;
 }
 
-/* Reads "12\r\n" behind the byte at r->size. Returns the number, -1 for "-1", -2: it is none, -3: more is
- * needed. */
-static inline long read_number(struct resp *r, const char *data, size_t size)
+/* Of any length. */
+__attribute__((noinline)) static long read_long_number(struct resp *r, const char *data, size_t size)
 {
     const char *at = data + r->size + 1, *end = data + size, *first = at;
     long number = 0;
@@ -77,6 +76,17 @@ static inline long read_number(struct resp *r, const char *data, size_t size)
         return -2;
     r->size = (size_t)(at + 2 - data);
     return digits == first ? number : -1;
+}
+
+/* Reads "12\r\n" behind the byte at r->size. Returns the number, -1 for "-1", -2: it is none, -3: more is
+   needed. Nearly all have one digit. */
+static inline long read_number(struct resp *r, const char *data, size_t size)
+{
+    const char *at = data + r->size + 1;
+    if (r->size + 4 > size || (unsigned char)(at[0] - '0') > 9 || at[1] != '\r' || at[2] != '\n')
+        return read_long_number(r, data, size);
+    r->size += 4;
+    return at[0] - '0';
 }
 
 static int read_count(struct resp *r, const char *data, size_t size)

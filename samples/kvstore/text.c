@@ -129,13 +129,22 @@ int hash_seed(void)
         c += b, b = ROTATE(b, 17) ^ c, c = ROTATE(c, 32); \
     } while (0)
 
-static inline uint64_t load(const unsigned char *at, size_t size)
+static inline uint64_t load(const unsigned char *at)
 {
-    uint64_t word = 0;
-    memcpy(&word, at, size);
+    uint64_t word;
+    memcpy(&word, at, 8);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     word = __builtin_bswap64(word);
 #endif
+    return word;
+}
+
+/* The last ones, up to seven. */
+static inline uint64_t load_rest(const unsigned char *at, size_t size)
+{
+    uint64_t word = 0;
+    while (size-- > 0)
+        word = word << 8 | at[size];
     return word;
 }
 
@@ -145,12 +154,12 @@ static uint64_t siphash(const uint64_t key[2], const void *data, size_t size)
     uint64_t c = key[0] ^ 0x6c7967656e657261, d = key[1] ^ 0x7465646279746573, word;
     const unsigned char *at = data, *last = at + size / 8 * 8;
     for (; at < last; at += 8) {
-        word = load(at, 8);
+        word = load(at);
         d ^= word;
         ROUND(a, b, c, d);
         a ^= word;
     }
-    word = (uint64_t)size << 56 | load(at, size % 8);
+    word = (uint64_t)size << 56 | load_rest(at, size % 8);
     d ^= word;
     ROUND(a, b, c, d);
     a ^= word;
