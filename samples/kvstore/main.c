@@ -6,9 +6,9 @@
    the memory of one process: not under Forking and Preforking.
 
    Try:  build/samples/kvstore localhost:8379
-   and:  redis-cli -p 8379 set greeting hello
-         redis-benchmark -p 8379 -q -n 10000 -t set,get
-   or:   build/samples/kvstore localhost:8379 EventLoopTCPServer /tmp/kvstore.aof:always */
+   and:  redis-cli -h localhost -p 8379 set greeting hello
+   and:  redis-benchmark -q -n 10000 -t set,get -h localhost -p 8379
+   or:   build/samples/kvstore localhost:8379 EventLoopTCPServer kvstore.aof:always */
 #include "kvstore/command.h"
 #include <errno.h>
 #include <stdio.h>

@@ -198,8 +198,8 @@ def try_client(server, line):
         result = server.line(line + " -sS") if is_known("localhost") else None
         if not result:
             return None
-    elif words[0] == "swaks":
-        if not shutil.which("swaks") or not is_known("localhost"):
+    elif words[0] == "swaks" or words[0].startswith("redis-"):
+        if not shutil.which(words[0]) or not is_known("localhost"):
             return None
         result = server.line(line)
     elif words[0] == "curl":
