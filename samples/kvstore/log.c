@@ -224,16 +224,16 @@ int log_commit(struct ss_server *self, uint64_t position)
 
 void log_close(void)
 {
-    if (!kv_log.path)
-        return;
     uint64_t position = log_position();
-    int rc = log_commit_here(&position);
-    if (rc == 0 && fsync(kv_log.fd) < 0)
+    int rc = kv_log.appends ? log_commit_here(&position) : 0;
+    if (rc == 0 && kv_log.appends && fsync(kv_log.fd) < 0)
         rc = -errno;
     if (rc < 0)
         fprintf(stderr, "kvstore: what was done last may be missing in %s: %s\n", kv_log.path, strerror(-rc));
-    close(kv_log.fd);
+    if (kv_log.fd >= 0)
+        close(kv_log.fd);
     kv_log.fd = -1;
+    kv_log.appends = false;
     buffer_free(&kv_log.writing);
     buffer_free(&kv_log.pending);
     free(kv_log.path);
