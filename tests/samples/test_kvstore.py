@@ -395,20 +395,46 @@ def test_killed(kvstore, tmp_path, cls):
         assert int(ask("GET", number)) in (last, last + 1)
 
 
-def test_always_is_on_the_disk_before_the_answer(tmp_path, started, strace):
-    log = tmp_path / "trace"
-    with programs.listener("127.0.0.1") as listening:
-        fd = listening.fileno()
-        server = programs.Server(["strace", "-f", "-qq", "-DD", "-o", log, "-e", "trace=pwrite64,fdatasync,sendto", PROGRAM,
-                                  f"fd:{fd}", "EventLoopTCPServer", f"{tmp_path}/log:always"], tmp_path,
-                                 address=listening.getsockname()[:2], fds=(fd,))
-    started.append(server)
+@pytest.fixture
+def traced(tmp_path, started, strace):
+    """traced(*options) runs the program under strace, with a file whose policy is `always`."""
+
+    def start(*options):
+        with programs.listener("127.0.0.1") as listening:
+            fd = listening.fileno()
+            server = programs.Server(["strace", "-f", "-qq", "-DD", "-o", tmp_path / "trace", *options, PROGRAM, f"fd:{fd}",
+                                      "EventLoopTCPServer", f"{tmp_path}/log:always"], tmp_path,
+                                     address=listening.getsockname()[:2], fds=(fd,))
+        started.append(server)
+        return server
+
+    return start
+
+
+def test_always_is_on_the_disk_before_the_answer(traced, tmp_path):
+    server = traced("-e", "trace=pwrite64,fdatasync,sendto")
     ask = Raw(server)
     assert ask("SET", "a", "1") == "+OK" and ask("INCR", "a") == 2
     ask.client.close()
     server.stop()
-    calls = re.findall(r'(pwrite64|fdatasync|sendto(?=\(\d+, "(?:\+OK|:2)))\W', log.read_text())
+    calls = re.findall(r'(pwrite64|fdatasync|sendto(?=\(\d+, "(?:\+OK|:2)))\W', (tmp_path / "trace").read_text())
     assert calls == ["pwrite64", "fdatasync", "sendto"] * 2
+
+
+def test_a_disk_that_fails(traced, kvstore, tmp_path):
+    """After an error of fdatasync nobody knows what is on the disk: the file is written anew, then all goes on. (It is
+    the second call that fails, of each thread.)"""
+    server, answers = traced("-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=2"), []
+
+    def has_recovered():
+        answers.append(Raw(server)("SET", f"key:{len(answers)}", "x"))
+        return b"aof_rewrites:0" not in Raw(server)("INFO") and answers[-1] == "+OK"
+
+    wire.wait_until(has_recovered)
+    assert set(answers) == {"+OK", "-MISCONF Errors writing to the AOF file: Input/output error"}
+    assert answers[0] == "+OK" and Raw(server)("GET", "key:0") == b"x" and "cannot rewrite" in server.log
+    found = contents(Raw(restart(server, kvstore, "EventLoopTCPServer", f"{tmp_path}/log")))
+    assert {b"key:%d" % i for i, answer in enumerate(answers) if answer == "+OK"} <= set(found)
 
 
 def model(ask, chance, keys):
