@@ -150,6 +150,14 @@ def test_websockets(bench):
     assert all(cpu_us > 0 for cpu_us in row["cpu_us"].values())
 
 
+@pytest.mark.skipif(not shutil.which("redis-benchmark"), reason="redis-benchmark is not installed")
+def test_redis(bench):
+    results, _ = bench("--only", "redis-get-pipelined")
+    row, = results["rows"]
+    assert row["cpu_us"]["kvstore"] > 0 and row["rounds"]["kvstore"][0]["p99_us"] > 0
+    assert not shutil.which("redis-server") or row["targets"][0]["of"] == "redis-server"
+
+
 def test_idle_websockets(bench):
     """They are there while others talk."""
     results, _ = bench("--only", "ws-idle")
