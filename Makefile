@@ -450,8 +450,12 @@ $(BUILD)/tests/trace/recorder.so: tests/trace/recorder.c $(BUILD)/flags
 $(PROGRAM): $(HTTPSERVER)
 $(filter-out $(addprefix $(BUILD)/samples/,$(FOLDERS)),$(SAMPLES)) $(UNIT) $(HTTP) $(BENCH) $(FUZZ): %: %.o
 $(foreach f,$(FOLDERS),$(eval $(BUILD)/samples/$(f): $(call parts,$(f))))
+# Their clients speak the same words.
+SPEAKERS := discovery stream position
+$(foreach f,$(SPEAKERS),$(eval $(BUILD)/samples/$(f)_client $(BUILD)/fault/samples/$(f)_client: $(filter-out %/main.o,$(call parts,$(f)))))
 $(UNIT): private LDLIBS += -lcmocka
 $(UV_BENCH): private LDLIBS += -luv
+$(BUILD)/tests/fuzz/fuzz_discovery: $(filter-out %/main.o,$(call parts,discovery))
 $(BUILD)/tests/fuzz/fuzz_dns $(BUILD)/tests/fuzz/fuzz_dns_zone: $(filter-out %/main.o,$(call parts,dns))
 $(BUILD)/tests/fuzz/fuzz_tftp: $(BUILD)/samples/parts/tftp/packet.o
 $(BUILD)/samples/rest $(BUILD)/fault/samples/rest: private LDLIBS += -lcjson -lsqlite3

@@ -52,6 +52,7 @@ while not heard:
 bob.sendall(b"Hello, Ann!\\n")
 print(heard.decode().splitlines()[0], ann.recv(1000).decode(), sep="\\n", end="")
 """
+OF_DATAGRAMS = [f"build/samples/{name}_client" for name in ("time", "discovery", "stream", "position")]
 # What a client needs that is shown without its server.
 SERVERS = ["build/samples/echo localhost:8007 ThreadingTCPServer", "build/samples/echo localhost:8007 ForkingUDPServer",
            "build/samples/echo unix:/tmp/echo EventLoopUnixStreamServer"]
@@ -113,7 +114,7 @@ def is_known(host):
 def where(line):
     """What server and client have in common: the kind of socket, and a port or path."""
     words = set(shlex.split(line))
-    datagrams = ({"-u", "--udp", "build/samples/time_client"} & words or re.search("(UDP|Datagram)Server|tftp:", line) or
+    datagrams = ({"-u", "--udp", *OF_DATAGRAMS} & words or re.search("(UDP|Datagram)Server|tftp:", line) or
                  "dig" in words and "+tcp" not in words)
     return bool(datagrams), re.findall(r"unix:\S+|(?<=:)[0-9]{2,5}\b|(?<= )[0-9]{4,5}(?= |$)", line)[-1:]
 
