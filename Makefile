@@ -456,6 +456,8 @@ $(foreach f,$(SPEAKERS),$(eval $(BUILD)/samples/$(f)_client $(BUILD)/fault/sampl
 $(UNIT): private LDLIBS += -lcmocka
 $(UV_BENCH): private LDLIBS += -luv
 $(BUILD)/tests/fuzz/fuzz_discovery: $(filter-out %/main.o,$(call parts,discovery))
+$(BUILD)/tests/fuzz/fuzz_stream: $(filter-out %/main.o,$(call parts,stream) $(call parts,stream_client))
+$(BUILD)/tests/fuzz/fuzz_position: $(filter-out %/main.o,$(call parts,position))
 $(BUILD)/tests/fuzz/fuzz_dns $(BUILD)/tests/fuzz/fuzz_dns_zone: $(filter-out %/main.o,$(call parts,dns))
 $(BUILD)/tests/fuzz/fuzz_tftp: $(BUILD)/samples/parts/tftp/packet.o
 $(BUILD)/samples/rest $(BUILD)/fault/samples/rest: private LDLIBS += -lcjson -lsqlite3
