@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LEASE = 10000, RENEWAL = 3000 /* ms: until a listener is forgotten, and until it asks again */ };
+enum { LEASE = 5000, RENEWAL = 1500 /* ms: until a listener is forgotten, and until it asks again */ };
 enum { MESSAGE_SIZE = 24, RTP_HEADER = 12, RTP_VERSION = 2, CLOCK_RATE = 8000 /* of PCMU, in Hz */ };
 
 enum word { NO_WORD, LISTEN, COOKIE, STOP, FULL, BYE };

@@ -3,7 +3,7 @@
 #include "stream_client/draw.h"
 #include <errno.h>
 
-enum { LEFT = 56, TOP = 64, HEIGHT = 200, STRIP = 14, ALL_WIDTH = 800, ALL_HEIGHT = 360 };
+enum { LEFT = 68, TOP = 64, HEIGHT = 200, STRIP = 14, ALL_WIDTH = 800, ALL_HEIGHT = 360 };
 
 /* What one column stands for: some datagrams, one after the other. */
 struct column {

@@ -42,6 +42,11 @@ class Namespace:
         self.ip(f"address add {self.local}/64 dev {self.device} nodad")
         self.ip(f"link set {self.device} up")
 
+    def is_connected(self):
+        """The kernel takes a moment until datagrams to groups have a way."""
+        return "state UP" in self.run("ip", "link", "show", self.device).stdout and \
+            "ff00::/8" in self.run("ip", "-6", "route", "show", "table", "local").stdout
+
     def start(self, started, directory, *argv):
         server = programs.Server([*self.enter, *argv], directory)
         started.append(server)
@@ -80,4 +85,6 @@ def cable():
         both[0].ip(f"link add v0 type veth peer name v1 netns {both[1].process.pid}")
         for one in both:
             one.connect()
+        for one in both:
+            wire.wait_until(one.is_connected)
         yield both
