@@ -154,6 +154,18 @@ static const struct ss_handler_class Participant = {.handle = hear};
 
 /* ---------------------------------------------------------------- the server */
 
+/* A socket that was inherited may be bound to one address, where no group is heard. */
+static bool hears_all(const struct ss_server *self)
+{
+    const struct ss_address *own_address = &self->server_address;
+    if (own_address->u.any.sa_family == AF_INET)
+        return own_address->u.in.sin_addr.s_addr == INADDR_ANY;
+    return IN6_IS_ADDR_UNSPECIFIED(&own_address->u.in6.sin6_addr);
+}
+
+static const char advice[] =
+    "groups are heard on all interfaces only: write :8535 (or 0.0.0.0:8535, [::]:8535)";
+
 /* Of several loops each would have a socket of its own, and hear everything once more: they share one. */
 static int activate(struct ss_server *self)
 {
@@ -163,6 +175,10 @@ static int activate(struct ss_server *self)
     int rc = ss_super(self, &Discovery)->server_activate(self);
     if (rc < 0)
         return rc;
+    if (!hears_all(self)) {
+        fprintf(stderr, "discovery: %s\n", advice);
+        return -EADDRNOTAVAIL;
+    }
     common->speaker = getpid();
     look_for_links(self, ss_now());
     announce(self, ss_now());
@@ -215,7 +231,7 @@ static int prepare(struct ss_server *self)
             "has 1 to 15 of a-z, 0-9 and -");
     if (at[0] != ':' && strncmp(at, "0.0.0.0:", 8) != 0 && strncmp(at, "[::]:", 5) != 0 &&
         strncmp(at, "fd:", 3) != 0)
-        return complain("groups are heard on all interfaces only: write :8535 (or 0.0.0.0:8535, [::]:8535)");
+        return complain(advice);
     if (getrandom(&own.id, sizeof own.id, 0) != sizeof own.id)
         return complain("the system has no random numbers; wait until it has started");
     self->allow_reuse_port = true; /* several participants on one machine hear everything */

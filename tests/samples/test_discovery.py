@@ -290,3 +290,10 @@ def test_usage_of_the_client(arguments):
 def test_wrong_arguments(both, arguments, said):
     result = both[0].run(PROGRAM, *arguments)
     assert result.returncode == 2 and result.stdout == "" and said in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_inherited_socket_of_one_address(both, tmp_path):
+    with both[0].socket() as own:
+        own.bind((both[0].address, 0))
+        server = programs.Program([*both[0].enter, PROGRAM, f"fd:{own.fileno()}"], tmp_path, fds=[own.fileno()])
+        assert server.wait() == 1 and "write :8535" in server.log

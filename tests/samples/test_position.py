@@ -2,8 +2,11 @@
 """samples/position and its client: players by hand, whose datagrams come late, twice, out of order or not at all, and servers
 by hand, whose snapshots do."""
 
+import itertools
+import os
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -212,6 +215,37 @@ def test_its_end(position, cls):
         assert data == head(END, one.cookie)
         output, errors = client.communicate(timeout=programs.LIMIT)
         assert errors == b"The game is over.\n" and client.returncode == 0 and SUM.search(output.decode())[4] == "0"
+
+
+@pytest.mark.parametrize("cls", ["PreforkingUDPServer", "PreforkingEventLoopUDPServer"])
+def test_a_process_is_killed(position, cls):
+    """While players play: they go on where they were, with its successor."""
+    server = position(cls)
+    with Player(server.address) as one, Player(server.address) as other:
+        number = 1
+        assert wire.wait_until(server.children)
+        for child in server.children():
+            number += 1
+            one.steer(number, 127)
+            os.kill(child, signal.SIGKILL)
+        inputs = itertools.count(number + 1)
+
+        def goes_on():
+            one.steer(next(inputs), 0, 127)
+            other.steer(next(inputs))
+            return one.hear()[1] > number
+
+        wire.wait_until(goes_on)
+        other.until(lambda *heard: len(heard[3]) == 2 and heard[3][0][1] > 300)
+
+
+@pytest.mark.parametrize("cls", ["UDPServer", "ForkingUDPServer"])
+def test_ipv6(started, tmp_path, cls):
+    server = programs.Server([PROGRAM, "[::1]:0", cls], tmp_path)
+    started.append(server)
+    address = re.search(r"\[::1\]:\d+", server.readline())[0]
+    result = programs.run([CLIENT, "--seconds", "1", address])
+    assert result.returncode == 0 and int(SUM.search(result.stdout)[1]) > 10
 
 
 # ---------------------------------------------------------------- its client
