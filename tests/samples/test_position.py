@@ -45,10 +45,10 @@ def snapshot(number, places=((0, 500, 300),), last=1, you=0):
 
 
 class Player:
-    """One who has a cookie, if he is to."""
+    """One who has a cookie, if he is to, and repeats himself while he listens: so he stays, however slow the tests are."""
 
     def __init__(self, address, number=1, enters=True):
-        self.socket, self.address, self.cookie = bound(), address, 0
+        self.socket, self.address, self.cookie, self.last = bound(), address, 0, None
         if enters:
             self.cookie = self.ask_for_cookie()
             self.steer(number)
@@ -63,7 +63,8 @@ class Player:
         self.socket.sendto(data, self.address)
 
     def steer(self, number, dx=0, dy=0):
-        self.send(steer(self.cookie, number, dx, dy))
+        self.last = steer(self.cookie, number, dx, dy)
+        self.send(self.last)
 
     def ask_for_cookie(self):
         self.send(steer(0, 0))
@@ -73,6 +74,8 @@ class Player:
 
     def hear(self):
         """The next snapshot: its number, the last input, who he is, and where all are."""
+        if self.last:
+            self.send(self.last)
         data = self.socket.recv(1000)
         assert data[:4] == b"PS\1\3"
         number, last, you, count = struct.unpack(">IIBB", data[4:14])
@@ -93,7 +96,8 @@ def position(started, tmp_path):
     def start(cls, address=None):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
             own.bind(address or ("127.0.0.1", 0))
-            server = programs.Server([PROGRAM, f"fd:{own.fileno()}", cls], tmp_path, address=own.getsockname(), fds=[own.fileno()])
+            server = programs.Server([PROGRAM, f"fd:{own.fileno()}", cls], tmp_path, address=own.getsockname(),
+                                     fds=[own.fileno()])
         started.append(server)
         assert server.readline().startswith("Serving position on ")
         return server
@@ -159,7 +163,7 @@ def test_who_is_silent_has_left(position, cls):
             one.steer(number)
         assert time.monotonic() - began > 2.5
         while not silent.is_left_alone():
-            silent.hear()
+            silent.socket.recv(1000)
         silent.steer(9)  # his cookie is still good: he is back
         assert silent.hear()[1] == 9
 
@@ -170,8 +174,8 @@ def test_nobody_else_gets_snapshots(position, cls):
     with Player(position(cls).address) as one, Player(one.address, enters=False) as other:
         for bad in (b"", b"P", b"PS\1", head(INPUT), steer(0, 0)[:-1], steer(0, 0) + b"x", b"PS\2" + steer(0, 0)[3:],
                     b"PT\1" + steer(0, 0)[3:], head(0), head(7) + b"x" * 6, head(LEAVE), head(LEAVE, one.cookie),
-                    head(COOKIE, one.cookie), head(FULL, one.cookie), head(END, one.cookie), snapshot(1), snapshot(1)[:-1], b"x" * 2000,
-                    b"PS\1\1" + b"x" * 2000):
+                    head(COOKIE, one.cookie), head(FULL, one.cookie), head(END, one.cookie), snapshot(1), snapshot(1)[:-1],
+                    b"x" * 2000, b"PS\1\1" + b"x" * 2000):
             other.send(bad)
         assert other.is_left_alone()
         other.send(steer(one.cookie, 2, 127, 127))
@@ -188,9 +192,12 @@ def test_full(position, cls):
     try:
         for _ in range(16):
             players.append(Player(address))
-            players[-1].hear()
+            for player in players:
+                player.hear()
         with Player(address) as more:
             assert more.socket.recv(1000) == head(FULL, more.cookie)
+        for player in players:
+            player.hear()
         result = programs.run([CLIENT, "127.0.0.1:%d" % address[1]])
         assert result.returncode == 1 and "The game is full" in result.stderr
         players[3].send(head(LEAVE, players[3].cookie))
@@ -207,7 +214,8 @@ def test_its_end(position, cls):
     server = position(cls)
     with Player(server.address) as one:
         one.hear()
-        client = subprocess.Popen([CLIENT, "127.0.0.1:%d" % server.address[1]], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        client = subprocess.Popen([CLIENT, "127.0.0.1:%d" % server.address[1]], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
         one.until(lambda *heard: len(heard[3]) == 2)
         server.stop()
         while (data := one.socket.recv(1000))[3] == SNAPSHOT:
@@ -256,8 +264,8 @@ class Server:
 
     def __init__(self, *options):
         self.socket = bound()
-        self.process = subprocess.Popen([CLIENT, *options, "127.0.0.1:%d" % self.socket.getsockname()[1]], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+        self.process = subprocess.Popen([CLIENT, *options, "127.0.0.1:%d" % self.socket.getsockname()[1]],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.client = self.socket.recvfrom(1000)[1]
         self.send(head(COOKIE, 77))
         while (data := self.socket.recv(1000))[4:12] != struct.pack(">Q", 77):

@@ -181,10 +181,11 @@ def test_more_listeners_than_one_may_have(stream, cls):
     server = stream(cls)
     listeners = [bound() for _ in range(33)]
     try:
-        for listener in listeners:
-            cookie = subscribe(listener, server.address)
-            if listener is not listeners[-1]:
-                next_rtp(listener)
+        cookies = [subscribe(listener, server.address) for listener in listeners[:-1]]
+        for listener, cookie in zip(listeners, cookies):
+            next_rtp(listener)
+            ask(listener, server.address, cookie=cookie)
+        cookie = subscribe(listeners[-1], server.address)
         assert listeners[-1].recv(2000) == b"full %s\n" % cookie
         client = listening(server.address)
         assert b"as many listeners" in client.communicate(timeout=programs.LIMIT)[1] and client.returncode == 1
@@ -205,7 +206,18 @@ def test_its_end(stream, cls):
     assert client.returncode == 0 and errors == b"The source has ended.\n" and sum_of(output.decode()).lost == 0
 
 
-@pytest.mark.parametrize("rate", ["0", "x", "50x", "3", "2000", "99999999999999999999"])
+@pytest.mark.parametrize("cls", ["UDPServer", "ForkingUDPServer"])
+def test_all_addresses(started, tmp_path, cls):
+    """The stream comes from the address that was asked, of either family."""
+    server = programs.Server([PROGRAM, ":0", cls], tmp_path)
+    started.append(server)
+    port = re.search(r"localhost:(\d+) and", server.readline())[1]
+    for host in "[::1]", "127.0.0.1", "127.0.0.2":
+        result = programs.run([CLIENT, "--seconds", "1", f"{host}:{port}"])
+        assert result.returncode == 0 and sum_of(result.stdout).received > 20
+
+
+@pytest.mark.parametrize("rate", ["", "0", "x", "50x", "3", "2000", "99999999999999999999"])
 def test_wrong_rates(rate):
     result = programs.run([PROGRAM, "localhost:0", "UDPServer", rate])
     assert result.returncode == 2 and result.stdout == "" and "so it may be 50" in result.stderr
@@ -384,7 +396,8 @@ def test_svg(tmp_path, numbers):
     root = ElementTree.parse(path).getroot()
     assert root.tag == "{http://www.w3.org/2000/svg}svg" and root.get("role") == "img"
     text = path.read_text()
-    assert "prefers-color-scheme: dark" in text and not re.search(r"https?://(?!www\.w3\.org/2000/svg)|<script|@import|url\(", text)
+    assert "prefers-color-scheme: dark" in text
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|<script|@import|url\(", text)
     marks = collections.Counter(element.get("class") for element in root.iter("{http://www.w3.org/2000/svg}rect"))
     assert marks["page"] == 1 and 0 < marks["delay"] <= 720
     if len(numbers) < 100:
