@@ -708,7 +708,8 @@ struct ss_datagram {
 /* Sends a datagram of `size` bytes through the socket of a datagram server, whoever it is for: a client that
    has asked before, say, whose request->datagram->client_address was kept. `from` is the address that it
    comes from, where the server is bound to all addresses: request->datagram->local_address, the one that was
-   asked, lets the answer through firewalls and connected sockets; NULL lets the kernel choose. Never waits.
+   asked, lets the answer through firewalls and connected sockets; NULL lets the kernel choose. Of a multicast
+   or broadcast it also chooses the interface: the one that has this address. Never waits.
    Returns 0: it has left, which is not that it has come; -EAGAIN: the queue is full; -EMSGSIZE; -ECONNREFUSED
    or -ENOENT: nobody is there; -EINVAL for a server of connections, one that is closed, and an address of
    length 0; -EBADF for one that is not bound; or another -errno. Any thread. (socket.sendto) */
@@ -1389,22 +1390,25 @@ SS_API int ss_dup(struct ss_stream *s, struct ss_stream **copy);
    -EOPNOTSUPP or -ENOPROTOOPT where the socket knows no such option. For those of a server's connections
    there are fields of struct ss_server, too, which cost no call for each of them. The thread that has the
    stream.
-     ss_set_nodelay        what is written leaves at once (TCP_NODELAY), which is so at first
-     ss_set_keepalive      asks after so many seconds of silence whether the other machine is still there,
-   then each `interval` seconds, and ends the connection after `probes` questions without an answer; 0 as
-   interval or probes: as the system has it; 0 seconds: never ss_set_user_timeout   ends the connection when
-   what was sent is not acknowledged for so many ms ss_set_buffers        bytes that the kernel keeps for
-   input and output; 0: leave it as it is ss_set_linger         seconds for which closing waits until what was
-   sent has arrived. 0: the connection is reset, and what is still on its way is lost; -1: as at first,
-   closing does not wait, and the kernel goes on sending ss_set_broadcast      datagrams may go to all
-   machines of a network ss_set_multicast      how datagrams to a group are sent: by this interface (NULL: as
-   the routes have it), across so many networks (0: leave it as it is), and also to this machine */
+
+   What is written leaves at once (TCP_NODELAY), which is so at first. */
 SS_API int ss_set_nodelay(struct ss_stream *s, bool on);
+/* Asks after so many seconds of silence whether the other machine is still there, then each `interval`
+   seconds, and ends the connection after `probes` questions without an answer. As interval or probes, 0 is
+   what the system has. 0 seconds: never. */
 SS_API int ss_set_keepalive(struct ss_stream *s, int seconds, int interval, int probes);
+/* Ends the connection when what was sent is not acknowledged for so many milliseconds. */
 SS_API int ss_set_user_timeout(struct ss_stream *s, int ms);
+/* Bytes that the kernel keeps for input and for output. 0 leaves it as it is. */
 SS_API int ss_set_buffers(struct ss_stream *s, int receive, int send);
+/* Seconds for which closing waits until what was sent has arrived. With 0 the connection is reset, and what
+   is still on its way is lost. With -1, as at first, closing does not wait, and the kernel goes on sending.
+ */
 SS_API int ss_set_linger(struct ss_stream *s, int seconds);
+/* Datagrams may go to all machines of a network. */
 SS_API int ss_set_broadcast(struct ss_stream *s, bool on);
+/* How datagrams to a group are sent: by this interface (NULL: as the routes have it), across so many networks
+   (0: leave it as it is), and also to this machine. */
 SS_API int ss_set_multicast(struct ss_stream *s, const char *interface, int ttl, bool loop);
 
 #ifdef __cplusplus

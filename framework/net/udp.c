@@ -228,7 +228,10 @@ int ss_send_to(struct ss_server *self, const struct ss_address *from, const stru
         return -EINVAL;
     int fd = ss_fileno(self);
     struct iovec all = {(void *)(uintptr_t)data, size};
-    return fd < 0 ? -EBADF : send_now(self, fd, from ? from : &self->server_address, to, all);
+    int rc = fd < 0 ? -EBADF : send_now(self, fd, from ? from : &self->server_address, to, all);
+    if (self->explained)
+        self->explained->sent(self, fd, to, &all, rc);
+    return rc;
 }
 
 /* The client has gone, or its address is one that nobody can have. That is no failure of the server's: who

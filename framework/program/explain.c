@@ -33,10 +33,24 @@ static void connected(const struct ss_server *self, int fd, const struct sockadd
     explain_result(self, "connect", fd, text, rc, NULL);
 }
 
+static void sent(const struct ss_server *self, int fd, const struct ss_address *to, const struct iovec *data,
+                 int rc)
+{
+    char text[SS_ADDRESS_TEXT];
+    ss_address_format(to, text, sizeof text);
+    explain_say(self, (struct remark){.call = "sendto",
+                                      .fd = fd,
+                                      .with = text,
+                                      .returns = true,
+                                      .result = rc < 0 ? rc : (long)data->iov_len,
+                                      .data = rc < 0 ? NULL : data->iov_base,
+                                      .size = data->iov_len});
+}
+
 static void init(struct ss_server *self)
 {
     struct explaining *e = ss_state(self, &ExplainMixIn);
-    *e = (struct explaining){{connected}, comment_time(), getpid(), &ExplainMixIn, -1, false};
+    *e = (struct explaining){{connected, sent}, comment_time(), getpid(), &ExplainMixIn, -1, false};
     self->explained = &e->below;
 }
 

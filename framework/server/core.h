@@ -27,6 +27,9 @@ struct ss_explaining {
     /* connect(2) to that address has come to `rc`, 0 or -errno. */
     void (*connected)(const struct ss_server *self, int fd, const struct sockaddr *to, socklen_t length,
                       int rc);
+    /* A datagram was sent by ss_send_to. */
+    void (*sent)(const struct ss_server *self, int fd, const struct ss_address *to, const struct iovec *data,
+                 int rc);
 };
 
 struct ss_core {
