@@ -151,7 +151,7 @@ static void handle_error(struct ss_server *self, struct ss_request *request, int
         return;
     char text[SS_ADDRESS_TEXT] = "a client without a name";
     struct ss_address client;
-    struct ss_credentials who;
+    struct ss_credentials who = {0};
     if (ss_client_address(request, &client) == 0 && client.length)
         (void)ss_address_format(&client, text, sizeof text);
     else if (ss_client_credentials(request, &who) == 0)

@@ -65,7 +65,7 @@ static char *put_exchange(char *to, const struct ss_handler *h, int status, int6
    who it is. `none` where nobody has. */
 static char *put_user(char *to, const struct ss_handler *h, const char *before, const char *none)
 {
-    struct ss_credentials who;
+    struct ss_credentials who = {0};
     if (h->client_address.u.any.sa_family != AF_UNIX || ss_client_credentials(h->request, &who) < 0)
         return stpcpy(to, none);
     return http_append_number(stpcpy(to, before), who.uid);
