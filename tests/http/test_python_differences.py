@@ -231,9 +231,10 @@ EXPECTED = {
 }
 
 # Rows of README.md that other tests than this one show: of options, of listings, of media types, of the log.
-ELSEWHERE = ["who can connect", "`-p`", "protocol", "POST, PUT", "`--cgi`", "`Accept-Encoding`", "`Cache-Control`", "`Server`", "listing",
-             "media types", "log of requests", "files that may not be read", "FIFOs, devices, sockets", "readers that pause", "slow clients", "idle connections", "a client that holds connections",
-             "Ctrl-C"]
+ELSEWHERE = ["who can connect", "`-p`", "protocol", "POST, PUT", "`--cgi`", "`Accept-Encoding`", "`Cache-Control`", "`Server`",
+             "listing", "media types", "log of requests", "log of requests over a Unix socket", "files that may not be read",
+             "FIFOs, devices, sockets", "readers that pause", "slow clients", "idle connections",
+             "a client that holds connections", "Ctrl-C"]
 
 
 def test_readme_has_every_difference():

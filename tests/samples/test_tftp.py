@@ -648,6 +648,9 @@ def test_bad_network(bad_network, far, root, cls, family, window):
         download(client, "file", window, content)
 
 
+CURLE_SEND_ERROR = 55
+
+
 @BAD
 @needs_tftp
 @needs_curl
@@ -657,5 +660,8 @@ def test_real_clients_in_a_bad_network(bad_network, far, root, tmp_path, tool):
     host, port = far("EventLoopUDPServer", socket.AF_INET).address
     command = (["tftp", "-m", "binary", host, port, "-c", "get", "file", "got"] if tool == "tftp" else
                ["curl", "-sS", "--tftp-no-options", "-o", "got", f"tftp://{host}:{port}/file"])
-    result = programs.run([*inside(bad_network, "client"), *command], directory=tmp_path)
+    for _ in range(10):
+        result = programs.run([*inside(bad_network, "client"), *command], directory=tmp_path)
+        if result.returncode != CURLE_SEND_ERROR:  # curl 7.88 asks for its peer's name where it has none, after some losses
+            break
     assert result.returncode == 0 and (tmp_path / "got").read_bytes() == CONTENT[:5000]
