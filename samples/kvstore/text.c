@@ -121,6 +121,7 @@ int hash_seed(void)
 }
 
 #define ROTATE(x, by) ((x) << (by) | (x) >> (64 - (by)))
+/* Its arguments are names of variables. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define ROUND(a, b, c, d)                                 \
     do {                                                  \
         a += b, b = ROTATE(b, 13) ^ a, a = ROTATE(a, 32); \
@@ -128,6 +129,7 @@ int hash_seed(void)
         a += d, d = ROTATE(d, 21) ^ a;                    \
         c += b, b = ROTATE(b, 17) ^ c, c = ROTATE(c, 32); \
     } while (0)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline uint64_t load(const unsigned char *at)
 {
