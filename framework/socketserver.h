@@ -53,8 +53,8 @@
               at its deadline, and with -ECANCELED when the server is told to stop (see
               ss_shutdown): the handler cleans up and returns. Plain blocking calls (read, sleep,
               getaddrinfo) are fine under threads and processes; under EventLoopMixIn they stop all
-              connections of the loop: use ss_poll, ss_sleep and ss_offload, which are right
-              everywhere.
+              connections of the loop: use ss_poll, ss_sleep, ss_getaddrinfo and ss_offload, which are
+              right everywhere.
    C++.       A handler may wait inside of a catch block and while its stack is unwound. No exception
               may leave a handler: its caller is C. */
 #ifndef SOCKETSERVER_H
@@ -99,15 +99,22 @@ struct ss_message;
      unix:/path     a Unix socket in the file system
      unix:@name     a Unix socket in Linux's abstract name space
      fd:3           an open socket that was inherited (systemd's socket activation begins at 3)
-   Port 0 lets the kernel choose.
+   Port 0 lets the kernel choose. A port may also be the name of a service, which is looked up, in
+   /etc/services say: localhost:http.
 
-   A server listens on one address. Where a name has several, it takes the first, in the resolver's order
-   (hosts, gai.conf), that this machine can bind. So localhost may be ::1 on one machine and 127.0.0.1 on
-   another; self->server_address tells which. To choose, write [::1] or 127.0.0.1, or set
-   self->address_family. ss_connect tries all addresses of a name. A look-up fails with -ENOENT when nobody
-   has this name, -EHOSTUNREACH when no name server answers for now, -EAFNOSUPPORT when the name has no
-   address of the family, -ENOMEM, or what the system says (-EMFILE). Ports are numbers: names of services
-   (http) are not looked up. */
+   localhost (and x.localhost) is both loopback addresses, ::1 and 127.0.0.1; neither files nor name servers
+   are asked for it (RFC 6761). A client tries both. A server on localhost has one socket that takes the
+   clients of both, and only those: it is bound to the device lo, and self->server_address is [::1]:port.
+   Where the machine has only one of the two, where dual_stack is false, or where another program has the port
+   at another address of this machine, the server has the first one that can be bound; self->server_address
+   tells which. When the port is another program's at one of the two, ss_server_bind fails: else that program
+   would get some of the clients. To choose one, write [::1] or 127.0.0.1, or set self->address_family.
+
+   Where another name has several addresses, a server listens on the first one, in the resolver's order
+   (hosts, gai.conf), that this machine can bind. ss_connect tries them all. A look-up fails with -ENOENT when
+   nobody has this name; -ENONET when no name server has answered (yet: the time was over); -EAFNOSUPPORT when
+   the name has no address of the family; -EPROTONOSUPPORT when no service has the port's name; -ENOMEM; or
+   what the system says (-EMFILE). ss_strerror has words for each of them. */
 
 struct ss_address {
     socklen_t length; /* of the part in use; 0: no address (an unnamed Unix socket) */
@@ -129,6 +136,11 @@ SS_API int ss_address_format(const struct ss_address *address, char *text, size_
 
 /* Returns the port of an IPv4 or IPv6 address in host order, and 0 for other addresses. Any thread. */
 SS_API unsigned ss_address_port(const struct ss_address *address);
+
+/* Describes an error of a function of this header, which has returned -errno, as strerror(3) does, but says
+   what the error means here: "No name server has answered". May write into `text`, which has room for `size`
+   bytes; 128 are enough. Returns the description. Any thread. (os.strerror) */
+SS_API const char *ss_strerror(int error, char *text, size_t size);
 
 /* ---------------------------------------------------------------- classes
 
@@ -540,8 +552,9 @@ SS_API int ss_server_init(struct ss_server *self, const struct ss_class *const *
 /* Python's server_bind and server_activate. Clients can connect from now on. The file of a Unix socket is
    replaced if nobody listens on it, and not if somebody does; it is removed when the socket is closed. A
    socket that was inherited (fd:) and was blocking becomes so again when it is closed. Returns 0 or -errno:
-   -EADDRINUSE; -EACCES; -EADDRNOTAVAIL; -EINVAL for an address that cannot be read; -ENOENT for an unknown
-   host name; -EAFNOSUPPORT for an address of another family than the class's; -EBADF for a descriptor that
+   -EADDRINUSE; -EACCES; -EADDRNOTAVAIL; -EINVAL for an address that cannot be read; -ENOENT,
+   -ENONET or -EPROTONOSUPPORT from a look-up; -EAFNOSUPPORT for an address of another family than the
+   class's; -EBADF for a descriptor that
    was not passed to this program; -ENOTSOCK or -EPROTOTYPE for a descriptor that is no socket of the server's
    type; -EINVAL when the server is bound already; -EBADF when it is closed, or has served and was shut down.
    Waits for a name server, and up to 2 s for another server that is starting in the same directory. */
@@ -918,13 +931,13 @@ SS_API int ss_poll_idle(struct ss_server *self, struct pollfd *fds, nfds_t count
 /* Waits for `ms` milliseconds; with 0 it only lets others run. Returns 0, -ECANCELED, or -errno. */
 SS_API int ss_sleep(struct ss_server *self, int ms);
 
-/* Calls a function that blocks (on a disk, on a name server) with `argument`, and returns what the function
-   returns. Under EventLoopMixIn one of the loop's four helper threads calls it, and others run meanwhile;
-   further calls wait until a helper is free. So the function may call nothing of this header but what any
-   thread may call. Elsewhere it is a plain call. `argument` is the caller's, and in use until ss_offload
-   returns. A drain does not cut the function short. The function was not called, and the result is -EAGAIN,
-   when no thread could be made for ten seconds, -ECANCELED when a drain has ended that attempt, or -ENOMEM or
-   -EMFILE. Waits. */
+/* Calls a function that blocks (on a disk, say; for name servers see ss_getaddrinfo) with `argument`, and
+   returns what the function returns. Under EventLoopMixIn one of the loop's four helper threads calls it, and
+   others run meanwhile; further calls wait until a helper is free. So the function may call nothing of this
+   header but what any thread may call. Elsewhere it is a plain call. `argument` is the caller's, and in use
+   until ss_offload returns. A drain does not cut the function short. The function was not called, and the
+   result is -EAGAIN, when no thread could be made for ten seconds, -ECANCELED when a drain has ended that
+   attempt, or -ENOMEM or -EMFILE. Waits. */
 SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *argument);
 
 /* Starts a second task beside the handler: a coroutine under EventLoopMixIn, a thread elsewhere. Both run at
@@ -1365,15 +1378,44 @@ SS_API uint64_t ss_now(void);
 /* ---------------------------------------------------------------- client */
 
 /* Connects to `address` (see above; not fd:). `type` is SOCK_STREAM or SOCK_DGRAM, `self` the server in whose
-   handler this is called, or NULL outside of servers. Tries every address that a name has, for `ms`
-   milliseconds all together (-1: no limit); the look-up of the name comes on top, and has limits of its own
-   (resolv.conf). Stores a stream that the caller owns and closes with ss_close, or NULL after an error. With
-   `self` NULL any thread may call this; one thread at a time uses the stream. Each wait of
-   the stream is limited to `ms` milliseconds, too (see ss_set_timeout). With SOCK_DGRAM each flush sends one
-   datagram and each read receives one; what does not fit is lost. Returns 0 or -errno: that of the last
-   address that was tried, -ETIMEDOUT, -ENOENT for an unknown name, -EINVAL for an address that cannot be
-   read. Waits. (socket.create_connection) */
+   handler this is called, or NULL outside of servers. All that takes `ms` milliseconds at most, the look-up
+   of the name included (-1: no limit but those of resolv.conf and of the kernel). Stores a stream that the
+   caller owns and closes with ss_close, or NULL after an error. With `self` NULL any thread may call this;
+   one thread at a time uses the stream. Each wait of the stream is limited to `ms` milliseconds, too (see
+   ss_set_timeout). With SOCK_DGRAM each flush sends one datagram and each read receives one; what does not
+   fit is lost. Waits. (socket.create_connection)
+
+   Of a name's addresses those of IPv6 and IPv4 take turns, beginning with the resolver's first one. An
+   attempt that has not succeeded after 250 ms goes on, but the next address is tried besides it; after one
+   that has failed the next one is tried at once. The first that connects wins, and the others are closed (RFC
+   8305, "Happy Eyeballs"). With SOCK_DGRAM nobody answers: the first address wins to which there is a way.
+
+   Look-ups do not keep each other waiting, nor what ss_offload calls: up to 32 of a process are made at once,
+   in threads of their own. Those of numbers and of localhost need no thread. One whose time is over goes on
+   until its name servers have answered or given up, and keeps its thread as long; but nobody waits for it,
+   neither the drain nor ss_server_close.
+
+   Returns 0 or -errno: that of the last address that was tried, unless it says only that this machine has no
+   way to such addresses (-ENETUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT) and another one says more; -ETIMEDOUT;
+   -ECANCELED when the drain's time is over; that of the look-up; -EINVAL for an address that cannot be read;
+   or -EAGAIN when no thread for the look-up could be made for ten seconds. */
 SS_API int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s);
+
+/* What ss_connect_with does otherwise than ss_connect. A field that is zero changes nothing; only `address`es
+   with a port have use for them. */
+struct ss_connect_options {
+    int family;            /* AF_INET or AF_INET6: only addresses of this family are tried */
+    const char *from;      /* the address that the connection is to come from, with a number for its host:
+                              192.0.2.7:0. With port 0 the kernel chooses one; :5000 is any address and that
+                              port. Addresses of another family than this one's are not tried. */
+    const char *interface; /* the device through which all is sent and received, as eth0 (SO_BINDTODEVICE) */
+};
+
+/* As ss_connect, with options (NULL: none). Also returns -EINVAL for a `from` that cannot be read, or whose
+   host is a name; -EAFNOSUPPORT when no address is of its family; -EADDRNOTAVAIL when it is not this
+   machine's; -EADDRINUSE; -ENODEV for an unknown interface; -EPERM, -EACCES. */
+SS_API int ss_connect_with(struct ss_server *self, const char *address, int type, int ms,
+                           const struct ss_connect_options *options, struct ss_stream **s);
 
 /* Limits each wait of a stream from ss_connect to `ms` milliseconds, -1: no limit. */
 SS_API void ss_set_timeout(struct ss_stream *s, int ms);
@@ -1410,6 +1452,31 @@ SS_API int ss_set_broadcast(struct ss_stream *s, bool on);
 /* How datagrams to a group are sent: by this interface (NULL: as the routes have it), across so many networks
    (0: leave it as it is), and also to this machine. */
 SS_API int ss_set_multicast(struct ss_stream *s, const char *interface, int ttl, bool loop);
+
+/* ---------------------------------------------------------------- names
+
+   For handlers, which others then do not wait for, and for everybody else. */
+
+#define SS_MAX_ADDRESSES 32 /* of a name; further ones are neither found nor tried */
+
+/* Looks up `address` ("host:port", see above) for sockets of that type, for `ms` milliseconds at most (-1: no
+   limit but those of resolv.conf). `self` is the server in whose handler this is called, or NULL. Stores the
+   first `room` addresses, in the order in which they are to be tried. Returns how many it has stored, or
+   -errno as ss_connect does. Waits. (socket.getaddrinfo) */
+SS_API int ss_getaddrinfo(struct ss_server *self, const char *address, int type, int ms,
+                          struct ss_address *addresses, unsigned room);
+
+/* The names that belong to an address. */
+struct ss_names {
+    char host[256];
+    char service[32]; /* of the port; its number if it has no name */
+};
+
+/* Looks up which names an IPv4 or IPv6 address has: ss_getaddrinfo the other way. -ENOENT: its host has none;
+   otherwise as ss_getaddrinfo. Whoever owns an address says which name it has, also one that is somebody
+   else's: before such a name is trusted, look up whether it has this address. Waits. (socket.getnameinfo) */
+SS_API int ss_getnameinfo(struct ss_server *self, const struct ss_address *address, int type, int ms,
+                          struct ss_names *names);
 
 #ifdef __cplusplus
 }

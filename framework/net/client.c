@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams of clients: ss_connect. */
-#include "net/lookup.h"
+#include "net/connect.h"
+#include "net/names.h"
 #include "net/socket.h"
 #include "server/core.h"
-#include "server/serving.h"
 #include "server/stop.h"
 #include "server/stream.h"
-#include "server/wait.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { STREAM_BUFFER = 16384, DATAGRAM_BUFFER = 65536 };
 enum { EMPTY_BURST = 16 }; /* empty datagrams that are taken before others run */
-/* ms between two attempts when the queue of a Unix server is full: poll(2) does not tell when it has room. */
-enum { BUSY_SERVER_PAUSE = 10 };
 
 struct client {
     struct socket socket;
@@ -29,29 +24,6 @@ struct client {
 static struct client *client_of(struct ss_stream *s)
 {
     return container_of(s, struct client, socket.stream);
-}
-
-/* The server that is told of the client's descriptor: also a handler may have called ss_connect with NULL. */
-static struct ss_server *keeper(const struct client *client)
-{
-    const struct serving *serving = serving_current();
-    struct ss_server *own = client->socket.stream.server;
-    return own ? own : serving ? serving->server : NULL;
-}
-
-static void adopt(const struct client *client, int fd)
-{
-    struct ss_server *self = keeper(client);
-    if (self)
-        methods_of(self)->adopt(self, fd, client);
-}
-
-/* The handler may have closed it, and the number be somebody else's by now. */
-static void forget_and_close(const struct client *client, int fd)
-{
-    struct ss_server *self = keeper(client);
-    if (!self || methods_of(self)->forget(self, fd, client))
-        close(fd);
 }
 
 /* A read takes one datagram; what does not fit into `data` is lost, as with recv(2). An empty datagram is
@@ -103,7 +75,7 @@ static int datagram_write(struct ss_stream *s, struct iovec *vector, int count, 
 static int client_close(struct ss_stream *s)
 {
     struct client *client = client_of(s);
-    forget_and_close(client, s->fd);
+    connect_close(s->server, client, s->fd);
     free(client);
     return 0;
 }
@@ -130,143 +102,6 @@ static const struct ss_stream_class client_datagram_stream = {
 
 /* ---------------------------------------------------------------- connecting */
 
-/* Lets the kernel choose a name: without one a Unix datagram socket gets no answers. */
-static int give_name(int fd)
-{
-    sa_family_t family = AF_UNIX;
-    struct sockaddr_un none = {.sun_family = family};
-    return bind(fd, (struct sockaddr *)&none, sizeof family) < 0 ? -errno : 0;
-}
-
-static int pause_for(struct ss_server *self, int ms)
-{
-    return self ? ss_sleep(self, ms) : (poll(NULL, 0, ms), 0);
-}
-
-static int try_connect(struct ss_server *self, int fd, const struct sockaddr *to, socklen_t length,
-                       uint64_t deadline)
-{
-    while (connect(fd, to, length) < 0) {
-        if (errno == EINPROGRESS) {
-            int rc = server_wait(self, fd, POLLOUT, -1, deadline, CANCELED), error = 0;
-            socklen_t size = sizeof error;
-            if (rc == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-                error = errno;
-            return rc < 0 ? rc : -error;
-        }
-        if (errno == EISCONN)
-            return 0;
-        if (errno != EAGAIN && errno != EINTR)
-            return -errno;
-        if (deadline && ss_now() >= deadline)
-            return -ETIMEDOUT;
-        int rc = pause_for(self, BUSY_SERVER_PAUSE);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
-/* Resets the connection when it is closed: a normal end would keep the port for a minute. */
-static int refuse_own(int fd)
-{
-    struct linger at_once = {.l_onoff = 1};
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    return -ECONNREFUSED;
-}
-
-/* A client that connects to a port on which nobody listens may be given that same port as its own, and then
-   is connected to itself. A server that starts there later would find its port taken. */
-static int refuse_itself(int fd, const struct sockaddr *to, socklen_t length)
-{
-    struct ss_address own = {.length = sizeof own.u}, other = {.length = length};
-    if (getsockname(fd, &own.u.any, &own.length) < 0)
-        return -errno;
-    memcpy(&other.u, to, length);
-    if (ss_address_port(&own) != ss_address_port(&other)) /* for nearly all this is enough */
-        return 0;
-    other.length = sizeof other.u;
-    if (getpeername(fd, &other.u.any, &other.length) < 0)
-        return -errno;
-    return other.length == own.length && memcmp(&other.u, &own.u, own.length) == 0 ? refuse_own(fd) : 0;
-}
-
-static int connect_one(struct client *client, const struct sockaddr *to, socklen_t length, uint64_t deadline)
-{
-    int fd = socket(to->sa_family, client->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    int rc = to->sa_family == AF_UNIX && client->type == SOCK_DGRAM ? give_name(fd) : 0;
-    adopt(client, fd);
-    if (rc == 0)
-        rc = try_connect(client->socket.stream.server, fd, to, length, deadline);
-    if (rc == 0)
-        rc = refuse_itself(fd, to, length);
-    const struct ss_server *self = keeper(client);
-    if (self && self->explained)
-        self->explained->connected(self, fd, to, length, rc);
-    if (rc < 0) {
-        forget_and_close(client, fd);
-        return rc;
-    }
-    if (to->sa_family != AF_UNIX && client->type == SOCK_STREAM) {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-        client->socket.is_tcp = true;
-    }
-    client->socket.stream.fd = fd;
-    return 0;
-}
-
-/* Each address gets its share of the time that is left, so that one which does not answer leaves some to the
-   others. */
-static int connect_any_of(struct client *client, const struct addrinfo *list, uint64_t deadline)
-{
-    int rc = -EADDRNOTAVAIL;
-    unsigned count = 0;
-    for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
-        count++;
-    for (const struct addrinfo *ai = list; ai; ai = ai->ai_next, count--) {
-        uint64_t now = ss_now(), end = deadline;
-        if (deadline)
-            end = now + (deadline > now ? (deadline - now) / count : 0);
-        rc = connect_one(client, ai->ai_addr, ai->ai_addrlen, end);
-        if (rc >= 0 || rc == -ECANCELED)
-            break;
-    }
-    return rc;
-}
-
-struct lookup {
-    const struct address_text *parsed;
-    int type;
-    struct addrinfo *list;
-};
-
-static int look_up(void *argument)
-{
-    struct lookup *l = argument;
-    return address_lookup(l->parsed, AF_UNSPEC, l->type, false, &l->list);
-}
-
-static uint64_t deadline_in(int ms)
-{
-    return ms < 0 ? 0 : ss_now() + (uint64_t)ms;
-}
-
-static int connect_host(struct client *client, const struct address_text *parsed)
-{
-    struct lookup l = {.parsed = parsed, .type = client->type};
-    struct ss_server *self = client->socket.stream.server;
-    int rc = address_lookup(parsed, AF_UNSPEC, client->type, true, &l.list);
-    if (rc == -ENOENT) /* it is a name: name servers may have to be asked */
-        rc = self ? ss_offload(self, look_up, &l) : look_up(&l);
-    if (rc < 0)
-        return rc;
-    rc = connect_any_of(client, l.list, deadline_in(client->timeout));
-    freeaddrinfo(l.list);
-    return rc;
-}
-
 static struct client *client_new(struct ss_server *self, int type, int ms)
 {
     size_t size = type == SOCK_STREAM ? STREAM_BUFFER : DATAGRAM_BUFFER;
@@ -284,21 +119,73 @@ static struct client *client_new(struct ss_server *self, int type, int ms)
     return client;
 }
 
-int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s)
+/* The local addresses that are to be used: of each family one at most. */
+static int read_from(const struct ss_connect_options *options, int type, struct lookup *from)
 {
-    struct address_text parsed;
-    int rc = address_parse(address, &parsed);
+    int rc = address_parse(options->from, &from->text);
+    from->family = options->family;
+    from->type = type;
+    if (rc == 0)
+        rc = from->text.kind == ADDRESS_INET ? lookup_now(from) : -EINVAL;
+    return rc == -EAGAIN ? -EINVAL : rc; /* a name */
+}
+
+static int connect_host(const struct connecting *c, const struct address_text *text, int family)
+{
+    struct lookup *l;
+    int rc = names_find(c->self, text, family, c->type, c->deadline, &l);
+    if (rc < 0)
+        return rc;
+    rc = connect_first(c, l->found, l->count);
+    free(l);
+    return rc;
+}
+
+static void take_connection(struct client *client, int fd, int family)
+{
+    if (family != AF_UNIX && client->type == SOCK_STREAM) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+        client->socket.is_tcp = true;
+    }
+    client->socket.stream.fd = fd;
+}
+
+static int connect_client(struct client *client, const struct address_text *text,
+                          const struct ss_connect_options *options, uint64_t deadline)
+{
+    struct connecting c = {.self = client->socket.stream.server,
+                           .owner = client,
+                           .type = client->type,
+                           .interface = options->interface,
+                           .deadline = deadline};
+    struct lookup *from = options->from ? calloc(1, sizeof *from) : NULL;
+    int rc = options->from && !from ? -ENOMEM : from ? read_from(options, client->type, from) : 0;
+    c.from = from;
+    if (rc == 0)
+        rc = text->kind == ADDRESS_INET ? connect_host(&c, text, options->family)
+                                        : connect_first(&c, &text->address, 1);
+    free(from);
+    if (rc >= 0)
+        take_connection(client, rc, text->kind == ADDRESS_INET ? AF_UNSPEC : AF_UNIX);
+    return rc < 0 ? rc : 0;
+}
+
+int ss_connect_with(struct ss_server *self, const char *address, int type, int ms,
+                    const struct ss_connect_options *options, struct ss_stream **s)
+{
+    static const struct ss_connect_options none;
+    struct address_text text;
+    uint64_t deadline = deadline_in(ms);
+    int rc = address_parse(address, &text);
     *s = NULL;
-    if (rc == 0 && parsed.kind == ADDRESS_FD)
+    if (rc == 0 && text.kind == ADDRESS_FD)
         rc = -EINVAL;
     if (rc < 0)
         return rc;
     struct client *client = client_new(self, type, ms);
     if (!client)
         return -ENOMEM;
-    rc = parsed.kind == ADDRESS_INET
-             ? connect_host(client, &parsed)
-             : connect_one(client, &parsed.address.u.any, parsed.address.length, deadline_in(ms));
+    rc = connect_client(client, &text, options ? options : &none, deadline);
     if (rc < 0)
         free(client);
     else
@@ -324,9 +211,14 @@ int ss_dup(struct ss_stream *s, struct ss_stream **copy)
     }
     client->socket.is_tcp = container_of(s, struct socket, stream)->is_tcp;
     client->socket.stream.fd = fd;
-    adopt(client, fd);
+    connect_adopt(s->server, client, fd);
     *copy = &client->socket.stream;
     return 0;
+}
+
+int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s)
+{
+    return ss_connect_with(self, address, type, ms, NULL, s);
 }
 
 void ss_set_timeout(struct ss_stream *s, int ms)

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 /* A whole number from 0 to `max` in decimal; -EINVAL for anything else. */
 static int parse_number(const char *text, long max)
 {
@@ -47,6 +50,14 @@ static int copy_part(char *to, size_t size, const char *from, size_t n)
     return 0;
 }
 
+/* Can it be a service's name? It has a letter, or it would be a number that is no port. */
+static bool is_service(const char *text)
+{
+    size_t n = strlen(text);
+    return strpbrk(text, LETTERS) && strspn(text, LETTERS DIGITS "-_.+") == n &&
+           strspn(text, LETTERS DIGITS) > 0;
+}
+
 static int parse_inet(const char *text, struct address_text *parsed)
 {
     const char *colon = strrchr(text, ':'), *host = text;
@@ -66,7 +77,8 @@ static int parse_inet(const char *text, struct address_text *parsed)
     }
     if (copy_part(parsed->host, sizeof parsed->host, host, n) < 0)
         return -EINVAL;
-    if (parse_number(colon + 1, 65535) < 0)
+    parsed->numbered = parse_number(colon + 1, 65535) >= 0;
+    if (!parsed->numbered && !is_service(colon + 1))
         return -EINVAL;
     return copy_part(parsed->port, sizeof parsed->port, colon + 1, strlen(colon + 1));
 }
@@ -91,36 +103,107 @@ int address_parse(const char *text, struct address_text *parsed)
 
 /* ---------------------------------------------------------------- from names */
 
-static int lookup_error(int rc)
+int lookup_error(int rc)
 {
     switch (rc) {
     case 0:
         return 0;
     case EAI_SYSTEM:
-        return -errno;
+        return errno ? -errno : -EIO;
     case EAI_MEMORY:
         return -ENOMEM;
     case EAI_AGAIN:
-        return -EHOSTUNREACH;
+    case EAI_FAIL:
+        return -ENONET;
     case EAI_FAMILY:
     case EAI_ADDRFAMILY:
         return -EAFNOSUPPORT;
+    case EAI_SERVICE:
+        return -EPROTONOSUPPORT;
     default:
         return -ENOENT;
     }
 }
 
-int address_lookup(const struct address_text *parsed, int family, int type, bool numeric,
-                   struct addrinfo **list)
+static bool ends_with(const char *text, size_t size, const char *end)
 {
-    struct addrinfo hints = {.ai_family = family,
-                             .ai_socktype = type,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV | (numeric ? AI_NUMERICHOST : 0)};
-    int rc = getaddrinfo(parsed->host[0] ? parsed->host : NULL, parsed->port, &hints, list);
-    if (rc != 0 && !numeric && !strcasecmp(parsed->host, "localhost")) {
-        /* localhost is this machine, also where no file and no name server knows the name (RFC 6761 6.3) */
-        hints.ai_flags = AI_NUMERICSERV;
-        rc = getaddrinfo(NULL, parsed->port, &hints, list);
+    size_t n = strlen(end);
+    return size >= n && !strncasecmp(text + size - n, end, n);
+}
+
+bool address_is_localhost(const struct address_text *parsed)
+{
+    const char *host = parsed->host;
+    size_t size = strlen(host);
+    size -= size > 0 && host[size - 1] == '.';
+    return ends_with(host, size, ".localhost") ||
+           (size == sizeof "localhost" - 1 && ends_with(host, size, "localhost"));
+}
+
+static bool has_family(const struct lookup *l, int family)
+{
+    return l->family == AF_UNSPEC || l->family == family;
+}
+
+/* No file and no name server is asked: they may know one of the two only, or another machine's. */
+static int find_loopbacks(struct lookup *l, in_port_t port)
+{
+    struct ss_address *to = l->found;
+    memset(to, 0, 2 * sizeof *to);
+    if (has_family(l, AF_INET6)) {
+        to->length = sizeof to->u.in6;
+        to++->u.in6 = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = port, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     }
-    return lookup_error(rc);
+    if (has_family(l, AF_INET)) {
+        to->length = sizeof to->u.in;
+        to++->u.in = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    }
+    l->count = (unsigned)(to - l->found);
+    return l->count ? 0 : -EAFNOSUPPORT;
+}
+
+static int ask_system(struct lookup *l, const char *host, int flags)
+{
+    struct addrinfo hints = {.ai_family = l->family,
+                             .ai_socktype = l->type,
+                             .ai_flags = AI_PASSIVE | flags | (l->text.numbered ? AI_NUMERICSERV : 0)},
+                    *list = NULL;
+    errno = 0;
+    int rc = getaddrinfo(host, l->text.port, &hints, &list);
+    if (rc != 0)
+        return lookup_error(rc);
+    l->count = 0;
+    for (const struct addrinfo *ai = list; ai && l->count < SS_MAX_ADDRESSES; ai = ai->ai_next) {
+        struct ss_address *to = &l->found[l->count++];
+        memset(to, 0, sizeof *to);
+        memcpy(&to->u, ai->ai_addr, to->length = ai->ai_addrlen);
+    }
+    freeaddrinfo(list);
+    return 0;
+}
+
+/* Only the service is a name. */
+static int find_loopback_service(struct lookup *l)
+{
+    int rc = ask_system(l, NULL, 0);
+    return rc < 0 ? rc : find_loopbacks(l, htons((in_port_t)ss_address_port(l->found)));
+}
+
+int lookup_now(struct lookup *l)
+{
+    if (!l->text.numbered)
+        return -EAGAIN;
+    if (address_is_localhost(&l->text))
+        return find_loopbacks(l, htons((in_port_t)strtoul(l->text.port, NULL, 10)));
+    int rc = ask_system(l, l->text.host[0] ? l->text.host : NULL, AI_NUMERICHOST);
+    return rc == -ENOENT ? -EAGAIN : rc;
+}
+
+int lookup_any(struct lookup *l)
+{
+    if (address_is_localhost(&l->text))
+        return l->text.numbered ? lookup_now(l) : find_loopback_service(l);
+    return ask_system(l, l->text.host[0] ? l->text.host : NULL, 0);
 }

@@ -11,7 +11,6 @@
 #include "server/wait.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,27 +71,29 @@ int bind_inherited(struct ss_server *self, int fd)
     return rc;
 }
 
-static int prepare(const struct ss_server *self, int fd, const struct addrinfo *ai, bool reuse_port)
+static int prepare(const struct ss_server *self, int fd, const struct ss_address *address, bool reuse_port)
 {
     int rc = 0;
     if (self->allow_reuse_address && self->socket_type == SOCK_STREAM)
         rc = option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (rc == 0 && reuse_port)
         rc = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (rc == 0 && ai->ai_family == AF_INET6)
+    if (rc == 0 && address->u.any.sa_family == AF_INET6)
         rc = option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !self->dual_stack);
-    if (rc == 0 && bind(fd, ai->ai_addr, ai->ai_addrlen) < 0)
+    if (rc == 0 && self->core->loopbacks)
+        rc = setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2) < 0 ? -errno : 0;
+    if (rc == 0 && bind(fd, &address->u.any, address->length) < 0)
         rc = -errno;
     return rc;
 }
 
 /* Returns the socket or -errno. */
-static int bind_to(const struct ss_server *self, const struct addrinfo *ai, bool reuse_port)
+static int bind_to(const struct ss_server *self, const struct ss_address *address, bool reuse_port)
 {
-    int fd = socket(ai->ai_family, self->socket_type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(address->u.any.sa_family, self->socket_type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
-    int rc = prepare(self, fd, ai, reuse_port);
+    int rc = prepare(self, fd, address, reuse_port);
     if (rc < 0) {
         close(fd);
         return rc;
@@ -100,45 +101,90 @@ static int bind_to(const struct ss_server *self, const struct addrinfo *ai, bool
     return fd;
 }
 
-static int bind_one(struct ss_server *self, const struct addrinfo *ai)
+static int bind_one(struct ss_server *self, const struct ss_address *address)
 {
-    int fd = bind_to(self, ai, self->allow_reuse_port);
+    int fd = bind_to(self, address, self->allow_reuse_port);
     if (fd < 0)
         return fd;
     self->socket = fd;
-    return know_own_address(self);
+    int rc = know_own_address(self);
+    if (rc < 0) {
+        close(fd);
+        self->socket = -1;
+    }
+    return rc;
 }
 
 /* Binds the first address that can be bound. Of a wildcard IPv6 is tried first, which takes IPv4 clients,
    too. */
-static int bind_any_of(struct ss_server *self, const struct addrinfo *list, bool wildcard)
+static int bind_any_of(struct ss_server *self, const struct lookup *l)
 {
     int rc = -EADDRNOTAVAIL;
-    for (int pass = wildcard ? 0 : 1; pass < 2; pass++)
-        for (const struct addrinfo *ai = list; ai; ai = ai->ai_next)
-            if ((pass || ai->ai_family == AF_INET6) && (rc = bind_one(self, ai)) != -EAFNOSUPPORT &&
+    for (int pass = l->text.host[0] ? 1 : 0; pass < 2; pass++)
+        for (unsigned i = 0; i < l->count; i++)
+            if ((pass || l->found[i].u.any.sa_family == AF_INET6) &&
+                (rc = bind_one(self, &l->found[i])) != -EAFNOSUPPORT &&
                 (rc == 0 || rc == -EADDRINUSE || rc == -EACCES))
                 return rc;
     return rc;
 }
 
+/* ---------------------------------------------------------------- localhost
+
+   One socket takes one address, and localhost is two. But of a socket that is bound to the loopback device
+   every address is one of that device's, also the one for all addresses of both families. */
+
+static struct ss_address all_addresses(unsigned port)
+{
+    return (struct ss_address){.length = sizeof(struct sockaddr_in6),
+                               .u.in6 = {.sin6_family = AF_INET6, .sin6_port = htons((in_port_t)port)}};
+}
+
+/* Could the server bind each of them alone? Not all machines have IPv6, and one of them may be another
+   program's. */
+static int try_each(const struct ss_server *self, const struct lookup *l)
+{
+    int rc = l->count;
+    for (unsigned i = 0; rc >= 0 && i < l->count; i++)
+        if ((rc = bind_to(self, &l->found[i], self->allow_reuse_port)) >= 0)
+            close(rc);
+    return rc < 0 ? rc : 0;
+}
+
+/* Where the port is another program's at another address of this machine, the server has one of both, as of
+   other names. */
+static int bind_loopbacks(struct ss_server *self, const struct lookup *l)
+{
+    struct ss_address all = all_addresses(ss_address_port(l->found));
+    int rc = try_each(self, l);
+    if (rc == 0) {
+        self->core->loopbacks = true;
+        rc = bind_one(self, &all);
+        self->core->loopbacks = rc == 0;
+    } else if (rc == -EADDRINUSE) {
+        return rc;
+    }
+    if (rc < 0)
+        return bind_any_of(self, l);
+    self->server_address.u.in6.sin6_addr = in6addr_loopback;
+    return 0;
+}
+
 static int server_bind(struct ss_server *self)
 {
-    struct address_text parsed;
-    struct addrinfo *list;
-    int rc = address_parse(self->address, &parsed);
+    struct lookup l = {.family = self->address_family, .type = self->socket_type};
+    int rc = address_parse(self->address, &l.text);
     if (rc < 0)
         return rc;
-    if (parsed.kind == ADDRESS_FD)
-        return bind_inherited(self, parsed.fd);
-    if (parsed.kind != ADDRESS_INET)
+    if (l.text.kind == ADDRESS_FD)
+        return bind_inherited(self, l.text.fd);
+    if (l.text.kind != ADDRESS_INET)
         return -EAFNOSUPPORT;
-    rc = address_lookup(&parsed, self->address_family, self->socket_type, false, &list);
+    rc = lookup_any(&l);
     if (rc < 0)
         return rc;
-    rc = bind_any_of(self, list, !parsed.host[0]);
-    freeaddrinfo(list);
-    return rc;
+    bool both = address_is_localhost(&l.text) && l.count == 2 && self->dual_stack;
+    return both ? bind_loopbacks(self, &l) : bind_any_of(self, &l);
 }
 
 static int server_activate(struct ss_server *self)
@@ -152,10 +198,9 @@ int bind_again(struct ss_server *self, int *fd)
 {
     if (self->address_family == AF_UNIX || socket_option(self->socket, SO_REUSEPORT) <= 0)
         return -EOPNOTSUPP;
-    struct ss_address address = self->server_address;
-    struct addrinfo ai = {
-        .ai_family = self->address_family, .ai_addr = &address.u.any, .ai_addrlen = address.length};
-    int first = self->socket, another = bind_to(self, &ai, true);
+    struct ss_address all = all_addresses(ss_address_port(&self->server_address));
+    int first = self->socket;
+    int another = bind_to(self, self->core->loopbacks ? &all : &self->server_address, true);
     if (another < 0)
         return another;
     self->socket = another; /* server_activate knows no other */

@@ -32,12 +32,18 @@ static bool is_wildcard(const struct ss_address *address)
            (address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr));
 }
 
+/* Has the socket several addresses? */
+static bool has_several(const struct ss_server *self)
+{
+    return self->core->loopbacks || is_wildcard(&self->server_address);
+}
+
 /* A socket that is bound to every interface asks the kernel which address each datagram was sent to: the
    reply must come from that one. */
 static int server_activate(struct ss_server *self)
 {
     int rc = options_of_datagrams(self);
-    if (rc < 0 || !is_wildcard(&self->server_address))
+    if (rc < 0 || !has_several(self))
         return rc;
     if (self->address_family == AF_INET)
         return option_set(self->socket, IPPROTO_IP, IP_PKTINFO, 1);
@@ -134,7 +140,7 @@ static int receive(struct ss_server *self, int fd, struct ss_datagram *to)
 {
     ssize_t n = -1;
     for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* the error may be an earlier reply's */
-        n = is_wildcard(&self->server_address) ? receive_asked(self, fd, to) : receive_plain(self, fd, to);
+        n = has_several(self) ? receive_asked(self, fd, to) : receive_plain(self, fd, to);
     if (n < 0)
         return (int)n;
     to->truncated = (size_t)n > self->max_packet_size;
@@ -201,7 +207,7 @@ __attribute__((noinline)) static ssize_t send_from(int fd, const struct ss_addre
     union control control = {0};
     struct msghdr message = {
         .msg_name = (void *)(uintptr_t)&to->u, .msg_namelen = to->length, .msg_iov = &data, .msg_iovlen = 1};
-    if (!is_wildcard(from)) /* the kernel has not said which one it was: it chooses */
+    if (from && !is_wildcard(from)) /* the kernel has not said which one it was: it chooses */
         set_source(&message, &control, from, to);
     return sendmsg(fd, &message, SEND_FLAGS);
 }
@@ -212,9 +218,8 @@ static int send_now(const struct ss_server *self, int fd, const struct ss_addres
 {
     ssize_t n = -1;
     for (int errors = 0; n < 0 && errors < 2; errors += n < 0 && errno != EINTR) {
-        n = is_wildcard(&self->server_address)
-                ? send_from(fd, from, to, data)
-                : sendto(fd, data.iov_base, data.iov_len, SEND_FLAGS, &to->u.any, to->length);
+        n = has_several(self) ? send_from(fd, from, to, data)
+                              : sendto(fd, data.iov_base, data.iov_len, SEND_FLAGS, &to->u.any, to->length);
         if (n < 0 && errno == EAGAIN)
             break;
     }
@@ -228,7 +233,7 @@ int ss_send_to(struct ss_server *self, const struct ss_address *from, const stru
         return -EINVAL;
     int fd = ss_fileno(self);
     struct iovec all = {(void *)(uintptr_t)data, size};
-    int rc = fd < 0 ? -EBADF : send_now(self, fd, from ? from : &self->server_address, to, all);
+    int rc = fd < 0 ? -EBADF : send_now(self, fd, from, to, all);
     if (self->explained)
         self->explained->sent(self, fd, to, &all, rc);
     return rc;

@@ -103,7 +103,7 @@ static void add_result(struct commentary *line, const struct remark *r)
         comment_add(line, " = -%s", strerrorname_np((int)-r->result));
     else
         comment_add(line, " = -%s: %s", strerrorname_np((int)-r->result),
-                    strerror_r((int)-r->result, text, sizeof text));
+                    ss_strerror((int)r->result, text, sizeof text));
 }
 
 static void write_text(struct commentary *line, const struct remark *r, uint64_t us)

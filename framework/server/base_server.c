@@ -159,7 +159,7 @@ static void handle_error(struct ss_server *self, struct ss_request *request, int
     char reason[128], escaped[4 * SS_ADDRESS_TEXT];
     escape(text, escaped);
     fprintf(stderr, "socketserver: request from %s failed: %s%s\n", escaped,
-            strerror_r(-error, reason, sizeof reason),
+            ss_strerror(error, reason, sizeof reason),
             error == -EDOM ? "; handle returns 0, SS_PARK or -errno, and no other number" : "");
 }
 
@@ -173,7 +173,7 @@ static void child_ended(struct ss_server *self, pid_t pid, int status, int error
     else
         fprintf(stderr, "socketserver: process %d has ended with status %d%s%s\n", (int)pid,
                 WEXITSTATUS(status), error ? ": " : "",
-                error ? strerror_r(-error, reason, sizeof reason) : "");
+                error ? ss_strerror(error, reason, sizeof reason) : "");
 }
 
 /* The parent's threads and requests are not the child's. */

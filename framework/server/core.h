@@ -46,6 +46,7 @@ struct ss_core {
     struct ss_handler_class handler; /* the handler class, put together */
     bool has_streams;                /* its instances have rfile and wfile */
     bool is_tcp;       /* the socket is TCP's; another stream socket (SCTP) may have such addresses, too */
+    bool loopbacks;    /* bound to ::1 and 127.0.0.1, by one socket; see tcp.c */
     bool takes_thread; /* each request takes a thread or a process, so no client may have them all */
     bool has_served;   /* ss_serve_forever was called */
     bool was_blocking; /* the socket was inherited as a blocking one, and is given back as such */

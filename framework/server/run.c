@@ -48,7 +48,8 @@ static const struct {
     {-ENOENT, "; no host has this name: check its spelling", "; its directory must exist"},
     {-ENOTDIR, "; its directory must be one", NULL},
     {-ENAMETOOLONG, "; the kernel takes a path of up to 107 bytes: choose a shorter one", NULL},
-    {-EHOSTUNREACH, "; no name server answers: try again, or write the host as a number", NULL},
+    {-ENONET, "; try again, or write the host as a number", NULL},
+    {-EPROTONOSUPPORT, "; write the port as a number", NULL},
     {-EMFILE, no_descriptors, NULL},
     {-ENFILE, no_descriptors, NULL},
     {-EINVAL, "; write host:port, [ipv6]:port, :port, unix:/path, unix:@name or fd:number", NULL},
@@ -109,7 +110,7 @@ static int make(struct ss_server *server, const struct ss_class *const *bases, c
     char text[128], advised[200];
     int rc = ss_server_init(server, bases, address, handler);
     if (rc < 0)
-        fprintf(stderr, "socketserver: cannot make the server: %s%s\n", strerror_r(-rc, text, sizeof text),
+        fprintf(stderr, "socketserver: cannot make the server: %s%s\n", ss_strerror(rc, text, sizeof text),
                 init_advice(bases, address, handler, rc, advised));
     return rc;
 }
@@ -120,10 +121,10 @@ static int bind_and_serve(struct ss_server *server, const char *address)
     int rc = ss_server_bind(server);
     if (rc < 0)
         fprintf(stderr, "socketserver: cannot listen on %s: %s%s\n", address,
-                strerror_r(-rc, text, sizeof text), advice(address, rc));
+                ss_strerror(rc, text, sizeof text), advice(address, rc));
     else if ((rc = ss_run_server(server)) < 0)
         fprintf(stderr, "socketserver: cannot go on serving %s: %s\n", address,
-                strerror_r(-rc, text, sizeof text));
+                ss_strerror(rc, text, sizeof text));
     return rc < 0 ? 1 : rc;
 }
 

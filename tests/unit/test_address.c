@@ -42,9 +42,13 @@ static void test_bad_addresses(void **state)
         {"127.0.0.1:-1", -EINVAL},
         {"127.0.0.1:+1", -EINVAL},
         {"127.0.0.1: 1", -EINVAL},
-        {"127.0.0.1:1x", -EINVAL},
+        {"127.0.0.1:no-such-service", -EPROTONOSUPPORT},
+        {"localhost:1x", -EPROTONOSUPPORT},
+        {"127.0.0.1:-http", -EINVAL},
+        {"127.0.0.1:ht tp", -EINVAL},
+        {"127.0.0.1:http/tcp", -EINVAL},
+        {"127.0.0.1:a-name-that-is-longer-than-any-service-has", -EINVAL},
         {"127.0.0.1:99999999999999999999", -EINVAL},
-        {"127.0.0.1:http", -EINVAL},
         {"::1:80", -EINVAL},
         {"[::1]", -EINVAL},
         {"[::1:80", -EINVAL},
@@ -65,7 +69,7 @@ static void test_bad_addresses(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         int rc = try_bind(&TCPServer, rows[i].address, NULL);
         /* without a network a name is not unknown: nobody can be asked */
-        if (rc != rows[i].error && !(rows[i].error == -ENOENT && rc == -EHOSTUNREACH))
+        if (rc != rows[i].error && !(rows[i].error == -ENOENT && rc == -ENONET))
             fail_msg("\"%s\": %d instead of %d", rows[i].address, rc, rows[i].error);
     }
     assert_int_equal(try_bind(&UnixStreamServer, "127.0.0.1:0", NULL), -EAFNOSUPPORT);
@@ -97,8 +101,6 @@ static void test_good_addresses(void **state)
             assert_memory_equal(text, rows[i].prefix, strlen(rows[i].prefix));
             assert_true(strtol(text + strlen(rows[i].prefix), NULL, 10) > 0);
         }
-    assert_int_equal(try_bind(&TCPServer, "localhost:0", text), 0);
-    assert_true(!strncmp(text, "127.0.0.1:", 10) || !strncmp(text, "[::1]:", 6));
     char abstract[40];
     unique("unix:@ss-unit-address-*", abstract, sizeof abstract);
     assert_int_equal(try_bind(&UnixStreamServer, abstract, text), 0);
@@ -218,6 +220,112 @@ static void test_no_dual_stack(void **state)
     stop(&r);
 }
 
+/* ---- localhost ---- */
+
+static void check_unreachable(unsigned port, const char *host)
+{
+    char address[SS_ADDRESS_TEXT];
+    struct ss_stream *s;
+    snprintf(address, sizeof address, "%s:%u", host, port);
+    assert_int_equal(ss_connect(NULL, address, SOCK_STREAM, PATIENCE, &s), -ECONNREFUSED);
+}
+
+/* One server has both loopback addresses, also when each of its loops has a socket. */
+static void test_localhost(void **state)
+{
+    static const char *const rows[][2] = {{"TCPServer", "localhost:0"},
+                                          {"ThreadingTCPServer", "LocalHost.:0"},
+                                          {"EventLoopTCPServer", "some.localhost:0"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct running r;
+        prepare(&r, ss_bases(rows[i][0]), rows[i][1], &EchoHandler);
+        r.server.workers = 2;
+        launch(&r);
+        unsigned port = ss_address_port(&r.server.server_address);
+        assert_memory_equal(r.text, "[::1]:", 6);
+        for (int j = 0; j < 10; j++) {
+            check_reachable(port, "127.0.0.1");
+            check_reachable(port, "[::1]");
+        }
+        check_reachable(port, "localhost");
+        stop(&r);
+    }
+}
+
+static void test_localhost_of_one_family(void **state)
+{
+    static const struct {
+        int family;
+        bool dual_stack;
+        const char *reachable, *other;
+    } rows[] = {{AF_INET, true, "127.0.0.1", "[::1]"},
+                {AF_INET6, true, "[::1]", "127.0.0.1"},
+                {AF_UNSPEC, false, "[::1]", "127.0.0.1"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct running r;
+        prepare(&r, SS_BASES(&ThreadingMixIn, &TCPServer), "localhost:0", &EchoHandler);
+        r.server.address_family = rows[i].family;
+        r.server.dual_stack = rows[i].dual_stack;
+        launch(&r);
+        unsigned port = ss_address_port(&r.server.server_address);
+        check_reachable(port, rows[i].reachable);
+        check_reachable(port, "localhost");
+        check_unreachable(port, rows[i].other);
+        stop(&r);
+    }
+}
+
+/* An answer comes from the address that was asked, or the client would not take it. */
+static void check_datagram(unsigned port, const char *host)
+{
+    char address[SS_ADDRESS_TEXT], line[10];
+    struct ss_stream *s;
+    snprintf(address, sizeof address, "%s:%u", host, port);
+    assert_int_equal(ss_connect(NULL, address, SOCK_DGRAM, PATIENCE, &s), 0);
+    assert_int_equal(ss_write(s, "x\n", 2), 0);
+    assert_int_equal(ss_readline(s, line, sizeof line), 2);
+    assert_int_equal(ss_close(s), 0);
+}
+
+static void test_localhost_datagrams(void **state)
+{
+    static const char *const classes[] = {"UDPServer", "EventLoopUDPServer"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(classes); i++) {
+        struct running r;
+        prepare(&r, ss_bases(classes[i]), "localhost:0", &EchoHandler);
+        r.server.workers = 2;
+        launch(&r);
+        unsigned port = ss_address_port(&r.server.server_address);
+        for (int j = 0; j < 10; j++) {
+            check_datagram(port, "127.0.0.1");
+            check_datagram(port, "127.0.0.2");
+            check_datagram(port, "[::1]");
+        }
+        stop(&r);
+    }
+}
+
+/* The other server would get some of the clients. */
+static void test_localhost_half_taken(void **state)
+{
+    static const char *const hosts[] = {"127.0.0.1", "[::1]"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        struct running r;
+        char text[SS_ADDRESS_TEXT], one[40], both[40];
+        assert_int_equal(try_bind(&TCPServer, "localhost:0", text), 0); /* the port is free at both */
+        snprintf(one, sizeof one, "%s%.6s", hosts[i], strrchr(text, ':'));
+        snprintf(both, sizeof both, "localhost%.6s", strrchr(text, ':'));
+        start(&r, SS_BASES(&TCPServer), one, &EchoHandler);
+        assert_int_equal(try_bind(&TCPServer, both, NULL), -EADDRINUSE);
+        stop(&r);
+        assert_int_equal(try_bind(&TCPServer, both, NULL), 0);
+    }
+}
+
 /* ---- fd: ---- */
 
 static int listening(int family, int type)
@@ -266,10 +374,18 @@ static void test_inherited_wrong(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_addresses), cmocka_unit_test(test_good_addresses),
-        cmocka_unit_test(test_format),        cmocka_unit_test(test_port_busy),
-        cmocka_unit_test(test_dual_stack),    cmocka_unit_test(test_no_dual_stack),
-        cmocka_unit_test(test_inherited),     cmocka_unit_test(test_inherited_wrong),
+        cmocka_unit_test(test_bad_addresses),
+        cmocka_unit_test(test_good_addresses),
+        cmocka_unit_test(test_format),
+        cmocka_unit_test(test_port_busy),
+        cmocka_unit_test(test_dual_stack),
+        cmocka_unit_test(test_no_dual_stack),
+        cmocka_unit_test(test_inherited),
+        cmocka_unit_test(test_inherited_wrong),
+        cmocka_unit_test(test_localhost),
+        cmocka_unit_test(test_localhost_of_one_family),
+        cmocka_unit_test(test_localhost_datagrams),
+        cmocka_unit_test(test_localhost_half_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,6 @@ static void test_errors(void **state)
 
 /* ---- a name with several addresses ---- */
 
-enum { SHORT = 100 };                /* ms; slow.test takes twice as long */
 static const char *two_addresses[2]; /* of the name two.test, in this order */
 
 /* Stands before the C library's. */
@@ -99,15 +98,10 @@ int getaddrinfo(const char *restrict name, const char *restrict service,
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
     void *found = dlsym(RTLD_NEXT, "getaddrinfo");
     memcpy(&real, &found, sizeof real);
-    bool slow = name && strcmp(name, "slow.test") == 0;
-    if (!slow && (!name || strcmp(name, "two.test") != 0))
+    if (!name || strcmp(name, "two.test") != 0)
         return real(name, service, hints, list);
     if (hints->ai_flags & AI_NUMERICHOST)
         return EAI_NONAME;
-    if (slow) {
-        poll(NULL, 0, 2 * SHORT);
-        return real("127.0.0.1", service, hints, list);
-    }
     int rc = real(two_addresses[0], service, hints, list);
     if (rc == 0)
         rc = real(two_addresses[1], service, hints, &(*list)->ai_next);
@@ -205,29 +199,6 @@ static void test_unix_queue_full(void **state)
     assert_int_equal(ss_connect(NULL, address, SOCK_STREAM, 50, &s), -ETIMEDOUT);
     ss_close(first);
     ss_server_close(&server);
-}
-
-/* The time is for connecting; a name server has limits of its own. */
-static void test_slow_name(void **state)
-{
-    struct running r;
-    struct ss_stream *s;
-    char address[50];
-    (void)state;
-    start(&r, SS_BASES(&TCPServer), "127.0.0.1:0", &EchoHandler);
-    snprintf(address, sizeof address, "slow.test:%u", ss_address_port(&r.server.server_address));
-    assert_int_equal(ss_connect(NULL, address, SOCK_STREAM, SHORT, &s), 0);
-    ss_close(s);
-    stop(&r);
-    int fillers[4], fd = full_listener(address, fillers);
-    memmove(address + sizeof "slow.test" - 1, strchr(address, ':'), strlen(strchr(address, ':')) + 1);
-    memcpy(address, "slow.test", sizeof "slow.test" - 1);
-    uint64_t begin = ss_now();
-    assert_int_equal(ss_connect(NULL, address, SOCK_STREAM, SHORT, &s), -ETIMEDOUT);
-    assert_true(ss_now() - begin >= 3 * SHORT); /* all of it was left behind the look-up */
-    for (int i = 0; i < 4; i++)
-        close(fillers[i]);
-    close(fd);
 }
 
 /* ---- a connection with itself ---- */
@@ -444,12 +415,12 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exchange),       cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_next_address),   cmocka_unit_test(test_connect_timeout),
-        cmocka_unit_test(test_shared_timeout), cmocka_unit_test(test_unix_queue_full),
-        cmocka_unit_test(test_read_timeout),   cmocka_unit_test(test_in_handler),
-        cmocka_unit_test(test_cancel),         cmocka_unit_test(test_slow_name),
-        cmocka_unit_test(test_own_port),       cmocka_unit_test(test_server_that_goes),
+        cmocka_unit_test(test_exchange),         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_next_address),     cmocka_unit_test(test_connect_timeout),
+        cmocka_unit_test(test_shared_timeout),   cmocka_unit_test(test_unix_queue_full),
+        cmocka_unit_test(test_read_timeout),     cmocka_unit_test(test_in_handler),
+        cmocka_unit_test(test_cancel),           cmocka_unit_test(test_own_port),
+        cmocka_unit_test(test_server_that_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,8 +34,9 @@ static int run_and_listen(const struct ss_class *const *bases, const char *addre
 
 static void check_said(const char *first, const char *address, int error, const char *more)
 {
-    char expected[500];
-    snprintf(expected, sizeof expected, "socketserver: %s%s: %s%s", first, address, strerror(-error), more);
+    char expected[500], text[128];
+    snprintf(expected, sizeof expected, "socketserver: %s%s: %s%s", first, address,
+             ss_strerror(error, text, sizeof text), more);
     const char *end = strchr(said, '\n');
     if (!end || end[1] || strncmp(said, expected, strlen(expected)) != 0)
         fail_msg("\"%s\" instead of \"%s\"", said, expected);
@@ -66,7 +67,8 @@ static const struct {
     {"unix:/no/x", -ENOENT, "; its directory must exist"},
     {"unix:/dev/null/x", -ENOTDIR, "; its directory must be one"},
     {"unix:/long", -ENAMETOOLONG, "; the kernel takes a path of up to 107 bytes"},
-    {"somewhere:80", -EHOSTUNREACH, "; no name server answers: try again"},
+    {"somewhere:80", -ENONET, "; try again, or write the host as a number"},
+    {"somewhere:htpt", -EPROTONOSUPPORT, "; write the port as a number"},
     {"localhost:x", -EINVAL, "; write host:port, [ipv6]:port, :port, unix:/path, unix:@name or fd:number"},
     {"192.0.2.1:80", -EADDRNOTAVAIL, "; no interface of this machine has it"},
     {"unix:/tmp/x", -EAFNOSUPPORT, "; unix: is for UnixStreamServer and UnixDatagramServer, host:port for"},
