@@ -166,7 +166,7 @@ static int bind_loopbacks(struct ss_server *self, const struct lookup *l)
     }
     if (rc < 0)
         return bind_any_of(self, l);
-    self->server_address.u.in6.sin6_addr = in6addr_loopback;
+    self->server_address.u.in6.sin6_addr = (struct in6_addr)IN6ADDR_LOOPBACK_INIT;
     return 0;
 }
 

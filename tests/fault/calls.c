@@ -220,12 +220,38 @@ FAILS(ssize_t, sendto,
 MOVES(ssize_t, sendfile, (int to, int from, off_t *offset, size_t size), (to, from, offset, size))
 FAILS_WITH(0, unsigned, if_nametoindex, (const char *name), (name))
 FAILS_NULL(char *, if_indextoname, (unsigned index, char *name), (index, name))
+int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found);
+
+/* A name that only the tests know: at its first address nobody answers, as they see to. */
+static int find_known(const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+    struct addrinfo numbers = *hints;
+    if (hints->ai_flags & AI_NUMERICHOST)
+        return EAI_NONAME;
+    numbers.ai_flags |= AI_NUMERICHOST;
+    int rc = __real_getaddrinfo("127.0.0.2", service, &numbers, found);
+    return rc ? rc : __real_getaddrinfo("127.0.0.3", service, &numbers, &(*found)->ai_next);
+}
+
 /* With EAI_SYSTEM, errno says why. */
 FAULT_WRAP(int, getaddrinfo, getaddrinfo,
            (const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found), {
                if (failed == EAI_SYSTEM)
                    errno = EMFILE;
-               return failed ? failed : __real_getaddrinfo(host, service, hints, found);
+               return failed                                ? failed
+                      : host && !strcmp(host, "known.test") ? find_known(service, hints, found)
+                                                            : __real_getaddrinfo(host, service, hints, found);
+           })
+FAULT_WRAP(int, getnameinfo, getnameinfo,
+           (const struct sockaddr *address, socklen_t length, char *host, socklen_t host_size, char *service,
+            socklen_t service_size, int flags),
+           {
+               if (failed == EAI_SYSTEM)
+                   errno = EMFILE;
+               return failed ? failed
+                             : __real_getnameinfo(address, length, host, host_size, service, service_size,
+                                                  flags & ~NI_NAMEREQD);
            })
 
 /* Of several pieces only the first one leaves. */

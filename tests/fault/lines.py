@@ -169,6 +169,19 @@ class Oracle:
             work = self.accept if kind == socket.SOCK_STREAM else self.receive
             arguments = (listening, EMPTY) if name == "datagram-empty" else (listening,)
             threading.Thread(target=work, args=arguments, daemon=True).start()
+        self.open_hole()
+
+    def open_hole(self):
+        """Nobody answers at the first address of known.test, as the queue there is full; the oracle does at the second one."""
+        listening = socket.create_server(("127.0.0.3", 0))
+        threading.Thread(target=self.accept, args=(listening,), daemon=True).start()
+        port = listening.getsockname()[1]
+        self.hole = [socket.create_server(("127.0.0.2", port), backlog=0)]
+        for _ in range(4):
+            self.hole.append(socket.socket())
+            self.hole[-1].setblocking(False)
+            self.hole[-1].connect_ex(("127.0.0.2", port))
+        self.addresses["known"] = f"known.test:{port}"
 
     @staticmethod
     def accept(listening):

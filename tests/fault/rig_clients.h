@@ -10,18 +10,22 @@
 #include <string.h>
 #include <unistd.h>
 
-static int ask(struct ss_handler *h, struct ss_server *server, const char *address, int type)
+/* Ends the stream. */
+static int ask_by(struct ss_handler *h, struct ss_stream *s)
 {
     char answer[LINE] = "";
-    struct ss_stream *s;
-    int rc = ss_connect(server, address, type, TIMEOUT, &s);
-    if (rc < 0)
-        return rc;
     ss_printf(s, "question\n");
     ssize_t n = ss_readline(s, answer, sizeof answer);
-    rc = ss_close(s);
+    int rc = ss_close(s);
     answer[strcspn(answer, "\n")] = 0;
     return n < 0 ? (int)n : n == 0 ? -ECONNRESET : rc < 0 ? rc : ss_printf(h->wfile, "%s\n", answer);
+}
+
+static int ask(struct ss_handler *h, struct ss_server *server, const char *address, int type)
+{
+    struct ss_stream *s;
+    int rc = ss_connect(server, address, type, TIMEOUT, &s);
+    return rc < 0 ? rc : ask_by(h, s);
 }
 
 static int ask_stream(struct ss_handler *h, char *address)
@@ -40,7 +44,53 @@ static int ask_alone(struct ss_handler *h, char *address)
     return ask(h, NULL, address, strstr(address, "datagram") ? SOCK_DGRAM : SOCK_STREAM);
 }
 
-/* ---------------------------------------------------------------- addresses */
+/* ---------------------------------------------------------------- names and addresses */
+
+/* From an address and through a device of this machine. */
+static int ask_from(struct ss_handler *h, char *address)
+{
+    const struct ss_connect_options options = {.from = "127.0.0.1:0", .interface = "lo"};
+    struct ss_stream *s;
+    int rc = ss_connect_with(h->server, address, SOCK_STREAM, TIMEOUT, &options, &s);
+    return rc < 0 ? rc : ask_by(h, s);
+}
+
+/* From a port that was free a moment ago. */
+static int ask_from_port(struct ss_handler *h, char *address)
+{
+    struct sockaddr_in local = {.sin_family = AF_INET};
+    socklen_t size = sizeof local;
+    char from[20];
+    struct ss_stream *s;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = fd < 0 ? -errno : 0;
+    if (rc == 0 && (bind(fd, (struct sockaddr *)&local, size) < 0 ||
+                    getsockname(fd, (struct sockaddr *)&local, &size) < 0))
+        rc = -errno;
+    if (fd >= 0)
+        close(fd);
+    snprintf(from, sizeof from, ":%u", ntohs(local.sin_port));
+    if (rc == 0)
+        rc = ss_connect_with(h->server, address, SOCK_STREAM, TIMEOUT,
+                             &(struct ss_connect_options){.from = from}, &s);
+    return rc < 0 ? rc : ask_by(h, s);
+}
+
+static int find_addresses(struct ss_handler *h, char *address)
+{
+    struct ss_address found[4];
+    int n = ss_getaddrinfo(h->server, address, SOCK_STREAM, TIMEOUT, found, 4);
+    return n < 0 ? n : ss_printf(h->wfile, "%d\n", n);
+}
+
+static int find_service(struct ss_handler *h, char *address)
+{
+    struct ss_address found;
+    struct ss_names names;
+    int rc = ss_getaddrinfo(h->server, address, SOCK_STREAM, TIMEOUT, &found, 1);
+    if (rc > 0)
+        rc = ss_getnameinfo(h->server, &found, SOCK_STREAM, TIMEOUT, &names);
+    return rc < 0 ? rc : ss_printf(h->wfile, "%s\n", names.service);
+}
 
 static int tell_address(struct ss_handler *h, const struct ss_address *address)
 {

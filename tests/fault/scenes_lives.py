@@ -209,7 +209,7 @@ def use_all(life):
     """What is made when it is needed for the first time."""
     life.start()
     life.begin()
-    for scene in scenes_rig.waiting, scenes_rig.parked_alone:
+    for scene in scenes_rig.waiting, scenes_rig.parked_alone, scenes_rig.found:
         scene(life)
     life.over()
     finish(life)

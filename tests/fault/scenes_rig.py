@@ -69,6 +69,26 @@ def alone(trial):
     ask(trial, *((f"alone {others[name]}", "answer") for name in ("stream", "datagram", "datagram-empty")))
 
 
+def found(trial):
+    """A name that no name server is asked for."""
+    ask(trial, ("find known.test:7", "2"))
+
+
+def names(trial):
+    others = oracle()
+    ask(trial, ("find " + others["known"], "2"), ("find 127.0.0.1:7", "1"), ("find localhost:7", "2"),
+        ("service 127.0.0.1:4712", "4712"), ("from " + others["tcp"], "answer"), ("from_port " + others["tcp"], "answer"))
+
+
+def head_start(trial):
+    """Of the two addresses that the name has the second one answers, after a head start of the first one."""
+    ask(trial, ("stream " + oracle()["known"], "answer"))
+
+
+def head_start_alone(trial):
+    ask(trial, ("alone " + oracle()["known"], "answer"))
+
+
 def peer(trial):
     """A client that has a name."""
     with trial.asking("peer"), tempfile.TemporaryDirectory() as directory:

@@ -21,7 +21,7 @@ CANNOT_FAIL = re.compile(r"""
     | clock_gettime | time | localtime_r | gmtime_r | sched_yield | getpagesize | sysconf | getrusage | getp?pid | gettid | gete?[ug]id | inet_pton
     | inet_ntop | dirfd | rewinddir | putc | __openat_missing_mode | co_entry | co_jump
     | funlockfile | sigaction | sig(add|del|empty|fill)set | sigismember | pthread_sigmask | pthread_self | pthread_once
-    | pthread_join | pthread_(mutex_((un|try)?lock|consistent|destroy) | cond_(signal|broadcast|wait|destroy)
+    | pthread_(join|detach) | pthread_(mutex_((un|try)?lock|consistent|destroy) | cond_(signal|broadcast|wait|destroy)
     | attr_(destroy|set\w+) | (mutex|cond)attr_(destroy|set\w+))
     | (Brotli\w+(Destroy\w+|HasMoreOutput|IsFinished|Version)) | ZSTD_(freeCCtx|isError|versionString) | zlibVersion | (de|in)flate(End|Reset)
     | inflateResetKeep | EVP_(sha1|EncodeBlock)
