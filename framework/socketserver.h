@@ -138,9 +138,9 @@ SS_API int ss_address_format(const struct ss_address *address, char *text, size_
 SS_API unsigned ss_address_port(const struct ss_address *address);
 
 /* Describes an error of a function of this header, which has returned -errno, as strerror(3) does, but says
-   what the error means here: "No name server has answered". May write into `text`, which has room for `size`
-   bytes; 128 are enough. Returns the description. Any thread. (os.strerror) */
-SS_API const char *ss_strerror(int error, char *text, size_t size);
+   what the error means here: "No name server has answered". The string is constant, and in English. Any
+   thread. (os.strerror) */
+SS_API const char *ss_strerror(int error);
 
 /* ---------------------------------------------------------------- classes
 

@@ -7,7 +7,6 @@
 #include "socketserver.h"
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { PATIENCE = 5000 /* ms */, PAUSE = 20 /* ms, in which a piece arrives by itself */ };
 
@@ -55,7 +54,7 @@ int main(int argc, char **argv)
             rc = show_answers(s);
     }
     if (rc < 0)
-        fprintf(stderr, "%s: %s: %s\n", argv[0], address, strerror(-rc));
+        fprintf(stderr, "%s: %s: %s\n", argv[0], address, ss_strerror(rc));
     ss_close(s);
     return rc < 0;
 }

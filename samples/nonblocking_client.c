@@ -109,7 +109,7 @@ int main(int argc, char **argv)
     if (rc == 0)
         rc = read_slowly(s->fd);
     if (rc < 0)
-        fprintf(stderr, "%s: %s: %s\n", argv[0], address, strerror(-rc));
+        fprintf(stderr, "%s: %s: %s\n", argv[0], address, ss_strerror(rc));
     ss_close(s);
     return rc < 0;
 }

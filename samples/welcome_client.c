@@ -7,7 +7,6 @@
 #include "socketserver.h"
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { PATIENCE = 5000 /* ms */ };
 
@@ -33,7 +32,7 @@ int main(int argc, char **argv)
     if (rc == 0)
         rc = show_line(s);
     if (rc < 0)
-        fprintf(stderr, "%s: %s: %s\n", argv[0], address, strerror(-rc));
+        fprintf(stderr, "%s: %s: %s\n", argv[0], address, ss_strerror(rc));
     ss_close(s);
     return rc < 0;
 }

@@ -40,7 +40,7 @@ int main(int argc, char **argv)
     else if (rc == 0)
         rc = converse(ws);
     if (rc < 0)
-        fprintf(stderr, "%s: %s: %s\n", argv[0], argv[1], strerror(-rc));
+        fprintf(stderr, "%s: %s: %s\n", argv[0], argv[1], ss_strerror(rc));
     ws_free(ws);
     return rc != 0;
 }

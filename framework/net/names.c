@@ -2,6 +2,7 @@
 /* From names to addresses, and back: ss_getaddrinfo and ss_getnameinfo. */
 #include "net/names.h"
 #include "net/resolver.h"
+#include "server/core.h"
 #include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -26,8 +27,12 @@ int names_find(struct ss_server *self, const struct address_text *text, int fami
         return -ENOMEM;
     *l = (struct lookup){.text = *text, .family = family, .type = type};
     int rc = lookup_now(l);
-    if (rc == -EAGAIN)
+    if (rc == -EAGAIN) {
         rc = resolver_call(self, find_by_name, &memory, deadline);
+        if (self && self->explained)
+            self->explained->found(self, text->host, text->port, rc < 0 ? NULL : l->found,
+                                   rc < 0 ? rc : (int)l->count);
+    }
     if (rc < 0)
         free(memory);
     else

@@ -96,14 +96,12 @@ static void add_data(struct commentary *line, const struct remark *r)
 
 static void add_result(struct commentary *line, const struct remark *r)
 {
-    char text[100];
     if (r->result >= 0)
         comment_add(line, " = %ld", r->result);
     else if (r->note)
         comment_add(line, " = -%s", strerrorname_np((int)-r->result));
     else
-        comment_add(line, " = -%s: %s", strerrorname_np((int)-r->result),
-                    ss_strerror((int)r->result, text, sizeof text));
+        comment_add(line, " = -%s: %s", strerrorname_np((int)-r->result), ss_strerror((int)r->result));
 }
 
 static void write_text(struct commentary *line, const struct remark *r, uint64_t us)

@@ -47,10 +47,23 @@ static void sent(const struct ss_server *self, int fd, const struct ss_address *
                                       .size = data->iov_len});
 }
 
+static void found(const struct ss_server *self, const char *host, const char *port,
+                  const struct ss_address *addresses, int rc)
+{
+    char with[300], note[4 * SS_ADDRESS_TEXT] = "";
+    size_t n = 0;
+    snprintf(with, sizeof with, "%s, %s", host, port);
+    for (int i = 0; i < rc && n + SS_ADDRESS_TEXT < sizeof note; i++) {
+        n += i ? (size_t)sprintf(note + n, " ") : 0;
+        n += (size_t)ss_address_format(&addresses[i], note + n, sizeof note - n);
+    }
+    explain_result(self, "getaddrinfo", -1, with, rc, rc > 0 ? note : NULL);
+}
+
 static void init(struct ss_server *self)
 {
     struct explaining *e = ss_state(self, &ExplainMixIn);
-    *e = (struct explaining){{connected, sent}, comment_time(), getpid(), &ExplainMixIn, -1, false};
+    *e = (struct explaining){{connected, sent, found}, comment_time(), getpid(), &ExplainMixIn, -1, false};
     self->explained = &e->below;
 }
 

@@ -20,14 +20,19 @@ static struct {
 
 /* ---------------------------------------------------------------- the line when it serves */
 
+#define LOCALHOST "localhost:" /* is two addresses, and may be just one of them */
+
 /* An address that works on this machine, also for a server that listens on every interface. */
-static void print_address(const struct ss_address *address, const char *scheme)
+static void print_address(const struct ss_server *self, const char *scheme)
 {
+    const struct ss_address *address = &self->server_address;
     char text[SS_ADDRESS_TEXT];
     bool any4 = address->u.any.sa_family == AF_INET && address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
     bool any6 = address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
     if (any4 || any6)
         snprintf(text, sizeof text, "%s:%u", any4 ? "127.0.0.1" : "localhost", ss_address_port(address));
+    else if (!strncasecmp(self->address, LOCALHOST, sizeof LOCALHOST - 1))
+        snprintf(text, sizeof text, LOCALHOST "%u", ss_address_port(address));
     else
         ss_address_format(address, text, sizeof text);
     bool url = scheme && ss_address_port(address) != 0;
@@ -48,7 +53,7 @@ static void set_workers(struct ss_server *self)
 static int announce_and_serve(struct ss_server *self)
 {
     printf("Serving %s on ", program_invocation_short_name);
-    print_address(&self->server_address, chosen.program->scheme);
+    print_address(self, chosen.program->scheme);
     printf(" (%s; Ctrl-C stops)\n", chosen.name);
     fflush(stdout);
     return ss_super(self, &Announcing)->serve_forever(self);

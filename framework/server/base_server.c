@@ -156,24 +156,21 @@ static void handle_error(struct ss_server *self, struct ss_request *request, int
         (void)ss_address_format(&client, text, sizeof text);
     else if (ss_client_credentials(request, &who) == 0)
         snprintf(text, sizeof text, "process %d of user %u", (int)who.pid, (unsigned)who.uid);
-    char reason[128], escaped[4 * SS_ADDRESS_TEXT];
+    char escaped[4 * SS_ADDRESS_TEXT];
     escape(text, escaped);
-    fprintf(stderr, "socketserver: request from %s failed: %s%s\n", escaped,
-            ss_strerror(error, reason, sizeof reason),
+    fprintf(stderr, "socketserver: request from %s failed: %s%s\n", escaped, ss_strerror(error),
             error == -EDOM ? "; handle returns 0, SS_PARK or -errno, and no other number" : "");
 }
 
 static void child_ended(struct ss_server *self, pid_t pid, int status, int error)
 {
-    char reason[128];
     (void)self;
     if (WIFSIGNALED(status))
         fprintf(stderr, "socketserver: process %d was killed by signal %d (%s)\n", (int)pid, WTERMSIG(status),
                 strsignal(WTERMSIG(status)));
     else
         fprintf(stderr, "socketserver: process %d has ended with status %d%s%s\n", (int)pid,
-                WEXITSTATUS(status), error ? ": " : "",
-                error ? ss_strerror(error, reason, sizeof reason) : "");
+                WEXITSTATUS(status), error ? ": " : "", error ? ss_strerror(error) : "");
 }
 
 /* The parent's threads and requests are not the child's. */

@@ -30,6 +30,9 @@ struct ss_explaining {
     /* A datagram was sent by ss_send_to. */
     void (*sent)(const struct ss_server *self, int fd, const struct ss_address *to, const struct iovec *data,
                  int rc);
+    /* The look-up of a host and a port has come to `rc`: -errno, or how many addresses there are. */
+    void (*found)(const struct ss_server *self, const char *host, const char *port,
+                  const struct ss_address *addresses, int rc);
 };
 
 struct ss_core {

@@ -107,24 +107,22 @@ static const char *init_advice(const struct ss_class *const *bases, const char *
 static int make(struct ss_server *server, const struct ss_class *const *bases, const char *address,
                 const struct ss_handler_class *handler)
 {
-    char text[128], advised[200];
+    char advised[200];
     int rc = ss_server_init(server, bases, address, handler);
     if (rc < 0)
-        fprintf(stderr, "socketserver: cannot make the server: %s%s\n", ss_strerror(rc, text, sizeof text),
+        fprintf(stderr, "socketserver: cannot make the server: %s%s\n", ss_strerror(rc),
                 init_advice(bases, address, handler, rc, advised));
     return rc;
 }
 
 static int bind_and_serve(struct ss_server *server, const char *address)
 {
-    char text[128];
     int rc = ss_server_bind(server);
     if (rc < 0)
-        fprintf(stderr, "socketserver: cannot listen on %s: %s%s\n", address,
-                ss_strerror(rc, text, sizeof text), advice(address, rc));
+        fprintf(stderr, "socketserver: cannot listen on %s: %s%s\n", address, ss_strerror(rc),
+                advice(address, rc));
     else if ((rc = ss_run_server(server)) < 0)
-        fprintf(stderr, "socketserver: cannot go on serving %s: %s\n", address,
-                ss_strerror(rc, text, sizeof text));
+        fprintf(stderr, "socketserver: cannot go on serving %s: %s\n", address, ss_strerror(rc));
     return rc < 0 ? 1 : rc;
 }
 

@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-const char *ss_strerror(int error, char *text, size_t size)
+const char *ss_strerror(int error)
 {
+    const char *text;
     switch (error) {
     case -ENONET:
         return "No name server has answered";
@@ -14,6 +15,7 @@ const char *ss_strerror(int error, char *text, size_t size)
     case -EPROTONOSUPPORT:
         return "No such service or protocol";
     default:
-        return strerror_r(error < 0 ? -error : error, text, size);
+        text = strerrordesc_np(error < 0 ? -error : error);
+        return text ? text : "Unknown error";
     }
 }

@@ -28,14 +28,17 @@ static void print_mixin(const struct ss_class *mixin)
 }
 
 /* A URL that works in a browser here, also for a server that listens on every interface. */
-static void print_url(const struct ss_address *address)
+static void print_url(const struct ss_server *self)
 {
+    const struct ss_address *address = &self->server_address;
     bool any4 = address->u.any.sa_family == AF_INET && address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
     bool any6 = address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
     char text[SS_ADDRESS_TEXT];
     if (any4 || any6)
         printf("http://%s:%u/ (every interface; ", any4 ? "127.0.0.1" : "localhost",
                ss_address_port(address));
+    else if (!strncasecmp(self->address, "localhost:", 10)) /* is two addresses */
+        printf("http://localhost:%u/ (", ss_address_port(address));
     else if (ss_address_format(address, text, sizeof text) < 0 || ss_address_port(address) == 0)
         printf("%s (", text);
     else
@@ -51,7 +54,7 @@ static int serve_forever(struct ss_server *self)
     char *path = realpath(options.directory, NULL);
     printf("Serving %s on ", path ? path : options.directory);
     free(path);
-    print_url(&self->server_address);
+    print_url(self);
     for (size_t i = 0; options.mixins[i]; i++) {
         printf("%s", i > 0 ? " + " : "");
         print_mixin(options.mixins[i]);

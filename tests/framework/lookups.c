@@ -13,8 +13,7 @@
 
 static int say_error(struct ss_handler *h, int rc)
 {
-    char text[128];
-    return ss_printf(h->wfile, "error %s: %s\n", strerrorname_np(-rc), ss_strerror(rc, text, sizeof text));
+    return ss_printf(h->wfile, "error %s: %s\n", strerrorname_np(-rc), ss_strerror(rc));
 }
 
 static int connect_to(struct ss_handler *h, const char *address, int ms, const char *from)

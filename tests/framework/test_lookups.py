@@ -160,6 +160,22 @@ def first_that_answers(cls):
         assert asker.ask(f"connect both.test:{both.port} {LONG}") == "connected from ::1"
 
 
+def without_ipv6(cls):
+    """Also localhost has one address then."""
+    with open("/proc/sys/net/ipv6/conf/all/disable_ipv6", "w", encoding="ascii") as file:
+        file.write("1")
+    program = programs.path_of("tests/framework/lookups")
+    with subprocess.Popen([program, cls, "localhost:0"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            host, _, port = process.stdout.readline().rpartition(":")
+            assert host == "127.0.0.1"
+            assert Client((host, int(port))).ask(f"find localhost:{port.strip()} 0").startswith("found ")
+            other = Host("127.0.0.1")
+            assert Client((host, int(port))).ask(f"connect localhost:{other.port} {LONG}") == "connected from 127.0.0.1"
+        finally:
+            process.kill()
+
+
 def explained(cls):
     """Each attempt is told of, also the one that was given up because another one was faster."""
     NameServer(TABLE)
@@ -168,10 +184,14 @@ def explained(cls):
         asker = client()
         assert asker.ask(f"connect hole6.test:{host.port} {LONG}") == "connected from 127.0.0.1"
         assert asker.ask(f"connect only6.test:{host.port} {LONG}") == "error ECONNREFUSED: Connection refused"
+        assert asker.ask("connect dead.test:80 50") == NO_ANSWER
         asker.socket.close()
         process.send_signal(signal.SIGTERM)
         process.wait(LIMIT)
-        told = re.findall(r" connect\(\d+, (\S+)\) = (-?\w+)", process.stderr.read())
+        said = process.stderr.read()
+        assert f" getaddrinfo(hole6.test, {host.port}) = 2: [{HOLE6}]:{host.port} 127.0.0.1:{host.port}\n" in said
+        assert " getaddrinfo(dead.test, 80) = -ENONET: No name server has answered\n" in said
+        told = re.findall(r" connect\(\d+, (\S+)\) = (-?\w+)", said)
         assert told == [(f"127.0.0.1:{host.port}", "0"), (f"[{HOLE6}]:{host.port}", "-ECANCELED"),
                         (f"[::1]:{host.port}", "-ECONNREFUSED")]
 
@@ -189,6 +209,11 @@ def test_one_limit(cls):
 @pytest.mark.parametrize("cls", ALL)
 def test_answers(cls):
     in_network(answers, cls)
+
+
+@pytest.mark.parametrize("cls", ["ThreadingTCPServer", "EventLoopTCPServer"])
+def test_without_ipv6(cls):
+    in_network(without_ipv6, cls)
 
 
 def test_no_server_at_all():

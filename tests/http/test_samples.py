@@ -77,6 +77,7 @@ def test_wrong_arguments(name, arguments, said):
     ("echo", ["127.0.0.1:0", "PreforkingEventLoopUDPServer", "--workers=2"],
      r"127\.0\.0\.1:[1-9]\d* \(PreforkingEventLoopUDPServer"),
     ("echo", ["[::1]:0", "TCPServer"], r"\[::1\]:[1-9]\d* \(TCPServer"),
+    ("echo", ["localhost:0"], r"localhost:[1-9]\d* \(ThreadingTCPServer"),
     ("echo", [":0"], r"localhost:[1-9]\d* and every other interface \(ThreadingTCPServer"),
     ("echo", ["unix:echo", "UnixStreamServer"], r"unix:echo \(UnixStreamServer"),
     ("hello", ["127.0.0.1:0"], r"http://127\.0\.0\.1:[1-9]\d*/ \(EventLoopHTTPServer"),

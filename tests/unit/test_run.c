@@ -34,9 +34,8 @@ static int run_and_listen(const struct ss_class *const *bases, const char *addre
 
 static void check_said(const char *first, const char *address, int error, const char *more)
 {
-    char expected[500], text[128];
-    snprintf(expected, sizeof expected, "socketserver: %s%s: %s%s", first, address,
-             ss_strerror(error, text, sizeof text), more);
+    char expected[500];
+    snprintf(expected, sizeof expected, "socketserver: %s%s: %s%s", first, address, ss_strerror(error), more);
     const char *end = strchr(said, '\n');
     if (!end || end[1] || strncmp(said, expected, strlen(expected)) != 0)
         fail_msg("\"%s\" instead of \"%s\"", said, expected);
