@@ -277,9 +277,9 @@ build-tests: all $(UNIT) $(HTTP) $(FAULTY) $(FUZZED) $(filter %/matrix,$(LINKED)
 # With T or K only what the chosen tests need is built. K is for pytest's names, so then no other test is run.
 matching = $(strip $(foreach f,$(1),$(if $(findstring $(T:.c=),$(f:$(BUILD)/%=%)),$(f))))
 PYTEST  := $(call matching,$(wildcard tests/test_*.py tests/*/test_*.py))
-# The scripts run the matrix.
+# The scripts run the matrix, and unit programs.
 TESTED  := $(if $(K),,$(call matching,$(UNIT) $(FUZZED) $(filter %/matrix,$(LINKED))) \
-               $(if $(call matching,$(wildcard tests/unit/*.sh)),$(filter %/matrix,$(LINKED)))) \
+               $(if $(call matching,$(wildcard tests/unit/*.sh)),$(filter %/matrix,$(LINKED)) $(UNIT))) \
            $(if $(PYTEST),all $(HTTP)) $(if $(filter tests/fault/%,$(PYTEST)),$(FAULTY)) \
            $(if $(filter tests/test_bench.py,$(PYTEST)),$(if $(SANITIZE),,$(BENCH)))
 test: $(if $(T)$(K),$(TESTED),build-tests) ## build and run all tests (T=PATTERN: files with PATTERN in their path; K=NAMES: pytest's -k)

@@ -561,9 +561,9 @@ SS_API int ss_server_init(struct ss_server *self, const struct ss_class *const *
 SS_API int ss_server_bind(struct ss_server *self);
 
 /* serve_forever: serves until ss_shutdown, then drains (see there). Returns 0, or -errno when the
-   server could not go on; -EBADF when it is not bound. Waits. The socket is closed afterwards: to serve
-   again, close the server and initialise it anew. Until then each further call returns 0 at once, under every
-   mix-in.
+   server could not go on; -EBADF when it is not bound; -EBUSY when it is stepped (see ss_server_step). Waits.
+   The socket is closed afterwards: to serve again, close the server and initialise it anew. Until then each
+   further call returns 0 at once, under every mix-in.
 
    Signals: SIGPIPE (a client has gone), SIGXFSZ (a file has reached its limit) and SIGXCPU (processor time is
    used up) do not end the server. While it serves they are blocked in the calling thread and in those that it
@@ -574,6 +574,59 @@ SS_API int ss_server_bind(struct ss_server *self);
    servers under ss_run, or with POSIX_SPAWN_SETSIGMASK. */
 SS_API int ss_serve_forever(struct ss_server *self);
 
+/* Somebody else's loop: instead of calling ss_serve_forever, a program that waits by itself, in poll(2),
+   GLib, libuv or asyncio, calls ss_server_step whenever the descriptor of ss_server_fileno can be read.
+   Everything that ss_serve_forever does is then done within the steps, and the program has its thread back
+   where the server would wait:
+
+     struct pollfd fds[] = {{.fd = ss_server_fileno(&server), .events = POLLIN},
+                            {.fd = STDIN_FILENO, .events = POLLIN}};
+     int rc = 1;
+     while (rc > 0) {
+         poll(fds, 2, -1);
+         if (fds[0].revents)
+             rc = ss_server_step(&server, 0);
+         if (fds[1].revents)
+             obey_line(&server);
+     }
+
+   This works under every mix-in, and handlers stay as they are. Who runs them decides what a step may take:
+     ThreadingMixIn, ThreadPoolMixIn   A step takes requests, and hands them over to threads.
+     EventLoopMixIn   A step is a turn of the loop or some, in which those coroutines go on that can. Further
+                      loops (self->workers) have threads of their own, and are not stepped.
+     none             Handlers run within the steps, one after another. Where one waits for its client, the
+                      step returns; the next client waits until it is done, and the program does not.
+     ForkingMixIn, PreforkingMixIn   A step makes processes and notices their end. They are copies of the
+                      program, with all that it has open: one with windows or threads takes another mix-in.
+   Where handlers run within the steps, what they compute and calls that block (read, sleep, getaddrinfo) keep
+   the program waiting, as they keep other connections of an event loop; and so do methods of classes,
+   ss_every's functions and a poll method of your own everywhere. All these have a stack of 8 MiB, but for
+   the handlers of EventLoopMixIn (see stack_size). */
+
+/* The descriptor that can be read when a step is due: for input, a message, a time that is over, a child's
+   end, ss_shutdown. So nothing else needs to be looked at, and no time be asked for. It is the same from the
+   first call until ss_server_close, which closes it. It is the server's: wait for it to become readable, in
+   level- or edge-triggered mode, and do nothing else with it. (It is an epoll descriptor with a timer, so two
+   descriptors are open for this.) At first a step is due, with which the server begins; when the server is
+   over, none is due any more. Returns the descriptor; -EBADF when the server is not bound; -EBUSY when
+   ss_serve_forever was called; -ENOMEM, -EMFILE, -ENFILE. Any thread; the first call belongs to one. */
+SS_API int ss_server_fileno(struct ss_server *self);
+
+/* Waits until something is to be done, for `ms` milliseconds at most (0: it does not wait; -1: no limit), and
+   does it. When more is to be done than fits into a few milliseconds the next step is due at once. A signal
+   ends the wait early. Returns
+     1       the server goes on: call it again when the descriptor can be read;
+     0       it is over: ss_shutdown was called, and the server has drained. (The drain takes steps as well,
+   so that the program goes on until then.) Each further call returns 0, too; -errno  as ss_serve_forever,
+   when the server could not go on: then each further call returns that, too. Or -EBUSY within a step, and
+   when ss_serve_forever was called; -EPERM in another thread than the first call was made in; -EBADF,
+   -ENOMEM, -EMFILE, -ENFILE as ss_server_fileno: these say nothing of the server, and the call can be made
+   again. Signals are dealt with as by ss_serve_forever; between two steps the thread has them as before. The
+   thread that steps the server also closes it, outside of steps; if it is not over by then, ss_server_close
+   has it drained. While there are no steps, nothing is served, and times that are over are noticed late.
+   (Python's asyncio has the loop the other way round; libuv's uv_backend_fd with uv_run) */
+SS_API int ss_server_step(struct ss_server *self, int ms);
+
 /* Has `function` called each `ms` milliseconds while the server serves, for the first time `ms` milliseconds
    from now, with `argument`, which is the caller's. The thread that serves calls it, between two requests: of
    the process that made the server, also with ForkingMixIn and PreforkingMixIn (whose processes have the
@@ -582,8 +635,8 @@ SS_API int ss_serve_forever(struct ss_server *self);
    request took long where the same thread runs it, it does not catch up: the next call comes when it would
    have come anyway. A result other than 0 ends it; so does the drain. Returns 0; -EINVAL for `ms` less than
    1, no function, and a server that is not initialised; or -ENOMEM. Call it before ss_serve_forever (in a
-   class' `init`, say), or from such a function, service_actions or handle_message. (asyncio's
-   loop.call_later) */
+   class' `init`, say), or from such a function, service_actions or handle_message, or between two steps
+   (with PreforkingMixIn the first call may then be a second late). (asyncio's loop.call_later) */
 SS_API int ss_every(struct ss_server *self, int ms, int (*function)(struct ss_server *self, void *argument),
                     void *argument);
 
@@ -598,8 +651,8 @@ SS_API int ss_background(struct ss_server *self, int (*function)(struct ss_serve
                          void *argument);
 
 /* handle_request: waits up to self->timeout for one request and processes it. Returns 0, also after a
-   time-out (handle_timeout was called), or -errno; -EBADF when the server is not bound, or not any more.
-   Waits. */
+   time-out (handle_timeout was called), or -errno; -EBADF when the server is not bound, or not any more;
+   -EBUSY when it is stepped. Waits. */
 SS_API int ss_handle_request(struct ss_server *self);
 
 /* shutdown: tells serve_forever to stop, and returns at once (Python's waits, and deadlocks when
@@ -632,7 +685,9 @@ SS_API int ss_fileno(const struct ss_server *self);
 SS_API bool ss_draining(const struct ss_server *self);
 
 /* server_close: closes what is open and frees what ss_server_init made. Harmless when called twice, and
-   after a failed ss_server_init or ss_server_bind. Waits for requests in progress as a drain does. */
+   after a failed ss_server_init or ss_server_bind. Waits for requests in progress as a drain does. Called by
+   another thread than the one that steps the server, or within a step, it is a mistake in the program: that
+   is named on stderr, and abort(3) ends the process. */
 SS_API void ss_server_close(struct ss_server *self);
 
 /* A whole server in one call: init, bind, serve until SIGINT or SIGTERM, close. The first such signal begins

@@ -8,6 +8,7 @@
 #include "server/poller.h"
 #include "server/request.h"
 #include "server/shortage.h"
+#include "server/stepping.h"
 #include "server/timer.h"
 #include "server/wait.h"
 #include <errno.h>
@@ -241,16 +242,41 @@ static int take_events(struct loop *loop, int ms)
     return n;
 }
 
-/* What has come before a time was over counts, also when it is more than is taken at a time. */
-void loop_look(struct loop *loop, int ms)
+/* Where the loop would wait, the step is left. */
+static int take_events_in_steps(struct loop *loop, int ms)
 {
-    int n = take_events(loop, ms);
+    uint64_t deadline = ms < 0 ? TIMER_NEVER : ss_now() + (uint64_t)ms;
+    int n = take_events(loop, 0), left = ms;
+    bool is_over = stepping_is_over(loop->stepping);
+    while (n >= 0 && (is_over || (n == 0 && left != 0))) {
+        stepping_leave(loop->stepping, NULL, 0, n == 0 ? left : 0);
+        is_over = false;
+        n = n ? n : take_events(loop, 0);
+        left = ms_until(deadline);
+    }
+    return n;
+}
+
+/* After a wait for `ms` milliseconds, which has taken `n` events. What has come before a time was over
+   counts, also when it is more than is taken at a time. */
+static inline void look_at_time(struct loop *loop, int ms, int n)
+{
     loop->now = !wheel_empty(&loop->wheel) || minds_time(loop, ms, n) ? ss_now() : 0;
     if (!loop->now || loop->now < loop->next_timer)
         return;
     for (int round = 1; n >= BATCH - 1 && round < ROUNDS; round++)
         n = take_events(loop, 0);
     expire(loop, loop->now);
+}
+
+void loop_look(struct loop *loop, int ms)
+{
+    look_at_time(loop, ms, take_events(loop, ms));
+}
+
+void loop_look_in_steps(struct loop *loop, int ms)
+{
+    look_at_time(loop, ms, take_events_in_steps(loop, ms));
 }
 
 /* Input that comes from now on is among what is ready when it is parked again. */

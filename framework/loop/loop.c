@@ -5,6 +5,7 @@
 #include "server/mail.h"
 #include "server/poller.h"
 #include "server/request.h"
+#include "server/stepping.h"
 #include "server/stop.h"
 #include "server/timer.h"
 #include <errno.h>
@@ -52,24 +53,41 @@ static inline int time_to_wait(struct loop *loop)
 
 /* ---------------------------------------------------------------- turns */
 
-/* A turn of the loop. (Not inlined, as task_new and refuse: every task that suspends would need more stack
-   for what few of them call.) */
-__attribute__((noinline)) static void turn(struct loop *loop)
+/* A turn of the loop: begins, and returns how long it may wait. */
+static inline int begin_turn(struct loop *loop)
 {
     static atomic_ullong turns;
     loop->serving->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
     int ms = time_to_wait(loop);
-    loop_look(loop, (unsigned)ms > loop->wait_limit ? (int)loop->wait_limit : ms);
+    return (unsigned)ms > loop->wait_limit ? (int)loop->wait_limit : ms;
+}
+
+static inline void end_turn(struct loop *loop)
+{
     if (loop->now && loop->now >= loop->tidy_time)
         loop_tidy(loop, loop->now);
     loop->budget = loop->length;
+}
+
+/* (Not inlined, as task_new and refuse: every task that suspends would need more stack for what few of them
+   call.) */
+static void turn(struct loop *loop)
+{
+    loop_look(loop, begin_turn(loop));
+    end_turn(loop);
+}
+
+static void turn_in_steps(struct loop *loop)
+{
+    loop_look_in_steps(loop, begin_turn(loop));
+    end_turn(loop);
 }
 
 /* Takes what runs next; waits until there is something. */
 static struct entry *next(struct loop *loop)
 {
     while (loop->budget == 0)
-        turn(loop);
+        loop->turn(loop);
     return take_next(loop);
 }
 
@@ -307,6 +325,8 @@ static struct loop *loop_new(struct serving *serving)
         return NULL;
     loop->server = serving->server;
     loop->serving = serving;
+    loop->stepping = stepping_current();
+    loop->turn = loop->stepping ? turn_in_steps : turn;
     loop->tail = &loop->head;
     loop->aside_tail = &loop->aside;
     loop->running = &loop->main;
@@ -334,6 +354,8 @@ int loop_enter(struct serving *serving, struct loop **entered)
         rc = loop_watch(loop, stop->cancel[0], true, NULL, NULL);
     if (rc == 0 && *serving->socket >= 0)
         rc = loop_watch(loop, *serving->socket, false, NULL, NULL);
+    if (rc == 0 && loop->stepping)
+        rc = poller_add(loop->stepping->poller, poller_descriptor(loop->poller), POLLIN, 0, false);
     if (rc < 0) {
         loop_free(loop);
         return rc;
@@ -356,6 +378,8 @@ void loop_leave(struct loop *loop)
         loop_task_free(loop, task);
     }
     unset_signal_stack(loop);
+    if (loop->stepping)
+        poller_remove(loop->stepping->poller, poller_descriptor(loop->poller));
     (void)serving_enter(loop->before);
     loop_free(loop);
 }

@@ -15,6 +15,8 @@
 #include "server/serving.h"
 #include <signal.h>
 
+struct stepping;
+
 /* A task that waits for a descriptor. */
 struct waiter {
     struct waiter *next, *previous;
@@ -68,7 +70,8 @@ struct loop {
     struct known *fds;
     int fd_count;
     struct entry *head, **tail; /* what can run */
-    unsigned length, budget;    /* of the queue; how many of it run before the next look at events */
+    void (*turn)(struct loop *loop);
+    unsigned length, budget; /* of the queue; how many of it run before the next look at events */
     struct wheel wheel;
     uint64_t now;        /* ss_now() when the turn began; 0: nobody has looked at the clock */
     uint64_t next_timer; /* no timer is due before this time; 0: nobody has looked */
@@ -84,6 +87,7 @@ struct loop {
     struct request *beginning; /* what the task that was idle is to run */
     struct offload *offload;
     struct serving *before;
+    struct stepping *stepping; /* what the thread is inside of; NULL: it waits by itself */
     stack_t signal_stack;
     struct watch watches[MAX_WATCHES];
     int watch_count;
@@ -100,6 +104,8 @@ void loop_queue(struct loop *loop, struct entry *entry);
 void loop_wake(struct loop *loop, struct task *task);
 /* Waits for events up to `ms` milliseconds (-1: no limit), and queues what can run because of them. */
 void loop_look(struct loop *loop, int ms);
+/* The same for a loop inside of a step, which returns meanwhile. */
+void loop_look_in_steps(struct loop *loop, int ms);
 /* Parks a connection: it waits for its next input without a task. 0, -ECANCELED where none is parked, or
    -errno. */
 int loop_park(struct loop *loop, struct request *request);

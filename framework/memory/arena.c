@@ -34,10 +34,15 @@ static _Thread_local struct block_pool *pool;
 
 struct block_pool *block_pool_enter(struct block_pool *mine)
 {
-    struct block_pool *before = pool;
     if (mine)
         *mine = (struct block_pool){0};
-    pool = mine;
+    return block_pool_exchange(mine);
+}
+
+struct block_pool *block_pool_exchange(struct block_pool *other)
+{
+    struct block_pool *before = pool;
+    pool = other;
     return before;
 }
 

@@ -29,6 +29,8 @@ struct block_pool {
 /* From now on this thread keeps some of what it frees in `pool`, which is empty at first. NULL: it keeps
    nothing. Returns the pool before. */
 struct block_pool *block_pool_enter(struct block_pool *pool);
+/* The same for a pool that the thread has left for a while, with what is in it. */
+struct block_pool *block_pool_exchange(struct block_pool *pool);
 /* Frees what is in `pool`; from now on this thread uses the pool `before`. */
 void block_pool_leave(struct block_pool *pool, struct block_pool *before);
 

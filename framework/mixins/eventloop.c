@@ -5,9 +5,11 @@
 #include "server/core.h"
 #include "server/request.h"
 #include "server/stop.h"
+#include "server/wait.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -121,12 +123,14 @@ struct worker {
     struct serving serving;
     int socket, rc;
     bool started;
+    atomic_bool over;
 };
 
 static void *run_loop(void *argument)
 {
     struct worker *w = argument;
     w->rc = serve_with_loop(&w->serving);
+    thread_is_over(w->serving.server, &w->over);
     return NULL;
 }
 
@@ -149,10 +153,12 @@ static int prepare_worker(struct ss_server *self, struct worker *w)
     return rc;
 }
 
-static int end_worker(struct worker *w)
+static int end_worker(struct ss_server *self, struct worker *w)
 {
-    if (w->started)
+    if (w->started) {
+        server_wait_thread(self, &w->over);
         pthread_join(w->thread, NULL);
+    }
     if (w->socket >= 0)
         close(w->socket);
     serving_close(&w->serving);
@@ -185,7 +191,7 @@ static int serve_forever(struct ss_server *self)
     int own = serve_with_loop(&self->core->serving);
     rc = rc < 0 ? rc : own;
     while (prepared-- > 0) {
-        int theirs = end_worker(&workers[prepared]);
+        int theirs = end_worker(self, &workers[prepared]);
         rc = rc < 0 ? rc : theirs;
     }
     free(workers);

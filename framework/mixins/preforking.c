@@ -6,6 +6,7 @@
 #include "server/core.h"
 #include "server/stop.h"
 #include "server/wait.h"
+#include "server/wakeup.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -173,11 +174,12 @@ static int replace(struct ss_server *self, unsigned count)
 static int serve_forever(struct ss_server *self)
 {
     unsigned count = worker_count(self);
+    int ms = self->core->stepping ? LOOK_AGAIN : -1; /* somebody may call ss_every between two steps */
     self->core->shared = true;
     keeper_begin(&preforking_of(self)->keeper);
     int rc = fill_up(self, count);
     while (rc == 0 && !ss_draining(self)) {
-        rc = server_wait_active(self, count - 1, clock_left(self, -1), DRAINING);
+        rc = server_wait_active(self, count - 1, clock_left(self, ms), DRAINING);
         clock_tick(self);
         if (rc == 0)
             rc = replace(self, count);

@@ -245,7 +245,7 @@ int aside_wait(struct ss_server *self)
     struct serving *serving = serving_of(self);
     int mail = own_mailbox_descriptor(self);
     bool aside = atomic_load(&serving->aside_count) > 0;
-    if (!aside && mail < 0)
+    if (!aside && mail < 0 && !self->core->stepping)
         return server_wait(self, ss_fileno(self), POLLIN, clock_left(self, -1), 0, DRAINING);
     int ms = clock_left(self, aside ? close_expired(self) : -1);
     struct pollfd fds[] = {{.fd = ss_fileno(self), .events = POLLIN},

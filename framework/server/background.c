@@ -3,6 +3,7 @@
 #include "server/background.h"
 #include "server/core.h"
 #include "server/tasks.h"
+#include "server/wait.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@ struct background {
     void *argument;
     pthread_t thread;
     bool started;
+    atomic_bool over;
     int rc;
 };
 
@@ -24,7 +26,8 @@ int ss_background(struct ss_server *self, int (*function)(struct ss_server *self
     struct background *b = malloc(sizeof *b);
     if (!b)
         return -ENOMEM;
-    *b = (struct background){self->core->backgrounds, self, function, argument, 0, false, 0};
+    *b = (struct background){
+        .next = self->core->backgrounds, .self = self, .function = function, .argument = argument};
     self->core->backgrounds = b;
     return 0;
 }
@@ -40,6 +43,7 @@ static void *run_background(void *argument)
     (void)tasks_enter(b->self, NULL);
     if (b->rc < 0)
         ss_shutdown(b->self);
+    thread_is_over(b->self, &b->over);
     return NULL;
 }
 
@@ -61,6 +65,7 @@ int background_end(struct ss_server *self)
     for (struct background *b = self->core->backgrounds; b; b = b->next) {
         if (!b->started)
             continue;
+        server_wait_thread(self, &b->over);
         pthread_join(b->thread, NULL);
         b->started = false;
         rc = rc < 0 ? rc : b->rc;

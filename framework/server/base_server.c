@@ -9,6 +9,7 @@
 #include "server/listener.h"
 #include "server/request.h"
 #include "server/serve.h"
+#include "server/stepping.h"
 #include "server/stop.h"
 #include "server/wait.h"
 #include "server/wakeup.h"
@@ -105,6 +106,7 @@ static int process_request(struct ss_server *self, struct ss_request *request)
     } while (rc == SS_PARK && (rc = wait_parked(self, parked)) == SS_PARK);
     request_failed(self, request, rc);
     methods->shutdown_request(self, request);
+    (void)methods->poll(self, NULL, 0, 0);
     return 0;
 }
 
@@ -180,6 +182,7 @@ static void forked(struct ss_server *self)
     self->core->is_child = true;
     (void)serving_enter(NULL);
     (void)block_pool_enter(NULL);
+    stepping_forget(self);
     stop_forked();
     wakeup_close(serving->wake);
     (void)wakeup_open(serving->wake);
@@ -204,7 +207,10 @@ static void handle_message(struct ss_server *self, const struct ss_message *mess
 
 static int base_poll(struct ss_server *self, struct pollfd *fds, nfds_t count, int ms)
 {
+    struct stepping *stepping = stepping_current();
     (void)self;
+    if (stepping)
+        return stepping_poll(stepping, fds, count, ms);
     int rc = count || ms ? poll(fds, count, ms)
                          : 0; /* threads and processes need not let others run: the kernel does */
     return rc < 0 ? -errno : rc;

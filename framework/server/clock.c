@@ -2,6 +2,7 @@
 #include "server/clock.h"
 #include "server/core.h"
 #include "server/wait.h"
+#include "server/wakeup.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -35,6 +36,8 @@ int ss_every(struct ss_server *self, int ms, int (*function)(struct ss_server *s
     *repeated = (struct repeated){
         .due = ss_now() + (uint64_t)ms, .ms = ms, .function = function, .argument = argument};
     insert(self->core, repeated);
+    if (self->core->stepping) /* between two steps: it waits, perhaps for longer */
+        (void)wakeup_send(self->core->serving.wake);
     return 0;
 }
 

@@ -21,6 +21,7 @@ enum { RANK_PREFORKS = 1, RANK_RUNS = 2 };
 /* What a server keeps for itself: its class, put together, and what all its threads share. */
 struct repeated;
 struct background;
+struct stepping;
 
 /* What ExplainMixIn, which stands far above, says for those below it. */
 struct ss_explaining {
@@ -73,6 +74,7 @@ struct ss_core {
     } own_mailbox;                  /* see own_mailbox.h */
     struct background *backgrounds; /* the functions of ss_background */
     struct repeated *repeated;      /* the functions of ss_every, the next one first; see clock.c */
+    struct stepping *stepping;      /* see stepping.h; NULL: nobody steps this server */
     uint64_t canceled_at; /* when a drain first found children that go on after ss_cancel; 0: not yet */
 };
 

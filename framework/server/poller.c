@@ -39,7 +39,7 @@ static int open_both(struct poller *p)
 {
     if ((p->fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
         return -errno;
-    if (p->mode == POLLER_EDGE)
+    if (p->mode != POLLER_ONESHOT)
         return 0;
     if ((p->wake = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         return -errno;
@@ -71,15 +71,17 @@ void poller_close(struct poller *poller)
     free(poller);
 }
 
-static uint32_t oneshot(short events)
+/* In the two modes in which the caller says what it waits for. */
+static uint32_t wanted(const struct poller *poller, short events)
 {
-    return (uint32_t)events | EPOLLRDHUP | EPOLLONESHOT;
+    return poller->mode == POLLER_LEVEL ? (uint32_t)(unsigned short)events
+                                        : (uint32_t)events | EPOLLRDHUP | EPOLLONESHOT;
 }
 
 int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool shared)
 {
-    if (poller->mode == POLLER_ONESHOT)
-        return control(poller, EPOLL_CTL_ADD, fd, oneshot(events), tag);
+    if (poller->mode != POLLER_EDGE)
+        return control(poller, EPOLL_CTL_ADD, fd, wanted(poller, events), tag);
     /* EPOLLEXCLUSIVE can be combined with little else */
     return control(poller, EPOLL_CTL_ADD, fd,
                    shared ? ((uint32_t)events & (EPOLLIN | EPOLLOUT)) | EPOLLET | EPOLLEXCLUSIVE
@@ -89,7 +91,7 @@ int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool s
 
 int poller_want(struct poller *poller, int fd, short events, uint32_t tag)
 {
-    return control(poller, EPOLL_CTL_MOD, fd, oneshot(events), tag);
+    return control(poller, EPOLL_CTL_MOD, fd, wanted(poller, events), tag);
 }
 
 void poller_remove(struct poller *poller, int fd)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Which of many descriptors are ready? epoll(7), in the two ways in which it is used here.
+/* Which of many descriptors are ready? epoll(7), in the three ways in which it is used here.
 
    POLLER_EDGE     a descriptor is added once and told about when its state changes; one thread.
    POLLER_ONESHOT  a descriptor is told about once, then not again until poller_want; several threads
-                   may wait at the same time, and each event goes to one of them. */
+                   may wait at the same time, and each event goes to one of them.
+   POLLER_LEVEL    a descriptor is told about as long as its state lasts, as by poll(2). */
 #ifndef SS_POLLER_H
 #define SS_POLLER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { POLLER_EDGE, POLLER_ONESHOT };
+enum { POLLER_EDGE, POLLER_ONESHOT, POLLER_LEVEL };
 
 struct poller_event {
     int fd;
@@ -29,7 +30,8 @@ void poller_close(struct poller *poller);
    only; other processes and threads wait for it too, one is enough to be woken. 0 or -errno: -EPERM for what
    is always ready (a file), -EEXIST for one that is there already. */
 int poller_add(struct poller *poller, int fd, short events, uint32_t tag, bool shared);
-/* In POLLER_ONESHOT mode, after each event: the caller waits for these from now on. 0 or -errno. */
+/* In POLLER_ONESHOT mode, after each event, and in POLLER_LEVEL mode: the caller waits for these from now on.
+   0 or -errno. */
 int poller_want(struct poller *poller, int fd, short events, uint32_t tag);
 /* Takes a descriptor out. One that is closed in all processes leaves by itself. */
 void poller_remove(struct poller *poller, int fd);

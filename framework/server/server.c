@@ -8,8 +8,10 @@
 #include "server/handler.h"
 #include "server/listener.h"
 #include "server/process.h"
+#include "server/serve.h"
 #include "server/shared.h"
 #include "server/signals.h"
+#include "server/stepping.h"
 #include "server/stop.h"
 #include "server/store.h"
 #include "server/wait.h"
@@ -116,13 +118,8 @@ static void own_socket(struct ss_core *core)
         core->owner = getpid();
 }
 
-int ss_serve_forever(struct ss_server *self)
+int server_serve(struct ss_server *self)
 {
-    struct signals_before before;
-    if (!is_bound(self))
-        return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served, and was shut down */
-    signals_block(&before);
-    thread_enters();
     own_socket(self->core);
     self->core->has_served = true;
     int rc = background_begin(self);
@@ -131,6 +128,19 @@ int ss_serve_forever(struct ss_server *self)
     int served = methods_of(self)->serve_forever(self), ended = background_end(self);
     rc = rc < 0 ? rc : served < 0 ? served : ended;
     listener_close_kept(self->core);
+    return rc;
+}
+
+int ss_serve_forever(struct ss_server *self)
+{
+    struct signals_before before;
+    if (!is_bound(self))
+        return self->core && ss_draining(self) ? 0 : -EBADF; /* 0: it has served, and was shut down */
+    if (self->core->stepping)
+        return -EBUSY;
+    signals_block(&before);
+    thread_enters();
+    int rc = server_serve(self);
     thread_leaves();
     signals_unblock(&before);
     return rc;
@@ -141,6 +151,8 @@ int ss_handle_request(struct ss_server *self)
     struct signals_before before;
     if (!is_bound(self))
         return -EBADF;
+    if (self->core->stepping)
+        return -EBUSY;
     const struct ss_class *methods = methods_of(self);
     signals_block(&before);
     thread_enters();
@@ -160,6 +172,8 @@ void ss_server_close(struct ss_server *self)
 {
     if (!self->core)
         return;
+    if (self->core->stepping)
+        self->core->stepping->end(self->core->stepping);
     thread_enters();
     methods_of(self)->server_close(self);
     thread_leaves();

@@ -59,11 +59,21 @@ void signals_block(struct signals_before *before)
 
 void signals_unblock(const struct signals_before *before)
 {
-    static const struct timespec at_once = {0};
-    while (sigtimedwait(&before->blocked, NULL, &at_once) > 0)
-        ;
     for (int i = 0; i < RAISED; i++)
         if (sigismember(&before->blocked, raised[i]))
             atomic_fetch_sub(&blockers[i], 1);
+    signals_pause(before);
+}
+
+void signals_pause(const struct signals_before *before)
+{
+    static const struct timespec at_once = {0};
+    while (sigtimedwait(&before->blocked, NULL, &at_once) > 0)
+        ;
     pthread_sigmask(SIG_SETMASK, &before->mask, NULL);
+}
+
+void signals_resume(struct signals_before *before)
+{
+    pthread_sigmask(SIG_BLOCK, &before->blocked, &before->mask);
 }

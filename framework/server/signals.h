@@ -12,5 +12,9 @@ struct signals_before {
 };
 void signals_block(struct signals_before *before);
 void signals_unblock(const struct signals_before *before);
+/* Between the two: from signals_pause to signals_resume the thread itself does something else, with the
+   signals as they were. Those that it has made still have them blocked. */
+void signals_pause(const struct signals_before *before);
+void signals_resume(struct signals_before *before);
 
 #endif

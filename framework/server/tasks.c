@@ -25,6 +25,13 @@ struct ss_tasks *tasks_enter(const struct ss_server *self, struct ss_tasks *task
     return before;
 }
 
+struct ss_tasks *tasks_exchange(struct ss_tasks *tasks)
+{
+    struct ss_tasks *before = of_thread;
+    of_thread = tasks;
+    return before;
+}
+
 void tasks_cancel(struct ss_tasks *tasks)
 {
     atomic_store(&tasks->canceled, true);

@@ -33,6 +33,8 @@ struct ss_tasks {
 struct ss_tasks *tasks_current(const struct ss_server *self);
 /* From now on it belongs to these. Returns those before. */
 struct ss_tasks *tasks_enter(const struct ss_server *self, struct ss_tasks *tasks);
+/* The same for the calling thread, whatever it serves with. */
+struct ss_tasks *tasks_exchange(struct ss_tasks *tasks);
 /* Waits of all of them end. */
 void tasks_cancel(struct ss_tasks *tasks);
 /* What each of them does, in its thread or coroutine. */

@@ -335,3 +335,19 @@ int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until
     atomic_store(&serving->waiting, false);
     return rc;
 }
+
+/* ---------------------------------------------------------------- threads that are about to end */
+
+void server_wait_thread(struct ss_server *self, const atomic_bool *over)
+{
+    const int *wake = self->core->serving.wake;
+    while (!atomic_load(over))
+        if (server_wait(self, wake[0], POLLIN, LOOK_AGAIN, 0, NEVER) == 0)
+            wakeup_take(wake);
+}
+
+void thread_is_over(struct ss_server *self, atomic_bool *over)
+{
+    atomic_store(over, true);
+    (void)wakeup_send(self->core->serving.wake);
+}

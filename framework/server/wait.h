@@ -10,6 +10,10 @@
    -ECANCELED. A wake-up may be lost: then it notices a second later, unless `ms` is -1 (no limit). `until`,
    here and below: the stage of a shutdown that ends the wait with -ECANCELED; NEVER: none does. */
 int server_wait_active(struct ss_server *self, unsigned limit, int ms, int until);
+/* Waits until another thread that has the server's work to do has called thread_is_over, and can be joined.
+   Called by the thread that serves first, when it has left its loop. */
+void server_wait_thread(struct ss_server *self, const atomic_bool *over);
+void thread_is_over(struct ss_server *self, atomic_bool *over);
 /* How many milliseconds a wait may take that ends at `deadline`, as ss_now counts; TIMER_NEVER: -1. */
 int ms_until(uint64_t deadline);
 /* Waits for one descriptor through the server's poll method, or by poll(2) when self is NULL; at most `ms`

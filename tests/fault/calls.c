@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -298,6 +299,7 @@ FAULT_WRAP(int, epoll_ctl, epoll_ctl, (int epoll, int operation, int fd, struct 
 })
 FAILS(int, epoll_wait, (int epoll, struct epoll_event *events, int count, int ms), (epoll, events, count, ms))
 FAILS(int, eventfd, (unsigned count, int flags), (count, flags))
+FAILS(int, timerfd_create, (int clock, int flags), (clock, flags))
 FAILS(int, nanosleep, (const struct timespec *time, struct timespec *left), (time, left))
 
 /* ---- processes and threads --------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ ERRORS = {
     "send": OUTPUT + " SHORT", "sendto": "ENOBUFS ENOMEM EINTR EAGAIN", "sendmsg": OUTPUT + " SHORT", "sendfile": "EINVAL EIO ENOMEM EPIPE SHORT",
     "if_indextoname": "ENXIO", "if_nametoindex": "ENODEV EMFILE", "getaddrinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
     "getnameinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
-    "poll": "EINTR ENOMEM", "epoll_create1": NUMBERS, "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "eventfd": NUMBERS,
+    "poll": "EINTR ENOMEM", "epoll_create1": NUMBERS, "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "eventfd": NUMBERS, "timerfd_create": NUMBERS,
     "nanosleep": "EINTR",
     "fork": "EAGAIN ENOMEM", "waitpid": "EINTR", "kill": "EPERM ESRCH", "prctl": "EINVAL", "syscall": "EMFILE ENOMEM EIO EINTR ENOSYS",
     "getrlimit": "EPERM", "setrlimit": "EPERM", "getentropy": "ENOSYS EINTR", "getrandom": "ENOSYS EINTR",

@@ -54,6 +54,9 @@ NO_BIRTHS = ("handlers/log/owned.c birth_of statx", "ENOSYS")
 NO_PIDFDS = ("framework/server/process.c open_pidfd syscall", "ENOSYS")
 
 SLOW = ["write_timeout=400", "rate_window=20"]  # ms
+# In a loop of the program's own: one stack, processes, several loops.
+STEPPED = {name: arguments for name, arguments in scenes_rig.classes("TCPServer", "127.0.0.1:0").items()
+           if name in ("sequential", "forking", "eventloop-2")}
 
 PLANS = [
     Plan("httpserver", "httpserver", ["--upload", "--on-duplicate", "overwrite", "-d", "{root}", "0"], scenes_http.fill,
@@ -110,6 +113,7 @@ PLANS = [
     Plan("rig-urgent", "tests/fault/rig", [], None, {"eventloop": ["EventLoopTCPServer", "127.0.0.1:0"]},
          [scenes_rig.urgent]),
     Plan("rig-raw", "tests/fault/rig", ["raw=1"], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), [scenes_rig.raw]),
+    Plan("rig-steps", "tests/fault/rig", ["steps=1"], None, STEPPED, [scenes_rig.waiting, scenes_rig.messages]),
     Plan("rig-crowded", "tests/fault/rig", [f"max_requests={scenes_rig.CROWD}"], None,
          scenes_rig.classes("TCPServer", "127.0.0.1:0", mixins.ONE_BY_ONE), [scenes_rig.crowded]),
     Plan("rig-no-pidfds", "tests/fault/rig", [], None, {"forking": ["ForkingTCPServer", "127.0.0.1:0"]},
@@ -231,6 +235,8 @@ PLANS += [
     lives("stops-explained", "samples/echo", ["--explain=json", "--stats"], scenes_lives.classes("TCPServer", "localhost:0", TWO),
           scenes_lives.stop_echo),
     lives("stops-rig", "tests/fault/rig", [], scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_lives.stop_used),
+    lives("starts-rig-steps", "tests/fault/rig", ["steps=1"], STEPPED, scenes_lives.start_rig),
+    lives("stops-rig-steps", "tests/fault/rig", ["steps=1"], STEPPED, scenes_lives.stop_used),
     lives("stops-rig-at-once", "tests/fault/rig", [], {"forking": ["ForkingTCPServer", "127.0.0.1:0"]},
           scenes_lives.stop_at_once),
     lives("uses-crowd", "tests/fault/rig_crowd", [], {"eventloop": ["EventLoopTCPServer", "127.0.0.1:0"]},

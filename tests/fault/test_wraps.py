@@ -18,7 +18,7 @@ CANNOT_FAIL = re.compile(r"""
     (mem|str|stp)\w+ | __(mem|str|stp)\w+_chk | raw?memchr | v?sn?printf | __v?sn?printf_chk | __printf_chk | (v|__v)?(printf|printf_chk|asprintf)
     | puts | free | freeaddrinfo | gai_strerror | qsort(_r)? | bsearch | abort | _?exit | raise | __assert_fail | __stack_chk_fail
     | __errno_location | __tls_get_addr | _GLOBAL_OFFSET_TABLE_ | __cpu_\w+ | std(out|err) | opt(arg|ind) | getopt_long | program_invocation_\w+
-    | clock_gettime | time | localtime_r | gmtime_r | sched_yield | getpagesize | sysconf | getrusage | getp?pid | gettid | gete?[ug]id | inet_pton
+    | clock_gettime | timerfd_settime | time | localtime_r | gmtime_r | sched_yield | getpagesize | sysconf | getrusage | getp?pid | gettid | gete?[ug]id | inet_pton
     | inet_ntop | dirfd | rewinddir | putc | __openat_missing_mode | co_entry | co_jump
     | funlockfile | sigaction | sig(add|del|empty|fill)set | sigismember | pthread_sigmask | pthread_self | pthread_once
     | pthread_(join|detach) | pthread_(mutex_((un|try)?lock|consistent|destroy) | cond_(signal|broadcast|wait|destroy)

@@ -22,10 +22,30 @@ struct running {
     char address[108], text[SS_ADDRESS_TEXT];
 };
 
-static inline void *run_server_thread(void *argument)
+/* As ss_serve_forever, by steps that never wait, and nothing but the server's descriptor. */
+static inline int serve_by_steps(struct ss_server *server)
+{
+    struct pollfd due = {.fd = ss_server_fileno(server), .events = POLLIN};
+    int rc = due.fd < 0 ? due.fd : 1;
+    while (rc == 1 && (rc = ss_server_step(server, 0)) == 1)
+        poll(&due, 1, -1);
+    return rc;
+}
+
+static inline void *serve_for_ever(void *argument)
 {
     struct running *r = argument;
     r->rc = ss_serve_forever(&r->server);
+    return NULL;
+}
+
+/* In the environment: STEPPED. Then all tests try what is here with servers that are stepped. */
+static inline void *run_server_thread(void *argument)
+{
+    struct running *r = argument;
+    if (!getenv("STEPPED"))
+        return serve_for_ever(r);
+    r->rc = serve_by_steps(&r->server);
     return NULL;
 }
 
