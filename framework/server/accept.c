@@ -3,6 +3,7 @@
 #include "server/accept.h"
 #include "server/aside.h"
 #include "server/core.h"
+#include "server/idle.h"
 #include "server/shortage.h"
 #include <errno.h>
 #include <pthread.h>
@@ -22,6 +23,12 @@ static int hand_over(struct ss_server *self, struct request *request)
     return 0;
 }
 
+/* accept(2) needs a descriptor before it looks: without one it says nothing of whether somebody has come. */
+static int why_none(const struct ss_server *self, int rc)
+{
+    return (rc == -EMFILE || rc == -ENFILE) && !is_readable(ss_fileno(self)) ? -EAGAIN : rc;
+}
+
 int accept_request(struct ss_server *self, struct request **accepted)
 {
     const struct ss_class *methods = methods_of(self);
@@ -37,7 +44,7 @@ int accept_request(struct ss_server *self, struct request **accepted)
     } while (rc == -EINTR);
     if (rc < 0) {
         request_free(self, request);
-        return rc;
+        return why_none(self, rc);
     }
     if (!request->request.datagram) {
         request->number = request->request.fd;

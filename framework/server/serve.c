@@ -113,8 +113,6 @@ static int take_burst(struct ss_server *self, unsigned *vain)
             rc = make_room(self);
         if (rc == 0)
             rc = take_request(self);
-        if ((rc == -EMFILE || rc == -ENFILE) && !is_readable(ss_fileno(self)))
-            rc = -EAGAIN; /* nobody has come: accept(2) needs a descriptor before it looks */
         if (rc >= 0)
             *vain = 0;
         if (rc == -EAGAIN && *vain == 0 && self->core->shared && self->socket_type != SOCK_DGRAM)

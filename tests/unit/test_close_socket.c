@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "server_thread.h"
+#include <sys/resource.h>
 
 static const char *const mixins[] = {"",           "Threading", "ThreadPool",         "Forking",
                                      "Preforking", "EventLoop", "PreforkingEventLoop"};
@@ -117,11 +118,46 @@ static void test_binding_fails(void **state)
     }
 }
 
+/* No descriptor is left: accept(2) says so also where nobody waits to be accepted, and then the drain is
+ * over. */
+static void test_drain_without_descriptors(void **state)
+{
+    static const char *const servers[] = {"TCPServer", "ThreadPoolTCPServer", "EventLoopTCPServer",
+                                          "UnixStreamServer"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(servers); i++) {
+        struct running r;
+        struct rlimit before, few;
+        prepare(&r, ss_bases(servers[i]), strstr(servers[i], "Unix") ? "unix:@ss-unit-*" : "127.0.0.1:0",
+                &EchoHandler);
+        r.server.shutdown_timeout = -1;
+        launch(&r);
+        int fd = client_of(&r.server);
+        say(fd, "it serves\n");
+        expect(fd, "it serves\n");
+        int count = count_descriptors();
+        shutdown(fd, SHUT_WR);
+        expect_end(fd);
+        for (int ms = 0; ms < PATIENCE && count_descriptors() == count; ms++)
+            poll(NULL, 0, 1); /* the server has not closed its end yet */
+        int next = dup(fd);
+        close(next);
+        getrlimit(RLIMIT_NOFILE, &before);
+        few = (struct rlimit){(rlim_t)next, before.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &few);
+        ss_shutdown(&r.server);
+        join(&r);
+        setrlimit(RLIMIT_NOFILE, &before);
+        close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_closed_once),
         cmocka_unit_test(test_binding_fails),
+        cmocka_unit_test(test_drain_without_descriptors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
