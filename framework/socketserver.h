@@ -751,6 +751,44 @@ struct ss_program {
      } */
 SS_API int ss_main(int argc, char **argv, const struct ss_program *program);
 
+/* A server for the tests of a handler: it serves in a thread of the process that tests, at an address that is
+   free, so that any number can run at the same time.
+
+     struct ss_test_server test;
+     struct ss_stream *s;
+     char line[100];
+     assert(ss_test_start(&test, SS_BASES(&ThreadingMixIn, &TCPServer), &EchoHandler) == 0);
+     assert(ss_connect(NULL, test.address, SOCK_STREAM, 5000, &s) == 0);
+     assert(ss_printf(s, "hello\n") == 0 && ss_readline(s, line, sizeof line) == 6);
+     assert(ss_close(s) == 0 && ss_test_stop(&test) == 0);
+
+   It works with every class. In processes of their own (ForkingMixIn, PreforkingMixIn) handlers change copies
+   of the test's memory: what they are to tell the test is in ss_shared, or goes to their client. An assertion
+   that fails in a handler belongs to the handler's thread or process: better let it tell its client. */
+struct ss_test_server {
+    struct ss_server server;
+    char address[SS_ADDRESS_TEXT];  /* for ss_connect: "127.0.0.1:40123", or "unix:@name" */
+    char url[SS_ADDRESS_TEXT + 10]; /* of a handler of HTTP: "http://127.0.0.1:40123"; "" with Unix sockets */
+    struct ss_test_thread *thread;  /* private; NULL: it has not started */
+};
+
+/* Starts it: clients can connect when this returns. Returns 0, or -errno as ss_server_init, ss_server_bind
+   and pthread_create: then everything is closed again. The server has port 0 of 127.0.0.1, or an abstract
+   name if its class has Unix sockets. */
+SS_API int ss_test_start(struct ss_test_server *test, const struct ss_class *const *bases,
+                         const struct ss_handler_class *handler);
+
+/* The second half, for a server `test->server` that you have initialised, and whose fields you may have set
+   (`context`, limits): binds it, if it is not bound yet, and starts it. Returns the same; after an error the
+   server is closed. */
+SS_API int ss_test_start_server(struct ss_test_server *test);
+
+/* Stops it as ss_shutdown does, waits until it has drained, and closes it. (Requests in progress have
+   test->server.shutdown_timeout; call ss_cancel(&test->server) before, if nobody is to wait for them.)
+   Returns 0, or -errno when the server could not go on. Harmless when it has not started, or was stopped.
+   Waits. */
+SS_API int ss_test_stop(struct ss_test_server *test);
+
 /* How the library was built, for a program's --version, in lines like "coroutines: x86-64 assembly\n". The
    string is constant and lives as long as the program. Any thread. */
 SS_API const char *ss_features(void);

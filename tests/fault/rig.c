@@ -2,7 +2,7 @@
 /* rig CLASS ADDRESS [NAME=VALUE...]: each line that a client sends, and each datagram, is a command of the
    table below, which calls a function of socketserver.h. The answer is a line: "error NAME" says what a
    function has returned. It prints its address once clients can connect. With raw=1 there are no streams and
-   no lines: a client is greeted, and gets back what it sends. With steps=1 the server is stepped. */
+   no lines: a client is greeted, and gets back what it sends. See rig_ways.h, too. */
 #include "socketserver.h"
 #include <errno.h>
 #include <stdio.h>
@@ -413,7 +413,7 @@ static int handle_raw(struct ss_handler *h)
 static const struct ss_class Rig = {
     .name = "Rig", .shared_size = sizeof(unsigned long), .handle_message = handle_message, .adopt = adopt};
 
-#include "rig_steps.h"
+#include "rig_ways.h"
 
 static int once(struct ss_server *server, void *argument)
 {
@@ -427,14 +427,14 @@ static int rest(struct ss_server *server, void *argument)
     return ss_sleep(server, 1);
 }
 
-static int serve(struct ss_server *server, bool by_steps)
+static int serve(struct ss_server *server, const char *way)
 {
     char text[SS_ADDRESS_TEXT];
     int rc = ss_server_bind(server);
     if (rc == 0 && (rc = ss_address_format(&server->server_address, text, sizeof text)) > 0) {
         puts(text);
         fflush(stdout);
-        rc = by_steps ? run_by_steps(server) : ss_run_server(server);
+        rc = run_as(server, way);
     }
     return rc;
 }
@@ -472,24 +472,25 @@ int main(int argc, char **argv)
     static const struct ss_class circle = {.name = "Circle", .base = &circle};
     const struct ss_class *bases[SS_MAX_BASES] = {&Rig, &circle};
     const struct ss_class *const *named = argc > 2 ? ss_bases(argv[1]) : NULL;
-    struct ss_server server;
+    struct ss_test_server memory = {.thread = NULL};
+    struct ss_server *server = &memory.server;
     for (int i = 0; named && named[i] && i < SS_MAX_BASES - 2; i++)
         bases[i + 1] = named[i];
     if (!named && (argc < 3 || strcmp(argv[1], circle.name) != 0))
         return 2;
-    bool is_raw = strcmp(argv[argc - 1], "raw=1") == 0, by_steps = strcmp(argv[argc - 1], "steps=1") == 0;
-    int rc = ss_server_init(&server, bases, argv[2], is_raw ? &raw : &lines);
+    bool is_raw = strcmp(argv[argc - 1], "raw=1") == 0;
+    int rc = ss_server_init(server, bases, argv[2], is_raw ? &raw : &lines);
     for (int i = 3; i < argc && rc == 0; i++) {
         char *equals = strchr(argv[i], '=');
         if (equals) {
             *equals = 0;
-            set(&server, argv[i], (unsigned)strtoul(equals + 1, NULL, 0));
+            set(server, argv[i], (unsigned)strtoul(equals + 1, NULL, 0));
         }
     }
-    if (rc == 0 && (rc = ss_background(&server, rest, NULL)) == 0 &&
-        (rc = ss_every(&server, 1, once, NULL)) == 0)
-        rc = serve(&server, by_steps);
-    ss_server_close(&server);
+    if (rc == 0 && (rc = ss_background(server, rest, NULL)) == 0 &&
+        (rc = ss_every(server, 1, once, NULL)) == 0)
+        rc = serve(server, argv[argc - 1]);
+    ss_server_close(server);
     if (rc < 0)
         fprintf(stderr, "rig: %s: %s\n", argv[2], strerror(-rc));
     return rc < 0 ? 1 : rc;

@@ -237,6 +237,8 @@ PLANS += [
     lives("stops-rig", "tests/fault/rig", [], scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_lives.stop_used),
     lives("starts-rig-steps", "tests/fault/rig", ["steps=1"], STEPPED, scenes_lives.start_rig),
     lives("stops-rig-steps", "tests/fault/rig", ["steps=1"], STEPPED, scenes_lives.stop_used),
+    lives("starts-rig-test", "tests/fault/rig", ["test=1"], {"sequential": ["TCPServer", "127.0.0.1:0"]},
+          scenes_lives.start_rig),
     lives("stops-rig-at-once", "tests/fault/rig", [], {"forking": ["ForkingTCPServer", "127.0.0.1:0"]},
           scenes_lives.stop_at_once),
     lives("uses-crowd", "tests/fault/rig_crowd", [], {"eventloop": ["EventLoopTCPServer", "127.0.0.1:0"]},
