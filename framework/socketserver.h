@@ -598,6 +598,8 @@ SS_API int ss_serve_forever(struct ss_server *self);
                       step returns; the next client waits until it is done, and the program does not.
      ForkingMixIn, PreforkingMixIn   A step makes processes and notices their end. They are copies of the
                       program, with all that it has open: one with windows or threads takes another mix-in.
+   What handlers in other threads and processes have for the program's own thread goes to handle_message (see
+   ss_server_ref), which is called within the steps. The program sends with ss_post and ss_publish.
    Where handlers run within the steps, what they compute and calls that block (read, sleep, getaddrinfo) keep
    the program waiting, as they keep other connections of an event loop; and so do methods of classes,
    ss_every's functions and a poll method of your own everywhere. All these have a stack of 8 MiB, but for

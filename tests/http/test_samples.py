@@ -23,7 +23,7 @@ MIXINS = ["", "Threading", "ThreadPool", "Forking", "Preforking", "EventLoop", "
 STREAMS = [mixin + server for mixin in MIXINS for server in ("TCPServer", "UnixStreamServer")]
 DATAGRAMS = [mixin + server for mixin in MIXINS for server in ("UDPServer", "UnixDatagramServer")]
 ALL = ["chat", "chatroom", "counter", "dashboard", "daytime", "echo", "echo_client", "game", "guestbook", "hello", "later",
-       "lines", "lines_client", "local_only", "names", "nonblocking", "nonblocking_client", "nonblocking_raw", "notify", "proxy",
+       "lines", "lines_client", "local_only", "names", "nonblocking", "nonblocking_client", "nonblocking_raw", "notify", "others_loop", "proxy",
        "ticker", "time", "time_client", "two_directories", "welcome", "welcome_client", "welcome_raw", "welcome_raw_client", "ws_client", "ws_clock", "ws_echo"]
 
 
@@ -44,7 +44,7 @@ def test_one_screen(name):
     assert len(lines) <= limit and max(map(len, lines)) <= 120
 
 
-SERVERS = [name for name in ALL if not name.endswith(("_client", "_raw")) and name != "names"]
+SERVERS = [name for name in ALL if not name.endswith(("_client", "_raw")) and name not in ("names", "others_loop")]
 
 
 @pytest.mark.parametrize("name", SERVERS)
