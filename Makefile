@@ -43,7 +43,7 @@ PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist pyth
                   wget aria2 git libfaketime bind9-dnsutils bind9-host tftp-hpa redis-tools python3-redis
 # For samples that are left out without them.
 PACKAGES_all   := libcjson-dev libsqlite3-dev
-PACKAGES_test  += $(PACKAGES_all) swaks
+PACKAGES_test  += $(PACKAGES_all) swaks python3-markdown openssl
 # Clients of hundreds of megabytes: `make test` tests with those that are there.
 PACKAGES_clients := $(PACKAGES_test) chromium chromium-driver python3-selenium ffmpeg nodejs python3-websockets node-ws nginx-light haproxy
 PACKAGES_lint  := gcc g++ clang clang-tidy clang-format cppcheck libcmocka-dev libuv1-dev $(PACKAGES_all)

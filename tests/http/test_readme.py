@@ -146,6 +146,7 @@ def network(started, tmp_path):
         started.append(server)
         wire.wait_until(lambda: os.readlink(f"/proc/{server.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
         enter = ["nsenter", "-t", server.pid, "-n", *(["-U", "--preserve-credentials"] if "-rn" in way else [])]
+        server.enter = enter
         server.run = lambda *argv: programs.run([*enter, *argv], directory=tmp_path)
         server.line = lambda client: server.run("sh", "-c", client.replace("unix:/tmp/", f"unix:{tmp_path}/"))
         return server
