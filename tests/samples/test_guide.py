@@ -176,13 +176,13 @@ class Session:
         except AssertionError:
             server.kill()
             raise AssertionError(f"$ {block.command}\n" + "\n".join(read(terminal))) from None
-        server.send_signal(signal.SIGINT)
+        is_ours = block.command.startswith("build/") and "_raw" not in block.command
+        (server if is_ours else server.process).send_signal(signal.SIGINT)
         status = server.wait()
         seen = read(terminal)
         shown = [*block.shown, *([] if "^C" in block.shown or not block.shown else ["…"])]
         assert not shown or matches(shown, seen), f"$ {block.command}\n" + "\n".join(seen)
         assert not programs.REPORT.search("\n".join(seen))
-        is_ours = block.command.startswith("build/") and "_raw" not in block.command
         server.check(status, 0 if is_ours else status)
 
     def play(self, blocks):
@@ -199,7 +199,8 @@ class Session:
         for _, _, server, _ in self.running:
             server.kill()
         if self.host and not self.host.ended:
-            self.host.stop()
+            self.host.process.send_signal(signal.SIGTERM)
+            self.host.check(self.host.wait())
 
 
 def in_its_place(blocks, sources):
