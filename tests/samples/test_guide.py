@@ -132,7 +132,8 @@ class Session:
 
     def enter(self):
         if not self.host or self.host.ended:
-            self.host = self.network("sh -c 'trap \"exit 0\" INT TERM; while :; do sleep 0.1; done'")
+            self.host = self.network("sh -c 'trap \"exit 0\" INT TERM; echo is up; while :; do sleep 0.1; done'")
+            assert self.host.readline() == "is up"
         return self.host.enter
 
     def start(self, block):
