@@ -110,6 +110,7 @@ enum change heard_expire(struct heard *heard, uint64_t now, struct entry *copy)
 void entry_print(const struct entry *entry, const char *before, const char *behind)
 {
     char text[SS_ADDRESS_TEXT];
+    flockfile(stdout); /* lines of several threads do not mix */
     printf("%s%s  %s ", before, entry->type, entry->name);
     for (int i = 0; i < entry->count; i++) {
         ss_address_format(&entry->addresses[i], text, sizeof text);
@@ -117,4 +118,5 @@ void entry_print(const struct entry *entry, const char *before, const char *behi
     }
     printf("%s\n", behind);
     fflush(stdout);
+    funlockfile(stdout);
 }
