@@ -307,22 +307,36 @@ def number_and_process(response):
     return tuple(map(int, re.search(r"<h1>(\d+)</h1>.*process (\d+)", response.text).groups()))
 
 
+def ask_while_open(client, *request):
+    """None: who has only one place has closed the connection, as it was idle, before anything of the request came."""
+    try:
+        return client.ask(*request)
+    except wire.Ended as end:
+        assert not end.partial
+        return None
+
+
 @pytest.mark.parametrize("mixins", COUNTED)
 def test_counter(sample, mixins):
     server = sample("counter", "{address}", mixins)
 
     def press(_):
-        seen = []
-        for _ in range(5):
+        seen, left = [], 25
+        while left:
             with server.client() as client:
-                for _ in range(5):
-                    assert client.ask("POST", "/", b"").status == 303
-                seen.append(number_and_process(client.ask())[0])
+                for _ in range(min(left, 5)):
+                    if (answer := ask_while_open(client, "POST", "/", b"")) is None:
+                        break  # for another one who waits: this was not counted
+                    assert answer.status == 303
+                    left -= 1
+                else:
+                    if answer := ask_while_open(client):
+                        seen.append(number_and_process(answer)[0])
         return seen
 
     with futures.ThreadPoolExecutor(8) as pool:
         seen = list(pool.map(press, range(8)))
-    assert all(numbers == sorted(numbers) for numbers in seen) and max(map(max, seen)) == 8 * 25
+    assert all(numbers == sorted(numbers) for numbers in seen)
     with server.client() as client:
         assert number_and_process(client.ask())[0] == 8 * 25
         assert client.ask("POST", "/x", b"").status == client.ask(path="/x").status == 404
