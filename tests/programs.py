@@ -30,9 +30,9 @@ LIBC = ctypes.CDLL(None)
 LIMIT = 30 * (3 if SANITIZED else 1)  # seconds for what takes none
 
 # The numbers of poll, epoll, their kin and their restart; and of the call in which threads wait for each other.
-POLLS, FUTEX = {"7", "219", "232", "271", "281", "441"}, {"202"}
+POLLS, FUTEX, SLEEPS = {"7", "219", "232", "271", "281", "441"}, {"202"}, {"35", "230"}
 if platform.machine() == "aarch64":
-    POLLS, FUTEX = {"22", "73", "128", "441"}, {"98"}
+    POLLS, FUTEX, SLEEPS = {"22", "73", "128", "441"}, {"98"}, {"101", "115"}
 
 REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|runtime error:|WARNING: ThreadSanitizer|Sanitizer:DEADLYSIGNAL|"
                     r"Assertion .* failed|stack smashing|double free|corrupted")

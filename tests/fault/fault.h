@@ -27,8 +27,10 @@ struct fault_rule {
 /* A call that was made. `place` is written last. */
 struct fault_event {
     _Atomic uint64_t place; /* where it returns to, counted from the program's first byte */
-    int32_t call, failed, pid, thread;
-    int64_t time; /* ms, of a clock that nobody sets */
+    /* These are atomic, too: when all events are forgotten while one is written down, another thread may be
+       given its place. What the two make of it is forgotten as well. */
+    _Atomic int32_t call, failed, pid, thread;
+    _Atomic int64_t time; /* ms, of a clock that nobody sets */
 };
 
 struct fault_state {

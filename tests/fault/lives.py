@@ -158,7 +158,8 @@ def waits(pid, task):
             call = file.read().split()[0]
     except (OSError, IndexError):
         return True  # it has ended
-    return call in programs.POLLS | programs.FUTEX
+    own = programs.SLEEPS if programs.TSAN else set()  # ThreadSanitizer has a thread of its own, which sleeps
+    return call in programs.POLLS | programs.FUTEX | own
 
 
 class Lives(Exploration):
