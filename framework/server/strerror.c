@@ -11,7 +11,7 @@ const char *ss_strerror(int error)
     case -ENONET:
         return "No name server has answered";
     case -ENOENT:
-        return "No such file or name";
+        return "No such file or directory, or no such name";
     case -EPROTONOSUPPORT:
         return "No such service or protocol";
     default:

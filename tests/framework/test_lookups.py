@@ -127,7 +127,7 @@ def answers(cls):
     NameServer(TABLE)
     with serving(cls) as (_, client):
         asker = client()
-        assert asker.ask(f"connect none.test:80 {LONG}") == "error ENOENT: No such file or name"
+        assert asker.ask(f"connect none.test:80 {LONG}") == "error ENOENT: No such file or directory, or no such name"
         assert asker.ask(f"find both.test:80 {LONG}") == "found [::1]:80 127.0.0.1:80"
         assert asker.ask(f"find only6.test:80 {LONG}") == "found [::1]:80"
         assert asker.ask("find localhost:80 0") == "found [::1]:80 127.0.0.1:80"

@@ -271,7 +271,7 @@ static void test_words(void **state)
 {
     (void)state;
     assert_string_equal(ss_strerror(-ENONET), "No name server has answered");
-    assert_string_equal(ss_strerror(-ENOENT), "No such file or name");
+    assert_string_equal(ss_strerror(-ENOENT), "No such file or directory, or no such name");
     assert_string_equal(ss_strerror(-EPROTONOSUPPORT), "No such service or protocol");
     assert_string_equal(ss_strerror(-ECONNREFUSED), "Connection refused");
     assert_string_equal(ss_strerror(0), "Success");
