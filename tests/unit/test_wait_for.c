@@ -48,7 +48,7 @@ static int write_much(struct ss_handler *h)
         else if (n < 0)
             rc = (int)n;
         done += n > 0 ? (int)n : 0;
-        counts->turns = heard |= rc > 0 ? rc & SS_INPUT : 0;
+        counts->waited = heard |= rc > 0 ? rc & SS_INPUT : 0;
     }
     return answer(h, rc < 0 ? rc : heard);
 }
@@ -257,12 +257,12 @@ static void test_write_now(void **state)
     for (int i = 0; i < MODELS; i++) {
         struct running r;
         start_model(&r, &models[i]);
-        counts->turns = 0;
+        counts->waited = 0;
         int fd = client_in_mode(&r, 'w');
         say(fd, "M\n");
         let_rest();
         say(fd, "w\n");
-        assert_true(becomes(&counts->turns, SS_INPUT));
+        assert_true(becomes(&counts->waited, SS_INPUT));
         expect_much(fd);
         expect(fd, "= 1\n= 0\n");
         leave(fd);
