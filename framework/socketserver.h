@@ -216,6 +216,12 @@ struct ss_class {
     /* verify_request: returns true when the client is to be served. After false, shutdown_request follows at
        once, and no handler is made. */
     bool (*verify_request)(struct ss_server *self, struct ss_request *request);
+    /* turn_away: called instead of process_request for a connection that the server has no place for: all have
+       been taken for full_timeout, its client has as many as it may have (max_requests_per_client) and too many
+       wait (max_waiting), or it has waited for request_timeout. A class can tell the client so, by a send(2) that
+       does not wait, or count it. shutdown_request follows. The default does nothing; HTTPServer answers
+       503. */
+    void (*turn_away)(struct ss_server *self, struct ss_request *request);
     /* process_request: runs the request: has finish_request called, here or in another thread, process or
        coroutine. Mix-ins override this one. A method that returns 0 has taken the request over: it calls
        shutdown_request once, now or later. After -errno the request is still the caller's. */
@@ -496,6 +502,10 @@ struct ss_server {
                                queue; a parked connection is closed to make room for one of them. 1,024
                                under ThreadingMixIn and without a mix-in, 160 under ForkingMixIn, 16,384
                                under EventLoopMixIn and ThreadPoolMixIn */
+    /* ms after which clients are turned away (see turn_away) because max_requests are in progress, none of them
+       is idle, and none has ended meanwhile. Who waits then, and who connects as long as nothing changes, gets
+       that within a second. -1 (default): clients wait in the kernel's queue for as long as they like. */
+    int full_timeout;
     /* How many of these connections one client may have: an IPv4 address, or a /64 of IPv6. (Clients of Unix
        sockets are not told apart.) Further connections of a client are accepted and put aside until one of
        its earlier ones ends, so that they keep nobody else waiting; idle ones end for them. 0 (default): a

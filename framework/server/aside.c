@@ -118,6 +118,7 @@ void client_release(struct ss_server *self, struct client *client)
 
 static void close_aside(struct ss_server *self, struct request *request)
 {
+    methods_of(self)->turn_away(self, &request->request);
     methods_of(self)->shutdown_request(self, &request->request);
 }
 

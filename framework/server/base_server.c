@@ -34,6 +34,7 @@ static void defaults(struct ss_server *self)
     self->shutdown_timeout = 10000;
     self->max_packet_size = 65535;
     self->max_requests = 1024;
+    self->full_timeout = -1;
     self->max_waiting = 4096;
     self->stack_size = 262144;
     self->buffer_size = 16384;
@@ -129,6 +130,12 @@ static void close_request(struct ss_server *self, struct ss_request *request)
         close(request->fd);
     free(request->datagram);
     request_free(self, r);
+}
+
+static void turn_away(struct ss_server *self, struct ss_request *request)
+{
+    (void)self;
+    (void)request;
 }
 
 static void handle_timeout(struct ss_server *self)
@@ -248,6 +255,7 @@ const struct ss_class ss_BaseServer = {
     .open_stream = open_stream,
     .shutdown_request = shutdown_request,
     .close_request = close_request,
+    .turn_away = turn_away,
     .handle_timeout = handle_timeout,
     .handle_error = handle_error,
     .child_ended = child_ended,

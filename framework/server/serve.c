@@ -54,6 +54,33 @@ static bool cannot_make_room(void)
     return serving && !serving->parked.oldest;
 }
 
+/* Milliseconds for a wait while the server is full. `turning`: clients are turned away, and more wait. */
+static int full_wait(const struct ss_server *self, uint64_t since, bool turning)
+{
+    uint64_t end = since + (uint64_t)self->full_timeout, now = ss_now();
+    if (turning)
+        return 0;
+    return self->full_timeout >= 0 && now < end && end - now < LOOK_AGAIN ? (int)(end - now) : LOOK_AGAIN;
+}
+
+/* Turns clients away when the server has been full for too long. Returns whether more may wait. */
+static bool turn_away_some(struct ss_server *self, uint64_t since)
+{
+    int rc = 0;
+    if (self->full_timeout < 0 || self->socket_type == SOCK_DGRAM ||
+        ss_now() < since + (uint64_t)self->full_timeout)
+        return false;
+    for (int i = 0; i < ACCEPT_BURST && rc == 0; i++) {
+        struct request *request;
+        rc = accept_request(self, &request);
+        if (rc == 0 && request) {
+            methods_of(self)->turn_away(self, &request->request);
+            methods_of(self)->shutdown_request(self, &request->request);
+        }
+    }
+    return rc == 0;
+}
+
 /* Waits until fewer than max_requests are active; idle connections end when somebody waits. 0; -EAGAIN:
    nobody does; -ECANCELED. */
 static int wait_for_room(struct ss_server *self, const struct serving *serving)
@@ -64,13 +91,17 @@ static int wait_for_room(struct ss_server *self, const struct serving *serving)
     if (!cannot_make_room() && !is_readable(*serving->socket))
         return -EAGAIN; /* room could be made, but nobody waits for it */
     let_others_accept(self);
+    uint64_t since = ss_now();
+    bool turning = false;
     int rc;
     do {
         if (is_readable(*serving->socket))
             (void)methods_of(self)->close_idle(self);
-        rc = server_wait_active(self, limit, clock_left(self, LOOK_AGAIN), DRAINING);
-        if (rc == -ETIMEDOUT)
+        rc = server_wait_active(self, limit, clock_left(self, full_wait(self, since, turning)), DRAINING);
+        if (rc == -ETIMEDOUT) {
             clock_tick(self);
+            turning = turn_away_some(self, since);
+        }
     } while (rc == -ETIMEDOUT);
     idle_enough(self);
     return rc;

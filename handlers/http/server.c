@@ -3,10 +3,14 @@
 #include "compress/compress.h"
 #include "http/class.h"
 #include "http/head.h"
+#include "text/date.h"
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
 
 enum { FIRST_BYTES = 5 /* seconds */, BUFFER_SIZE = 32768 };
+enum { SCRATCHES = 16 }; /* how often a client that is turned away is read from */
 
 struct state {
     const struct http_class *cls; /* of the handlers; NULL: none, or one that is not for HTTP */
@@ -70,6 +74,31 @@ static void server_close(struct ss_server *self)
     http_access_log_flush();
 }
 
+/* Reads what the client has sent: a connection that is closed with input in it is reset, and the client may
+   never see its answer. True: it asks for no body. */
+static bool read_away(int fd)
+{
+    char scratch[4096];
+    ssize_t n = recv(fd, scratch, sizeof scratch, MSG_DONTWAIT);
+    bool is_head = n >= 5 && memcmp(scratch, "HEAD ", 5) == 0;
+    for (int i = 1; i < SCRATCHES && n > 0; i++)
+        n = recv(fd, scratch, sizeof scratch, MSG_DONTWAIT);
+    return is_head;
+}
+
+/* RFC 9110 15.6.4 */
+static void turn_away(struct ss_server *self, struct ss_request *request)
+{
+    static const char body[] = "The server has no place for you now. Please come again.\n";
+    char answer[400];
+    int size = snprintf(answer, sizeof answer,
+                        "HTTP/1.1 503 Service Unavailable\r\n%sContent-Type: text/plain; charset=utf-8\r\n"
+                        "Content-Length: %zu\r\nRetry-After: 1\r\nConnection: close\r\n\r\n%s",
+                        http_date_field(), sizeof body - 1, read_away(request->fd) ? "" : body);
+    (void)!send(request->fd, answer, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ss_super(self, &HTTPServer)->turn_away(self, request);
+}
+
 #ifndef SS_VERSION
 #define SS_VERSION "0"
 #endif
@@ -94,4 +123,5 @@ const struct ss_class http_HTTPServer = {
     .init = init,
     .server_activate = server_activate,
     .server_close = server_close,
+    .turn_away = turn_away,
 };

@@ -13,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* ms that clients wait for a place; then they are told that there is none */
+enum { FULL_TIMEOUT = 1000 };
+
 static struct options options;
 static struct upload_class Handler; /* the class of the files, with what the options say */
 
@@ -108,6 +111,8 @@ static void make_simple(struct simple_http_class *simple)
         .http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
                  .table_size = sizeof *simple,
                  .max_body = options.max_upload,
+                 .head_timeout = (int)options.head_timeout * 1000,
+                 .idle_timeout = (int)options.idle_timeout * 1000,
                  .protocol_version = options.protocol == PROTOCOL_1_0 ? "HTTP/1.0" : "HTTP/1.1",
                  .server_version = choose_server_version()},
         .directory = options.directory,
@@ -206,6 +211,11 @@ static void report_bind(int error)
 static void set_limits(struct ss_server *server)
 {
     server->workers = (unsigned)options.workers;
+    server->full_timeout = FULL_TIMEOUT;
+    if (options.connections != NOT_SAID)
+        server->max_requests = (unsigned)options.connections;
+    if (options.body_timeout)
+        server->request_timeout = (int)options.body_timeout * 1000;
     if (options.write_timeout != NOT_SAID)
         server->write_timeout = options.write_timeout == 0 ? -1 : (int)options.write_timeout * 1000;
     if (options.per_client != NOT_SAID)

@@ -34,6 +34,8 @@ static void print_folded(const char *text, int at)
 static void print_setting(const struct setting *s)
 {
     char letter[] = {'-', s->letter, ',', ' ', 0};
+    if (s->group)
+        printf("\n%s:\n", s->group);
     int at = printf("  %s%s--%s%s%s%s", s->letter == 'p' ? "PORT, " : "", s->letter ? letter : "", s->name,
                     !s->argument     ? ""
                     : s->is_optional ? "[="
@@ -150,6 +152,7 @@ int options_parse(int argc, char **argv, struct options *options)
                                 .write_timeout = NOT_SAID,
                                 .min_rate = NOT_SAID,
                                 .per_client = NOT_SAID,
+                                .connections = NOT_SAID,
                                 .min_free = NOT_SAID};
     list_settings(list, letters);
     while (rc < 0 && (option = getopt_long(argc, argv, letters, list, NULL)) != -1)

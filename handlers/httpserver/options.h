@@ -31,7 +31,8 @@ struct options {
     int64_t symlinks, dotfiles, compress, siblings, on_duplicate, reserved, max_upload, max_uploads,
         max_receiving;
     /* NOT_SAID, or 0: none. Seconds, bytes a second, connections, bytes. */
-    int64_t write_timeout, min_rate, per_client, min_free;
+    int64_t write_timeout, min_rate, per_client, min_free, connections;
+    int64_t head_timeout, idle_timeout, body_timeout; /* seconds; 0: not said */
     const char *upload_option; /* the last one that is for uploads only, without its dashes; NULL: none */
 };
 
@@ -59,6 +60,7 @@ struct setting {
     char letter;              /* -p; 0: none */
     bool is_optional;         /* the argument, in the place of which stands the first word */
     bool for_uploads;         /* goes with --upload */
+    const char *group;        /* the heading above it in --help; NULL: it belongs to those before */
 };
 
 extern const struct setting settings[]; /* ended by one without a name */

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 enum { MAX_MIXINS = SS_MAX_BASES - 6 };
+enum { DAY = 86400 };
 
 static int take_port(const struct setting *setting, const char *text, struct options *options)
 {
@@ -134,9 +135,28 @@ const struct setting settings[] = {
      "directory changes, and take new stylesheets as they are; for this a script is put at the end of each page",
      FLAG(live, 1)},
     {"upload", NULL, "let clients store files: a form on each listing, POST of multipart/form-data to a directory, "
-     "and PUT; to be used among people who trust each other", FLAG(upload, 1)},
+     "and PUT; to be used among people who trust each other", FLAG(upload, 1), .group = "Uploads"},
     {"on-duplicate", "WHAT", "when a file is sent whose name is taken: error, overwrite or rename (default: error for "
      "POST, overwrite for PUT)", WORD(on_duplicate, duplicates), UPLOADS},
+    {"upload-index", NULL, "let clients store index pages and what lies below /.well-known/",
+     FLAG(reserved, HTTP_RESERVED_STORED), UPLOADS},
+    {"upload-siblings", NULL, "send name.zst, name.br or name.gz for name with --upload, too, as does --compress "
+     "precompressed, though a client may have stored it", FLAG(siblings, HTTP_SIBLINGS_SENT), UPLOADS},
+    {"max-connections", "N", "how many are served at once, by each process and each loop; more wait for a second, and "
+     "are answered 503 then; 0: no limit (default: 16384 of eventloop and threadpool, 1024 of threading, 160 of "
+     "forking)", NUMBER(connections, 0, 1000000), .group = "Limits"},
+    {"max-connections-per-client", "N", "how many connections of one address are served at once; more wait; 0: no "
+     "limit (default: 256 of threading, 40 of forking, else 0)", NUMBER(per_client, 0, 1000000)},
+    {"head-timeout", "SECONDS", "in which the head of a request must be there, from its first byte on (default: 20)",
+     NUMBER(head_timeout, 1, DAY)},
+    {"idle-timeout", "SECONDS", "how long a connection may be idle between two requests (default: 60)",
+     NUMBER(idle_timeout, 1, DAY)},
+    {"body-timeout", "SECONDS", "how long a client may pause while it sends what belongs to its request (default: 60)",
+     NUMBER(body_timeout, 1, DAY)},
+    {"write-timeout", "SECONDS", "how long a client may pause before it takes more of its answer, as players do; 0: "
+     "for ever (default: 300)", NUMBER(write_timeout, 0, INT_MAX / 1000)},
+    {"min-rate", "BYTES", "what a client sends of a request, and takes of an answer, in a second, a minute of waiting "
+     "taken together; slower ones are given up; 0: none (default: 240)", NUMBER(min_rate, 0, 1000000)},
     {"max-upload", "SIZE", "the most that a request may send, as in 500K, 20M or 4G (default: 1G)",
      SIZE(max_upload, 1), UPLOADS},
     {"max-uploads", "N", "how many requests may send files at once (default: 256)", NUMBER(max_uploads, 1, 4096),
@@ -145,18 +165,8 @@ const struct setting settings[] = {
      SIZE(max_receiving, 1), UPLOADS},
     {"min-free", "SIZE", "what is to be left on the disk (default: 64M, but nothing on a disk of less than 1G)",
      SIZE(min_free, 0), UPLOADS},
-    {"upload-index", NULL, "let clients store index pages and what lies below /.well-known/",
-     FLAG(reserved, HTTP_RESERVED_STORED), UPLOADS},
-    {"upload-siblings", NULL, "send name.zst, name.br or name.gz for name with --upload, too, as does --compress "
-     "precompressed, though a client may have stored it", FLAG(siblings, HTTP_SIBLINGS_SENT), UPLOADS},
-    {"write-timeout", "SECONDS", "how long a client may pause before it takes more of its answer, as players do; 0: "
-     "for ever (default: 300)", NUMBER(write_timeout, 0, INT_MAX / 1000)},
-    {"min-rate", "BYTES", "what a client sends of a request, and takes of an answer, in a second, a minute of waiting "
-     "taken together; slower ones are given up; 0: none (default: 240)", NUMBER(min_rate, 0, 1000000)},
-    {"max-connections-per-client", "N", "how many connections of one address are served at once; more wait; 0: no "
-     "limit (default: 256 of threading, 40 of forking, else 0)", NUMBER(per_client, 0, 1000000)},
     {"server-tokens", "WHAT", "what the Server field of each answer says: on (name and version), name, or off: there "
-     "is none (default: on)", WORD(server_tokens, tokens)},
+     "is none (default: on)", WORD(server_tokens, tokens), .group = "Others"},
     {"cgi", NULL, NULL, .take = refuse_cgi},
     {"explain", "json", "a running commentary on stderr: each call on a socket, with what has come of it and what "
      "the parser has found; with =json an object of JSON in each line", WORD(explain, explanations), .is_optional = true},
