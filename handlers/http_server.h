@@ -604,6 +604,11 @@ struct simple_http_class {
                                        what others get for `name` */
     const char *file_fields;        /* more header fields of each file: lines that end with "\r\n". "":
                                        none */
+    const char *page_policy;        /* the Content-Security-Policy of files: what a browser lets them do
+                                       that shows them. Those of application/pdf have none: browsers do not
+                                       start their viewers in a sandbox, and no viewer runs what is in such a
+                                       file in the name of the site. "": none, and UploadHTTPRequestHandler's
+                                       is "sandbox" */
     const char *page_script;        /* the path of a script, as in "/live.js", that each listing loads (it
                                        has the attribute data-listing there), and each file of text/html up
                                        to 4 MiB, as its last element; so that file has another length and
@@ -719,10 +724,10 @@ struct upload_class {
    characters are refused. The answer is 507 when there is no room, 403 when the permission is missing, and
    415 for a Content-Encoding other than identity.
 
-   Files are served with X-Content-Type-Options: nosniff and Content-Security-Policy: sandbox: what
-   somebody has stored runs no scripts in the name of this site. Requests that a browser sends for a page
-   of another origin (Sec-Fetch-Site, Origin) are refused with 403. Who else may store files is for
-   `before` or verify_request to say. */
+   Files are served with X-Content-Type-Options: nosniff and Content-Security-Policy: sandbox (see
+   page_policy): what somebody has stored runs no scripts in the name of this site. Requests that a browser
+   sends for a page of another origin (Sec-Fetch-Site, Origin) are refused with 403. Who else may store files
+   is for `before` or verify_request to say. */
 extern SS_API const struct upload_class http_UploadHTTPRequestHandler;
 #define UploadHTTPRequestHandler http_UploadHTTPRequestHandler
 

@@ -109,10 +109,11 @@ def root(tmp_path):
 @pytest.fixture
 def httpserver(started, tmp_path, root):
     """httpserver(*options) serves `root` on a free port; the same for every test. With --masked SIDE it is
-    tests/http/masked.c, whose clients are server.client()."""
+    tests/http/masked.c, whose clients are server.client(). It answers for every name, unless names=False."""
 
-    def start(*options, directory=root, **more):
+    def start(*options, directory=root, names=True, **more):
         own = [] if directory is None else ["-d", directory]
+        own += ["--allow-host", "*"] if names else []
         program = "httpserver"
         if "--masked" in options:
             at = options.index("--masked")

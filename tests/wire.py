@@ -321,7 +321,7 @@ class Client:
 
 def request(method="GET", path="/", body=None, version="HTTP/1.1", **fields):
     """The bytes of a request; `body` a list: in chunks. Host is added unless given; host=None: none."""
-    fields = {"host": "test", **fields}
+    fields = {"host": "localhost", **fields}
     if isinstance(body, list):
         fields["transfer_encoding"] = "chunked"
     elif body is not None:

@@ -41,6 +41,7 @@ const struct simple_http_class http_SimpleHTTPRequestHandler = {
     .compress = HTTP_COMPRESS_SMALL,
     .siblings = HTTP_SIBLINGS_SENT,
     .file_fields = "",
+    .page_policy = "",
     .page_script = "",
     .translate_path = http_translate_path,
     .guess_type = guess_type,

@@ -32,6 +32,7 @@ void http_simple_inherit(struct http_handler_class *table, const struct http_han
     HTTP_INHERIT(to, from, compress);
     HTTP_INHERIT(to, from, siblings);
     HTTP_INHERIT(to, from, file_fields);
+    HTTP_INHERIT(to, from, page_policy);
     HTTP_INHERIT(to, from, page_script);
     HTTP_INHERIT(to, from, translate_path);
     HTTP_INHERIT(to, from, guess_type);
@@ -120,6 +121,14 @@ struct http_validators http_file_validators(const struct http_file *file)
     };
 }
 
+/* The text of class_fields begins with this line, if it has it: so who leaves it out begins behind it. */
+static const char policy_name[] = "Content-Security-Policy: ";
+
+static size_t policy_size(const struct simple_http_class *cls)
+{
+    return *cls->page_policy ? sizeof policy_name - 1 + strlen(cls->page_policy) + 2 : 0;
+}
+
 /* Makes the text of class_fields. Of several threads that do so at the same time one keeps its own. */
 static const char *make_class_fields(const struct simple_http_class *cls, const char **place)
 {
@@ -127,7 +136,9 @@ static const char *make_class_fields(const struct simple_http_class *cls, const 
     const char *none = NULL;
     if (cls->cache_seconds > 0)
         snprintf(control, sizeof control, "max-age=%d", cls->cache_seconds);
-    if (asprintf(&text, "Cache-Control: %s\r\n%s", control, cls->file_fields) < 0)
+    bool has_policy = *cls->page_policy;
+    if (asprintf(&text, "%s%s%sCache-Control: %s\r\n%s", has_policy ? policy_name : "", cls->page_policy,
+                 has_policy ? "\r\n" : "", control, cls->file_fields) < 0)
         return NULL;
     if (__atomic_compare_exchange_n(place, &none, text, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return text;
@@ -135,14 +146,23 @@ static const char *make_class_fields(const struct simple_http_class *cls, const 
     return none;
 }
 
-/* The fields that all files of the class have: how long they may be kept, and file_fields. They are made for
-   the first file, and kept in the complete table, which lives as long as the program. NULL if out of memory.
- */
-static const char *class_fields(const struct simple_http_class *cls)
+/* Browsers have a viewer for these that is no part of the site, and refuse to start it in a sandbox. */
+static bool is_pdf(const char *type)
+{
+    return strcspn(type, "; \t") == strlen("application/pdf") &&
+           strncasecmp(type, "application/pdf", 15) == 0;
+}
+
+/* The fields that all files of the class have: how long they may be kept, file_fields and page_policy. They
+   are made for the first file, and kept in the complete table, which lives as long as the program. NULL if
+   out of memory. */
+static const char *class_fields(const struct simple_http_class *cls, const char *type)
 {
     const char **place = (const char **)(uintptr_t)&cls->all_fields;
     const char *text = __atomic_load_n(place, __ATOMIC_ACQUIRE);
-    return text ? text : make_class_fields(cls, place);
+    if (!text)
+        text = make_class_fields(cls, place);
+    return text && *cls->page_policy && is_pdf(type) ? text + policy_size(cls) : text;
 }
 
 /* Describes the file, decides what its validators and the request's conditions come to, and answers so. */
@@ -153,7 +173,7 @@ static int send_file(struct ss_handler *h, const struct simple_http_class *cls, 
         .fields_size = file->fields_size,
         .type_size = file->type_size,
         .content_size = file->content_size,
-        .more = class_fields(cls),
+        .more = class_fields(cls, file->type),
         .coding = file->source ? file->coding : HTTP_IDENTITY,
         .data = file->content,
         .fd = file->fd,

@@ -2,6 +2,7 @@
 /* httpserver: serves a directory, as `python3 -m http.server` does. A server class, a mix-in and a handler
    class, put together by the command line. */
 #include "http_server.h"
+#include "httpserver/guard.h"
 #include "httpserver/live.h"
 #include "httpserver/options.h"
 #include <errno.h>
@@ -123,6 +124,7 @@ static void make_simple(struct simple_http_class *simple)
         .siblings = choose_siblings(),
     };
     choose_log(&simple->http);
+    guard_begin(&options, &simple->http);
     if (options.live) {
         simple->page_script = LIVE_SCRIPT;
         simple->http.methods = live_methods;
@@ -138,6 +140,7 @@ static const struct ss_handler_class *make_handler(void)
     Handler.simple.http.handler.base = &UploadHTTPRequestHandler.simple.http.handler;
     Handler.simple.http.table_size = sizeof Handler;
     Handler.on_duplicate = (enum http_on_duplicate)options.on_duplicate;
+    Handler.simple.page_policy = options.upload_scripts ? "" : NULL;
     Handler.reserved = (enum http_reserved)options.reserved;
     Handler.max_uploads = (unsigned)options.max_uploads;
     Handler.max_receiving = options.max_receiving;

@@ -164,6 +164,9 @@ int options_parse(int argc, char **argv, struct options *options)
     if (options->live && serves_one_by_one(options))
         return complain(
             "--live needs a mix-in that serves several clients at once, as does --mixin eventloop", "");
+    if (options->live && options->upload && !options->upload_scripts)
+        return complain("--live needs pages that may run scripts; with --upload that takes --upload-scripts",
+                        "");
     if (!options->upload && options->upload_option)
         return complain("this goes with --upload: --", options->upload_option);
     if (optind < argc && !read_number(argv[optind], 65535, &options->port))

@@ -4,6 +4,7 @@
 
      options.c   reads the command line by the table, prints --help
      settings.c  the table, and the options that have a grammar of their own
+     guard.c     the options that say who may ask, and what they do
      values.c    numbers, sizes, words: what the arguments of the others are */
 #ifndef HTTPSERVER_OPTIONS_H
 #define HTTPSERVER_OPTIONS_H
@@ -11,6 +12,7 @@
 #include "http_server.h"
 
 enum { NOT_SAID = -1 };
+enum { MAX_NAMES = 64 }; /* as often as --allow-host may be given */
 enum { PROTOCOL_1_1, PROTOCOL_1_0 };
 enum { TOKENS_ON, TOKENS_NAME, TOKENS_OFF };
 enum { EXPLAIN_NOT, EXPLAIN_TEXT, EXPLAIN_JSON };
@@ -33,6 +35,8 @@ struct options {
     /* NOT_SAID, or 0: none. Seconds, bytes a second, connections, bytes. */
     int64_t write_timeout, min_rate, per_client, min_free, connections;
     int64_t head_timeout, idle_timeout, body_timeout; /* seconds; 0: not said */
+    const char *names[MAX_NAMES + 1]; /* of --allow-host, ended by NULL */
+    int64_t upload_scripts;           /* 1: what clients have stored may run scripts */
     const char *upload_option; /* the last one that is for uploads only, without its dashes; NULL: none */
 };
 

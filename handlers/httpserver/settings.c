@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The options of httpserver, a line each, and those that have a grammar of their own. */
+#include "httpserver/guard.h"
 #include "httpserver/options.h"
 #include <errno.h>
 #include <limits.h>
@@ -142,6 +143,8 @@ const struct setting settings[] = {
      FLAG(reserved, HTTP_RESERVED_STORED), UPLOADS},
     {"upload-siblings", NULL, "send name.zst, name.br or name.gz for name with --upload, too, as does --compress "
      "precompressed, though a client may have stored it", FLAG(siblings, HTTP_SIBLINGS_SENT), UPLOADS},
+    {"upload-scripts", NULL, "let pages and pictures that clients have stored run scripts in the name of this site; "
+     "without it browsers show them in a sandbox", FLAG(upload_scripts, 1), UPLOADS},
     {"max-connections", "N", "how many are served at once, by each process and each loop; more wait for a second, and "
      "are answered 503 then; 0: no limit (default: 16384 of eventloop and threadpool, 1024 of threading, 160 of "
      "forking)", NUMBER(connections, 0, 1000000), .group = "Limits"},
@@ -165,6 +168,9 @@ const struct setting settings[] = {
      SIZE(max_receiving, 1), UPLOADS},
     {"min-free", "SIZE", "what is to be left on the disk (default: 64M, but nothing on a disk of less than 1G)",
      SIZE(min_free, 0), UPLOADS},
+    {"allow-host", "NAME", "answer for this name, too, or with *.NAME for all names that end in it; a server that only "
+     "this machine reaches refuses (421) all but localhost and numbers, as other sites' pages could else use it; any "
+     "server does so when a name is given; * stands for every name; may be given several times", .take = take_host, .group = "Access"},
     {"server-tokens", "WHAT", "what the Server field of each answer says: on (name and version), name, or off: there "
      "is none (default: on)", WORD(server_tokens, tokens), .group = "Others"},
     {"cgi", NULL, NULL, .take = refuse_cgi},

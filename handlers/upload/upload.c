@@ -26,7 +26,8 @@ static int write_form(struct ss_handler *h)
 
 /* Browsers take a file that somebody has stored for nothing but its media type, and a page that somebody has
    stored runs no scripts in the name of this site. */
-static const char sandbox[] = "X-Content-Type-Options: nosniff\r\nContent-Security-Policy: sandbox\r\n";
+static const char nosniff[] = "X-Content-Type-Options: nosniff\r\n";
+static const char sandbox[] = "sandbox";
 
 const struct upload_class http_UploadHTTPRequestHandler = {
     .simple = {.http = {.handler = {.base = &SimpleHTTPRequestHandler.http.handler},
@@ -36,7 +37,8 @@ const struct upload_class http_UploadHTTPRequestHandler = {
                         .server_activate = server_activate,
                         .inherit = http_upload_inherit},
                .siblings = HTTP_SIBLINGS_IGNORED,
-               .file_fields = sandbox,
+               .file_fields = nosniff,
+               .page_policy = sandbox,
                .listing_extra = write_form},
     .reserved = HTTP_RESERVED_REFUSED,
     .max_uploads = 256,

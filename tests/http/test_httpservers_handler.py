@@ -44,9 +44,9 @@ def test_http_1_1(server):
     assert response.version == "1.1"
     assert_usual_headers(response)
     request, fields = reflected(response)
-    assert request == {"command": "GET", "path": "/reflect?x", "version": "HTTP/1.1", "host": "test", "length": "0",
+    assert request == {"command": "GET", "path": "/reflect?x", "version": "HTTP/1.1", "host": "localhost", "length": "0",
                        "line": "GET /reflect?x HTTP/1.1"}
-    assert fields == [["Host", "test"]]
+    assert fields == [["Host", "localhost"]]
 
 
 def test_http_1_0(server):

@@ -75,7 +75,7 @@ def test_a_page_that_changes(live, root):
 
 def test_a_page_is_stored(httpserver, root):
     """The tag is that of what GET sends."""
-    live = httpserver("--live", "--upload", "--upload-index")
+    live = httpserver("--live", "--upload", "--upload-index", "--upload-scripts")
     tag = wire.settle(write(root / "a.html", PAGE)) or live.ask(path="/a.html").get("ETag")
     assert live.ask("PUT", "/a.html", b"<p>new", if_match='"other"').status == 412
     assert live.ask("PUT", "/a.html", b"<p>new", if_match=tag).status == 204

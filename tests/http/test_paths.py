@@ -85,8 +85,8 @@ def hosts(root):
     ("/%2f%5cevil.org", "/./%5cevil.org/"), ("//\\evil.org", "/./%5Cevil.org/"), ("/evil.org@x", "/evil.org@x/"),
     ("/http://evil.org", "/http://evil.org/"), ("/a%20b", "/a%20b/"), ("/%0d%0aX-Evil:%201", "/%0d%0aX-Evil:%201/"),
     ("/dir?<\">\\^`", "/dir/?%3C%22%3E%5C%5E%60"),
-    ("http://test/dir?x", "http://test/dir/?x"), ("HTTPS://test//dir", "https://test/dir/"), ("http://test//evil.org", "http://test/evil.org/"),
-    ("http://evil.org/dir", "/dir/"), ("http://test:81/dir", "/dir/"),
+    ("http://localhost/dir?x", "http://localhost/dir/?x"), ("HTTPS://localhost//dir", "https://localhost/dir/"), ("http://localhost//evil.org", "http://localhost/evil.org/"),
+    ("http://evil.org/dir", "/dir/"), ("http://localhost:81/dir", "/dir/"),
 ])
 def test_redirect(httpserver, hosts, path, location):
     """RFC 9110 15.4.2. To the same place with a slash behind; to the target's own host only if Host is the same one

@@ -189,6 +189,30 @@ def test_sandbox(httpserver, root, mixin):
     assert "Content-Security-Policy" not in plain and "X-Content-Type-Options" not in plain
 
 
+@pytest.mark.parametrize("name, boxed", [
+    ("x.svg", True), ("x.xhtml", True), ("x.xml", True), ("x.txt", True), ("x.pdfx", True), ("x", True), ("x.pdf", False),
+    ("x.PDF", False)])
+def test_what_is_in_the_sandbox(httpserver, root, name, boxed):
+    """All but what browsers have a viewer for that they do not start in a sandbox."""
+    (root / name).write_bytes(b"x" * 10)
+    response = httpserver("--upload").ask(path=f"/{name}")
+    assert response.get("X-Content-Type-Options") == "nosniff"
+    assert response.get("Content-Security-Policy") == ("sandbox" if boxed else None)
+    assert response.get("Cache-Control") == "no-cache"
+
+
+def test_without_the_sandbox(httpserver, root):
+    (root / "x.html").write_text("x")
+    response = httpserver("--upload", "--upload-scripts").ask(path="/x.html")
+    assert response.get("X-Content-Type-Options") == "nosniff" and "Content-Security-Policy" not in response
+
+
+def test_live_pages_run_scripts(root):
+    """The one that --live puts into them would not run in the sandbox: that is said, and how it can be had."""
+    result = programs.run([programs.path_of("httpserver"), "--live", "--upload", "-d", root, "0"])
+    assert result.returncode == 2 and "--upload-scripts" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
 def test_the_listing_is_no_upload(httpserver):
     """Its form works, so it has its own policy."""
     response = httpserver("--upload").ask()
