@@ -33,11 +33,11 @@ say = $(if $(Q),@printf '  %-5s %s\n' '$(1)' '$(2)')
 HAVE_LIBLLHTTP := $(shell pkg-config --exists libllhttp 2>/dev/null && echo yes)
 LLHTTP_DIR     := /usr/share/llhttp
 # Libraries that switch a feature on where they are, by pkg-config's names: content codings. WITHOUT= leaves some out.
-OPTIONAL := zlib libbrotlienc libzstd libcrypto
+OPTIONAL := zlib libbrotlienc libzstd libcrypto libcrypt
 HAVE     := $(foreach l,$(filter-out $(WITHOUT),$(OPTIONAL)),$(shell pkg-config --exists $(l) 2>/dev/null && echo $(l)))
 CC_PACKAGE     := $(if $(findstring afl,$(CC)),afl++,$(if $(findstring clang,$(CC)),clang,gcc))
 # pkg-config finds the libraries, here and in the README's line for one's own program.
-PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp) pkgconf zlib1g-dev libbrotli-dev libzstd-dev libssl-dev
+PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp) pkgconf zlib1g-dev libbrotli-dev libzstd-dev libssl-dev libcrypt-dev
 PACKAGES_test  := libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-requests curl gcc g++ brotli zstd \
                   valgrind strace netcat-openbsd gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user iproute2 procps binutils \
                   wget aria2 git libfaketime bind9-dnsutils bind9-host tftp-hpa redis-tools python3-redis
@@ -206,12 +206,14 @@ ZLIB_CPPFLAGS   := $(call optional,zlib,HTTP_ZLIB)
 BROTLI_CPPFLAGS := $(call optional,libbrotlienc,HTTP_BROTLI_ENCODER)
 ZSTD_CPPFLAGS   := $(call optional,libzstd,HTTP_LIBZSTD)
 CRYPTO_CPPFLAGS := $(call optional,libcrypto,HTTP_LIBCRYPTO)
+CRYPT_CPPFLAGS  := $(call optional,libcrypt,HTTP_LIBCRYPT)
 OPTIONAL_LIBS   := $(if $(HAVE),$(shell pkg-config --libs $(HAVE)))
 $(addprefix $(BUILD)/handlers/compress/,gzip.o deflate.o): private INCLUDES += $(ZLIB_CPPFLAGS)
 $(BUILD)/handlers/compress/brotli.o: private INCLUDES += $(BROTLI_CPPFLAGS)
 $(BUILD)/handlers/compress/zstd.o: private INCLUDES += $(ZSTD_CPPFLAGS)
 $(BUILD)/handlers/websocket/key.o: private INCLUDES += $(CRYPTO_CPPFLAGS)
-$(BUILD)/tests/fault/calls.o: private INCLUDES += $(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS) $(CRYPTO_CPPFLAGS)
+$(BUILD)/handlers/access/password.o: private INCLUDES += $(CRYPT_CPPFLAGS)
+$(BUILD)/tests/fault/calls.o: private INCLUDES += $(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS) $(CRYPTO_CPPFLAGS) $(CRYPT_CPPFLAGS)
 # What is tested is linked as it ships, what tests it without LTO, which would be most of the time that it takes.
 $(foreach room,unit fuzz http framework matrix fault,$(BUILD)/tests/$(room)/%): private LTO := $(if $(LTO),-fno-lto)
 # So are samples, but for those that `make bench` measures.
@@ -334,7 +336,7 @@ HEADERS := framework/socketserver.h $(wildcard handlers/*.h)
 # MAKE_COMMAND, because what says $(MAKE) is run by `make -n`, too.
 lint: $(SHARED) $(PROGRAM) ## formats, warnings, static analysis, public headers, exported symbols, licences, rooms
 	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' MAKE='$(MAKE_COMMAND)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
-	    OPTIONAL='$(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS) $(CRYPTO_CPPFLAGS)' tests/lint
+	    OPTIONAL='$(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS) $(CRYPTO_CPPFLAGS) $(CRYPT_CPPFLAGS)' tests/lint
 
 ##@ Install
 include_dir := $(DESTDIR)$(PREFIX)/include
@@ -400,7 +402,7 @@ $(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTT
 # BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
 $(BUILD)/files: export TEXT = $(AR) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
 $(BUILD)/optional: export TEXT = $(HAVE)
-OF_OPTIONAL := $(addprefix $(BUILD)/,$(addprefix handlers/compress/,gzip.o deflate.o brotli.o zstd.o) handlers/websocket/key.o tests/fault/calls.o) $(DIGESTS)
+OF_OPTIONAL := $(addprefix $(BUILD)/,$(addprefix handlers/compress/,gzip.o deflate.o brotli.o zstd.o) handlers/websocket/key.o handlers/access/password.o tests/fault/calls.o) $(DIGESTS)
 $(OF_OPTIONAL): $(BUILD)/optional
 $(BUILD)/flags $(BUILD)/files $(BUILD)/optional: FORCE
 	@mkdir -p $(@D); printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@

@@ -255,6 +255,7 @@ struct http_request {
     int64_t content_length;          /* bytes of the body; -1 when it comes in chunks, 0 without a body */
     const struct http_field *fields; /* the header fields in the order in which they came */
     size_t field_count;
+    const char *user; /* who has asked, see http_set_user; "": nobody has said, or proved it */
 };
 
 /* Returns the request that do_X is called for; never NULL. It lives until do_X has returned, and until
@@ -268,6 +269,11 @@ SS_API const char *http_header(const struct ss_handler *h, const char *name);
 /* True if `token` is an element of the field's list, "upgrade" in "Connection: keep-alive, Upgrade". All
    lines of the field count as one list, and upper and lower case do not matter. */
 SS_API bool http_header_has(const struct ss_handler *h, const char *name, const char *token);
+
+/* Says that this user has asked, who has proved that (http_authenticate of access.h calls this). The access
+   log names him (REMOTE_USER; the third word of a line), and so does http_request(h)->user. The name is
+   copied. Returns 0 or -ENOMEM. For `before` and do_X. */
+SS_API int http_set_user(struct ss_handler *h, const char *name);
 
 /* Returns the methods of h's class as the Allow field lists them, "GET, HEAD, OPTIONS". The string lives as
    long as the program. */
@@ -749,7 +755,8 @@ SS_API int http_do_PUT(struct ss_handler *h);
      http_log_common    the Common Log Format of NCSA and Apache:
                         127.0.0.1 - - [21/Nov/2026:13:25:17 +0100] "GET / HTTP/1.1" 200 1024
      http_log_combined  Apache's "combined": the same, and "Referer" "User-Agent"
-     http_log_json      a JSON object a line, in UTF-8: time (RFC 3339, UTC), client, method, path, version,
+     http_log_json      a JSON object a line, in UTF-8: time (RFC 3339, UTC), client, user (if it is known),
+                        method, path, version,
                         status, bytes, duration_ms (with three decimals), referer, user_agent; null for what
                         there is none of. A request that was not understood has its first line as `request`,
                         one that has gone wrong has the reason as `error`.

@@ -51,7 +51,7 @@ static bool is_ipv6(const char *host, size_t size)
     return inet_pton(AF_INET6, text, &address) == 1;
 }
 
-static bool matches(const char *host, size_t size, const char *pattern)
+static bool is_pattern_of(const char *host, size_t size, const char *pattern)
 {
     if (strcmp(pattern, "*") == 0)
         return true;
@@ -64,7 +64,7 @@ static bool is_ours(const char *host, size_t size, const char *const *names)
         http_ends_with(host, size, ".localhost"))
         return true;
     for (; names && *names; names++)
-        if (matches(host, size, *names))
+        if (is_pattern_of(host, size, *names))
             return true;
     return false;
 }

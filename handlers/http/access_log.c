@@ -61,9 +61,8 @@ static char *put_exchange(char *to, const struct ss_handler *h, int status, int6
     return put_number(to, size);
 }
 
-/* The number of the user who has connected to a Unix socket, as the kernel says: no other client has proved
-   who it is. `none` where nobody has. */
-static char *put_user(char *to, const struct ss_handler *h, const char *before, const char *none)
+/* The number of the user who has connected to a Unix socket, as the kernel says. `none` where nobody has. */
+static char *put_uid(char *to, const struct ss_handler *h, const char *before, const char *none)
 {
     struct ss_credentials who = {0};
     if (h->client_address.u.any.sa_family != AF_UNIX || ss_client_credentials(h->request, &who) < 0)
@@ -73,9 +72,16 @@ static char *put_user(char *to, const struct ss_handler *h, const char *before, 
 
 /* ---------------------------------------------------------------- text */
 
+/* Whoever has proved who it is. */
+static char *put_user(char *to, const struct ss_handler *h, enum http_dialect how)
+{
+    const char *user = http_request(h)->user;
+    return *user ? put_escaped(to, user, how) : put_uid(to, h, "", "-");
+}
+
 static char *put_head(char *to, const struct ss_handler *h, enum http_dialect how, enum http_log_clock form)
 {
-    to = put_user(stpcpy(http_log_client(to, &h->client_address, how), " - "), h, "", "-");
+    to = put_user(stpcpy(http_log_client(to, &h->client_address, how), " - "), h, how);
     to = stpcpy(to, " [");
     return stpcpy(http_log_time(to, form), "] ");
 }
@@ -185,7 +191,9 @@ static char *json(char *to, const struct ss_handler *h, int status, int64_t size
     to = stpcpy(http_log_time(stpcpy(to, "{\"time\":\""), HTTP_LOG_RFC3339), "\",\"client\":\"");
     to = http_log_client(to, &h->client_address, HTTP_AS_JSON);
     *to++ = '"';
-    to = put_user(to, h, ",\"uid\":", "");
+    to = put_uid(to, h, ",\"uid\":", "");
+    if (*http_request(h)->user)
+        to = put_string(to, ",\"user\":", http_request(h)->user);
     to = stpcpy(put_request(to, http_request(h)), ",\"status\":");
     to = status > 0 ? http_append_number(to, status) : stpcpy(to, "null");
     to = http_append_number(stpcpy(to, ",\"bytes\":"), size);

@@ -75,3 +75,12 @@ void http_close_connection(struct ss_handler *h)
 {
     http_exchange_of(h)->close = true;
 }
+
+int http_set_user(struct ss_handler *h, const char *name)
+{
+    const char *copy = ss_format(h, "%s", name);
+    if (!copy)
+        return -ENOMEM;
+    http_exchange_of(h)->head.request.user = copy;
+    return 0;
+}

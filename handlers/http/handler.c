@@ -269,7 +269,7 @@ static int handle_one_request(struct http_exchange *x)
         return 0;
     memset(&x->head, 0, sizeof *x - offsetof(struct http_exchange, head));
     x->head.request = (struct http_request){
-        .command = "", .path = "", .request_version = "", .requestline = "", .host = NULL};
+        .command = "", .path = "", .request_version = "", .requestline = "", .host = NULL, .user = ""};
     int rc = http_read_head(x);
     switch (rc) {
     case HTTP_ARRIVED:

@@ -10,7 +10,7 @@
 
 /* ---------------------------------------------------------------- a copy of what the client asks for */
 
-enum { STRINGS = 5 };
+enum { STRINGS = 6 };
 
 static void list_strings(struct http_request *request, const char **strings[STRINGS])
 {
@@ -19,6 +19,7 @@ static void list_strings(struct http_request *request, const char **strings[STRI
     strings[2] = &request->request_version;
     strings[3] = &request->requestline;
     strings[4] = &request->host;
+    strings[5] = &request->user;
 }
 
 static size_t size_of_strings(struct http_request *request)

@@ -2,11 +2,18 @@
 /* Who may ask httpserver. */
 #include "httpserver/guard.h"
 #include "access.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOOK_UP = 5000 /* ms */ };
 
 static const struct options *options;
 static bool checks_names;
 
-/* ---------------------------------------------------------------- options */
+/* ---------------------------------------------------------------- names */
 
 int take_host(const struct setting *setting, const char *text, struct options *all)
 {
@@ -23,12 +30,156 @@ int take_host(const struct setting *setting, const char *text, struct options *a
     return -1;
 }
 
+/* ---------------------------------------------------------------- passwords */
+
+static int no_passwords(int rc)
+{
+    fprintf(stderr, "httpserver: cannot keep passwords: %s\n", strerror(-rc));
+    return 1;
+}
+
+static int make_auth(struct options *all)
+{
+    int rc = all->auth ? 0 : http_auth_new("httpserver", &all->auth);
+    return rc == 0 ? -1 : no_passwords(rc);
+}
+
+const char *guard_feature(void)
+{
+    return http_has_crypt() ? "crypt(3)" : "no hashes, only --auth";
+}
+
+/* What is wrong with a user. The argument is not shown, as the password is in it. */
+static const char *why_no_user(int rc)
+{
+    return rc == -EEXIST     ? "there is this user already"
+           : rc == -EMSGSIZE ? "name or password are too long"
+           : rc == -ENOBUFS  ? "there are too many users"
+           : rc == -ENOTSUP  ? "this build has no libcrypt (httpserver -V); use --auth"
+           : rc == -EINVAL
+               ? "a line is USER:HASH, with a hash of crypt(3), as httpserver --hash USER makes it"
+               : strerror(-rc);
+}
+
+int take_auth(const struct setting *setting, const char *text, struct options *all)
+{
+    char *colon = strchr((char *)(uintptr_t)text, ':');
+    (void)setting;
+    if (!colon || colon == text || !colon[1])
+        return complain("--auth is USER:PASSWORD, and neither of them is empty", "");
+    int rc = make_auth(all);
+    if (rc >= 0)
+        return rc;
+    *colon = 0;
+    rc = http_auth_add(all->auth, text, colon + 1);
+    *colon = ':';
+    memset(colon + 1, '*', strlen(colon + 1)); /* in what ps shows */
+    if (rc == -ENOMEM)
+        return no_passwords(rc);
+    if (rc == -EINVAL)
+        return complain("--auth: neither name nor password have control characters", "");
+    return rc < 0 ? complain("--auth: ", why_no_user(rc)) : -1;
+}
+
+int take_auth_file(const struct setting *setting, const char *text, struct options *all)
+{
+    unsigned line;
+    int rc = make_auth(all);
+    (void)setting;
+    if (rc >= 0)
+        return rc;
+    all->auth_file = text;
+    rc = http_auth_read(all->auth, text, &line);
+    if (rc == 0)
+        return -1;
+    if (line)
+        fprintf(stderr, "httpserver: --auth-file %s, line %u: %s\n", text, line, why_no_user(rc));
+    else
+        fprintf(stderr, "httpserver: --auth-file %s: %s\n", text, strerror(-rc));
+    return 1;
+}
+
+/* ---------------------------------------------------------------- all of it together */
+
+static bool is_loopback_address(const struct ss_address *a)
+{
+    struct ss_server bound = {.server_address = *a};
+    return http_is_loopback(&bound);
+}
+
+/* Will only this machine reach the server? A socket that was inherited is bound already. */
+static bool will_be_loopback(const char *address)
+{
+    struct ss_address found[SS_MAX_ADDRESSES] = {0};
+    int count = 1;
+    if (strncmp(address, "unix:", 5) == 0)
+        return true;
+    found[0].length = sizeof found[0].u;
+    if (strncmp(address, "fd:", 3) == 0)
+        count = getsockname((int)strtol(address + 3, NULL, 10), &found[0].u.any, &found[0].length) + 1;
+    else
+        count = ss_getaddrinfo(NULL, address, SOCK_STREAM, LOOK_UP, found, SS_MAX_ADDRESSES);
+    bool local = count > 0;
+    for (int i = 0; i < count; i++)
+        local = local && (found[i].u.any.sa_family == AF_UNIX || is_loopback_address(&found[i]));
+    return local;
+}
+
+/* Nobody is to read the hashes by asking for them. */
+static bool is_served(const char *file, const char *directory)
+{
+    char *path = realpath(file, NULL), *root = realpath(directory, NULL);
+    size_t size = root ? strlen(root) : 0;
+    bool below = path && root && strncmp(path, root, size) == 0 && (path[size] == '/' || size == 1);
+    free(path);
+    free(root);
+    return below;
+}
+
+int guard_check(const struct options *all)
+{
+    if (!all->auth && all->auth_for != AUTH_FOR_ALL)
+        return complain("this goes with --auth or --auth-file: --auth-for", "");
+    if (all->auth_for == AUTH_FOR_UPLOAD && !all->upload)
+        return complain("--auth-for upload goes with --upload", "");
+    if (all->upload == UPLOAD_ANYONE && all->auth)
+        return complain("--upload=anyone and passwords contradict each other", "");
+    if (all->auth_file && is_served(all->auth_file, all->directory))
+        return complain("--auth-file lies in the directory that is served; keep it elsewhere: ",
+                        all->auth_file);
+    if (all->upload == UPLOAD_KNOWN && !all->auth && !will_be_loopback(all->address))
+        return complain("whoever reaches this address could store files: add --auth-file FILE or --auth "
+                        "USER:PASSWORD, or say --upload=anyone; ",
+                        all->address);
+    return -1;
+}
+
+static void warn(const struct ss_server *self)
+{
+    if (options->auth && self->address_family != AF_UNIX && !http_is_loopback(self))
+        fprintf(
+            stderr,
+            "httpserver: passwords and files cross the network unencrypted: whoever is on the way can read "
+            "them\n");
+}
+
 /* ---------------------------------------------------------------- the slots */
+
+static bool needs_password(const struct ss_handler *h)
+{
+    const char *command = http_request(h)->command;
+    if (!options->auth || options->auth_for == AUTH_FOR_ALL)
+        return options->auth;
+    return strcmp(command, "GET") != 0 && strcmp(command, "HEAD") != 0 && strcmp(command, "OPTIONS") != 0;
+}
 
 static int before(struct ss_handler *h)
 {
     static const char advice[] = "It does when it is started with --allow-host and that name";
-    return checks_names ? http_check_host(h, options->names, advice) : 0;
+    int rc = checks_names ? http_check_host(h, options->names, advice) : 0;
+    if (rc == 0 && http_status(h) == 0 && needs_password(h))
+        rc = http_authenticate(h, options->auth);
+    return rc;
 }
 
 /* The server is bound. */
@@ -36,6 +187,7 @@ static int server_activate(struct ss_server *self, const struct http_handler_cla
 {
     (void)cls;
     checks_names = options->names[0] || http_is_loopback(self);
+    warn(self);
     return 0;
 }
 

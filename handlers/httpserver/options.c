@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reading the command line: that of `python3 -m http.server`, and what we have besides. */
 #include "httpserver/options.h"
+#include "httpserver/guard.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,7 +58,8 @@ static int print_help(void)
 
 static int print_version(void)
 {
-    printf("httpserver %s\n%s%s", http_version(), http_features(), ss_features());
+    printf("httpserver %s\n%s%spasswords: %s\n", http_version(), http_features(), ss_features(),
+           guard_feature());
     return 0;
 }
 
@@ -173,5 +175,6 @@ int options_parse(int argc, char **argv, struct options *options)
         return complain("no port number from 0 to 65535: ", argv[optind]);
     if (optind + 1 < argc)
         return complain("one port is enough, what is ", argv[optind + 1]);
-    return compose_address(options);
+    rc = compose_address(options);
+    return rc < 0 ? guard_check(options) : rc;
 }

@@ -13,6 +13,8 @@
 
 enum { NOT_SAID = -1 };
 enum { MAX_NAMES = 64 }; /* as often as --allow-host may be given */
+enum { UPLOAD_NOT, UPLOAD_KNOWN, UPLOAD_ANYONE };
+enum { AUTH_FOR_ALL, AUTH_FOR_UPLOAD };
 enum { PROTOCOL_1_1, PROTOCOL_1_0 };
 enum { TOKENS_ON, TOKENS_NAME, TOKENS_OFF };
 enum { EXPLAIN_NOT, EXPLAIN_TEXT, EXPLAIN_JSON };
@@ -26,7 +28,8 @@ struct options {
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
     int64_t port, workers;                       /* workers 0: as many as the mix-in thinks right */
     int64_t protocol, server_tokens, log_format; /* one of the enums above */
-    int64_t quiet, upload, live, stats;          /* 1: yes */
+    int64_t quiet, live, stats;                  /* 1: yes */
+    int64_t upload;                              /* one of the enums above */
     int64_t explain;                             /* one of the enums above */
     int64_t cache;                               /* seconds; 0: browsers ask for a file each time */
     /* As in the tables of the classes; 0: not said. */
@@ -36,6 +39,9 @@ struct options {
     int64_t write_timeout, min_rate, per_client, min_free, connections;
     int64_t head_timeout, idle_timeout, body_timeout; /* seconds; 0: not said */
     const char *names[MAX_NAMES + 1]; /* of --allow-host, ended by NULL */
+    struct http_auth *auth;           /* of --auth and --auth-file; NULL: there are no passwords */
+    int64_t auth_for;                 /* one of the enums above */
+    const char *auth_file;            /* the last one */
     int64_t upload_scripts;           /* 1: what clients have stored may run scripts */
     const char *upload_option; /* the last one that is for uploads only, without its dashes; NULL: none */
 };

@@ -93,6 +93,8 @@ static const struct word duplicates[] = {{"error", HTTP_DUPLICATE_ERROR},
                                          {"overwrite", HTTP_DUPLICATE_OVERWRITE},
                                          {"rename", HTTP_DUPLICATE_RENAME},
                                          {NULL, 0}};
+static const struct word uploads[] = {{"known", UPLOAD_KNOWN}, {"anyone", UPLOAD_ANYONE}, {NULL, 0}};
+static const struct word auth_for[] = {{"all", AUTH_FOR_ALL}, {"upload", AUTH_FOR_UPLOAD}, {NULL, 0}};
 static const struct word explanations[] = {{"text", EXPLAIN_TEXT}, {"json", EXPLAIN_JSON}, {NULL, 0}};
 static const struct word tokens[] = {
     {"on", TOKENS_ON}, {"name", TOKENS_NAME}, {"off", TOKENS_OFF}, {NULL, 0}};
@@ -135,8 +137,10 @@ const struct setting settings[] = {
     {"live", NULL, "pages and listings that are open in a browser load themselves anew when something below the "
      "directory changes, and take new stylesheets as they are; for this a script is put at the end of each page",
      FLAG(live, 1)},
-    {"upload", NULL, "let clients store files: a form on each listing, POST of multipart/form-data to a directory, "
-     "and PUT; to be used among people who trust each other", FLAG(upload, 1), .group = "Uploads"},
+    {"upload", "anyone", "let clients store files: a form on each listing, POST of multipart/form-data to a directory, "
+     "and PUT; where other machines reach the server, it is for those who have a password (--auth), or for =anyone",
+     WORD(upload, uploads), .is_optional = true,
+     .group = "Uploads"},
     {"on-duplicate", "WHAT", "when a file is sent whose name is taken: error, overwrite or rename (default: error for "
      "POST, overwrite for PUT)", WORD(on_duplicate, duplicates), UPLOADS},
     {"upload-index", NULL, "let clients store index pages and what lies below /.well-known/",
@@ -170,7 +174,14 @@ const struct setting settings[] = {
      SIZE(min_free, 0), UPLOADS},
     {"allow-host", "NAME", "answer for this name, too, or with *.NAME for all names that end in it; a server that only "
      "this machine reaches refuses (421) all but localhost and numbers, as other sites' pages could else use it; any "
-     "server does so when a name is given; * stands for every name; may be given several times", .take = take_host, .group = "Access"},
+     "server does so when a name is given; * stands for every name; may be given several times", .take = take_host,
+     .group = "Access"},
+    {"auth", "USER:PASSWORD", "ask for a password (HTTP's basic authentication); ps does not show it for longer than a "
+     "moment, but --auth-file is better; may be given several times", .take = take_auth},
+    {"auth-file", "FILE", "the same, for the users of a file: lines USER:HASH as --hash makes them", .take = take_auth_file},
+    {"auth-for", "WHAT", "what the password is for: all, or upload, so that reading takes none (default: all)",
+     WORD(auth_for, auth_for)},
+    {"hash", "USER", "ask for a password, or read it from stdin, print a line for --auth-file, and exit", .take = take_hash},
     {"server-tokens", "WHAT", "what the Server field of each answer says: on (name and version), name, or off: there "
      "is none (default: on)", WORD(server_tokens, tokens), .group = "Others"},
     {"cgi", NULL, NULL, .take = refuse_cgi},

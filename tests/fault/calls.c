@@ -383,4 +383,10 @@ FAILS_WITH(0, int, EVP_Digest,
             void *engine),
            (data, count, digest, size, type, engine))
 #endif
+#ifdef HTTP_LIBCRYPT
+FAILS_NULL(char *, crypt_r, (const char *password, const char *salt, void *data), (password, salt, data))
+FAILS_NULL(char *, crypt_gensalt_rn,
+           (const char *prefix, unsigned long count, const char *bytes, int size, char *salt, int room),
+           (prefix, count, bytes, size, salt, room))
+#endif
 /* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,clang-analyzer-valist.Uninitialized) */

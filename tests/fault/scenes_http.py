@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is asked of httpserver while calls fail."""
 
+import base64
 import gzip
 import json
 import os
@@ -36,6 +37,22 @@ def small(trial):
     trial.get("/small", SMALL)
     trial.get("/small", b"", method="HEAD")
     trial.get("/link", SMALL, connection="close")
+
+
+def basic(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def guarded(trial):
+    """Passwords of both kinds, each time another one that is wrong, so that none is known from before."""
+    trial.get("/small", SMALL, authorization=basic("ann", "one"))
+    trial.get("/small", SMALL, authorization=basic("bob", "two"))
+    with trial.asking("a wrong password"):
+        trial.ask("GET", "/small", statuses=(401, 429), authorization=basic("bob", f"x{guarded.count}"))
+    guarded.count += 1
+
+
+guarded.count = 0
 
 
 def fresh(trial):

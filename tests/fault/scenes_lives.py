@@ -12,7 +12,7 @@ import mixins
 import scenes_rig
 import wire
 from lives import Over
-from scenes_http import LARGE, SMALL, TEXT
+from scenes_http import LARGE, SMALL, TEXT, basic
 from lines import Lines
 from state import ALWAYS, RULES
 from trial import LIMIT, right
@@ -46,6 +46,14 @@ PARTS = [f"{directory}.httpserver-{1:016x}.part" for directory in ("", "store/",
 def start(life):
     begin(life)
     life.get("/small", SMALL)
+    finish(life)
+
+
+def start_guarded(life):
+    """With passwords, and a hash among them."""
+    begin(life)
+    life.get("/small", SMALL, authorization=basic("ann", "one"))
+    life.get("/small", SMALL, authorization=basic("bob", "two"))
     finish(life)
 
 

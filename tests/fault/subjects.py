@@ -2,6 +2,7 @@
 """What is explored: programs, how they are started, under which compositions, and what is asked of them."""
 
 import collections
+import os
 import resource
 
 import mixins
@@ -33,6 +34,8 @@ Plan = collections.namedtuple("Plan", "name program arguments prepare compositio
 SETTINGS = {name: programs.as_settings(options) for name, options in mixins.MIXINS.items() if name != "sequential"}
 TOGETHER = {name: settings for name, settings in SETTINGS.items() if name not in mixins.ONE_BY_ONE}
 
+# Users with passwords, and one whose hash takes no time (of "two").
+GUARD = ["--auth", "ann:one", "--auth-file", os.path.join(programs.TESTS, "fault", "users.txt")]
 UPLOAD = ["--upload", "-d", "{root}"]
 FILES = ["--compress", "all", "--access-log", "{root}/log", "-d", "{root}"]
 THREE = ("threading", "forking", "eventloop")
@@ -94,6 +97,8 @@ PLANS = [
          [scenes_files.followed]),
     Plan("unix", "httpserver", ["-b", "unix:{directory}/socket", "-d", "{root}"], scenes_http.fill, LOOP,
          [scenes_http.small, scenes_http.listing]),
+    Plan("guarded", "httpserver", [*GUARD, "-d", "{root}", "0"], scenes_http.fill,
+         {name: mixins.MIXINS[name] for name in ("threading", "eventloop")}, [scenes_http.guarded]),
     Plan("probe", "tests/http/probe", ["directory={root}"], scenes_probe.fill, {name: SETTINGS[name] for name in THREE},
          scenes_probe.SCENES),
     Plan("rig", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_rig.STREAMS),
@@ -189,6 +194,7 @@ def serves(name, arguments, compositions, *scenes, inherits=None):
 PLANS += [
     serves("starts", ["-p0", "--upload", "--access-log", "{directory}/log", "--mime", "x=a/b"], mixins.MIXINS,
            scenes_lives.start),
+    serves("starts-guarded", ["-p0", *GUARD, "--auth", "eve:two", "-b", "127.0.0.1"], LOOP, scenes_lives.start_guarded),
     serves("starts-live", ["-p0", "--live"], LOOP, scenes_lives.start),
     serves("starts-again", ["-p0", "--upload", "--access-log", "log"], LOOP, scenes_lives.start_after_kill),
     lives("starts-in-proc", "httpserver", ["-p0", "--upload", "-d", "/proc/sys"], LOOP, scenes_lives.start_in_proc),
