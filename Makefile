@@ -8,6 +8,7 @@ SOVERSION := $(firstword $(subst ., ,$(VERSION)))
 BUILD  ?= build
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+OBJCOPY ?= objcopy
 PYTHON ?= /usr/bin/python3
 
 # make's own default is "cc" and "ar"; keep any choice of the user's.
@@ -256,7 +257,10 @@ WRAPS      := $(call objects,tests/fault/calls.c tests/fault/state.c $(if $(find
 FAULT_RIGS := $(call programs,$(filter-out $(addprefix tests/fault/,calls.c state.c leaks.c),$(wildcard tests/fault/*.c)))
 FAULTY     := $(patsubst $(BUILD)/%,$(BUILD)/fault/%,$(PROGRAM) $(SAMPLES) $(HTTP) $(FAULT_RIGS))
 
+# For users: one object each, in which only what a public header declares is global, and no name of ours meets one of
+# theirs. Our own programs are linked with the loose objects, into which link-time optimization and unit tests see.
 ARCHIVES := $(BUILD)/libhttpserver.a $(BUILD)/libsocketserver.a
+LOOSE    := $(BUILD)/loose/libhttpserver.a $(BUILD)/loose/libsocketserver.a
 SHARED   := $(BUILD)/libsocketserver.so $(BUILD)/libhttpserver.so
 LINKED   := $(PROGRAM) $(SAMPLES) $(UNIT) $(HTTP) $(BENCH) $(FUZZ) $(if $(MATRIX),$(BUILD)/tests/matrix/matrix)
 OBJECTS  := $(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX) $(foreach f,$(FOLDERS),$(call parts,$(f))) \
@@ -400,7 +404,7 @@ help: ## this list
 $(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTTP_CPPFLAGS) \
     $(wildcard /usr/include/valgrind/valgrind.h)
 # BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
-$(BUILD)/files: export TEXT = $(AR) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
+$(BUILD)/files: export TEXT = $(AR) $(OBJCOPY) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
 $(BUILD)/optional: export TEXT = $(HAVE)
 OF_OPTIONAL := $(addprefix $(BUILD)/,$(addprefix handlers/compress/,gzip.o deflate.o brotli.o zstd.o) handlers/websocket/key.o handlers/access/password.o tests/fault/calls.o) $(DIGESTS)
 $(OF_OPTIONAL): $(BUILD)/optional
@@ -427,12 +431,21 @@ $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/%.c $(BUILD)/flags
 	$(compile)
 $(BUILD)/llhttp/sse42/%.o: $(LLHTTP_DIR)/%.c $(BUILD)/flags
 	$(compile)
-	$(Q)objcopy --keep-global-symbol=$(SSE42) $@
+	$(Q)$(OBJCOPY) --keep-global-symbol=$(SSE42) $@
 
-$(BUILD)/libsocketserver.a: $(FRAMEWORK)
-$(BUILD)/libhttpserver.a: $(HANDLERS)
-$(ARCHIVES): $(BUILD)/files
+$(BUILD)/loose/libsocketserver.a $(BUILD)/libsocketserver.o: $(FRAMEWORK)
+$(BUILD)/loose/libhttpserver.a $(BUILD)/libhttpserver.o: $(HANDLERS)
+# Link-time optimization takes place here, within the library: what users get is machine code for every compiler.
+$(patsubst %.a,%.o,$(ARCHIVES)): $(BUILD)/files
+	$(call say,LD,$@)
+	$(Q)$(CC) $(cflags) $(LDFLAGS) -r -nostdlib $(if $(findstring -ffat-lto-objects,$(LTO)),-flinker-output=nolto-rel) \
+	    -o $@ $(filter %.o,$^)
+	$(Q)$(OBJCOPY) --localize-hidden $@
+$(ARCHIVES): %.a: %.o
+$(LOOSE): $(BUILD)/files
+$(ARCHIVES) $(LOOSE):
 	$(call say,AR,$@)
+	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) qcs $@ $(filter %.o,$^)
 
 # libx.so -> libx.so.0 -> libx.so.0.1.0; the second library finds the first through its soname.
@@ -481,7 +494,7 @@ ifneq ($(COVERAGE),)
 $(LINKED) $(FAULTY): private LDFLAGS += -Wl,--wrap=_exit,--wrap=abort,--wrap=raise,--wrap=sigaction
 $(LINKED) $(FAULTY): $(BUILD)/tests/coverage/ends.o
 endif
-$(LINKED): $(ARCHIVES) $(BUILD)/files
+$(LINKED): $(LOOSE) $(BUILD)/files
 	$(link)
 
 # By the same objects, which LTO would not let anybody wrap. What a sanitizer calls for itself is not to be wrapped.
@@ -492,7 +505,7 @@ $(foreach f,$(FOLDERS),$(eval $(BUILD)/fault/samples/$(f): $(call parts,$(f))))
 $(FAULTY): private LTO := $(if $(LTO),-fno-lto)
 $(FAULTY): private SANITIZER_LIBS :=
 $(FAULTY): private LDFLAGS += $$(nm $(WRAPS) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
-$(FAULTY): $(WRAPS) $(ARCHIVES) $(BUILD)/files
+$(FAULTY): $(WRAPS) $(LOOSE) $(BUILD)/files
 	$(link)
 
 -include $(OBJECTS:.o=.d)

@@ -27,7 +27,7 @@ def build(tmp_path):
     """build(target, *settings) makes a target in a copy of the build at hand, where most is made already."""
     (tmp_path / "tests").mkdir()
     run("cp", "-a", os.path.join(BUILD, "tests", "fault"), tmp_path / "tests")
-    for name in ("framework", "handlers", "llhttp", "libsocketserver.a", "libhttpserver.a", "flags", "files", "optional"):
+    for name in ("framework", "handlers", "llhttp", "loose", "flags", "files", "optional"):
         run("cp", "-a", os.path.join(BUILD, name), tmp_path)
 
     def make(target, *settings):

@@ -10,7 +10,7 @@ import places
 import programs
 import pytest
 
-ARCHIVES = ["libsocketserver.a", "libhttpserver.a"]
+ARCHIVES = ["loose/libsocketserver.a", "loose/libhttpserver.a"]
 
 # What fails only by a mistake of the caller's, or ends the process, or tells of nothing by its result. What is done with
 # a lock that works is not expected to fail.
