@@ -146,7 +146,7 @@ endif
 # Without optimization each branch that is counted is one that a reader reads. Many threads and processes count.
 ifneq ($(COVERAGE),)
 LTO :=
-OPTIMIZE := -O0 --coverage -fprofile-update=atomic
+OPTIMIZE := -O0 --coverage -fprofile-update=atomic '-DSS_COUNTED="$(abspath $(BUILD))"'
 $(BUILD)/llhttp/%: private OPTIMIZE := -O2
 endif
 

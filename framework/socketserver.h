@@ -375,6 +375,15 @@ extern SS_API const struct ss_class ss_ThreadingMixIn, ss_ThreadPoolMixIn, ss_Fo
                         long it took from what has come to the answer, how many handlers ran at once, the
                         time of the processor, memory */
 extern SS_API const struct ss_class ss_ExplainMixIn, ss_ExplainJSONMixIn, ss_StatsMixIn;
+
+/* ConfineMixIn, for the left of the mix-ins that run requests: from the moment in which it listens the server
+   has given up, with all its threads and processes, what self->confinement does not permit (see ss_confine).
+   When only a part of that can be in force, a line on stderr says which; with `required`, or when a permitted
+   path is not there, ss_server_bind fails after a line that says why. Without being permitted, the server may
+   bind its own port again where allow_reuse_port is set, and remove the file of its own Unix socket. As
+   Landlock has it that goes for all files below the socket's directory, so give it one of its own. */
+extern SS_API const struct ss_class ss_ConfineMixIn;
+#define ConfineMixIn ss_ConfineMixIn
 #define ExplainMixIn ss_ExplainMixIn
 #define ExplainJSONMixIn ss_ExplainJSONMixIn
 #define StatsMixIn ss_StatsMixIn
@@ -538,6 +547,8 @@ struct ss_server {
                               later messages of that size */
 
     /* Instance variables */
+    const struct ss_confinement *confinement; /* for ConfineMixIn; set before ss_server_bind, and kept. NULL:
+                                                 nothing is permitted */
     struct ss_explaining *explained; /* private to ExplainMixIn; NULL: it is not among the bases. Else who has
                                         a protocol to explain calls ss_explain */
     void *context;                   /* yours: the framework does not use it */
@@ -811,6 +822,90 @@ SS_API const char *ss_features(void);
    that thread. */
 SS_API void ss_request_started(struct ss_server *self);
 SS_API void ss_request_ended(struct ss_server *self);
+
+/* ---------------------------------------------------------------- confinement
+
+   A handler may have a mistake that lets its clients run code of theirs. A server that is confined has
+   given up before what such code would be after: files, programs, other servers. It cannot take that back,
+   nor can what it starts.
+
+     static const struct ss_confinement confinement = {
+         .paths = SS_PERMITS({"/srv/www", SS_MAY_READ}, {"/srv/incoming", SS_MAY_CHANGE})};
+
+     struct ss_server server;
+     int rc = ss_server_init(&server, SS_BASES(&ConfineMixIn, &EventLoopMixIn, &TCPServer), ":80", &Handler);
+     server.confinement = &confinement;
+
+   The layers, by what the kernel offers:
+     files         No file is opened, made or removed but those permitted (Landlock, Linux 5.13). What is open
+                   stays open. Whether a file is there, and its size and owner, can still be asked.
+     system calls  Only those are let through that handlers, the C library and threads need, by a list
+                   (seccomp): no programs, no tracing, no other process's memory, no sockets but local
+                   datagrams, no name spaces, mounts, keys, io_uring, eBPF.
+     TCP           No connection is made, no port bound (Landlock, Linux 6.7; the filter sees to it, too).
+     signals       None is sent to processes that are not the server's (Linux 6.12).
+     privileges    Root's are gone, and no program that is run has others (no_new_privs).
+
+   What is refused fails with -EACCES or -EPERM: nothing is killed. */
+
+/* What may be done with a file, or with all that is below a directory. */
+enum {
+    SS_MAY_READ = 1,     /* files are read, directories listed */
+    SS_MAY_WRITE = 2,    /* files that are there are written, and cut */
+    SS_MAY_MAKE = 4,     /* files, directories, links are made; to rename takes SS_MAY_REMOVE as well */
+    SS_MAY_REMOVE = 8,   /* they are removed */
+    SS_MAY_EXECUTE = 16, /* programs are run. They are confined, too: so what they are linked with, and the
+                            loader, have to be permitted, both to be read and to be executed */
+    SS_MAY_CHANGE = 15,  /* all but to execute. Modes, owners and times are changed of open files, by fchmod
+                            and its kin; by a path they are not */
+};
+
+struct ss_permit {
+    const char *path; /* must be there. Its symbolic links are followed now, and not again */
+    unsigned rights;  /* SS_MAY_... */
+};
+
+/* A list of them, which lives as SS_BASES's does. */
+#ifdef __cplusplus
+#define SS_PERMITS(...) (std::initializer_list<struct ss_permit>{__VA_ARGS__, {nullptr, 0}}.begin())
+#else
+#define SS_PERMITS(...) ((const struct ss_permit[]){__VA_ARGS__, {NULL, 0}})
+#endif
+
+/* What is permitted. Besides that there is what is open already, public files that the C library looks at
+   (/etc/localtime, /usr/share/zoneinfo, the number of processors), /dev/null and random numbers. */
+struct ss_confinement {
+    const struct ss_permit *paths; /* ended by one whose path is NULL; NULL: none. Under ConfineMixIn, 64 at
+                                      most */
+    bool connect;  /* ss_connect and look-ups of names: connections to anywhere, and what a look-up reads */
+    unsigned port; /* a TCP port that may be bound and listened to; 0: none */
+    bool required; /* fail if not both files and system calls can be confined */
+};
+
+enum {
+    SS_CONFINED_FILES = 1,
+    SS_CONFINED_CALLS = 2,
+    SS_CONFINED_TCP = 4,
+    SS_CONFINED_SIGNALS = 8,
+    SS_CONFINED_PRIVILEGES = 16,
+    SS_CONFINED_ENOUGH = 19, /* files, system calls, privileges: what `required` asks for */
+};
+
+/* Confines the process. Call it when the server listens, what is read once has been read, and no thread has
+   been made: ConfineMixIn does so at the right time, and is what most programs want. It can be called again,
+   to give up more. Stores in *path (may be NULL) the permitted path that cannot be opened, or NULL. Returns
+   what is in force, a sum of SS_CONFINED_ bits; without Landlock or a filter for this machine it is less.
+   With sanitizers in the program system calls are not filtered, since these make calls of their own. Or
+   -errno: -EBUSY: the process has other threads, which would not be confined (after half a second, in which
+   one that has looked up a name may end); -ENOTSUP: `required`, and the kernel cannot; -ENOENT, -EACCES and
+   others for *path; -EMFILE, -ENOMEM. After these nothing is in force. After another -errno a part may be:
+   end the process. The thread that has made the server, outside of handlers. */
+SS_API int ss_confine(const struct ss_confinement *what, const char **path);
+
+/* Writes what ss_confine has returned as text: "confined: files, privileges; not confined: system calls, TCP,
+   signals". SS_CONFINED_TEXT bytes are always enough. Returns the length, or -ENOSPC. Any thread. */
+#define SS_CONFINED_TEXT 160
+SS_API int ss_confined_format(int confined, char *text, size_t size);
 
 /* ---------------------------------------------------------------- requests */
 
