@@ -5,6 +5,7 @@
 #include "httpserver/guard.h"
 #include "httpserver/live.h"
 #include "httpserver/options.h"
+#include "httpserver/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -18,6 +19,7 @@
 enum { FULL_TIMEOUT = 1000 };
 
 static struct options options;
+static char *served;                /* its whole path; NULL: that cannot be told */
 static struct upload_class Handler; /* the class of the files, with what the options say */
 
 /* "EventLoopMixIn" as "event loop" */
@@ -55,9 +57,7 @@ static const struct ss_class BannerMixIn = {.name = "BannerMixIn", .serve_foreve
 
 static int serve_forever(struct ss_server *self)
 {
-    char *path = realpath(options.directory, NULL);
-    printf("Serving %s on ", path ? path : options.directory);
-    free(path);
+    printf("Serving %s on ", served ? served : options.directory);
     print_url(self);
     for (size_t i = 0; options.mixins[i]; i++) {
         printf("%s", i > 0 ? " + " : "");
@@ -116,7 +116,7 @@ static void make_simple(struct simple_http_class *simple)
                  .idle_timeout = (int)options.idle_timeout * 1000,
                  .protocol_version = options.protocol == PROTOCOL_1_0 ? "HTTP/1.0" : "HTTP/1.1",
                  .server_version = choose_server_version()},
-        .directory = options.directory,
+        .directory = options.chroot ? "." : options.directory, /* to which that changes */
         .symlinks = (enum http_symlinks)options.symlinks,
         .dotfiles = (enum http_dotfiles)options.dotfiles,
         .cache_seconds = (int)options.cache,
@@ -238,9 +238,9 @@ static int serve(const struct ss_class *const *bases, const struct ss_handler_cl
     }
     set_limits(&server);
     rc = ss_server_bind(&server);
-    if (rc < 0)
+    if (rc < 0 && rc != -ECANCELED)
         report_bind(rc);
-    else if ((rc = ss_run_server(&server)) < 0)
+    else if (rc == 0 && (rc = ss_run_server(&server)) < 0)
         fprintf(stderr, "httpserver: stopped: %s\n", strerror(-rc));
     ss_server_close(&server);
     return rc < 0 ? 1 : rc;
@@ -264,6 +264,8 @@ int main(int argc, char **argv)
         return rc;
     if (check_directory(options.directory) < 0 || open_log(options.access_log) < 0)
         return 1;
+    served = realpath(options.directory, NULL);
+    sandbox_begin(&options);
     http_init_types(NULL); /* once for all processes; there need be none */
     if (options.explain)
         bases[count++] = options.explain == EXPLAIN_JSON ? &ExplainJSONMixIn : &ExplainMixIn;
@@ -272,6 +274,7 @@ int main(int argc, char **argv)
     bases[count++] = &BannerMixIn;
     if (options.live)
         bases[count++] = &LiveMixIn;
+    bases[count++] = &SandboxMixIn;
     for (size_t i = 0; options.mixins[i]; i++)
         bases[count++] = options.mixins[i];
     bases[count++] = &HTTPServer;
@@ -279,5 +282,6 @@ int main(int argc, char **argv)
         bases[count++] = &UnixStreamServer;
     rc = serve(bases, make_handler());
     http_access_log_close();
+    free(served);
     return rc;
 }

@@ -10,6 +10,7 @@
 #define HTTPSERVER_OPTIONS_H
 
 #include "http_server.h"
+#include "httpserver/user.h"
 
 enum { NOT_SAID = -1 };
 enum { MAX_NAMES = 64 }; /* as often as --allow-host may be given */
@@ -17,6 +18,7 @@ enum { UPLOAD_NOT, UPLOAD_KNOWN, UPLOAD_ANYONE };
 enum { AUTH_FOR_ALL, AUTH_FOR_UPLOAD };
 enum { PROTOCOL_1_1, PROTOCOL_1_0 };
 enum { TOKENS_ON, TOKENS_NAME, TOKENS_OFF };
+enum { SANDBOX_AUTO, SANDBOX_REQUIRE, SANDBOX_OFF };
 enum { EXPLAIN_NOT, EXPLAIN_TEXT, EXPLAIN_JSON };
 enum { FORMAT_PYTHON, FORMAT_COMMON, FORMAT_COMBINED, FORMAT_JSON };
 
@@ -28,9 +30,9 @@ struct options {
     const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
     int64_t port, workers;                       /* workers 0: as many as the mix-in thinks right */
     int64_t protocol, server_tokens, log_format; /* one of the enums above */
-    int64_t quiet, live, stats;                  /* 1: yes */
-    int64_t upload;                              /* one of the enums above */
-    int64_t explain;                             /* one of the enums above */
+    int64_t quiet, live, stats, chroot;          /* 1: yes */
+    int64_t upload, explain, sandbox;            /* one of the enums above */
+    struct user user;                            /* whom to become */
     int64_t cache;                               /* seconds; 0: browsers ask for a file each time */
     /* As in the tables of the classes; 0: not said. */
     int64_t symlinks, dotfiles, compress, siblings, on_duplicate, reserved, max_upload, max_uploads,

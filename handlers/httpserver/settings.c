@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_MIXINS = SS_MAX_BASES - 6 };
+enum { MAX_MIXINS = SS_MAX_BASES - 7 };
 enum { DAY = 86400 };
 
 static int take_port(const struct setting *setting, const char *text, struct options *options)
@@ -68,6 +68,13 @@ static int take_type(const struct setting *setting, const char *text, struct opt
     return rc < 0 ? complain("--mime is EXT=TYPE, as in log=text/plain, not ", text) : -1;
 }
 
+static int take_user(const struct setting *setting, const char *text, struct options *options)
+{
+    const char *wrong = user_read(text, &options->user);
+    (void)setting;
+    return wrong ? complain(wrong, text) : -1;
+}
+
 static int refuse_cgi(const struct setting *setting, const char *text, struct options *options)
 {
     (void)setting, (void)text, (void)options;
@@ -96,6 +103,8 @@ static const struct word duplicates[] = {{"error", HTTP_DUPLICATE_ERROR},
 static const struct word uploads[] = {{"known", UPLOAD_KNOWN}, {"anyone", UPLOAD_ANYONE}, {NULL, 0}};
 static const struct word auth_for[] = {{"all", AUTH_FOR_ALL}, {"upload", AUTH_FOR_UPLOAD}, {NULL, 0}};
 static const struct word explanations[] = {{"text", EXPLAIN_TEXT}, {"json", EXPLAIN_JSON}, {NULL, 0}};
+static const struct word sandboxes[] = {
+    {"auto", SANDBOX_AUTO}, {"require", SANDBOX_REQUIRE}, {"off", SANDBOX_OFF}, {NULL, 0}};
 static const struct word tokens[] = {
     {"on", TOKENS_ON}, {"name", TOKENS_NAME}, {"off", TOKENS_OFF}, {NULL, 0}};
 
@@ -182,6 +191,13 @@ const struct setting settings[] = {
     {"auth-for", "WHAT", "what the password is for: all, or upload, so that reading takes none (default: all)",
      WORD(auth_for, auth_for)},
     {"hash", "USER", "ask for a password, or read it from stdin, print a line for --auth-file, and exit", .take = take_hash},
+    {"sandbox", "WHAT", "when it listens the program gives up all files but those of the directory, and all system "
+     "calls that serving does not need: auto (what the kernel can do of this; a line tells if that is not all), require "
+     "(all of it, or the program ends) or off (default: auto)", WORD(sandbox, sandboxes), .group = "Confinement"},
+    {"user", "NAME[:GROUP]", "when it listens become this user, of that group, and nobody's privileges are left; takes "
+     "root", .take = take_user},
+    {"chroot", NULL, "make the directory the root of all that the program can see; takes root, and a log cannot be opened "
+     "anew", FLAG(chroot, 1)},
     {"server-tokens", "WHAT", "what the Server field of each answer says: on (name and version), name, or off: there "
      "is none (default: on)", WORD(server_tokens, tokens), .group = "Others"},
     {"cgi", NULL, NULL, .take = refuse_cgi},

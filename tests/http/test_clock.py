@@ -31,7 +31,7 @@ def test_dates_follow_the_clock(httpserver, root, clock, mixin):
     """Date, Last-Modified, which is never later (RFC 9110 8.8.2.1), and the log; also when it comes back."""
     (root / "file.txt").write_text("file")
     os.utime(root / "file.txt", (time.time() - 3600, time.time() - 3600))
-    server = httpserver(*mixin, **clock.environment)
+    server = httpserver("--sandbox=off", *mixin, **clock.environment)
     with server.client() as client:
         for seconds in [0, *JUMPS, 0]:
             clock.jump(seconds)
@@ -51,7 +51,7 @@ def test_dates_follow_the_clock(httpserver, root, clock, mixin):
 
 def test_file_that_is_changed_while_the_clock_is_wrong(httpserver, root, clock):
     """Its new content is sent at once, whatever the times say."""
-    server = httpserver(**clock.environment)
+    server = httpserver("--sandbox=off", **clock.environment)
     for seconds, text in [(0, "one"), (DAY, "two"), (-DAY, "six"), (0, "ten")]:
         clock.jump(seconds)
         (root / "file.txt").write_text(text)
@@ -63,7 +63,7 @@ def test_first_second_of_1970(httpserver, root, clock):
     """A machine without a clock of its own may have begun there."""
     (root / "file.txt").write_text("file")
     clock.stop_at(EPOCH)
-    server = httpserver(**clock.environment)
+    server = httpserver("--sandbox=off", **clock.environment)
     response = server.ask(path="/file.txt")
     assert response.get("Date") == response.get("Last-Modified") == "Thu, 01 Jan 1970 00:00:00 GMT"
     server.stop()
@@ -110,7 +110,7 @@ def test_drain(probe, clock, seconds, jump, mixin):
 
 def test_uploads(httpserver, root, clock, mixin):
     """No name of a part, and no lock, depends on the time."""
-    server = httpserver("--upload", *mixin, **clock.environment)
+    server = httpserver("--sandbox=off", "--upload", *mixin, **clock.environment)
     for number, seconds in enumerate(JUMPS):
         clock.jump(seconds)
         assert server.ask("PUT", "/new.txt", b"%d" % number).status in (201, 204)
