@@ -64,6 +64,7 @@ int bind_inherited(struct ss_server *self, int fd)
         return -errno;
     self->socket = fd;
     self->core->owner = getpid();
+    self->core->is_inherited = true;
     self->core->was_blocking = !(flags & O_NONBLOCK);
     int rc = know_own_address(self);
     if (rc < 0)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* UDPServer: datagrams, and the streams through which a handler reads and answers them. */
 #include "net/options.h"
+#include "net/packets.h"
 #include "server/core.h"
 #include "server/stop.h"
 #include "server/stream.h"
 #include "server/wait.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,28 +14,10 @@
    there is room, and other clients may be waiting. */
 enum { FULL_QUEUE_TIME = 1000 };
 
-/* Room for the address that a datagram was sent to. A socket of both families may give it as IPv4 or IPv6. */
-union control {
-    struct cmsghdr align;
-    char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
-};
-
 static void defaults(struct ss_server *self)
 {
     self->socket_type = SOCK_DGRAM;
     self->allow_reuse_address = false;
-}
-
-static bool is_wildcard(const struct ss_address *address)
-{
-    return (address->u.any.sa_family == AF_INET && address->u.in.sin_addr.s_addr == htonl(INADDR_ANY)) ||
-           (address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr));
-}
-
-/* Has the socket several addresses? */
-static bool has_several(const struct ss_server *self)
-{
-    return self->core->loopbacks || is_wildcard(&self->server_address);
 }
 
 /* A socket that is bound to every interface asks the kernel which address each datagram was sent to: the
@@ -43,7 +25,7 @@ static bool has_several(const struct ss_server *self)
 static int server_activate(struct ss_server *self)
 {
     int rc = options_of_datagrams(self);
-    if (rc < 0 || !has_several(self))
+    if (rc < 0 || !packets_several(self))
         return rc;
     if (self->address_family == AF_INET)
         return option_set(self->socket, IPPROTO_IP, IP_PKTINFO, 1);
@@ -52,124 +34,16 @@ static int server_activate(struct ss_server *self)
     return rc;
 }
 
-/* ---------------------------------------------------------------- receiving */
-
-/* `own` is an address of this machine, also for a multicast or broadcast, which a reply cannot come from. */
-static void take_in_address(struct ss_address *local, struct in_addr own)
-{
-    if (local->u.any.sa_family == AF_INET) {
-        local->u.in.sin_addr = own;
-    } else {
-        memset(&local->u.in6.sin6_addr, 0, 10);
-        memset(&local->u.in6.sin6_addr.s6_addr[10], 0xff, 2);
-        memcpy(&local->u.in6.sin6_addr.s6_addr[12], &own, sizeof own);
-    }
-}
-
-static void take_local_address(struct ss_address *local, struct msghdr *message)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-            struct in_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            take_in_address(local, info.ipi_spec_dst);
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-            struct in6_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof info);
-            if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) && !IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr))
-                local->u.in6.sin6_addr = info.ipi6_addr;
-        }
-    }
-}
-
-/* The size of the next datagram is not known, so it is received into a buffer that holds any. */
-static struct ss_datagram *scratch_of(struct serving *serving)
-{
-    const struct ss_server *self = serving->server;
-    if (!serving->packet && (serving->packet = malloc(sizeof *serving->packet + self->max_packet_size))) {
-        memset(serving->packet, 0, sizeof *serving->packet);
-        serving->packet->data = (char *)(serving->packet + 1);
-        serving->packet->local_address = self->server_address;
-    }
-    return serving->packet;
-}
-
-static struct ss_datagram *datagram_copy(const struct ss_datagram *scratch)
-{
-    /* not calloc, which does without malloc's cache of the thread */
-    struct ss_datagram *datagram = malloc(sizeof *datagram + scratch->size);
-    if (datagram) {
-        memcpy(datagram, scratch, sizeof *scratch + scratch->size);
-        datagram->data = (char *)(datagram + 1);
-    }
-    return datagram;
-}
-
-/* Receives a datagram, and the address that it was sent to. Returns its size, which may be more than there
-   was room for, or -errno. */
-static ssize_t receive_asked(const struct ss_server *self, int fd, struct ss_datagram *to)
-{
-    union control control;
-    struct iovec data = {to->data, self->max_packet_size};
-    struct msghdr message = {.msg_name = &to->client_address.u,
-                             .msg_namelen = sizeof to->client_address.u,
-                             .msg_iov = &data,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC);
-    if (n < 0)
-        return -errno;
-    to->client_address.length = message.msg_namelen;
-    to->local_address = self->server_address;
-    take_local_address(&to->local_address, &message);
-    return n;
-}
-
-/* The same for a socket that has only one address: it takes the kernel less time. */
-static ssize_t receive_plain(const struct ss_server *self, int fd, struct ss_datagram *to)
-{
-    struct ss_address *client = &to->client_address;
-    client->length = sizeof client->u;
-    ssize_t n = recvfrom(fd, to->data, self->max_packet_size, MSG_DONTWAIT | MSG_TRUNC, &client->u.any,
-                         &client->length);
-    return n < 0 ? -errno : n;
-}
-
-static int receive(struct ss_server *self, int fd, struct ss_datagram *to)
-{
-    ssize_t n = -1;
-    for (int tries = 2; tries > 0 && n < 0 && n != -EAGAIN; tries--) /* the error may be an earlier reply's */
-        n = has_several(self) ? receive_asked(self, fd, to) : receive_plain(self, fd, to);
-    if (n < 0)
-        return (int)n;
-    to->truncated = (size_t)n > self->max_packet_size;
-    to->size = to->truncated ? self->max_packet_size : (size_t)n;
-    if (to->client_address.length <= sizeof(sa_family_t)) { /* a Unix client without a name */
-        to->client_address.length = 0;
-        to->client_address.u.any.sa_family = AF_UNIX;
-    }
-    return 0;
-}
-
-/* A datagram that was received, and for whose copy there is no memory, is taken the next time. */
 static int get_request(struct ss_server *self, struct ss_request *request)
 {
-    struct serving *serving = serving_of(self);
-    struct ss_datagram *to = scratch_of(serving);
-    request->fd = *serving->socket;
-    int rc = !to ? -ENOMEM : serving->packet_waits ? 0 : receive(self, request->fd, to);
-    if (rc < 0)
-        return rc;
-    request->datagram = datagram_copy(to);
-    serving->packet_waits = !request->datagram;
-    return request->datagram ? 0 : -ENOMEM;
+    request->fd = *serving_of(self)->socket;
+    return packets_take(self, &request->datagram);
 }
 
 /* ---------------------------------------------------------------- replying */
 
 /* Sets the reply's source: the address that the datagram was sent to. */
-static void set_source(struct msghdr *message, union control *control, const struct ss_address *local,
+static void set_source(struct msghdr *message, union packet_control *control, const struct ss_address *local,
                        const struct ss_address *client)
 {
     struct cmsghdr *c = &control->align;
@@ -204,10 +78,10 @@ enum { SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT };
 __attribute__((noinline)) static ssize_t send_from(int fd, const struct ss_address *from,
                                                    const struct ss_address *to, struct iovec data)
 {
-    union control control = {0};
+    union packet_control control = {0};
     struct msghdr message = {
         .msg_name = (void *)(uintptr_t)&to->u, .msg_namelen = to->length, .msg_iov = &data, .msg_iovlen = 1};
-    if (from && !is_wildcard(from)) /* the kernel has not said which one it was: it chooses */
+    if (from && !packets_wildcard(from)) /* the kernel has not said which one it was: it chooses */
         set_source(&message, &control, from, to);
     return sendmsg(fd, &message, SEND_FLAGS);
 }
@@ -218,8 +92,9 @@ static int send_now(const struct ss_server *self, int fd, const struct ss_addres
 {
     ssize_t n = -1;
     for (int errors = 0; n < 0 && errors < 2; errors += n < 0 && errno != EINTR) {
-        n = has_several(self) ? send_from(fd, from, to, data)
-                              : sendto(fd, data.iov_base, data.iov_len, SEND_FLAGS, &to->u.any, to->length);
+        n = packets_several(self)
+                ? send_from(fd, from, to, data)
+                : sendto(fd, data.iov_base, data.iov_len, SEND_FLAGS, &to->u.any, to->length);
         if (n < 0 && errno == EAGAIN)
             break;
     }

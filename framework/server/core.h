@@ -53,7 +53,8 @@ struct ss_core {
     bool loopbacks;    /* bound to ::1 and 127.0.0.1, by one socket; see tcp.c */
     bool takes_thread; /* each request takes a thread or a process, so no client may have them all */
     bool has_served;   /* ss_serve_forever was called */
-    bool was_blocking; /* the socket was inherited as a blocking one, and is given back as such */
+    bool is_inherited; /* the socket was opened by another program, */
+    bool was_blocking; /* as a blocking one, and is given back as such */
     bool shared;       /* further threads or processes of the server accept from the same socket */
     int kept_socket;   /* closed by the server, but kept open until the last of those has ended; -1: none */
     pid_t owner;       /* the process that bound the socket; 0: it is nobody's to give back or to remove */

@@ -85,7 +85,7 @@ void drain_queue(struct ss_server *self)
 {
     struct serving *serving = serving_of(self);
     serving->can_put_aside = false;
-    unsigned left = (unsigned)self->request_queue_size + 1, before;
+    unsigned left = (unsigned)self->request_queue_size + 1 + serving->held, before;
     int rc;
     do {
         before = left;

@@ -47,6 +47,12 @@ static int pause_accepting(struct ss_server *self)
     return rc;
 }
 
+/* A datagram may have been received already, together with others. */
+static bool somebody_waits(const struct serving *serving)
+{
+    return serving->held > 0 || is_readable(*serving->socket);
+}
+
 /* Is there no idle connection in this loop that could make room for a client? */
 static bool cannot_make_room(void)
 {
@@ -88,14 +94,14 @@ static int wait_for_room(struct ss_server *self, const struct serving *serving)
     unsigned limit = self->max_requests - 1; /* max_requests 0: there is none */
     if (atomic_load(&serving->active) <= limit)
         return 0;
-    if (!cannot_make_room() && !is_readable(*serving->socket))
+    if (!cannot_make_room() && !somebody_waits(serving))
         return -EAGAIN; /* room could be made, but nobody waits for it */
     let_others_accept(self);
     uint64_t since = ss_now();
     bool turning = false;
     int rc;
     do {
-        if (is_readable(*serving->socket))
+        if (somebody_waits(serving))
             (void)methods_of(self)->close_idle(self);
         rc = server_wait_active(self, limit, clock_left(self, full_wait(self, since, turning)), DRAINING);
         if (rc == -ETIMEDOUT) {
@@ -116,7 +122,7 @@ static int make_room(struct ss_server *self)
     unsigned active = atomic_load(&serving->active);
     if (atomic_load(&self->core->in_reserve) == 0)
         return 0;
-    if (!is_readable(*serving->socket))
+    if (!somebody_waits(serving))
         return -EAGAIN;
     int rc = 0;
     if (!methods_of(self)->close_idle(self)) {
@@ -169,7 +175,7 @@ int base_serve_forever(struct ss_server *self)
     own_mailbox_open(self);
     while (rc >= 0 && !ss_draining(self)) {
         if (rc == 0)
-            rc = aside_wait(self);
+            rc = serving_of(self)->held ? 0 : aside_wait(self);
         clock_tick(self);
         if (rc == 0 || rc == 1)
             rc = take_burst(self, &vain);

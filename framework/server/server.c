@@ -36,7 +36,7 @@ void serving_close(struct serving *serving)
 {
     wakeup_close(serving->wake);
     aside_free(serving->aside);
-    free(serving->packet);
+    free(serving->packets);
 }
 
 static void core_free(struct ss_core *core)

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 struct loop;
+struct packets;
 struct ss_tasks;
 
 struct serving {
@@ -22,13 +23,13 @@ struct serving {
                        */
     unsigned reserve; /* how many they are */
     int end_idle[2];  /* a pipe: a byte in it makes idle connections look whether one is asked to end */
-    atomic_bool *asked;         /* which they are, for all processes that share the pipe; see idle.c */
-    atomic_uint vain_graces;    /* how often in a row an idle client was waited for in vain; see idle.c */
-    struct aside *aside;        /* requests that were accepted and have to wait; NULL: there never was one */
-    atomic_uint aside_count;    /* how many there are */
-    atomic_bool aside_moves;    /* one of them may be able to go on */
-    struct ss_datagram *packet; /* a datagram is received into this, and then copied; NULL: none yet */
-    bool packet_waits;          /* until there is memory for its copy */
+    atomic_bool *asked;      /* which they are, for all processes that share the pipe; see idle.c */
+    atomic_uint vain_graces; /* how often in a row an idle client was waited for in vain; see idle.c */
+    struct aside *aside;     /* requests that were accepted and have to wait; NULL: there never was one */
+    atomic_uint aside_count; /* how many there are */
+    atomic_bool aside_moves; /* one of them may be able to go on */
+    struct packets *packets; /* datagrams are received into this, and then copied; NULL: none yet */
+    unsigned held;           /* how many of them were received, and are not taken yet */
 
     /* Set by the loop that the thread runs, if it runs one. */
     struct loop *loop;

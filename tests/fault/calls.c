@@ -214,6 +214,9 @@ MOVES_AS(ssize_t, recvfrom, __recvfrom_chk,
           socklen_t *length),
          (fd, data, size, room, flags, address, length))
 FAILS(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
+FAILS(int, recvmmsg,
+      (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
+      (fd, messages, count, flags, timeout))
 MOVES(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
 FAILS(ssize_t, sendto,
       (int fd, const void *data, size_t size, int flags, const struct sockaddr *address, socklen_t length),

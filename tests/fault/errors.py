@@ -33,6 +33,7 @@ ERRORS = {
     "accept4": NUMBERS + " ENOBUFS ECONNABORTED EPERM EINTR", "connect": "ETIMEDOUT ECONNREFUSED ENETUNREACH ENOBUFS EINTR",
     "shutdown": "ENOTCONN", "getsockname": "ENOBUFS", "getpeername": "ENOTCONN ENOBUFS", "getsockopt": "ENOBUFS ENOPROTOOPT",
     "setsockopt": "ENOMEM ENOPROTOOPT", "recv": INPUT + " SHORT", "recvfrom": INPUT, "recvmsg": "ENOMEM EINTR ECONNREFUSED",
+    "recvmmsg": "ENOMEM EINTR ECONNREFUSED",
     "send": OUTPUT + " SHORT", "sendto": "ENOBUFS ENOMEM EINTR EAGAIN", "sendmsg": OUTPUT + " SHORT", "sendfile": "EINVAL EIO ENOMEM EPIPE SHORT",
     "if_indextoname": "ENXIO", "if_nametoindex": "ENODEV EMFILE", "getaddrinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
     "getnameinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
