@@ -1410,6 +1410,7 @@ struct ss_stream_class {
     const char *name; /* for messages */
     bool direct; /* ss_write passes a piece that would fill half of the buffer to `write` at once, instead of
                     copying it into the buffer first: for streams whose `write` costs one system call */
+    bool datagrams; /* each read and each flush is by itself: no error sticks */
     /* Waits for input and reads 1 to `size` bytes of it into `data`. Returns their number, 0 at the end, or
        -errno: -ETIMEDOUT does not stick, all others do. NULL: all input is in rbuf from the start (set
        `eof`), or the stream only writes. */
@@ -1583,7 +1584,8 @@ SS_API uint64_t ss_now(void);
    caller owns and closes with ss_close, or NULL after an error. With `self` NULL any thread may call this;
    one thread at a time uses the stream. Each wait of the stream is limited to `ms` milliseconds, too (see
    ss_set_timeout). With SOCK_DGRAM each flush sends one datagram and each read receives one; what does not
-   fit is lost. Waits. (socket.create_connection)
+   fit is lost. An error concerns one datagram: it does not stick, and a read tells it when all that has come
+   is read (-ECONNREFUSED: nobody was there for an earlier one). Waits. (socket.create_connection)
 
    Of a name's addresses those of IPv6 and IPv4 take turns, beginning with the resolver's first one. An
    attempt that has not succeeded after 250 ms goes on, but the next address is tried besides it; after one

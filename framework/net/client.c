@@ -18,6 +18,7 @@ enum { EMPTY_BURST = 16 }; /* empty datagrams that are taken before others run *
 struct client {
     struct socket socket;
     int timeout, type;
+    int error; /* what an earlier datagram has met, and nobody was told of yet */
     char buffers[];
 };
 
@@ -26,18 +27,35 @@ static struct client *client_of(struct ss_stream *s)
     return container_of(s, struct client, socket.stream);
 }
 
+/* An error that an earlier datagram has met is told when the queue is empty: it must not hide what has come.
+ */
+static ssize_t receive_datagram(struct ss_stream *s, void *data, size_t size)
+{
+    struct client *client = client_of(s);
+    ssize_t n = TEMP_FAILURE_RETRY(recv(s->fd, data, size, MSG_DONTWAIT));
+    if (n < 0 && errno != EAGAIN) {
+        client->error = -errno;
+        n = TEMP_FAILURE_RETRY(recv(s->fd, data, size, MSG_DONTWAIT));
+    }
+    if (n >= 0 || errno != EAGAIN || !client->error)
+        return n < 0 ? -errno : n;
+    n = client->error;
+    client->error = 0;
+    return n;
+}
+
 /* A read takes one datagram; what does not fit into `data` is lost, as with recv(2). An empty datagram is
    skipped: it is not the end. */
 static ssize_t datagram_read_now(struct ss_stream *s, void *data, size_t size)
 {
     ssize_t n = 0;
     for (int i = 0; i < EMPTY_BURST && n == 0; i++) {
-        n = TEMP_FAILURE_RETRY(recv(s->fd, data, size, MSG_DONTWAIT));
+        n = receive_datagram(s, data, size);
         if (n == 0 && client_of(s)->type != SOCK_DGRAM)
             return 0;
     }
     client_of(s)->socket.unread = n == 0;
-    return n > 0 ? n : n == 0 ? -EAGAIN : -errno;
+    return n == 0 ? -EAGAIN : n;
 }
 
 static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
@@ -56,20 +74,29 @@ static ssize_t datagram_read(struct ss_stream *s, void *data, size_t size)
     }
 }
 
+/* Tries once more: the error may be that of an earlier datagram, and then this one has not been sent. */
+static int send_datagram(const struct ss_stream *s, const struct msghdr *message)
+{
+    ssize_t n = -1;
+    for (int tries = 2; n < 0 && tries > 0; tries--) {
+        n = TEMP_FAILURE_RETRY(sendmsg(s->fd, message, MSG_NOSIGNAL));
+        if (n < 0 && errno == EAGAIN)
+            break;
+    }
+    return n < 0 ? -errno : 0;
+}
+
 /* Each flush is one datagram. */
 static int datagram_write(struct ss_stream *s, struct iovec *vector, int count, bool more)
 {
     struct msghdr message = {.msg_iov = vector, .msg_iovlen = (size_t)count};
     struct vain_waits vain = {0};
+    int rc;
     (void)more;
-    while (TEMP_FAILURE_RETRY(sendmsg(s->fd, &message, MSG_NOSIGNAL)) < 0) {
-        if (errno != EAGAIN)
-            return -errno;
-        int rc = stream_wait(s, POLLOUT, CANCELED, &vain);
-        if (rc < 0)
+    while ((rc = send_datagram(s, &message)) == -EAGAIN)
+        if ((rc = stream_wait(s, POLLOUT, CANCELED, &vain)) < 0)
             return rc;
-    }
-    return 0;
+    return rc;
 }
 
 static int client_close(struct ss_stream *s)
@@ -94,6 +121,7 @@ static const struct ss_stream_class client_stream = {
 
 static const struct ss_stream_class client_datagram_stream = {
     .name = "datagram client",
+    .datagrams = true,
     .read = datagram_read,
     .read_now = datagram_read_now,
     .write = datagram_write,
@@ -116,6 +144,7 @@ static struct client *client_new(struct ss_server *self, int type, int ms)
     s->timeout = &client->timeout;
     client->timeout = ms;
     client->type = type;
+    client->error = 0;
     return client;
 }
 

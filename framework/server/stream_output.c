@@ -12,9 +12,9 @@ enum { COPY_SIZE = 16384 }; /* bytes that are read at once of a file that has to
 
 int stream_failed(struct ss_stream *s, ssize_t rc)
 {
-    if (!s->error)
+    if (!s->error && !s->methods->datagrams)
         s->error = (int)rc;
-    return s->error;
+    return s->error ? s->error : (int)rc;
 }
 
 /* Not a stream that only reads, nor NULL. One with a buffer and without `write` keeps its output there. */
