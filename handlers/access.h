@@ -110,6 +110,27 @@ SS_API int http_hash_password(const char *password, char hash[HTTP_HASH_SIZE]);
 /* False where this build has no libcrypt. Any thread. */
 SS_API bool http_has_crypt(void);
 
+/* ---------------------------------------------------------------- how often */
+
+#define HTTP_RATE_CLIENTS \
+    4096 /* clients whose requests are counted; of more those with the fewest are forgotten */
+#define HTTP_MAX_RATE 100000 /* requests a second */
+
+struct http_rate; /* how many requests each client has made lately */
+
+/* Makes one that lets each client (IPv4, a /64 of IPv6, a user of a Unix socket) make `per_second` requests a
+   second, from 1 to HTTP_MAX_RATE, and `at_once`, 1 or more, when it was quiet for a while. To be called
+   before the server is bound: the processes that it forks count together. Returns 0; -EINVAL; or -errno of
+   mmap and getrandom. */
+SS_API int http_rate_new(unsigned per_second, unsigned at_once, struct http_rate **rate);
+
+/* Frees it, when no server uses it any more. NULL is harmless. */
+SS_API void http_rate_free(struct http_rate *rate);
+
+/* Counts the request, for the slot `before`. A client with too many gets 429 (RFC 6585 4), with Retry-After.
+   Returns 0 or -errno. */
+SS_API int http_check_rate(struct ss_handler *h, struct http_rate *rate);
+
 #ifdef __cplusplus
 }
 #endif

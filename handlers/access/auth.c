@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Basic authentication (RFC 7617). */
 #include "access.h"
+#include "access/client.h"
 #include "access/credentials.h"
 #include "access/password.h"
 #include "access/users.h"
@@ -50,26 +51,6 @@ static int is_right(struct ss_handler *h, const struct http_auth *auth, const st
     return rc < 0 ? rc : hashed && check.matches;
 }
 
-/* ---------------------------------------------------------------- whose attempts are counted */
-
-/* Never 0, which is nobody's. */
-static uint64_t client_of(const struct ss_handler *h, const struct http_auth *auth)
-{
-    const struct ss_address *a = &h->client_address;
-    struct ss_credentials who = {0};
-    struct {
-        uint32_t family, number;
-        uint64_t network;
-    } text = {a->u.any.sa_family, 0, 0};
-    if (a->length && a->u.any.sa_family == AF_INET)
-        text.number = a->u.in.sin_addr.s_addr;
-    else if (a->length && a->u.any.sa_family == AF_INET6)
-        memcpy(&text.network, &a->u.in6.sin6_addr, sizeof text.network);
-    else if (ss_client_credentials(h->request, &who) == 0)
-        text.number = who.uid;
-    return http_keyed_hash(&auth->key, &text, sizeof text).low | 1;
-}
-
 /* ---------------------------------------------------------------- answers */
 
 static int ask_for_password(struct ss_handler *h, const struct http_auth *auth, const char *explain)
@@ -92,7 +73,7 @@ static int decide(struct ss_handler *h, const struct http_auth *auth, const stru
     int rc = is_right(h, auth, c);
     if (rc == 0)
         return ask_for_password(h, auth, "The name or the password is wrong");
-    http_attempts_forgive(auth->attempts, client_of(h, auth));
+    http_attempts_forgive(auth->attempts, http_client_of(h, &auth->key));
     if (rc < 0)
         return rc;
     http_attempts_learn(auth->attempts, tag, ss_now());
@@ -105,7 +86,7 @@ static int try_credentials(struct ss_handler *h, const struct http_auth *auth,
     struct http_tag tag = http_keyed_hash(&auth->key, c->user, c->size);
     if (http_attempts_knows(auth->attempts, tag, ss_now()))
         return http_set_user(h, c->user);
-    unsigned wait = http_attempts_begin(auth->attempts, client_of(h, auth), ss_now());
+    unsigned wait = http_attempts_begin(auth->attempts, http_client_of(h, &auth->key), ss_now());
     return wait ? refuse_for_now(h, wait) : decide(h, auth, c, tag);
 }
 

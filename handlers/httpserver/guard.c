@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_UP = 5000 /* ms */ };
+enum { LOOK_UP = 5000 /* ms */, RATE_WINDOW = 10 /* seconds */ };
 
 static const struct options *options;
 static bool checks_names;
+static struct http_rate *rate; /* NULL: as many requests as they like */
 
 /* ---------------------------------------------------------------- names */
 
@@ -176,7 +177,9 @@ static bool needs_password(const struct ss_handler *h)
 static int before(struct ss_handler *h)
 {
     static const char advice[] = "It does when it is started with --allow-host and that name";
-    int rc = checks_names ? http_check_host(h, options->names, advice) : 0;
+    int rc = rate ? http_check_rate(h, rate) : 0;
+    if (rc == 0 && http_status(h) == 0 && checks_names)
+        rc = http_check_host(h, options->names, advice);
     if (rc == 0 && http_status(h) == 0 && needs_password(h))
         rc = http_authenticate(h, options->auth);
     return rc;
@@ -186,6 +189,11 @@ static int before(struct ss_handler *h)
 static int server_activate(struct ss_server *self, const struct http_handler_class *cls)
 {
     (void)cls;
+    int rc = options->max_rate ? http_rate_new((unsigned)options->max_rate,
+                                               (unsigned)options->max_rate * RATE_WINDOW, &rate)
+                               : 0;
+    if (rc < 0)
+        return rc;
     checks_names = options->names[0] || http_is_loopback(self);
     warn(self);
     return 0;

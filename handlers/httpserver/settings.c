@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The options of httpserver, a line each, and those that have a grammar of their own. */
+#include "access.h"
 #include "httpserver/guard.h"
 #include "httpserver/options.h"
 #include <errno.h>
@@ -163,6 +164,8 @@ const struct setting settings[] = {
      "forking)", NUMBER(connections, 0, 1000000), .group = "Limits"},
     {"max-connections-per-client", "N", "how many connections of one address are served at once; more wait; 0: no "
      "limit (default: 256 of threading, 40 of forking, else 0)", NUMBER(per_client, 0, 1000000)},
+    {"max-rate", "N", "requests that a client may make in a second, ten seconds taken together; more are answered 429; 0: "
+     "no limit (default: 0)", NUMBER(max_rate, 0, HTTP_MAX_RATE)},
     {"head-timeout", "SECONDS", "in which the head of a request must be there, from its first byte on (default: 20)",
      NUMBER(head_timeout, 1, DAY)},
     {"idle-timeout", "SECONDS", "how long a connection may be idle between two requests (default: 60)",

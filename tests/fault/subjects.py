@@ -99,6 +99,8 @@ PLANS = [
          [scenes_http.small, scenes_http.listing]),
     Plan("guarded", "httpserver", [*GUARD, "-d", "{root}", "0"], scenes_http.fill,
          {name: mixins.MIXINS[name] for name in ("threading", "eventloop")}, [scenes_http.guarded]),
+    Plan("full", "httpserver", ["--upload", "--max-connections", "1", "-d", "{root}", "0"], scenes_http.fill,
+         {name: mixins.MIXINS[name] for name in ("threading", "eventloop")}, [scenes_http.full]),
     Plan("probe", "tests/http/probe", ["directory={root}"], scenes_probe.fill, {name: SETTINGS[name] for name in THREE},
          scenes_probe.SCENES),
     Plan("rig", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_rig.STREAMS),
@@ -194,6 +196,7 @@ def serves(name, arguments, compositions, *scenes, inherits=None):
 PLANS += [
     serves("starts", ["-p0", "--upload", "--access-log", "{directory}/log", "--mime", "x=a/b"], mixins.MIXINS,
            scenes_lives.start),
+    serves("starts-limited", ["-p0", "--max-rate", "100", "-b", "127.0.0.1"], LOOP, scenes_lives.start),
     serves("starts-guarded", ["-p0", *GUARD, "--auth", "eve:two", "-b", "127.0.0.1"], LOOP, scenes_lives.start_guarded),
     serves("starts-live", ["-p0", "--live"], LOOP, scenes_lives.start),
     serves("starts-again", ["-p0", "--upload", "--access-log", "log"], LOOP, scenes_lives.start_after_kill),

@@ -90,3 +90,27 @@ def test_times(httpserver, root, runner):
         client.send(b"PUT /b HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345")
         assert client.response().status == 408
     assert [path.name for path in root.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("runner", [["eventloop"], ["threading"], ["preforking,eventloop", "--workers", "2"]],
+                         ids=lambda runner: runner[0])
+def test_rate(httpserver, root, runner):
+    """All threads and processes count together; another address is another client."""
+    (root / "a").write_text("hello")
+    server = httpserver("--max-rate", 1, "--mixin", *runner)
+    for served in range(200):
+        response = server.ask(path="/a")
+        if response.status == 429:
+            break
+        assert response.status == 200
+    assert served >= 10 and 1 <= int(response.get("Retry-After")) <= 2
+    with wire.Client(server.address, source="127.0.0.2") as other:
+        assert other.ask(path="/a").text == "hello"
+
+
+def test_rate_of_one_connection(httpserver, root):
+    (root / "a").write_text("hello")
+    server = httpserver("--max-rate", 1)
+    with server.client() as client:
+        assert [client.ask(path="/a").status for _ in range(10)] == [200] * 10
+        assert client.ask(path="/a").status in (429, 200)
