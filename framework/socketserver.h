@@ -379,9 +379,10 @@ extern SS_API const struct ss_class ss_ExplainMixIn, ss_ExplainJSONMixIn, ss_Sta
 /* ConfineMixIn, for the left of the mix-ins that run requests: from the moment in which it listens the server
    has given up, with all its threads and processes, what self->confinement does not permit (see ss_confine).
    When only a part of that can be in force, a line on stderr says which; with `required`, or when a permitted
-   path is not there, ss_server_bind fails after a line that says why. Without being permitted, the server may
-   bind its own port again where allow_reuse_port is set, and remove the file of its own Unix socket. As
-   Landlock has it that goes for all files below the socket's directory, so give it one of its own. */
+   path is not there, ss_server_bind fails with -ECANCELED after a line that says why. Without being
+   permitted, the server may bind its own port again where allow_reuse_port is set, and remove the file of its
+   own Unix socket. As Landlock has it that goes for all files below the socket's directory, so give it one of
+   its own. */
 extern SS_API const struct ss_class ss_ConfineMixIn;
 #define ConfineMixIn ss_ConfineMixIn
 #define ExplainMixIn ss_ExplainMixIn

@@ -70,7 +70,7 @@ static int server_activate(struct ss_server *self)
     state->done = rc >= 0;
     if (rc < 0 || (~rc & SS_CONFINED_ENOUGH))
         report(rc, path);
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? -ECANCELED : 0; /* it is told */
 }
 
 const struct ss_class ss_ConfineMixIn = {

@@ -118,10 +118,10 @@ static int make(struct ss_server *server, const struct ss_class *const *bases, c
 static int bind_and_serve(struct ss_server *server, const char *address)
 {
     int rc = ss_server_bind(server);
-    if (rc < 0)
+    if (rc < 0 && rc != -ECANCELED) /* a class that has told why */
         fprintf(stderr, "socketserver: cannot listen on %s: %s%s\n", address, ss_strerror(rc),
                 advice(address, rc));
-    else if ((rc = ss_run_server(server)) < 0)
+    else if (rc == 0 && (rc = ss_run_server(server)) < 0)
         fprintf(stderr, "socketserver: cannot go on serving %s: %s\n", address, ss_strerror(rc));
     return rc < 0 ? 1 : rc;
 }

@@ -73,12 +73,12 @@ static size_t permit_socket(const struct ss_server *self, struct ss_permit *perm
 static int fail(const char *format, ...) SS_PRINTF(1, 2);
 static int fail(const char *format, ...)
 {
+    char text[PATH_MAX + 300];
     va_list arguments;
     va_start(arguments, format);
-    fputs("httpserver: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    fprintf(stderr, "httpserver: %s\n", text);
     return -ECANCELED;
 }
 
@@ -107,13 +107,8 @@ static void give_log_away(const struct user *user)
 static int change_user(void)
 {
     const struct user *user = &options->user;
-    if (!user->name) {
-        if (geteuid() == 0 && !options->quiet)
-            fprintf(stderr,
-                    "httpserver: running as root; with --user NAME the server has no more rights than "
-                    "that user\n");
+    if (!user->name)
         return 0;
-    }
     give_log_away(user);
     int rc = user_become(user);
     return rc < 0 ? fail("cannot become --user %s: %s%s", user->name, strerror(-rc),
@@ -170,6 +165,18 @@ static int check_reach(void)
     return 0;
 }
 
+static int give_up(const struct ss_server *self)
+{
+    int rc = change_root();
+    if (rc == 0)
+        rc = change_user();
+    if (rc == 0 && options->user.name)
+        rc = check_reach();
+    if (rc == 0 && options->sandbox != SANDBOX_OFF)
+        rc = confine(self);
+    return rc == 0 && !options->user.name ? check_reach() : rc;
+}
+
 /* Called again for further sockets. */
 static int server_activate(struct ss_server *self)
 {
@@ -178,14 +185,12 @@ static int server_activate(struct ss_server *self)
     if (rc < 0 || done)
         return rc;
     done = true;
-    rc = change_root();
-    if (rc == 0)
-        rc = change_user();
-    if (rc == 0 && options->user.name)
-        rc = check_reach();
-    if (rc == 0 && options->sandbox != SANDBOX_OFF)
-        rc = confine(self);
-    return rc == 0 && !options->user.name ? check_reach() : rc;
+    rc = give_up(self);
+    if (rc == 0 && geteuid() == 0 && !options->quiet)
+        fprintf(stderr,
+                "httpserver: running as root; with --user NAME the server has no more rights than that "
+                "user\n");
+    return rc;
 }
 
 const struct ss_class SandboxMixIn = {.name = "SandboxMixIn", .server_activate = server_activate};

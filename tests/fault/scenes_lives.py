@@ -183,6 +183,14 @@ def start_echo(life):
     finish(life)
 
 
+def start_confined(life):
+    begin(life)
+    with life.asking("an ordinary deed"), talk(life) as client:
+        client.send(b"read /dev/null\n")
+        right(client.recv(100) == b"done\n")
+    finish(life)
+
+
 def use_two(life):
     """Two are served at once, or one when the other has gone."""
     life.start()

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* confined CLASS ADDRESS [SETTING=VALUE...]: a server of ConfineMixIn whose handlers try what they may not.
    Each line that a client sends is a deed, with an argument: the answer is "done", or the name of an error.
-   Settings: read, change, write, execute (=PATH), connect=1, required=1, late=1 (a thread is made before).
+   Settings: read, change, write, execute (=PATH), connect=1, required=1, late=1 (a thread is made before),
+   reuse=1 (two loops with a socket each).
    It prints its address once clients can connect. */
 #include "socketserver.h"
 #include <errno.h>
@@ -27,6 +28,7 @@ enum { MOST = 8 };
 
 static struct ss_permit permits[MOST + 1];
 static struct ss_confinement confinement = {.paths = permits};
+static bool reuse;
 
 static int result(long rc)
 {
@@ -332,6 +334,7 @@ static bool set(const char *setting)
     }
     confinement.connect |= !strcmp(setting, "connect=1");
     confinement.required |= !strcmp(setting, "required=1");
+    reuse |= !strcmp(setting, "reuse=1");
     return strcmp(setting, "late=1") != 0 || pthread_create(&thread, NULL, wait_for_ever, NULL) == 0;
 }
 
@@ -339,6 +342,9 @@ static int serve(struct ss_server *server)
 {
     char text[SS_ADDRESS_TEXT];
     server->confinement = &confinement;
+    server->allow_reuse_port = reuse;
+    if (reuse)
+        server->workers = 2;
     int rc = ss_server_bind(server);
     if (rc < 0)
         return rc;
@@ -358,9 +364,11 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++)
         if (!set(argv[i]))
             return 2;
-    if (!named || ss_server_init(&server, bases, argv[2], &Deeds) < 0)
-        return 2;
-    int rc = serve(&server);
+    int rc = named ? ss_server_init(&server, bases, argv[2], &Deeds) : -EINVAL;
+    if (rc == 0)
+        rc = serve(&server);
+    if (rc < 0 && rc != -ECANCELED)
+        fprintf(stderr, "confined: cannot serve: %s\n", ss_strerror(rc));
     ss_server_close(&server);
     return rc < 0 ? 1 : rc;
 }

@@ -7,6 +7,7 @@ import socket
 import kernels
 import programs
 import pytest
+import wire
 
 CLASSES = ["TCPServer", "ThreadingTCPServer", "ThreadPoolTCPServer", "ForkingTCPServer", "PreforkingTCPServer",
            "EventLoopTCPServer", "PreforkingEventLoopTCPServer", "UnixStreamServer"]
@@ -124,6 +125,21 @@ def test_what_is_permitted(confined, trees):
             if not programs.SANITIZED:  # its child would be one of theirs
                 assert tell(client, "exec", "/bin/true") == "done"
             assert tell(client, "read", "/etc/passwd") == "EACCES"
+
+
+def listening(port):
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        rows = [line.split() for line in file]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
+
+def test_further_sockets_of_its_own_port(confined, trees):
+    """Each loop binds one when the server is confined already."""
+    server = confined("EventLoopTCPServer", "reuse=1")
+    wire.wait_until(lambda: listening(server.address[1]) == 2)
+    with programs.listener() as away, server.client() as client:
+        if kernels.landlock() >= 4:
+            assert tell(client, "connect", f"127.0.0.1:{away.getsockname()[1]}") in REFUSED
 
 
 def test_the_file_of_its_socket_is_removed(confined, trees):
