@@ -134,6 +134,14 @@ struct ss_address {
    enough. Returns the length without the NUL, or -ENOSPC. Any thread. */
 SS_API int ss_address_format(const struct ss_address *address, char *text, size_t size);
 
+/* Reads an address in the notation above that has numbers only: "192.0.2.7:80", "[fe80::1%eth0]:80", ":80"
+   (of IPv6, all addresses), "unix:/path", "unix:@name". So it never waits; ss_getaddrinfo looks names up.
+   What ss_address_format has written it reads back ("unix:" is the address of length 0). Returns 0 or -errno,
+   and then `address` is as it was: -EINVAL: it is no address; -ENOENT: its host or its port is a name
+   (localhost is one, too); -ENODEV: there is no such interface; -ENAMETOOLONG: a path that is too long. Any
+   thread. (ipaddress.ip_address) */
+SS_API int ss_address_parse(const char *text, struct ss_address *address);
+
 /* Returns the port of an IPv4 or IPv6 address in host order, and 0 for other addresses. Any thread. */
 SS_API unsigned ss_address_port(const struct ss_address *address);
 
@@ -539,7 +547,8 @@ struct ss_server {
                              is kept free below each stack (ulimit -v counts it). */
     size_t buffer_size;   /* bytes of a stream's buffer, each way; 16,384. A stream has at least one */
     /* The most that a mailbox holds which nobody has received yet: how many messages, 256, and how many bytes
-       in all of them together, 65,536. So this is also the most that one message may have. */
+       in all of them together, 65,536. So this is also the most that one message may have; and
+       none has more than SS_MAX_MESSAGE, however large mailboxes are. */
     unsigned mailbox_count;
     size_t mailbox_size;
     size_t message_memory; /* bytes for all such messages of the server together; 8 MiB, at most 1 GiB. A
@@ -1223,6 +1232,7 @@ SS_API uint64_t ss_turn(const struct ss_server *self);
    connections it has. (It is a datagram socket with an abstract name, so that all processes of the server can
    reach it; a stranger who finds the name can wake them in vain, and no more.) */
 
+#define SS_MAX_MESSAGE 130048     /* bytes of one message; fewer where mailbox_size is less */
 #define SS_MAX_CHANNEL_NAME 64    /* bytes of a channel's name, without the NUL */
 #define SS_MAX_SUBSCRIPTIONS 64   /* of one connection */
 #define SS_MAX_REFS 131072        /* mailboxes of a server at the same time, in all its processes */
@@ -1269,12 +1279,12 @@ SS_API int ss_server_ref(const struct ss_server *self, struct ss_ref *ref);
 /* Posts a copy of `size` bytes of `data` to the connection that `ref` names, in any process of the server.
    Never waits for the receiver; where memory or descriptors are short it tries to wake it for a fifth of a
    second. Returns 0: it is in the mailbox; -ESTALE: the connection has ended, or `ref` never named one;
-   -EAGAIN: the mailbox is full; -EMSGSIZE: more than mailbox_size; -ENOBUFS: message_memory is used up,
-   or SS_MAX_LETTERS are reached; -EMFILE, -ENFILE: there is no descriptor to wake others with; -EBADF: the
-   server is not bound, or closed; -ENOMEM: at the time of ss_server_bind there was no memory to share. After
-   an error nobody gets it. Any thread, also one that the program has made itself, and any process of the
-   server; not a signal handler. The server must not be closed while a thread is in here: whoever makes a
-   thread that posts ends it before (see samples/later.c). */
+   -EAGAIN: the mailbox is full; -EMSGSIZE: more than mailbox_size or SS_MAX_MESSAGE; -ENOBUFS: message_memory
+   is used up, or SS_MAX_LETTERS are reached; -EMFILE, -ENFILE: there is no descriptor to wake others with;
+   -EBADF: the server is not bound, or closed; -ENOMEM: at the time of ss_server_bind there was no memory to
+   share. After an error nobody gets it. Any thread, also one that the program has made itself, and any
+   process of the server; not a signal handler. The server must not be closed while a thread is in here:
+   whoever makes a thread that posts ends it before (see samples/later.c). */
 SS_API int ss_post(struct ss_server *self, struct ss_ref ref, const void *data, size_t size);
 
 /* Receives the oldest message of the handler's connection. Never waits. Returns 0; -EAGAIN when there is
@@ -1619,6 +1629,45 @@ struct ss_connect_options {
    machine's; -EADDRINUSE; -ENODEV for an unknown interface; -EPERM, -EACCES. */
 SS_API int ss_connect_with(struct ss_server *self, const char *address, int type, int ms,
                            const struct ss_connect_options *options, struct ss_stream **s);
+
+/* How ss_exchange asks. A field that is zero is as said there. */
+struct ss_exchange_options {
+    unsigned tries; /* how often the question is sent at most; 0: four times */
+    int ms; /* for which the first try waits for an answer, 1,000. Each further one waits twice as long as
+               the one before it, a minute at most, and each a random quarter more or less: so clients
+               whose questions were lost together do not ask again together (RFC 8085) */
+    int total_ms; /* for all of them; 0: as long as they take, 15 s with the values above */
+    /* Is this datagram the answer? If not it is passed over, as the late answer to an earlier question is.
+       NULL: each one is. */
+    bool (*match)(const void *data, size_t size, void *argument);
+    /* Called before each time that the question is sent, which it may change: to give it another number, or
+       the time. NULL: all are alike. */
+    void (*prepare)(void *argument);
+    void *argument; /* the caller's, for both */
+};
+
+/* Sends the question, `size` bytes, as a datagram, and waits for the datagram that answers it; sends it again
+   when none comes. `s` is a stream of ss_connect with SOCK_DGRAM, so that only answers from the address that
+   is asked are heard. Stores the answer in `answer`, which has room for `room` bytes, and returns its size.
+   What has come on the stream before is forgotten, and an empty datagram is no answer. `options` may be NULL.
+
+     static bool is_answer(const void *data, size_t size, void *question)
+     {
+         return size >= 12 && memcmp(data, question, 2) == 0;
+     }
+     ...
+     struct ss_exchange_options how = {.match = is_answer, .argument = question};
+     ssize_t n = ss_exchange(s, question, question_size, answer, sizeof answer, &how);
+
+   Instead of the time limit of the stream (see ss_set_timeout) that of each try holds; a deadline
+   (ss_set_deadline) holds as well. A question that was sent twice may also be answered, and acted on, twice.
+   Returns -errno: -ETIMEDOUT: no answer has come; -ECONNREFUSED: nobody is there, at present; -EHOSTUNREACH,
+   -ENETUNREACH and the like: no answer has come, and this is what the network has said last; -EMSGSIZE: the
+   answer is longer than `room`, or the question longer than a datagram may be; -ECANCELED: the drain's time
+   is over; -EINVAL: no question; -EOPNOTSUPP: not such a stream. Any thread that has the stream, under every
+   mix-in, and outside of servers. Waits. */
+SS_API ssize_t ss_exchange(struct ss_stream *s, const void *question, size_t size, void *answer, size_t room,
+                           const struct ss_exchange_options *options);
 
 /* Limits each wait of a stream from ss_connect to `ms` milliseconds, -1: no limit. */
 SS_API void ss_set_timeout(struct ss_stream *s, int ms);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TRIES = 3, PATIENCE = 1000 /* ms for each */, VERSION = 4, CLIENT = 3, SERVER = 4 };
+enum { TRIES = 3, PATIENCE = 1000 /* ms for the first */, VERSION = 4, CLIENT = 3, SERVER = 4 };
 enum { SIZE = 48, ASKED = 24, RECEIVED = 32, SENT = 40 }; /* bytes of a packet, and where its times stand */
 
 /* Seconds since 1900, as NTP writes them: 32 bits, and 32 of their fraction. */
@@ -33,33 +33,28 @@ static double between(const unsigned char *from, const unsigned char *to)
     return (double)(int64_t)(be64toh(b) - be64toh(a)) / 4294967296.0;
 }
 
-/* Waits for the answer to `question`; others, which may have come late, are passed over. 0 or -errno. */
-static int hear(struct ss_stream *s, const unsigned char *question, unsigned char *answer)
+static void note_time(void *question)
 {
-    uint64_t end = ss_now() + PATIENCE;
-    while (ss_now() < end) {
-        ssize_t n = ss_read(s, answer, SIZE);
-        if (n < 0)
-            return (int)n;
-        if (n == SIZE && (answer[0] & 7) == SERVER && memcmp(answer + ASKED, question + SENT, 8) == 0)
-            return answer[1] == 0 ? -EAGAIN : 0; /* stratum 0: it wants to be left alone */
-    }
-    return -ETIMEDOUT;
+    put_time((unsigned char *)question + SENT);
+}
+
+/* It repeats the time of the question. So one that comes late, to an earlier question, is told from it. */
+static bool is_answer(const void *data, size_t size, void *question)
+{
+    const unsigned char *answer = data;
+    return size == SIZE && (answer[0] & 7) == SERVER &&
+           memcmp(answer + ASKED, (unsigned char *)question + SENT, 8) == 0;
 }
 
 static int ask(struct ss_stream *s)
 {
     unsigned char question[SIZE] = {VERSION << 3 | CLIENT}, answer[SIZE], back[8];
-    int rc = -ETIMEDOUT;
-    for (int i = 0; i < TRIES && rc == -ETIMEDOUT; i++) {
-        put_time(question + SENT);
-        ss_write(s, question, sizeof question);
-        ss_flush(s);
-        rc = hear(s, question, answer);
-        put_time(back);
-    }
-    if (rc < 0)
-        return rc;
+    struct ss_exchange_options how = {
+        .tries = TRIES, .ms = PATIENCE, .match = is_answer, .prepare = note_time, .argument = question};
+    ssize_t n = ss_exchange(s, question, sizeof question, answer, sizeof answer, &how);
+    put_time(back);
+    if (n < 0 || answer[1] == 0) /* stratum 0: it wants to be left alone */
+        return n < 0 ? (int)n : -EAGAIN;
     double there = between(question + SENT, answer + RECEIVED), home = between(answer + SENT, back);
     printf("offset %+.6f s, way there and back %.6f s, stratum %d\n", (there - home) / 2, there + home,
            answer[1]);

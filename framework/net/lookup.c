@@ -207,3 +207,36 @@ int lookup_any(struct lookup *l)
         return l->text.numbered ? lookup_now(l) : find_loopback_service(l);
     return ask_system(l, l->text.host[0] ? l->text.host : NULL, 0);
 }
+
+static int parse_numbers(const struct address_text *text, struct ss_address *address)
+{
+    struct lookup l = {.text = *text, .type = SOCK_STREAM};
+    const char *zone = strchr(text->host, '%');
+    if (!text->numbered || address_is_localhost(text))
+        return -ENOENT;
+    int rc = lookup_now(&l);
+    if (rc == -EAGAIN)
+        return zone && strchr(text->host, ':') ? -ENODEV : -ENOENT;
+    for (unsigned i = 0; rc == 0 && i < l.count; i++) /* of all addresses, those of both families */
+        if (i == 0 || (!text->host[0] && l.found[i].u.any.sa_family == AF_INET6))
+            *address = l.found[i];
+    return rc;
+}
+
+int ss_address_parse(const char *text, struct ss_address *address)
+{
+    struct address_text parsed;
+    int rc = address_parse(text, &parsed);
+    if (text && !strcmp(text, "unix:")) {
+        memset(address, 0, sizeof *address);
+        address->u.any.sa_family = AF_UNIX;
+        return 0;
+    }
+    if (rc == 0 && parsed.kind == ADDRESS_INET)
+        return parse_numbers(&parsed, address);
+    if (rc == 0 && parsed.kind == ADDRESS_FD)
+        return -EINVAL;
+    if (rc == 0)
+        *address = parsed.address;
+    return rc;
+}

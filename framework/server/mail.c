@@ -177,7 +177,7 @@ int mail_check(struct ss_server *self, size_t size)
         return -EBADF;
     if (!self->core->store)
         return -ENOMEM;
-    return size > self->core->store->max_size ? -EMSGSIZE : 0;
+    return size > self->core->store->max_message ? -EMSGSIZE : 0;
 }
 
 int mail_check_send(struct ss_server *self, const struct text *text)

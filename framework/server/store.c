@@ -32,16 +32,18 @@ static void lay_out(struct store *store, size_t max_memory)
     }
 }
 
-/* What a message takes at most: no more than the largest class has room for. */
-static size_t largest(void)
+_Static_assert(SS_MAX_MESSAGE + sizeof(struct message) + SS_MAX_CHANNEL_NAME + 1 <=
+                   (size_t)1 << (SMALLEST_BITS + MESSAGE_KINDS - 1),
+               "the largest kind of memory has room for the largest message");
+
+static size_t smaller(size_t a, size_t b)
 {
-    return ((size_t)1 << (SMALLEST_BITS + MESSAGE_KINDS - 1)) - sizeof(struct message) - SS_MAX_CHANNEL_NAME -
-           1;
+    return a < b ? a : b;
 }
 
 struct store *store_new(const struct ss_server *self)
 {
-    size_t max_memory = self->message_memory < MAX_MEMORY ? self->message_memory : MAX_MEMORY;
+    size_t max_memory = smaller(self->message_memory, MAX_MEMORY);
     struct store plan;
     lay_out(&plan, max_memory);
     struct store *store =
@@ -51,7 +53,8 @@ struct store *store_new(const struct ss_server *self)
     lay_out(store, max_memory);
     store->max_memory = max_memory;
     store->max_count = self->mailbox_count;
-    store->max_size = self->mailbox_size < largest() ? self->mailbox_size : largest();
+    store->max_size = smaller(self->mailbox_size, MAX_MEMORY);
+    store->max_message = smaller(self->mailbox_size, SS_MAX_MESSAGE);
     int rc = robust_init(&store->lock);
     if (rc == 0)
         return store;

@@ -28,10 +28,10 @@ struct store {
     struct robust lock;
     size_t size; /* of all of it */
     struct pool mailboxes, letters, channels, subscriptions, stations, messages[MESSAGE_KINDS];
-    uint64_t number;           /* of the mailbox that was opened last */
-    size_t memory, max_memory; /* of messages: in use, and at most */
-    unsigned max_count;        /* of each mailbox */
-    size_t max_size;
+    uint64_t number;                  /* of the mailbox that was opened last */
+    size_t memory, max_memory;        /* of messages: in use, and at most */
+    unsigned max_count;               /* of each mailbox */
+    size_t max_size, max_message;     /* of all that is in a mailbox, and of one message */
     atomic_bool repaired;             /* and nobody was woken since */
     atomic_uint opened;               /* stations; 0: nobody has a mailbox */
     uint32_t bucket[CHANNEL_BUCKETS]; /* the first channel of each */

@@ -7,13 +7,12 @@
    and:  build/samples/discovery_client :8535 http */
 #include "discovery/heard.h"
 #include "discovery/links.h"
-#include <netdb.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 enum { PATIENCE = 900, PAUSE = 250 /* ms: all in all, and until it asks again */ };
+enum { LOOK_UP = 5000 /* ms for a name */ };
 
 static struct packet question = {.kind = ASK, .type = "*"};
 static struct heard heard;
@@ -56,27 +55,13 @@ static int stop(struct ss_server *self, void *argument)
 }
 
 /* ":8535", "10.0.0.2:8535", "[fe80::1%eth0]:8535" */
-static bool parse_address(char *text)
+static bool parse_address(const char *text)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found;
-    char *colon = strrchr(text, ':'), *end = NULL;
-    unsigned long number = colon ? strtoul(colon + 1, &end, 10) : 0;
-    if (number == 0 || number > UINT16_MAX || *end)
-        return false;
-    port = (unsigned)number;
-    *colon = 0;
-    if (colon == text)
-        return true;
-    size_t size = strlen(text);
-    bool is_ipv6 = size > 2 && text[0] == '[' && text[size - 1] == ']';
-    if (is_ipv6)
-        text[size - 1] = 0;
-    if (getaddrinfo(text + is_ipv6, colon + 1, &hints, &found) != 0)
-        return false;
-    one.length = found->ai_addrlen;
-    memcpy(&one.u, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
-    return true;
+    struct ss_address all;
+    bool is_right = *text == ':' ? ss_address_parse(text, &all) == 0
+                                 : ss_getaddrinfo(NULL, text, SOCK_DGRAM, LOOK_UP, &one, 1) > 0;
+    port = is_right ? ss_address_port(one.length ? &one : &all) : 0;
+    return port > 0;
 }
 
 static int list(const char *name)
@@ -96,9 +81,7 @@ static int list(const char *name)
 int main(int argc, char **argv)
 {
     struct ss_server self;
-    char text[SS_ADDRESS_TEXT];
-    snprintf(text, sizeof text, "%s", argc > 1 ? argv[1] : ":8535");
-    bool is_right = argc <= 3 && parse_address(text);
+    bool is_right = argc <= 3 && parse_address(argc > 1 ? argv[1] : ":8535");
     if (is_right && argc > 2 && (is_right = is_type(argv[2]) || !strcmp(argv[2], "*")))
         strcpy(question.type, argv[2]);
     if (!is_right) {

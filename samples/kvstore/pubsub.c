@@ -138,7 +138,7 @@ void run_publish(struct call *c)
     uint32_t size = (uint32_t)channel.size;
     struct buffer message = {0};
     int rc = -EMSGSIZE;
-    if (sizeof size + channel.size + text.size <= c->h->server->mailbox_size) {
+    if (sizeof size + channel.size + text.size <= SS_MAX_MESSAGE) {
         rc = -ENOMEM;
         if (buffer_add(&message, &size, sizeof size) && buffer_add(&message, channel.data, channel.size) &&
             buffer_add(&message, text.data, text.size))
@@ -148,8 +148,8 @@ void run_publish(struct call *c)
     if (rc >= 0)
         reply_number(&c->reply, rc);
     else if (rc == -EMSGSIZE)
-        reply_error(&c->reply, "ERR a message, with its channel's name, has at most %zu bytes",
-                    c->h->server->mailbox_size);
+        reply_error(&c->reply, "ERR a message, with its channel's name, has at most %d bytes",
+                    SS_MAX_MESSAGE - (int)sizeof size);
     else
         reply_error(&c->reply, "ERR cannot publish: %s", strerror(-rc));
 }

@@ -172,6 +172,50 @@ static void check_busy(const char *server_class, unsigned workers)
     assert_int_equal(bind_with("EventLoop", server_class, r.text, 2), 0); /* free again */
 }
 
+static void test_parse(void **state)
+{
+    static const struct {
+        const char *text;
+        int rc;
+        const char *again; /* NULL: the same */
+    } rows[] = {
+        {"127.0.0.1:80", 0, NULL},
+        {"[::1]:0", 0, NULL},
+        {"[::ffff:1.2.3.4]:9", 0, NULL},
+        {"[fe80::1%lo]:80", 0, NULL},
+        {"[fe80::1%1]:80", 0, "[fe80::1%lo]:80"},
+        {":80", 0, "[::]:80"},
+        {"0.0.0.0:80", 0, NULL},
+        {"unix:/tmp/x", 0, NULL},
+        {"unix:@name", 0, NULL},
+        {"unix:", 0, NULL},
+        {"localhost:80", -ENOENT, NULL},
+        {"example.org:80", -ENOENT, NULL},
+        {"127.0.0.1:http", -ENOENT, NULL},
+        {"127.0.0.999:1", -ENOENT, NULL},
+        {"[fe80::1%nosuch0]:80", -ENODEV, NULL},
+        {"::1:80", -EINVAL, NULL},
+        {"127.0.0.1", -EINVAL, NULL},
+        {"127.0.0.1:65536", -EINVAL, NULL},
+        {"[::1]", -EINVAL, NULL},
+        {"fd:3", -EINVAL, NULL},
+        {"", -EINVAL, NULL},
+        {NULL, -EINVAL, NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct ss_address address = {.length = 12345};
+        char text[SS_ADDRESS_TEXT];
+        assert_int_equal(ss_address_parse(rows[i].text, &address), rows[i].rc);
+        if (rows[i].rc < 0) {
+            assert_int_equal(address.length, 12345);
+            continue;
+        }
+        assert_true(ss_address_format(&address, text, sizeof text) > 0);
+        assert_string_equal(text, rows[i].again ? rows[i].again : rows[i].text);
+    }
+}
+
 static void test_port_busy(void **state)
 {
     (void)state;
@@ -377,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_bad_addresses),
         cmocka_unit_test(test_good_addresses),
         cmocka_unit_test(test_format),
+        cmocka_unit_test(test_parse),
         cmocka_unit_test(test_port_busy),
         cmocka_unit_test(test_dual_stack),
         cmocka_unit_test(test_no_dual_stack),

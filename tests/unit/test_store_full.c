@@ -117,6 +117,26 @@ static void test_memory(void **state)
     check_store(server.core->store);
 }
 
+/* A mailbox holds as much as its server says, but one message has a limit of its own. */
+static void test_large_mailbox(void **state)
+{
+    enum { MANY = 8 };
+    static char data[SS_MAX_MESSAGE + 1];
+    struct member m;
+    int count = 0, rc;
+    (void)state;
+    open_server();
+    server.mailbox_size = MANY * SS_MAX_MESSAGE;
+    assert_int_equal(ss_server_bind(&server), 0);
+    assert_int_equal(join_server(&m), 0);
+    assert_int_equal(ss_post(&server, m.ref, data, SS_MAX_MESSAGE + 1), -EMSGSIZE);
+    while ((rc = ss_post(&server, m.ref, data, SS_MAX_MESSAGE)) == 0)
+        count++;
+    assert_int_equal(rc, -EAGAIN);
+    assert_int_equal(count, MANY);
+    check_store(server.core->store);
+}
+
 /* ---- mailboxes, stations, channels, subscriptions ---- */
 
 static void test_mailboxes(void **state)
@@ -363,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_letters, close_server),
         cmocka_unit_test_teardown(test_memory, close_server),
+        cmocka_unit_test_teardown(test_large_mailbox, close_server),
         cmocka_unit_test_teardown(test_mailboxes, close_server),
         cmocka_unit_test_teardown(test_stations, close_server),
         cmocka_unit_test_teardown(test_channels, close_server),
