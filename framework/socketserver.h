@@ -477,9 +477,13 @@ struct ss_server {
     int socket_type;          /* socket_type: SOCK_STREAM or SOCK_DGRAM */
     int request_queue_size;   /* request_queue_size: backlog of listen(2); 4096 */
     bool allow_reuse_address; /* allow_reuse_address: the server can be started again at once, while the
-                                 kernel still remembers its connections; true (TCP only) */
+                                 kernel still remembers its connections; true. Of a datagram server:
+                                 other programs that allow it too may bind the port. Each gets what is
+                                 sent to groups and broadcasts, and one of them all the rest; false */
     bool allow_reuse_port;    /* allow_reuse_port: other processes may bind the port too, and each loop of
-                                 an event loop with several workers does so; false */
+                                 an event loop with several workers does so (but for a datagram server
+                                 with multicast_groups or allow_broadcast: its loops share a socket, so
+                                 that what is sent to many is handled once); false */
     bool dual_stack;          /* an IPv6 wildcard address takes IPv4 clients too; true */
     int socket_mode;          /* permissions of a Unix socket's file (0600), -1 (default): the umask's */
     int defer_accept;         /* seconds for a client to send its first bytes before it is accepted all

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Options of sockets, as fields of a server and for one stream. */
 #include "net/options.h"
+#include "server/core.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -50,11 +51,22 @@ static int join_groups(const struct ss_server *self)
     return rc == -EADDRINUSE ? 0 : rc; /* it is a member already, by an inherited socket */
 }
 
+/* As Linux has it at first, a socket gets what is sent to each group that any program of the machine is in.
+ */
+static void refuse_groups_of_others(int fd, int family)
+{
+    (void)option_set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+    if (family == AF_INET6)
+        (void)option_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0); /* Linux 4.20 */
+}
+
 int options_of_datagrams(const struct ss_server *self)
 {
     int fd = self->socket, rc = set_buffers(fd, self->receive_buffer, self->send_buffer);
     if (rc < 0 || self->address_family == AF_UNIX)
         return rc;
+    if (!self->core->is_inherited) /* or whoever has opened it may have joined groups by another socket */
+        refuse_groups_of_others(fd, self->address_family);
     if (self->allow_broadcast)
         rc = option_set(fd, SOL_SOCKET, SO_BROADCAST, 1);
     if (rc == 0 && (self->multicast_interface || self->multicast_ttl || !self->multicast_loop))

@@ -75,7 +75,7 @@ int bind_inherited(struct ss_server *self, int fd)
 static int prepare(const struct ss_server *self, int fd, const struct ss_address *address, bool reuse_port)
 {
     int rc = 0;
-    if (self->allow_reuse_address && self->socket_type == SOCK_STREAM)
+    if (self->allow_reuse_address)
         rc = option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (rc == 0 && reuse_port)
         rc = option_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -194,10 +194,12 @@ static int server_activate(struct ss_server *self)
     return rc < 0 ? rc : listen(self->socket, self->request_queue_size) < 0 ? -errno : 0;
 }
 
-/* Only where the server allows others to bind its port anyway, or they could do so now. */
+/* Only where the server allows others to bind its port anyway, or they could do so now. And not where what is
+   sent to many is expected: each of the sockets would get it, and it would be handled more than once. */
 int bind_again(struct ss_server *self, int *fd)
 {
-    if (self->address_family == AF_UNIX || socket_option(self->socket, SO_REUSEPORT) <= 0)
+    bool is_of_many = self->socket_type == SOCK_DGRAM && (self->multicast_groups || self->allow_broadcast);
+    if (self->address_family == AF_UNIX || is_of_many || socket_option(self->socket, SO_REUSEPORT) <= 0)
         return -EOPNOTSUPP;
     struct ss_address all = all_addresses(ss_address_port(&self->server_address));
     int first = self->socket;

@@ -166,12 +166,9 @@ static bool hears_all(const struct ss_server *self)
 static const char advice[] =
     "groups are heard on all interfaces only: write :8535 (or 0.0.0.0:8535, [::]:8535)";
 
-/* Of several loops each would have a socket of its own, and hear everything once more: they share one. */
 static int activate(struct ss_server *self)
 {
     struct common *common = common_of(self);
-    if (common->speaker)
-        return -EOPNOTSUPP;
     int rc = ss_super(self, &Discovery)->server_activate(self);
     if (rc < 0)
         return rc;

@@ -13,6 +13,7 @@
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <stdatomic.h>
 
 static int option_of(int fd, int level, int name)
 {
@@ -234,6 +235,65 @@ static void test_groups(void **state)
     }
 }
 
+static atomic_int counted;
+
+static int count(struct ss_handler *h)
+{
+    (void)h;
+    counted++;
+    return 0;
+}
+static const struct ss_handler_class Counting = {.handle = count};
+
+enum { SENT = 10 };
+
+static void send_to_group(const char *group, unsigned port)
+{
+    for (int i = 0; i < SENT; i++)
+        (void)ask_group(group, port, 1);
+}
+
+/* Of several loops one handles it, whether they have a socket each or share one, and whoever has joined. */
+static void test_groups_of_several_loops(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct running r;
+        prepare(&r, ss_bases("EventLoopUDPServer"), i % 2 ? ":0" : "0.0.0.0:0", &Counting);
+        r.server.workers = 3;
+        r.server.allow_reuse_port = true;
+        r.server.multicast_groups = i < 2 ? groups4 : NULL;
+        counted = 0;
+        launch(&r);
+        if (i >= 2)
+            assert_int_equal(ss_join_group(&r.server, "239.255.77.1%lo"), 0);
+        send_to_group("239.255.77.1", ss_address_port(&r.server.server_address));
+        stop(&r);
+        assert_int_equal(counted, SENT);
+    }
+}
+
+/* Two programs on one machine that are in a group both get its datagrams; one that has not joined gets none.
+ */
+static void test_groups_of_two_programs(void **state)
+{
+    (void)state;
+    struct running r[3];
+    char address[30] = "0.0.0.0:0";
+    counted = 0;
+    for (int i = 0; i < 3; i++) {
+        prepare(&r[i], ss_bases("UDPServer"), address, &Counting);
+        r[i].server.allow_reuse_address = true;
+        r[i].server.multicast_groups = i < 2 ? groups4 : NULL;
+        launch(&r[i]);
+        snprintf(address, sizeof address, "0.0.0.0:%u", ss_address_port(&r[0].server.server_address));
+    }
+    send_to_group("239.255.77.1", ss_address_port(&r[0].server.server_address));
+    for (int i = 0; i < 3; i++)
+        stop(&r[i]);
+    assert_int_equal(counted, 2 * SENT);
+}
+
 static void test_join_and_leave(void **state)
 {
     (void)state;
@@ -349,10 +409,16 @@ static void test_credentials(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),         cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_streams),        cmocka_unit_test(test_other_sockets),
-        cmocka_unit_test(test_groups),         cmocka_unit_test(test_join_and_leave),
-        cmocka_unit_test(test_how_it_is_sent), cmocka_unit_test(test_wrong_fields),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_other_sockets),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_groups_of_several_loops),
+        cmocka_unit_test(test_groups_of_two_programs),
+        cmocka_unit_test(test_join_and_leave),
+        cmocka_unit_test(test_how_it_is_sent),
+        cmocka_unit_test(test_wrong_fields),
         cmocka_unit_test(test_credentials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
