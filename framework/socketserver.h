@@ -397,6 +397,23 @@ extern SS_API const struct ss_class ss_ConfineMixIn;
 #define ExplainJSONMixIn ss_ExplainJSONMixIn
 #define StatsMixIn ss_StatsMixIn
 
+/* Mix-ins that look at who connects. They may stand on either side of those that run requests, AccessMixIn on
+   the left of ProxyProtocolMixIn: SS_BASES(&AccessMixIn, &ProxyProtocolMixIn, &EventLoopMixIn, &TCPServer).
+     AccessMixIn         closes connections, and drops datagrams, of clients that are in self->deny, and, if
+   there is a self->allow, of those that are not in that: verify_request returns false ProxyProtocolMixIn
+   believes the proxies of self->proxies: each connection from them has to begin with a header of the PROXY
+   protocol, version 1 or 2, within SS_PROXY_TIME, which says who the client is. From then on
+   h->client_address and ss_client_address are that client's (of length 0 if it has no address). A connection
+   without such a header is closed. Other clients get no header read: what they send is data. As all clients
+   seem to come from a few addresses, max_requests_per_client is UINT_MAX The client of a proxy is looked at
+   by AccessMixIn when the header has come; and as open_stream does that, not for a BaseRequestHandler, whose
+   connections AccessMixIn judges by the proxy's own address only. With TLSMixIn, which stands on their left,
+   the header comes before the handshake. */
+extern SS_API const struct ss_class ss_AccessMixIn, ss_ProxyProtocolMixIn;
+#define AccessMixIn ss_AccessMixIn
+#define ProxyProtocolMixIn ss_ProxyProtocolMixIn
+#define SS_PROXY_TIME 5000 /* ms */
+
 #define SS_MAX_BASES 16 /* bases of a server, with everything that they are based on */
 
 /* The bases of a server, left to right: class Server(ThreadingMixIn, TCPServer). Lives as long as
@@ -507,10 +524,14 @@ struct ss_server {
        the routes lead. A server at ":port" may be in groups of both families. More in ss_join_group. */
     const char *const *multicast_groups;
     const char *multicast_interface; /* by which datagrams to groups are sent; NULL: as the routes have it */
-    int multicast_ttl;      /* how many networks they may cross; 0: one, which is the own network only */
-    bool multicast_loop;    /* they reach members of the group on this machine, too; true */
-    bool allow_broadcast;   /* ss_send_to may send to all machines of a network, as to 255.255.255.255
-                               (SO_BROADCAST); false */
+    int multicast_ttl;    /* how many networks they may cross; 0: one, which is the own network only */
+    bool multicast_loop;  /* they reach members of the group on this machine, too; true */
+    bool allow_broadcast; /* ss_send_to may send to all machines of a network, as to 255.255.255.255
+                             (SO_BROADCAST); false */
+    /* Who may connect, and which proxies are believed: see AccessMixIn and ProxyProtocolMixIn, without which
+       they mean nothing. Each is a list as ss_network_parse reads it, ended by NULL, and read by
+       ss_server_bind. */
+    const char *const *allow, *const *deny, *const *proxies;
     int timeout;            /* timeout: ms for ss_handle_request to wait, -1 (default): for ever */
     int request_timeout;    /* ms: what struct ss_handler.timeout begins with; 60,000 */
     int write_timeout;      /* ms: what struct ss_handler.write_timeout begins with; 0 */
@@ -961,6 +982,7 @@ struct ss_request {
                      closing a socket with input unread resets the connection, and the client may lose the end
                      of the last answer. Set for a stream with input unread; a handler may set it, too */
     bool unnamed; /* the client of a Unix socket has no address */
+    bool proxied; /* a proxy has said who the client is: ProxyProtocolMixIn sets this */
     bool told;    /* the handler has logged the error that it returns: handle_error's default does not log it
                      again. For handlers to set */
     union {       /* what get_request has stored; see ss_client_address */
@@ -1032,6 +1054,33 @@ struct ss_credentials {
     gid_t gid;
 };
 SS_API int ss_client_credentials(const struct ss_request *request, struct ss_credentials *credentials);
+
+#define SS_MAX_NETWORKS 256 /* of each list of a server */
+
+/* A network, or a user of this machine. */
+struct ss_network {
+    sa_family_t family;      /* AF_INET, AF_INET6, or AF_UNIX: clients of Unix sockets */
+    unsigned bits;           /* that an address has in common with `bytes`; AF_UNIX: 0, all; 1, one user */
+    unsigned char bytes[16]; /* the address, in network order */
+    uid_t user;
+};
+
+/* Reads a network: an address (192.0.2.7, 2001:db8::7, also in brackets), one with a number of bits behind a
+   slash (192.0.2.0/24), "unix" for all clients of Unix sockets, or "user:NAME" or "user:NUMBER" for those of
+   one user. An IPv4 network as an IPv6 one (::ffff:192.0.2.0/120) is an IPv4 one. Returns 0; -EINVAL for
+   anything else, and for bits behind the network's (192.0.2.7/24); -ENOENT: there is no such user; or -errno.
+   Not while other threads look up users. (ipaddress.ip_network) */
+SS_API int ss_network_parse(const char *text, struct ss_network *network);
+
+/* Is this address in the network? Never if that is about users. Any thread. */
+SS_API bool ss_network_has(const struct ss_network *network, const struct ss_address *address);
+
+/* The same for the client of a request, which has this address, h->client_address say; and for several
+   networks: true if it is in one of them. Any thread that has the request. */
+SS_API bool ss_network_has_client(const struct ss_network *network, const struct ss_request *request,
+                                  const struct ss_address *address);
+SS_API bool ss_networks_have_client(const struct ss_network *networks, unsigned count,
+                                    const struct ss_request *request, const struct ss_address *address);
 
 /* ---------------------------------------------------------------- handlers */
 

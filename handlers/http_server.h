@@ -255,7 +255,8 @@ struct http_request {
     int64_t content_length;          /* bytes of the body; -1 when it comes in chunks, 0 without a body */
     const struct http_field *fields; /* the header fields in the order in which they came */
     size_t field_count;
-    const char *user; /* who has asked, see http_set_user; "": nobody has said, or proved it */
+    const char *scheme; /* "https" or "http", as a proxy that is trusted says (proxy.h); "": nobody has */
+    const char *user;   /* who has asked, see http_set_user; "": nobody has said, or proved it */
 };
 
 /* Returns the request that do_X is called for; never NULL. It lives until do_X has returned, and until

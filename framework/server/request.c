@@ -137,6 +137,8 @@ int ss_client_address(const struct ss_request *request, struct ss_address *addre
         address->length =
             request->client.any.sa_family == AF_INET ? sizeof address->u.in : sizeof address->u.in6;
         memcpy(&address->u, &request->client, sizeof request->client);
+    } else if (request->proxied) { /* for a client that has no address */
+        address->length = 0;
     } else if (request->unnamed) {
         address->u.any.sa_family = AF_UNIX;
     } else {

@@ -104,6 +104,7 @@ struct http_exchange {
     struct http_coded *coded; /* what puts the body into its coding, NULL: none */
     bool negotiated;          /* the response depends on Accept-Encoding: Vary says so */
     bool close;               /* the connection, after this response */
+    bool forwarded;           /* h->client_address is of this request only, and not of the connection */
     bool upgraded;            /* the connection speaks another protocol now */
     /* Ends that protocol when do_X has returned `rc`, and has not parked the connection. NULL: nothing is to
        be done */

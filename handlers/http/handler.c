@@ -161,6 +161,8 @@ static int conclude(struct http_exchange *x, int rc)
         http_log_ended(x, rc);
     if (x->h->server->explained)
         http_explain_response(x);
+    if (x->forwarded) /* the next request may be another client's */
+        (void)ss_client_address(x->h->request, &x->h->client_address);
     if (rc == 0 && !x->close && http_body_skip(x)) {
         x->h->request->busy = false;
         x->h->request->resume = NULL; /* of a do_X whose http_upgrade was refused */
@@ -268,8 +270,13 @@ static int handle_one_request(struct http_exchange *x)
     if (n == -ETIMEDOUT)
         return 0;
     memset(&x->head, 0, sizeof *x - offsetof(struct http_exchange, head));
-    x->head.request = (struct http_request){
-        .command = "", .path = "", .request_version = "", .requestline = "", .host = NULL, .user = ""};
+    x->head.request = (struct http_request){.command = "",
+                                            .path = "",
+                                            .request_version = "",
+                                            .requestline = "",
+                                            .host = NULL,
+                                            .scheme = "",
+                                            .user = ""};
     int rc = http_read_head(x);
     switch (rc) {
     case HTTP_ARRIVED:

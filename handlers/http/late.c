@@ -10,7 +10,7 @@
 
 /* ---------------------------------------------------------------- a copy of what the client asks for */
 
-enum { STRINGS = 6 };
+enum { STRINGS = 7 };
 
 static void list_strings(struct http_request *request, const char **strings[STRINGS])
 {
@@ -20,6 +20,7 @@ static void list_strings(struct http_request *request, const char **strings[STRI
     strings[3] = &request->requestline;
     strings[4] = &request->host;
     strings[5] = &request->user;
+    strings[6] = &request->scheme;
 }
 
 static size_t size_of_strings(struct http_request *request)
@@ -66,6 +67,9 @@ static struct http_late *copy_request(struct http_exchange *x)
     *late = (struct http_late){.cls = x->cls, .begun = x->begun, .close = x->close, .head = x->head};
     if (fields)
         memcpy(late->fields, request->fields, fields);
+    late->forwarded = x->forwarded;
+    if (x->forwarded)
+        late->client = x->h->client_address;
     late->head.request.fields = late->fields;
     move_strings(late);
     return late;
@@ -160,6 +164,9 @@ void http_late_restore(struct http_exchange *x, const struct http_late *late)
     x->head = late->head;
     x->begun = late->begun;
     x->close = late->close;
+    x->forwarded = late->forwarded;
+    if (x->forwarded)
+        x->h->client_address = late->client;
     http_response_reset(x);
     http_body_end(x);
     x->in->tied = &x->lent->wfile;

@@ -11,8 +11,9 @@ struct http_late {
     const struct http_class *cls; /* of the do_X that has left the answer for later */
     uint64_t due, begun;          /* `due`: ms, as ss_now counts; UINT64_MAX: never */
     int why;                      /* as `resume` was told */
-    bool close;
-    void *data; /* the program's request->data, in whose place this is */
+    bool close, forwarded;
+    struct ss_address client; /* where forwarded */
+    void *data;               /* the program's request->data, in whose place this is */
     void (*free_data)(void *);
     struct http_head head;      /* its strings stand behind the fields */
     struct http_field fields[]; /* head.request.field_count of them */

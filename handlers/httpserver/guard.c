@@ -2,6 +2,7 @@
 /* Who may ask httpserver. */
 #include "httpserver/guard.h"
 #include "access.h"
+#include "proxy.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -29,6 +30,54 @@ int take_host(const struct setting *setting, const char *text, struct options *a
         return complain("too many times --allow-host, *.NAME stands for many: ", text);
     all->names[count] = text;
     return -1;
+}
+
+/* ---------------------------------------------------------------- networks */
+
+static int refuse_network(const char *option, const char *text, int rc)
+{
+    char message[200];
+    if (rc == -EINVAL)
+        snprintf(message, sizeof message,
+                 "--%s is an address or a network, as 192.0.2.7, 192.0.2.0/24 (no bits behind the 24), "
+                 "2001:db8::/32, "
+                 "unix or user:NAME, not ",
+                 option);
+    else
+        snprintf(message, sizeof message, "--%s: no such user: ", option);
+    if (rc == -EINVAL || rc == -ENOENT)
+        return complain(message, text);
+    fprintf(stderr, "httpserver: --%s %s: cannot look up the user: %s\n", option, text, strerror(-rc));
+    return 1;
+}
+
+int take_networks(const struct setting *setting, const char *text, struct options *all)
+{
+    struct networks *networks = (void *)((char *)all + setting->offset);
+    char message[80];
+    if (networks->count == MAX_NAMES) {
+        snprintf(message, sizeof message, "too many times --%s, before ", setting->name);
+        return complain(message, text);
+    }
+    int rc = ss_network_parse(text, &networks->list[networks->count]);
+    if (rc < 0)
+        return refuse_network(setting->name, text, rc);
+    networks->texts[networks->count++] = text;
+    return -1;
+}
+
+static bool includes(const struct networks *networks, const struct ss_handler *h)
+{
+    return ss_networks_have_client(networks->list, networks->count, h->request, &h->client_address);
+}
+
+/* An answer, and no connection that is closed without a word: whoever is in the wrong network learns why. */
+static int check_client(struct ss_handler *h)
+{
+    if (!includes(&options->deny, h) && (!options->allow.count || includes(&options->allow, h)))
+        return 0;
+    http_close_connection(h);
+    return http_send_error(h, 403, NULL, "Clients of your address are not served");
 }
 
 /* ---------------------------------------------------------------- passwords */
@@ -141,6 +190,9 @@ int guard_check(const struct options *all)
 {
     if (!all->auth && all->auth_for != AUTH_FOR_ALL)
         return complain("this goes with --auth or --auth-file: --auth-for", "");
+    if (all->proxy_protocol && !all->proxies.count)
+        return complain("--proxy-protocol goes with --trust-proxy NET, which says whose headers are believed",
+                        "");
     if (all->auth_for == AUTH_FOR_UPLOAD && !all->upload)
         return complain("--auth-for upload goes with --upload", "");
     if (all->upload == UPLOAD_ANYONE && all->auth)
@@ -169,18 +221,24 @@ static void warn(const struct ss_server *self)
 static bool needs_password(const struct ss_handler *h)
 {
     const char *command = http_request(h)->command;
-    if (!options->auth || options->auth_for == AUTH_FOR_ALL)
-        return options->auth;
+    if (options->auth_for == AUTH_FOR_ALL)
+        return true;
     return strcmp(command, "GET") != 0 && strcmp(command, "HEAD") != 0 && strcmp(command, "OPTIONS") != 0;
 }
 
 static int before(struct ss_handler *h)
 {
     static const char advice[] = "It does when it is started with --allow-host and that name";
-    int rc = rate ? http_check_rate(h, rate) : 0;
-    if (rc == 0 && http_status(h) == 0 && checks_names)
+    int rc = 0;
+    if (options->proxies.count)
+        rc = http_trust_proxies(h, options->proxies.list, options->proxies.count);
+    if ((options->allow.count || options->deny.count) && rc == 0 && http_status(h) == 0)
+        rc = check_client(h);
+    if (rate && rc == 0 && http_status(h) == 0)
+        rc = http_check_rate(h, rate);
+    if (checks_names && rc == 0 && http_status(h) == 0)
         rc = http_check_host(h, options->names, advice);
-    if (rc == 0 && http_status(h) == 0 && needs_password(h))
+    if (rc == 0 && options->auth && http_status(h) == 0 && needs_password(h))
         rc = http_authenticate(h, options->auth);
     return rc;
 }

@@ -8,6 +8,7 @@
 /* Functions for `take`. */
 int take_host(const struct setting *setting, const char *text, struct options *options);
 
+int take_networks(const struct setting *setting, const char *text, struct options *options);
 int take_auth(const struct setting *setting, const char *text, struct options *options);
 int take_auth_file(const struct setting *setting, const char *text, struct options *options);
 /* hash.c. Asks for a password, prints a line of --auth-file, and returns the status to exit with. */

@@ -223,6 +223,9 @@ static void set_limits(struct ss_server *server)
         server->write_timeout = options.write_timeout == 0 ? -1 : (int)options.write_timeout * 1000;
     if (options.per_client != NOT_SAID)
         server->max_requests_per_client = options.per_client == 0 ? UINT_MAX : (unsigned)options.per_client;
+    else if (options.proxies.count)
+        server->max_requests_per_client = UINT_MAX; /* all come from a few addresses */
+    server->proxies = options.proxies.texts;
     if (options.min_rate != NOT_SAID)
         server->min_rate = (unsigned)options.min_rate;
 }
@@ -275,6 +278,8 @@ int main(int argc, char **argv)
     if (options.live)
         bases[count++] = &LiveMixIn;
     bases[count++] = &SandboxMixIn;
+    if (options.proxy_protocol)
+        bases[count++] = &ProxyProtocolMixIn;
     for (size_t i = 0; options.mixins[i]; i++)
         bases[count++] = options.mixins[i];
     bases[count++] = &HTTPServer;

@@ -13,7 +13,7 @@
 #include "httpserver/user.h"
 
 enum { NOT_SAID = -1 };
-enum { MAX_NAMES = 64 }; /* as often as --allow-host may be given */
+enum { MAX_NAMES = 64 }; /* as often as --allow-host may be given, and --allow, --deny and --trust-proxy */
 enum { UPLOAD_NOT, UPLOAD_KNOWN, UPLOAD_ANYONE };
 enum { AUTH_FOR_ALL, AUTH_FOR_UPLOAD };
 enum { PROTOCOL_1_1, PROTOCOL_1_0 };
@@ -21,6 +21,13 @@ enum { TOKENS_ON, TOKENS_NAME, TOKENS_OFF };
 enum { SANDBOX_AUTO, SANDBOX_REQUIRE, SANDBOX_OFF };
 enum { EXPLAIN_NOT, EXPLAIN_TEXT, EXPLAIN_JSON };
 enum { FORMAT_PYTHON, FORMAT_COMMON, FORMAT_COMBINED, FORMAT_JSON };
+
+/* Of --allow, --deny or --trust-proxy; the texts are ended by NULL. */
+struct networks {
+    unsigned count;
+    struct ss_network list[MAX_NAMES];
+    const char *texts[MAX_NAMES + 1];
+};
 
 /* What was said, as it was said. Numbers and words are int64_t all of them, so that one function reads
    them. */
@@ -42,10 +49,12 @@ struct options {
     int64_t max_rate; /* requests a second; 0: no limit */
     int64_t head_timeout, idle_timeout, body_timeout; /* seconds; 0: not said */
     const char *names[MAX_NAMES + 1]; /* of --allow-host, ended by NULL */
-    struct http_auth *auth;           /* of --auth and --auth-file; NULL: there are no passwords */
-    int64_t auth_for;                 /* one of the enums above */
-    const char *auth_file;            /* the last one */
-    int64_t upload_scripts;           /* 1: what clients have stored may run scripts */
+    struct networks allow, deny, proxies;
+    int64_t proxy_protocol;    /* 1: yes */
+    struct http_auth *auth;    /* of --auth and --auth-file; NULL: there are no passwords */
+    int64_t auth_for;          /* one of the enums above */
+    const char *auth_file;     /* the last one */
+    int64_t upload_scripts;    /* 1: what clients have stored may run scripts */
     const char *upload_option; /* the last one that is for uploads only, without its dashes; NULL: none */
 };
 

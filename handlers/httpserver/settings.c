@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_MIXINS = SS_MAX_BASES - 7 };
+enum { MAX_MIXINS = SS_MAX_BASES - 8 };
 enum { DAY = 86400 };
 
 static int take_port(const struct setting *setting, const char *text, struct options *options)
@@ -194,6 +194,15 @@ const struct setting settings[] = {
     {"auth-for", "WHAT", "what the password is for: all, or upload, so that reading takes none (default: all)",
      WORD(auth_for, auth_for)},
     {"hash", "USER", "ask for a password, or read it from stdin, print a line for --auth-file, and exit", .take = take_hash},
+    {"allow", "NET", "serve clients of this network only (others get 403), as 192.0.2.0/24, 2001:db8::/32 or 127.0.0.1; "
+     "of a Unix socket: user:NAME; may be given several times", .take = take_networks, .offset = offsetof(struct options, allow)},
+    {"deny", "NET", "do not serve clients of this network, whatever --allow says", .take = take_networks,
+     .offset = offsetof(struct options, deny)},
+    {"trust-proxy", "NET", "believe proxies of this network (unix: on a Unix socket) who their client is: Forwarded, "
+     "X-Forwarded-For, -Proto and -Host; may be given several times", .take = take_networks,
+     .offset = offsetof(struct options, proxies)},
+    {"proxy-protocol", NULL, "each connection of these proxies begins with a header of the PROXY protocol, version 1 or 2",
+     FLAG(proxy_protocol, 1)},
     {"sandbox", "WHAT", "when it listens the program gives up all files but those of the directory, and all system "
      "calls that serving does not need: auto (what the kernel can do of this; a line tells if that is not all), require "
      "(all of it, or the program ends) or off (default: auto)", WORD(sandbox, sandboxes), .group = "Confinement"},

@@ -52,12 +52,14 @@ static bool is_same_host(const struct place *a, const struct place *b)
     return a->host_size == b->host_size && strncasecmp(a->host, b->host, a->host_size) == 0;
 }
 
-bool http_is_same_origin(const char *origin, const char *host)
+bool http_is_same_origin(const char *origin, const char *scheme, const char *host)
 {
     struct place page, here;
     bool https = strncasecmp(origin, "https://", 8) == 0;
     int64_t port = https ? 443 : 80;
     if (!https && strncasecmp(origin, "http://", 7) != 0)
+        return false;
+    if (*scheme && (strcmp(scheme, "https") == 0) != https)
         return false;
     return take_apart(origin + (https ? 8 : 7), port, &page) && take_apart(host, port, &here) &&
            page.port == here.port && is_same_host(&page, &here);

@@ -38,9 +38,9 @@ char *http_append_escape(char *to, char c);
 char *http_append_html(char *to, char c);
 
 /* True if a page of this `origin`, an Origin field, and a request for this `host` belong to the same server
-   (RFC 6454 4 and 5). The default port of the origin's scheme equals no port, in both: only the origin tells
-   whether there is TLS in front of the server. Neither case matters nor how an IPv6 address is written. False
-   for "null", several origins, other schemes, and what is malformed. */
-bool http_is_same_origin(const char *origin, const char *host);
+   (RFC 6454 4 and 5). The default port of the origin's scheme equals no port, in both. `scheme` is "http" or
+   "https"; "": only the origin tells whether there is TLS in front of the server. Neither case matters nor
+   how an IPv6 address is written. False for "null", several origins, other schemes, and what is malformed. */
+bool http_is_same_origin(const char *origin, const char *scheme, const char *host);
 
 #endif

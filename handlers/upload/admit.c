@@ -106,7 +106,7 @@ static bool is_cross_site(const struct ss_handler *h)
         return true;
     if (site)
         return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
-    return origin && !http_is_same_origin(origin, http_request(h)->host);
+    return origin && !http_is_same_origin(origin, http_request(h)->scheme, http_request(h)->host);
 }
 
 /* True if the body has a content coding (RFC 9110 8.4), in which it would be stored. "identity" is none. */

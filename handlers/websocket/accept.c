@@ -18,7 +18,7 @@ static bool is_allowed(const char *origin, const char *const *origins)
         const char *slashes = strstr(*origins, "://");
         size_t scheme = slashes ? (size_t)(slashes - *origins) + 3 : 0;
         if (scheme && strncasecmp(origin, *origins, scheme) == 0 &&
-            http_is_same_origin(origin, *origins + scheme))
+            http_is_same_origin(origin, "", *origins + scheme))
             return true;
     }
     return false;
@@ -31,7 +31,7 @@ static bool may_come_in(struct ss_handler *h, const struct ws_options *options)
         return true;
     if (options && options->origins)
         return is_allowed(origin, options->origins);
-    return http_is_same_origin(origin, http_request(h)->host);
+    return http_is_same_origin(origin, http_request(h)->scheme, http_request(h)->host);
 }
 
 /* ---------------------------------------------------------------- what is asked for */

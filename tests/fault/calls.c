@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -107,6 +108,7 @@ MOVES(ssize_t, pread, (int fd, void *data, size_t size, off_t offset), (fd, data
 MOVES_AS(ssize_t, pread, __pread_chk, (int fd, void *data, size_t size, off_t offset, size_t room),
          (fd, data, size, offset, room))
 MOVES(ssize_t, pwrite, (int fd, const void *data, size_t size, off_t offset), (fd, data, size, offset))
+FAILS_NULL(struct passwd *, getpwnam, (const char *name), (name))
 FAILS(int, stat, (const char *path, struct stat *status), (path, status))
 FAILS(int, lstat, (const char *path, struct stat *status), (path, status))
 FAILS(int, fstat, (int fd, struct stat *status), (fd, status))

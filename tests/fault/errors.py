@@ -49,7 +49,7 @@ ERRORS = {
     "BrotliEncoderCreateInstance": "ENOMEM",
     "BrotliEncoderSetParameter": "ENOMEM", "BrotliEncoderCompressStream": "ENOMEM", "ZSTD_createCCtx": "ENOMEM",
     "ZSTD_CCtx_setParameter": "ZSTD_MEMORY", "ZSTD_compressStream2": "ZSTD_MEMORY", "EVP_Digest": "ENOMEM",
-    "crypt_r": "ENOMEM", "crypt_gensalt_rn": "ENOMEM",
+    "getpwnam": "EIO EMFILE ENOMEM", "crypt_r": "ENOMEM", "crypt_gensalt_rn": "ENOMEM",
 }
 
 # Numbers that are no errno.
