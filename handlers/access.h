@@ -33,11 +33,11 @@ extern "C" {
 
 /* Refuses a request for a name that is not this server's, with 421 (RFC 9110 7.4). What a request is for says
    http_request(h)->host. It may be localhost, a name that ends in .localhost, the number of an address, one
-   of `names`, which ends with NULL (NULL: there are none), with any port; or nothing at all, as no browser
-   asks. A name that begins with "*." stands for all names that end in what is behind the star; "*" for every
-   name. Upper and lower case do not matter, nor does a dot at the end. `advice` is a sentence more for the
-   error page, which may say how the name is added; NULL: none. WebSockets begin with a request, so this holds
-   for them, too. Returns 0 or -errno. */
+   of `names`, which ends with NULL (NULL: there are none) and lives as long as the program, with any port; or
+   nothing at all, as no browser asks. A name that begins with "*." stands for all names that end in what is
+   behind the star; "*" for every name. Upper and lower case do not matter, nor does a dot at the end.
+   `advice` is a sentence more for the error page, which may say how the name is added; NULL: none. WebSockets
+   begin with a request, so this holds for them, too. Returns 0 or -errno. */
 SS_API int http_check_host(struct ss_handler *h, const char *const *names, const char *advice);
 
 /* True for what may be one of these names: "example.org", "*.example.org", "*". Any thread. */

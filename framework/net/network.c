@@ -52,7 +52,7 @@ static void unmap_network(struct ss_network *network)
 {
     static const unsigned char prefix[12] = {[10] = 0xff, [11] = 0xff};
     if (network->family != AF_INET6 || network->bits < MAPPED ||
-        memcmp(network->bytes, prefix, sizeof prefix))
+        memcmp(network->bytes, prefix, sizeof prefix) != 0)
         return;
     network->family = AF_INET;
     network->bits -= MAPPED;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { NUMBER = 64 /* bytes of an address as text; longer ones are no numbers */ };
+enum { NUMBER = 64 /* bytes of an address or name that is kept; longer ones are no numbers */ };
 
 /* The size of the host in an authority that is valid: without port, and without the dot at the end of a name
    that is complete. */
@@ -69,12 +69,32 @@ static bool is_ours(const char *host, size_t size, const char *const *names)
     return false;
 }
 
+/* One that was ours; the next request is mostly for the same. */
+struct remembered {
+    const char *const *names; /* where it was found to be so */
+    char host[NUMBER];
+};
+
+static void remember_host(struct remembered *last, const char *host, const char *const *names)
+{
+    size_t size = strlen(host);
+    if (size >= sizeof last->host)
+        return;
+    last->names = names;
+    memcpy(last->host, host, size + 1);
+}
+
 int http_check_host(struct ss_handler *h, const char *const *names, const char *advice)
 {
+    static _Thread_local struct remembered last;
     const char *host = http_request(h)->host;
-    size_t size = size_of_host(host);
-    if (is_ours(host, size, names))
+    if (last.names == names && strcmp(host, last.host) == 0)
         return 0;
+    size_t size = size_of_host(host);
+    if (is_ours(host, size, names)) {
+        remember_host(&last, host, names);
+        return 0;
+    }
     return http_send_error(h, 421, NULL,
                            ss_format(h, "This server does not answer for the name %.*s%s%s", (int)size, host,
                                      advice ? ". " : "", advice ? advice : ""));

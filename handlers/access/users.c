@@ -165,7 +165,7 @@ static int add_user_lines(struct http_auth *auth, char *text, unsigned *number)
 int http_auth_read(struct http_auth *auth, const char *path, unsigned *line)
 {
     *line = 0;
-    char *text = malloc(HTTP_AUTH_MAX_FILE + 1);
+    char *text = calloc(1, HTTP_AUTH_MAX_FILE + 1);
     int fd = text ? (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC)) : -1;
     int rc = text ? (fd < 0 ? -errno : read_users(fd, text)) : -ENOMEM;
     if (rc == 0)

@@ -12,7 +12,7 @@
 enum { LOOK_UP = 5000 /* ms */, RATE_WINDOW = 10 /* seconds */ };
 
 static const struct options *options;
-static bool checks_names;
+static bool checks_names, checks_more;
 static struct http_rate *rate; /* NULL: as many requests as they like */
 
 /* ---------------------------------------------------------------- names */
@@ -226,9 +226,9 @@ static bool needs_password(const struct ss_handler *h)
     return strcmp(command, "GET") != 0 && strcmp(command, "HEAD") != 0 && strcmp(command, "OPTIONS") != 0;
 }
 
-static int before(struct ss_handler *h)
+/* What few servers have. */
+static int check_more(struct ss_handler *h)
 {
-    static const char advice[] = "It does when it is started with --allow-host and that name";
     int rc = 0;
     if (options->proxies.count)
         rc = http_trust_proxies(h, options->proxies.list, options->proxies.count);
@@ -236,11 +236,17 @@ static int before(struct ss_handler *h)
         rc = check_client(h);
     if (rate && rc == 0 && http_status(h) == 0)
         rc = http_check_rate(h, rate);
-    if (checks_names && rc == 0 && http_status(h) == 0)
-        rc = http_check_host(h, options->names, advice);
-    if (rc == 0 && options->auth && http_status(h) == 0 && needs_password(h))
+    if (options->auth && rc == 0 && http_status(h) == 0 && needs_password(h))
         rc = http_authenticate(h, options->auth);
     return rc;
+}
+
+/* Names come first: what a proxy says of them is only for Origin. */
+static int before(struct ss_handler *h)
+{
+    static const char advice[] = "It does when it is started with --allow-host and that name";
+    int rc = checks_names ? http_check_host(h, options->names, advice) : 0;
+    return checks_more && rc == 0 && http_status(h) == 0 ? check_more(h) : rc;
 }
 
 /* The server is bound. */
@@ -252,6 +258,8 @@ static int server_activate(struct ss_server *self, const struct http_handler_cla
                                : 0;
     if (rc < 0)
         return rc;
+    checks_more =
+        options->proxies.count || options->allow.count || options->deny.count || options->auth || rate;
     checks_names = options->names[0] || http_is_loopback(self);
     warn(self);
     return 0;

@@ -213,9 +213,11 @@ def test_upload_for_others(root, httpserver):
 
 @needs_crypt
 def test_hash(httpserver, tmp_path):
-    done = subprocess.run([HTTPSERVER, "--hash", "ann"], input="pässword\n", capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([HTTPSERVER, "--hash", "ann"], input="pässword\n", capture_output=True, text=True, timeout=60,
+                          check=True)
     assert done.stdout.startswith("ann:$") and done.stdout.count("\n") == 1 and not done.stderr
-    again = subprocess.run([HTTPSERVER, "--hash", "bob"], input="pässword", capture_output=True, text=True, timeout=60, check=True)
+    again = subprocess.run([HTTPSERVER, "--hash", "bob"], input="pässword", capture_output=True, text=True, timeout=60,
+                           check=True)
     assert again.stdout.partition(":")[2] != done.stdout.partition(":")[2]  # by its salt
     (tmp_path / "users").write_text(done.stdout + again.stdout)
     server = httpserver("--auth-file", tmp_path / "users")
@@ -282,7 +284,8 @@ def test_bad_options(root, options, words):
 
 @needs_crypt
 @pytest.mark.parametrize("text, words", [
-    ("ann:secret\n", ["line 1", "--hash USER"]), ("# x\n\nann\n", ["line 3"]), ("ann:\n", ["line 1"]), (":$5$x$y\n", ["line 1"]),
+    ("ann:secret\n", ["line 1", "--hash USER"]), ("# x\n\nann\n", ["line 3"]), ("ann:\n", ["line 1"]), (":$5$x$y\n",
+     ["line 1"]),
     ("ann:$apr1$abcdefgh$ABCDEFGHIJKLMNOPQRSTUV\n", ["line 1", "--hash USER"]), ("ann:abJnggxhB/yWI\n", ["line 1"]),
     ("ann:" + "$5$x$y\nann:$5$x$y\n", ["line 2", "already"]), ("x" * 2000, ["line 1", "too long"]),
     ("ann:$5$x$y\nb\x01:$5$x$y\n", ["line 2"]), ("".join(f"u{n}:$5$x$y\n" for n in range(4097)), ["line 4097", "too many"])],
