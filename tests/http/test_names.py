@@ -7,7 +7,8 @@ import programs
 import pytest
 import wire
 
-EVIL = ["evil.example", "localhost.evil.example", "evillocalhost", "127.0.0.1.evil.example", "999.0.0.1", "127.0.0", "1.2.3.4.5",
+EVIL = ["evil.example", "localhost.evil.example", "evillocalhost", "127.0.0.1.evil.example", "999.0.0.1", "127.0.0",
+        "1.2.3.4.5",
         "0x7f.0.0.1", "a.example:80", "[1::2::3]", "[::1].evil"]
 
 
