@@ -34,8 +34,9 @@ say = $(if $(Q),@printf '  %-5s %s\n' '$(1)' '$(2)')
 HAVE_LIBLLHTTP := $(shell pkg-config --exists libllhttp 2>/dev/null && echo yes)
 LLHTTP_DIR     := /usr/share/llhttp
 # Libraries that switch a feature on where they are, by pkg-config's names: content codings. WITHOUT= leaves some out.
-OPTIONAL := zlib libbrotlienc libzstd libcrypto libcrypt
-HAVE     := $(foreach l,$(filter-out $(WITHOUT),$(OPTIONAL)),$(shell pkg-config --exists $(l) 2>/dev/null && echo $(l)))
+OPTIONAL := zlib libbrotlienc libzstd libcrypto libcrypt libssl
+# (libssl is of no use without libcrypto.)
+HAVE     := $(foreach l,$(filter-out $(WITHOUT) $(if $(filter libcrypto,$(WITHOUT)),libssl),$(OPTIONAL)),$(shell pkg-config --exists $(l) 2>/dev/null && echo $(l)))
 CC_PACKAGE     := $(if $(findstring afl,$(CC)),afl++,$(if $(findstring clang,$(CC)),clang,gcc))
 # pkg-config finds the libraries, here and in the README's line for one's own program.
 PACKAGES_build := $(CC_PACKAGE) libc6-dev $(if $(HAVE_LIBLLHTTP),,node-llhttp) pkgconf zlib1g-dev libbrotli-dev libzstd-dev libssl-dev libcrypt-dev
@@ -208,12 +209,16 @@ BROTLI_CPPFLAGS := $(call optional,libbrotlienc,HTTP_BROTLI_ENCODER)
 ZSTD_CPPFLAGS   := $(call optional,libzstd,HTTP_LIBZSTD)
 CRYPTO_CPPFLAGS := $(call optional,libcrypto,HTTP_LIBCRYPTO)
 CRYPT_CPPFLAGS  := $(call optional,libcrypt,HTTP_LIBCRYPT)
+TLS_CPPFLAGS    := $(call optional,libssl,SS_LIBSSL)
+TLS_LIBS        := $(if $(filter libssl,$(HAVE)),$(shell pkg-config --libs libssl libcrypto))
 OPTIONAL_LIBS   := $(if $(HAVE),$(shell pkg-config --libs $(HAVE)))
 $(addprefix $(BUILD)/handlers/compress/,gzip.o deflate.o): private INCLUDES += $(ZLIB_CPPFLAGS)
 $(BUILD)/handlers/compress/brotli.o: private INCLUDES += $(BROTLI_CPPFLAGS)
 $(BUILD)/handlers/compress/zstd.o: private INCLUDES += $(ZSTD_CPPFLAGS)
 $(BUILD)/handlers/websocket/key.o: private INCLUDES += $(CRYPTO_CPPFLAGS)
 $(BUILD)/handlers/access/password.o: private INCLUDES += $(CRYPT_CPPFLAGS)
+$(BUILD)/framework/tls/%.o: private INCLUDES += $(TLS_CPPFLAGS)
+$(BUILD)/framework/loop/features.o: private INCLUDES += $(TLS_CPPFLAGS)
 $(BUILD)/tests/fault/calls.o: private INCLUDES += $(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS) $(CRYPTO_CPPFLAGS) $(CRYPT_CPPFLAGS)
 # What is tested is linked as it ships, what tests it without LTO, which would be most of the time that it takes.
 $(foreach room,unit fuzz http framework matrix fault,$(BUILD)/tests/$(room)/%): private LTO := $(if $(LTO),-fno-lto)
@@ -227,7 +232,9 @@ $(foreach s,$(filter-out $(MEASURED),$(basename $(notdir $(wildcard samples/*.c)
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 programs = $(patsubst %.c,$(BUILD)/%,$(1))
 
-FRAMEWORK  := $(call objects,$(wildcard framework/*/*.c))
+# TLS is in where libssl is.
+TLS_FILES  := $(if $(filter libssl,$(HAVE)),$(wildcard framework/tls/*.c),framework/tls/absent.c)
+FRAMEWORK  := $(call objects,$(filter-out framework/tls/%,$(wildcard framework/*/*.c)) $(TLS_FILES))
 HANDLERS   := $(call objects,$(filter-out handlers/httpserver/%,$(wildcard handlers/*/*.c))) $(LLHTTP_OBJECTS)
 HTTPSERVER := $(call objects,$(wildcard handlers/httpserver/*.c))
 # A sample is a file, or a folder of files; the program has the folder's name.
@@ -340,7 +347,7 @@ HEADERS := framework/socketserver.h $(wildcard handlers/*.h)
 # MAKE_COMMAND, because what says $(MAKE) is run by `make -n`, too.
 lint: $(SHARED) $(PROGRAM) ## formats, warnings, static analysis, public headers, exported symbols, licences, rooms
 	@BUILD='$(BUILD)' PYTHON='$(PYTHON)' MAKE='$(MAKE_COMMAND)' HEADERS='$(HEADERS)' LIBRARIES='$(SHARED)' LLHTTP='$(LLHTTP_CPPFLAGS)' \
-	    OPTIONAL='$(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS) $(CRYPTO_CPPFLAGS) $(CRYPT_CPPFLAGS)' tests/lint
+	    OPTIONAL='$(ZLIB_CPPFLAGS) $(BROTLI_CPPFLAGS) $(ZSTD_CPPFLAGS) $(CRYPTO_CPPFLAGS) $(CRYPT_CPPFLAGS) $(TLS_CPPFLAGS)' tests/lint
 
 ##@ Install
 include_dir := $(DESTDIR)$(PREFIX)/include
@@ -369,7 +376,7 @@ Libs.private: $(strip -pthread $(5))
 endef
 # Not Requires.private: brotli's own file forgets that a program without shared libraries needs -lm, at the end.
 STATIC_LIBS = $(if $(HAVE),$(shell pkg-config --static --libs $(HAVE)) -lm)
-install: export SOCKETSERVER_PC = $(call pc,socketserver,Python's socketserver for C,,,)
+install: export SOCKETSERVER_PC = $(call pc,socketserver,Python's socketserver for C,,,$(if $(TLS_LIBS),$(shell pkg-config --static --libs libssl libcrypto)))
 install: export HTTPSERVER_PC = $(call pc,httpserver,Python's http.server for C,socketserver,$(if $(HAVE_LIBLLHTTP),libllhttp),$(STATIC_LIBS))
 install: all $(SHARED) ## headers, libraries, pkg-config files, httpserver and the licence (PREFIX=, LIBDIR=, DESTDIR=)
 	$(call say,INST,$(DESTDIR)$(PREFIX))
@@ -406,7 +413,7 @@ $(BUILD)/flags: export TEXT = $(CC_VERSION) $(CC) $(cppflags) $(ldflags) $(LLHTT
 # BUILD may be told by another name for the same folder: that is no reason to link anew, under running tests.
 $(BUILD)/files: export TEXT = $(AR) $(OBJCOPY) $(patsubst $(BUILD)/%,%,$(FRAMEWORK) $(HANDLERS) $(HTTPSERVER) $(MATRIX))
 $(BUILD)/optional: export TEXT = $(HAVE)
-OF_OPTIONAL := $(addprefix $(BUILD)/,$(addprefix handlers/compress/,gzip.o deflate.o brotli.o zstd.o) handlers/websocket/key.o handlers/access/password.o tests/fault/calls.o) $(DIGESTS)
+OF_OPTIONAL := $(addprefix $(BUILD)/,$(addprefix handlers/compress/,gzip.o deflate.o brotli.o zstd.o) handlers/websocket/key.o tests/fault/calls.o framework/loop/features.o framework/tls/absent.o) $(DIGESTS)
 $(OF_OPTIONAL): $(BUILD)/optional
 $(BUILD)/flags $(BUILD)/files $(BUILD)/optional: FORCE
 	@mkdir -p $(@D); printf '%s\n' "$$TEXT" | cmp -s - $@ || printf '%s\n' "$$TEXT" >$@
@@ -454,7 +461,7 @@ $(BUILD)/libhttpserver.so: $(HANDLERS) $(BUILD)/files $(BUILD)/libsocketserver.s
 $(SHARED):
 	$(call say,LD,$@.$(VERSION))
 	$(Q)$(CC) -shared $(ldflags) -Wl,-z,defs -Wl,-soname,$(@F).$(SOVERSION) -o $@.$(VERSION) \
-	    $(filter %.o,$^) $(filter %.so,$^) $(if $(filter %/libhttpserver.so,$@),$(LLHTTP_LIBS) $(OPTIONAL_LIBS))
+	    $(filter %.o,$^) $(filter %.so,$^) $(if $(filter %/libhttpserver.so,$@),$(LLHTTP_LIBS) $(OPTIONAL_LIBS),$(TLS_LIBS))
 	$(Q)ln -sf $(@F).$(VERSION) $@.$(SOVERSION) && ln -sf $(@F).$(SOVERSION) $@
 
 $(BUILD)/tests/trace/recorder.so: tests/trace/recorder.c $(BUILD)/flags

@@ -89,6 +89,7 @@ struct ss_request;
 struct ss_handler;
 struct ss_stream;
 struct ss_message;
+struct ss_tls;
 
 /* ---------------------------------------------------------------- addresses
 
@@ -99,6 +100,8 @@ struct ss_message;
      unix:/path     a Unix socket in the file system
      unix:@name     a Unix socket in Linux's abstract name space
      fd:3           an open socket that was inherited (systemd's socket activation begins at 3)
+   tls: before one of the first four is for ss_connect: a connection that is encrypted, to a server whose
+   certificate is checked      tls:example.org:443
    Port 0 lets the kernel choose. A port may also be the name of a service, which is looked up, in
    /etc/services say: localhost:http.
 
@@ -149,6 +152,12 @@ SS_API unsigned ss_address_port(const struct ss_address *address);
    what the error means here: "No name server has answered". The string is constant, and in English. Any
    thread. (os.strerror) */
 SS_API const char *ss_strerror(int error);
+
+/* Says more about the last error of the calling thread than its number does: what is wrong with a certificate
+   after ss_server_bind or ss_tls_reload has failed, or why ss_connect does not trust a server. One line
+   without its end; "" where the number says it all. It stays until the thread calls one of these functions
+   again; under EventLoopMixIn, until it waits. Any thread. */
+SS_API const char *ss_reason(void);
 
 /* ---------------------------------------------------------------- classes
 
@@ -399,20 +408,27 @@ extern SS_API const struct ss_class ss_ConfineMixIn;
 
 /* Mix-ins that look at who connects. They may stand on either side of those that run requests, AccessMixIn on
    the left of ProxyProtocolMixIn: SS_BASES(&AccessMixIn, &ProxyProtocolMixIn, &EventLoopMixIn, &TCPServer).
-     AccessMixIn         closes connections, and drops datagrams, of clients that are in self->deny, and, if
-   there is a self->allow, of those that are not in that: verify_request returns false ProxyProtocolMixIn
-   believes the proxies of self->proxies: each connection from them has to begin with a header of the PROXY
-   protocol, version 1 or 2, within SS_PROXY_TIME, which says who the client is. From then on
-   h->client_address and ss_client_address are that client's (of length 0 if it has no address). A connection
-   without such a header is closed. Other clients get no header read: what they send is data. As all clients
-   seem to come from a few addresses, max_requests_per_client is UINT_MAX The client of a proxy is looked at
-   by AccessMixIn when the header has come; and as open_stream does that, not for a BaseRequestHandler, whose
-   connections AccessMixIn judges by the proxy's own address only. With TLSMixIn, which stands on their left,
-   the header comes before the handshake. */
+
+   AccessMixIn closes connections, and drops datagrams, of clients that are in self->deny, and, if there is a
+   self->allow, of those that are not in that: verify_request returns false.
+
+   ProxyProtocolMixIn believes the proxies of self->proxies: each connection from them has to begin with a
+   header of the PROXY protocol, version 1 or 2, within SS_PROXY_TIME, which says who the client is. From then
+   on h->client_address and ss_client_address are that client's (of length 0 if it has no address). A
+   connection without such a header is closed. Other clients get no header read: what they send is data. As
+   all clients seem to come from a few addresses, max_requests_per_client is UINT_MAX. The client of a proxy is
+   looked at by AccessMixIn when the header has come; and as open_stream does that, not for a
+   BaseRequestHandler, whose connections AccessMixIn judges by the proxy's own address only. With TLSMixIn,
+   which stands on their left, the header comes before the handshake. */
 extern SS_API const struct ss_class ss_AccessMixIn, ss_ProxyProtocolMixIn;
 #define AccessMixIn ss_AccessMixIn
 #define ProxyProtocolMixIn ss_ProxyProtocolMixIn
 #define SS_PROXY_TIME 5000 /* ms */
+
+/* TLSMixIn: the connections are encrypted; handlers notice nothing of it. See the section "TLS".
+     SS_BASES(&TLSMixIn, &ThreadingMixIn, &TCPServer) */
+extern SS_API const struct ss_class ss_TLSMixIn;
+#define TLSMixIn ss_TLSMixIn
 
 #define SS_MAX_BASES 16 /* bases of a server, with everything that they are based on */
 
@@ -425,8 +441,9 @@ extern SS_API const struct ss_class ss_AccessMixIn, ss_ProxyProtocolMixIn;
 #endif
 
 /* Finds bases by the name of their composition: "ThreadingTCPServer", "ForkingUnixStreamServer",
-   "EventLoopUDPServer", "PreforkingThreadingTCPServer". Upper and lower case matter. Returns NULL for an
-   unknown name. The array lives until the calling thread calls ss_bases again, or ends. Any thread. */
+   "EventLoopUDPServer", "PreforkingThreadingTCPServer", "TLSThreadingTCPServer". Upper and lower case matter.
+   Returns NULL for an unknown name. The array lives until the calling thread calls ss_bases again, or ends.
+   Any thread. */
 SS_API const struct ss_class *const *ss_bases(const char *name);
 
 /* Finds one of the five mix-ins by its name, with or without "MixIn", in upper or lower case: "threading",
@@ -580,6 +597,9 @@ struct ss_server {
                               message takes 16 bytes more than its data and its channel's name, rounded up to
                               a power of two, at least 64. Memory is taken when it is needed, and kept for
                               later messages of that size */
+
+    const struct ss_tls *tls; /* of TLSMixIn: certificates and the like, see there; lives as long as the
+                                 server. NULL (default): it makes a certificate for this machine */
 
     /* Instance variables */
     const struct ss_confinement *confinement; /* for ConfineMixIn; set before ss_server_bind, and kept. NULL:
@@ -1211,7 +1231,8 @@ SS_API int ss_offload(struct ss_server *self, int (*function)(void *), void *arg
    caller's, and lives until the task has ended. They end together. When the handler returns, the waits of its
    tasks end with -ECANCELED, and the connection is closed, or parked, when they have returned. When `run`
    returns -errno, the waits of the handler and of its other tasks end with -ECANCELED. When it returns 0 the
-   others go on. Tasks have no mailbox. Returns 0; -EOPNOTSUPP where a stream lies over the connection's;
+   others go on. Tasks have no mailbox. Returns 0; -EOPNOTSUPP where a stream without `dup` lies over the
+   connection's;
    -EAGAIN, -EMFILE, -ENOMEM. The handler itself, between `setup` and `finish`. (asyncio.TaskGroup) */
 SS_API int ss_spawn(struct ss_handler *h, int (*run)(struct ss_handler *h, void *argument), void *argument);
 
@@ -1508,6 +1529,9 @@ struct ss_stream_class {
        connection ends. When an idle connection ends because the server stops, `s` has the error -ECANCELED,
        and the stream below has none: it takes the good-bye. 0 or -errno. NULL: nothing to do. */
     int (*close)(struct ss_stream *s);
+    /* Stores a second stream of the same connection, see ss_dup: it lies over `below`, a second one of
+       s->below. 0; after -errno ss_dup closes `below`. NULL: a stream over another one has no second one. */
+    int (*dup)(struct ss_stream *s, struct ss_stream *below, struct ss_stream **copy);
 };
 
 struct ss_stream {
@@ -1640,6 +1664,117 @@ SS_API int ss_close(struct ss_stream *s);
 /* Returns the time in milliseconds by the monotonic clock. Any thread. */
 SS_API uint64_t ss_now(void);
 
+/* ---------------------------------------------------------------- TLS
+
+   TLSMixIn encrypts the connections of a server (TLS 1.2 and 1.3: RFC 5246, 8446). It works under every
+   mix-in, with TCPServer and UnixStreamServer and what is based on them; handlers stay as they are:
+
+     static const struct ss_certificate mine[] = {{.certfile = "cert.pem", .keyfile = "key.pem"}, {0}};
+     static const struct ss_tls tls = {.certificates = mine};
+     ...
+     ss_server_init(&server, SS_BASES(&TLSMixIn, &ThreadingMixIn, &TCPServer), "localhost:8443",
+   &EchoHandler); server.tls = &tls;
+
+   Where it stands: on the left of the server class, on either side of the mix-ins that run requests.
+   (Behind the server class it would come too late: ss_server_init returns -EINVAL.) Of two mix-ins that
+   change what goes over the connection the left one is inside: it stands over TLS. ss_server_bind refuses,
+   before anything is bound, what TLS cannot protect: datagram servers with -EPROTOTYPE, and handler
+   classes without streams (BaseRequestHandler) with -EINVAL.
+
+   The handshake is made when the handler's stream is opened, by the thread, process or coroutine of that
+   connection, within handshake_timeout. So a client that is silent or slow keeps nobody else waiting. RSA's
+   part of it, which takes a millisecond, is done by ss_offload. When it fails no handler is called, but
+   handle_error is, with -EPROTO, whose default says why. A parked connection keeps its session.
+
+   The end of the input is the other side's close_notify. When the connection ends without one, a read fails
+   with -ECONNRESET: what has come may be cut short (a "truncation attack"). ss_write_eof sends close_notify,
+   and input goes on; so does the end of a handler, and of an idle connection in a drain.
+
+   Sessions are resumed by tickets (RFC 5077, RFC 8446 section 2.2), which no process needs to remember.
+   Their keys are in memory that all processes of the server share. They are made anew each hour, and a
+   ticket is good for two to three hours. There is neither renegotiation nor compression nor early data.
+
+   Keys are in no core dump as far as OpenSSL's secure memory goes: private keys and those of tickets are
+   not, those of single connections are. Nothing of them is ever written to a log.
+
+   Without OpenSSL, ss_server_bind returns -EOPNOTSUPP, and so does ss_connect for tls:. */
+
+/* A certificate: both files in PEM. */
+struct ss_certificate {
+    const char *certfile; /* the certificate first, then those that have signed it, each one the one before
+                             (SSLContext.load_cert_chain); NULL ends a list */
+    const char *keyfile;  /* its private key; NULL: in certfile, too */
+    const char *password_file; /* the first line is the password of an encrypted key; NULL: it is not
+                                  encrypted. Nobody is ever asked for one */
+};
+
+enum { SS_TLS_1_2 = 12, SS_TLS_1_3 = 13 };
+
+/* What a server's TLS is to be like (ssl.SSLContext). All zero is good; it lives as long as the server. */
+struct ss_tls {
+    const struct ss_certificate *certificates; /* the client names a host (SNI): of these the first one that
+                                                  is for it is shown, else the first one. NULL: one for this
+                                                  machine's names and addresses is made, in memory, which
+                                                  nobody trusts */
+    const char *client_ca; /* who signs the certificates of clients (PEM): only clients that have one are let
+                              in (verify_mode CERT_REQUIRED). NULL: clients need none */
+    bool client_optional;  /* also those without one are (CERT_OPTIONAL): ask ss_tls_info */
+    const char *const *alpn_protocols; /* ended by NULL, the best first: "http/1.1" (RFC 7301). A client that
+                                          names none of them is refused. NULL: it is not asked */
+    int minimum_version;               /* minimum_version: SS_TLS_1_2 (also 0) or SS_TLS_1_3 */
+    int handshake_timeout;             /* ms for a handshake as a whole; 0: 10,000 */
+    /* Called instead of the handshake when a client begins otherwise than TLS does: it may be one that does
+       not know that it is to encrypt. h->rfile has all that it has sent, and an answer to h->wfile goes as it
+       is. Then the connection ends, whatever this returns. Both have handshake_timeout for it. NULL: such a
+       connection fails. */
+    int (*not_tls)(struct ss_handler *h);
+};
+
+/* Reads the files of self->tls anew. New connections get what is in them now, in all processes; those that
+   stand go on. Returns 0; or -errno as ss_server_bind: then all stays as it was, and ss_reason says what is
+   wrong. Any thread, and any process that a mix-in has forked; not a signal handler (call it from
+   service_actions, or a function of ss_every). */
+SS_API int ss_tls_reload(struct ss_server *self);
+
+enum { SS_TLS_NAME = 256, SS_TLS_FINGERPRINT = 65 };
+
+/* What is known of a connection's TLS. */
+struct ss_tls_info {
+    const char *version;           /* "TLSv1.3" */
+    const char *cipher;            /* OpenSSL's name for it */
+    bool resumed;                  /* it goes on with an earlier connection's session */
+    char alpn[SS_TLS_NAME];        /* the protocol that both have chosen; "" */
+    char server_name[SS_TLS_NAME]; /* the host that the client has named; "" */
+    char subject[SS_TLS_NAME];     /* of the other side's certificate, which was verified, as in RFC 2253:
+                                      "CN=Ada,O=Engines", cut if it is longer; "": it has shown none */
+    char fingerprint[SS_TLS_FINGERPRINT]; /* SHA-256 of that certificate, in hexadecimal digits; "" */
+};
+
+/* Stores what is known of the connection of the handler `h` (SSLSocket.version, cipher,
+   selected_alpn_protocol, getpeercert). Returns 0; -EOPNOTSUPP: it is not encrypted. */
+SS_API int ss_tls_info(const struct ss_handler *h, struct ss_tls_info *info);
+/* The same for a stream of ss_connect, and all others that TLS is under. */
+SS_API int ss_tls_stream_info(const struct ss_stream *s, struct ss_tls_info *info);
+
+/* A certificate for this machine, signed by itself or by somebody else. */
+struct ss_tls_issue {
+    const char *const *names; /* hosts and numbers of addresses, ended by NULL. NULL: localhost, both loopback
+                                 addresses, the host's name, and the addresses of all its interfaces */
+    const char *ca_certfile, *ca_keyfile; /* who signs it (PEM); NULL: it signs itself */
+    int days;                             /* that it is good for, from now on; 0: 397 */
+};
+
+/* Makes a certificate, and a key for it (ECDSA, P-256), and writes both to the file `path`, which nobody but
+   its owner may read (0600), and which appears at once, or not at all. Stores the certificate's fingerprint
+   (SHA-256, in hexadecimal digits) unless `fingerprint` is NULL. Returns 0; -errno with ss_reason. Any
+   thread. Not for coroutines: it may wait for the disk. */
+SS_API int ss_tls_make_certificate(const struct ss_tls_issue *issue, const char *path,
+                                   char fingerprint[SS_TLS_FINGERPRINT]);
+
+/* Stores the fingerprint of the first certificate in the file `path`, and in how many days it ends (less than
+   0: it has ended). NULL: not wanted. Returns 0, or -errno with ss_reason. Any thread. */
+SS_API int ss_tls_look_at(const char *path, char fingerprint[SS_TLS_FINGERPRINT], int *days);
+
 /* ---------------------------------------------------------------- client */
 
 /* Connects to `address` (see above; not fd:). `type` is SOCK_STREAM or SOCK_DGRAM, `self` the server in whose
@@ -1664,6 +1799,9 @@ SS_API uint64_t ss_now(void);
    Returns 0 or -errno: that of the last address that was tried, unless it says only that this machine has no
    way to such addresses (-ENETUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT) and another one says more; -ETIMEDOUT;
    -ECANCELED when the drain's time is over; that of the look-up; -EINVAL for an address that cannot be read;
+   of tls: -EKEYREJECTED, -EKEYEXPIRED: the server's certificate is not to be trusted; -EPROTO: it speaks no
+   TLS, or none that is safe; -ECONNRESET, as also streams do later when the connection ends without
+   close_notify (see the section "TLS"; ss_reason says more);
    or -EAGAIN when no thread for the look-up could be made for ten seconds. */
 SS_API int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s);
 
@@ -1675,6 +1813,15 @@ struct ss_connect_options {
                               192.0.2.7:0. With port 0 the kernel chooses one; :5000 is any address and that
                               port. Addresses of another family than this one's are not tried. */
     const char *interface; /* the device through which all is sent and received, as eth0 (SO_BINDTODEVICE) */
+    /* Of tls: */
+    const char *cafile;          /* whoever is signed by one of these (PEM) is trusted, and nobody else
+                                    (SSLContext.load_verify_locations); NULL: whom the system trusts */
+    const char *server_hostname; /* server_hostname: who the other side is to be; NULL: the host of the
+                                    address. unix: has none */
+    bool trusts_all; /* verify_mode CERT_NONE: the certificate is not looked at, so anybody between may be the
+                        other side. For tests */
+    const char *const *alpn_protocols; /* as struct ss_tls's; ss_tls_stream_info says what came of it */
+    const struct ss_certificate *certificate; /* shown to servers that ask for one; NULL: none */
 };
 
 /* As ss_connect, with options (NULL: none). Also returns -EINVAL for a `from` that cannot be read, or whose

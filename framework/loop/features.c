@@ -5,7 +5,12 @@
 
 const char *ss_features(void)
 {
-    static _Thread_local char text[64];
-    snprintf(text, sizeof text, "coroutines: %s\n", co_switch_name);
+#ifdef SS_LIBSSL
+    static const char tls[] = "OpenSSL";
+#else
+    static const char tls[] = "none";
+#endif
+    static _Thread_local char text[80];
+    snprintf(text, sizeof text, "coroutines: %s\nTLS: %s\n", co_switch_name, tls);
     return text;
 }

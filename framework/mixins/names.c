@@ -27,6 +27,10 @@ const struct ss_class *ss_mixin(const char *name)
 
 static const struct ss_class *leading_mixin(const char **name)
 {
+    if (!strncmp(*name, "TLS", 3)) {
+        *name += 3;
+        return &TLSMixIn;
+    }
     for (int i = 0; i < MIXINS; i++) {
         size_t n = stem(mixins[i]);
         if (!strncmp(*name, mixins[i]->name, n)) {

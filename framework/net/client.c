@@ -4,15 +4,20 @@
 #include "net/names.h"
 #include "net/socket.h"
 #include "server/core.h"
+#include "server/reason.h"
 #include "server/stop.h"
 #include "server/stream.h"
+#include "server/wait.h"
+#include "tls/connect.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { STREAM_BUFFER = 16384, DATAGRAM_BUFFER = 65536 };
+#define TLS "tls:"         /* what an address begins with when the connection is to be encrypted */
 enum { EMPTY_BURST = 16 }; /* empty datagrams that are taken before others run */
 
 struct client {
@@ -205,30 +210,39 @@ int ss_connect_with(struct ss_server *self, const char *address, int type, int m
     static const struct ss_connect_options none;
     struct address_text text;
     uint64_t deadline = deadline_in(ms);
-    int rc = address_parse(address, &text);
+    bool encrypted = address && !strncmp(address, TLS, sizeof TLS - 1);
+    int rc = address_parse(encrypted ? address + sizeof TLS - 1 : address, &text);
+    reason_clear();
     *s = NULL;
-    if (rc == 0 && text.kind == ADDRESS_FD)
+    if (rc == 0 && (text.kind == ADDRESS_FD || (encrypted && type != SOCK_STREAM)))
         rc = -EINVAL;
+    options = options ? options : &none;
     if (rc < 0)
         return rc;
     struct client *client = client_new(self, type, ms);
     if (!client)
         return -ENOMEM;
-    rc = connect_client(client, &text, options ? options : &none, deadline);
-    if (rc < 0)
+    rc = connect_client(client, &text, options, deadline);
+    if (rc < 0) {
         free(client);
+        return rc;
+    }
+    struct ss_stream *made = &client->socket.stream;
+    if (encrypted)
+        rc = tls_connect(text.kind == ADDRESS_INET ? text.host : "", options,
+                         deadline ? ms_until(deadline) : -1, &made);
+    if (rc == 0)
+        *s = made;
     else
-        *s = &client->socket.stream;
+        (void)ss_close(made);
     return rc;
 }
 
-int ss_dup(struct ss_stream *s, struct ss_stream **copy)
+static int dup_socket(const struct ss_stream *s, struct ss_stream **copy)
 {
     int type = 0;
     socklen_t size = sizeof type;
-    *copy = NULL;
-    if (s->below || s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
-        type != SOCK_STREAM)
+    if (s->fd < 0 || getsockopt(s->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 || type != SOCK_STREAM)
         return -EOPNOTSUPP;
     int fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
     struct client *client = fd < 0 ? NULL : client_new(s->server, type, s->timeout ? *s->timeout : -1);
@@ -243,6 +257,20 @@ int ss_dup(struct ss_stream *s, struct ss_stream **copy)
     connect_adopt(s->server, client, fd);
     *copy = &client->socket.stream;
     return 0;
+}
+
+int ss_dup(struct ss_stream *s, struct ss_stream **copy)
+{
+    struct ss_stream *below;
+    *copy = NULL;
+    if (!s->below)
+        return dup_socket(s, copy);
+    if (!s->methods->dup)
+        return -EOPNOTSUPP;
+    int rc = ss_dup(s->below, &below);
+    if (rc == 0 && (rc = s->methods->dup(s, below, copy)) < 0)
+        (void)ss_close(below);
+    return rc;
 }
 
 int ss_connect(struct ss_server *self, const char *address, int type, int ms, struct ss_stream **s)

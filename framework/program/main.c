@@ -131,7 +131,8 @@ static void show_help(const struct ss_program *program)
     printf(
         "  CLASS        [MIXIN...]%s, as in %s (the default)\n"
         "               MIXIN: Threading ThreadPool Forking Preforking EventLoop; none: one request after\n"
-        "               the other\n",
+        "               the other; TLS before it: encrypted, with a certificate that is made for this\n"
+        "               machine\n",
         own ? own->name : "SERVER", program->cls);
     if (!own)
         printf("               SERVER: %s\n",

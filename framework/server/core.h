@@ -34,6 +34,8 @@ struct ss_explaining {
     /* The look-up of a host and a port has come to `rc`: -errno, or how many addresses there are. */
     void (*found)(const struct ss_server *self, const char *host, const char *port,
                   const struct ss_address *addresses, int rc);
+    /* As ss_explain. */
+    void (*noted)(const struct ss_handler *h, const char *call, const char *note);
 };
 
 struct ss_core {

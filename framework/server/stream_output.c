@@ -87,6 +87,8 @@ int ss_flush_now(struct ss_stream *s)
     s->wend -= sent;
     if (sent && s->wend)
         memmove(s->wbuf, s->wbuf + sent, s->wend);
+    if (n >= 0 && s->below)
+        n = ss_flush_now(s->below);
     return n >= 0 ? 0 : n == -EAGAIN ? -EAGAIN : stream_failed(s, n);
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -225,6 +226,7 @@ FAILS(ssize_t, sendto,
       (fd, data, size, flags, address, length))
 MOVES(ssize_t, sendfile, (int to, int from, off_t *offset, size_t size), (to, from, offset, size))
 FAILS_WITH(0, unsigned, if_nametoindex, (const char *name), (name))
+FAILS(int, getifaddrs, (struct ifaddrs * *all), (all))
 FAILS_NULL(char *, if_indextoname, (unsigned index, char *name), (index, name))
 int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found);

@@ -35,7 +35,7 @@ ERRORS = {
     "setsockopt": "ENOMEM ENOPROTOOPT", "recv": INPUT + " SHORT", "recvfrom": INPUT, "recvmsg": "ENOMEM EINTR ECONNREFUSED",
     "recvmmsg": "ENOMEM EINTR ECONNREFUSED",
     "send": OUTPUT + " SHORT", "sendto": "ENOBUFS ENOMEM EINTR EAGAIN", "sendmsg": OUTPUT + " SHORT", "sendfile": "EINVAL EIO ENOMEM EPIPE SHORT",
-    "if_indextoname": "ENXIO", "if_nametoindex": "ENODEV EMFILE", "getaddrinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
+    "getifaddrs": NUMBERS, "if_indextoname": "ENXIO", "if_nametoindex": "ENODEV EMFILE", "getaddrinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
     "getnameinfo": "EAI_MEMORY EAI_AGAIN EAI_SYSTEM",
     "poll": "EINTR ENOMEM", "epoll_create1": NUMBERS, "epoll_ctl": "ENOMEM ENOSPC", "epoll_wait": "EINTR", "eventfd": NUMBERS, "timerfd_create": NUMBERS,
     "nanosleep": "EINTR",
