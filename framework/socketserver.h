@@ -1730,8 +1730,8 @@ struct ss_tls {
     int (*not_tls)(struct ss_handler *h);
 };
 
-/* Reads the files of self->tls anew. New connections get what is in them now, in all processes; those that
-   stand go on. Returns 0; or -errno as ss_server_bind: then all stays as it was, and ss_reason says what is
+/* Reads the files of self->tls anew. New connections get what is in them now, in all processes (which need
+   not be able to read them any more); those that stand go on. Returns 0; or -errno as ss_server_bind: then all stays as it was, and ss_reason says what is
    wrong. Any thread, and any process that a mix-in has forked; not a signal handler (call it from
    service_actions, or a function of ss_every). */
 SS_API int ss_tls_reload(struct ss_server *self);
@@ -1771,9 +1771,10 @@ struct ss_tls_issue {
 SS_API int ss_tls_make_certificate(const struct ss_tls_issue *issue, const char *path,
                                    char fingerprint[SS_TLS_FINGERPRINT]);
 
-/* Stores the fingerprint of the first certificate in the file `path`, and in how many days it ends (less than
-   0: it has ended). NULL: not wanted. Returns 0, or -errno with ss_reason. Any thread. */
-SS_API int ss_tls_look_at(const char *path, char fingerprint[SS_TLS_FINGERPRINT], int *days);
+/* Looks at the first certificate in the file `path`: stores its fingerprint, in how many days it ends (less
+   than 0: it has ended), and whether it is for all names and addresses that this machine has now. Returns 0, or
+   -errno with ss_reason. Any thread. */
+SS_API int ss_tls_look_at(const char *path, char fingerprint[SS_TLS_FINGERPRINT], int *days, bool *covers);
 
 /* ---------------------------------------------------------------- client */
 

@@ -81,6 +81,11 @@ extern "C" {
    when its first bytes are there, or after 5 seconds (http.server.HTTPServer). So its buffer_size is 32,768,
    and its defer_accept is 5. */
 extern SS_API const struct ss_class http_HTTPServer;
+
+/* For struct ss_tls.not_tls of a server that speaks HTTP behind TLSMixIn: answers a client that begins with
+   "http://" where it should be "https://". GET and HEAD are sent to the same place by https (307), and everything
+   else gets a 400 that says why. Returns 0 or -errno. */
+SS_API int http_not_tls(struct ss_handler *h);
 #define HTTPServer http_HTTPServer
 
 struct http_method {

@@ -36,7 +36,7 @@ if platform.machine() == "aarch64":
 
 REPORT = re.compile(r"ERROR: (Address|Leak|Memory)Sanitizer|runtime error:|WARNING: ThreadSanitizer|Sanitizer:DEADLYSIGNAL|"
                     r"Assertion .* failed|stack smashing|double free|corrupted")
-URL = re.compile(r"http://(?:\[([0-9a-fA-F:.%a-z]+)\]|([^/:\s]+)):([0-9]+)/")
+URL = re.compile(r"https?://(?:\[([0-9a-fA-F:.%a-z]+)\]|([^/:\s]+)):([0-9]+)/")
 
 
 # Looking for what is leaked takes half of the time of a short program under AddressSanitizer: one of a few does it.

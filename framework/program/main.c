@@ -36,7 +36,8 @@ static void print_address(const struct ss_server *self, const char *scheme)
     else
         ss_address_format(address, text, sizeof text);
     bool url = scheme && ss_address_port(address) != 0;
-    printf("%s%s%s%s%s", url ? scheme : "", url ? "://" : "", text, url ? "/" : "",
+    bool encrypted = ss_state(self, &TLSMixIn);
+    printf("%s%s%s%s%s%s", url ? scheme : "", url && encrypted ? "s" : "", url ? "://" : "", text, url ? "/" : "",
            any4 || any6 ? " and every other interface" : "");
 }
 

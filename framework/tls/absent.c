@@ -47,9 +47,9 @@ int ss_tls_make_certificate(const struct ss_tls_issue *issue, const char *path,
     return is_absent();
 }
 
-int ss_tls_look_at(const char *path, char fingerprint[SS_TLS_FINGERPRINT], int *days)
+int ss_tls_look_at(const char *path, char fingerprint[SS_TLS_FINGERPRINT], int *days, bool *covers)
 {
-    (void)path, (void)fingerprint, (void)days;
+    (void)path, (void)fingerprint, (void)days, (void)covers;
     return is_absent();
 }
 

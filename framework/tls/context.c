@@ -94,20 +94,18 @@ static int choose_certificate(SSL *ssl, int *alert, void *argument)
 
 static int ask_clients(SSL_CTX *ctx, const struct ss_tls *tls)
 {
-    int rc;
-    X509 *first = tls_pem_certificate(tls->client_ca, &rc); /* for the reason that it gives */
-    if (!first)
-        return rc;
-    X509_free(first);
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(tls->client_ca);
-    if (!names || SSL_CTX_load_verify_file(ctx, tls->client_ca) != 1) {
-        sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return reason_is(-EBADMSG, "cannot use %s: %s", tls->client_ca, tls_pem_openssl_says());
+    STACK_OF(X509) *trusted = sk_X509_new_null();
+    int rc = trusted ? tls_pem_all(tls->client_ca, trusted) : -ENOMEM;
+    for (int i = 0; rc == 0 && i < sk_X509_num(trusted); i++) {
+        X509 *one = sk_X509_value(trusted, i);
+        if (SSL_CTX_add_client_CA(ctx, one) != 1 ||
+            X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), one) != 1)
+            rc = reason_is(-EBADMSG, "cannot use %s: %s", tls->client_ca, tls_pem_openssl_says());
     }
-    SSL_CTX_set_client_CA_list(ctx, names);
+    sk_X509_pop_free(trusted, X509_free);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (tls->client_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT),
                        NULL);
-    return 0;
+    return rc;
 }
 
 /* ---------------------------------------------------------------- all of it */

@@ -229,3 +229,41 @@ int ss_tls_make_certificate(const struct ss_tls_issue *issue, const char *path,
     EVP_PKEY_free(key);
     return rc;
 }
+
+/* ---------------------------------------------------------------- one that was made before */
+
+static bool is_for(X509 *certificate, const GENERAL_NAME *name)
+{
+    int kind;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &kind);
+    const unsigned char *data = ASN1_STRING_get0_data(value);
+    size_t size = (size_t)ASN1_STRING_length(value);
+    return (kind == GEN_IPADD ? X509_check_ip(certificate, data, size, 0)
+                              : X509_check_host(certificate, (const char *)data, size, 0, NULL)) == 1;
+}
+
+static int check_names(X509 *certificate, bool *covers)
+{
+    GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+    int rc = names ? add_own_names(names) : -ENOMEM;
+    *covers = rc == 0;
+    for (int i = 0; *covers && i < sk_GENERAL_NAME_num(names); i++)
+        *covers = is_for(certificate, sk_GENERAL_NAME_value(names, i));
+    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+    return rc;
+}
+
+int ss_tls_look_at(const char *path, char fingerprint[SS_TLS_FINGERPRINT], int *days, bool *covers)
+{
+    int rc, left = 0, seconds = 0;
+    reason_clear();
+    X509 *certificate = tls_pem_certificate(path, &rc);
+    if (!certificate)
+        return rc;
+    tls_pem_fingerprint(certificate, fingerprint);
+    (void)ASN1_TIME_diff(&left, &seconds, NULL, X509_get0_notAfter(certificate));
+    *days = seconds < 0 && left == 0 ? -1 : left;
+    rc = check_names(certificate, covers);
+    X509_free(certificate);
+    return rc;
+}

@@ -18,6 +18,7 @@ struct tls_state {
     struct tls_context *context;
     unsigned generation; /* of the context */
     struct ticket_keys *keys;
+    struct tls_files *files; /* of the newest generation, under ss_lock */
 };
 
 /* Of all processes. */
@@ -67,6 +68,24 @@ static void use_context(struct tls_state *state, struct tls_context *context, un
     tls_context_release(before);
 }
 
+/* Reads the files, and keeps them for other processes. */
+static int load(struct ss_server *self, struct tls_files *into, struct tls_context **context)
+{
+    tls_files_use(NULL, into);
+    int rc = tls_context_load(settings_of(self), state_of(self)->keys, context);
+    tls_files_use(NULL, NULL);
+    return rc;
+}
+
+static int share(struct tls_state *state)
+{
+    if (!state->keys && !(state->keys = tls_tickets_new()))
+        return -errno;
+    if (!state->files && !(state->files = tls_files_new()))
+        return -errno;
+    return 0;
+}
+
 static int server_bind(struct ss_server *self)
 {
     struct tls_state *state = state_of(self);
@@ -74,27 +93,36 @@ static int server_bind(struct ss_server *self)
     struct tls_context *context = NULL;
     reason_clear();
     int rc = check_server(self);
-    if (rc == 0 && !state->keys && !(state->keys = tls_tickets_new()))
-        rc = -errno;
     if (rc == 0)
-        rc = tls_context_load(settings_of(self), state->keys, &context);
+        rc = share(state);
+    if (rc == 0)
+        rc = load(self, state->files, &context);
     if (rc < 0)
         return rc;
     use_context(state, context, atomic_load(&shared->generation));
     return ss_super(self, &TLSMixIn)->server_bind(self);
 }
 
-/* Under the lock. When another process has found new files: reads them, too. */
+static bool lock_files(const struct ss_server *self)
+{
+    int rc = ss_lock(self, &TLSMixIn);
+    return rc == 0 || rc == -EOWNERDEAD;
+}
+
+/* Under the lock of the process. When another process has found new files: takes them from it. */
 static void catch_up(struct ss_server *self)
 {
     struct tls_state *state = state_of(self);
     struct tls_shared *shared = ss_shared(self, &TLSMixIn);
-    unsigned now = atomic_load(&shared->generation);
-    struct tls_context *context;
-    if (state->generation == now)
+    struct tls_context *context = NULL;
+    if (state->generation == atomic_load(&shared->generation) || !lock_files(self))
         return;
-    state->generation = now;
-    if (tls_context_load(settings_of(self), state->keys, &context) == 0)
+    unsigned now = state->generation = atomic_load(&shared->generation);
+    tls_files_use(state->files, NULL);
+    int rc = tls_context_load(settings_of(self), state->keys, &context);
+    tls_files_use(NULL, NULL);
+    (void)ss_unlock(self, &TLSMixIn);
+    if (rc == 0)
         use_context(state, context, now);
     else
         fprintf(stderr, "socketserver: the certificates stay as they were: %s\n", ss_reason());
@@ -112,21 +140,36 @@ static struct tls_context *current_context(struct ss_server *self)
     return context;
 }
 
-int ss_tls_reload(struct ss_server *self)
+/* All processes get what this one has read and found to be good. */
+static void publish_files(struct ss_server *self, const struct tls_files *files, struct tls_context *context)
 {
     struct tls_state *state = state_of(self);
     struct tls_shared *shared = ss_shared(self, &TLSMixIn);
+    pthread_mutex_lock(&state->lock);
+    bool locked = lock_files(self);
+    memcpy(state->files->data, files->data, files->used);
+    state->files->used = files->used;
+    use_context(state, context, atomic_fetch_add(&shared->generation, 1) + 1);
+    if (locked)
+        (void)ss_unlock(self, &TLSMixIn);
+    pthread_mutex_unlock(&state->lock);
+}
+
+int ss_tls_reload(struct ss_server *self)
+{
+    struct tls_state *state = state_of(self);
     struct tls_context *context;
     reason_clear();
     if (!state || !state->context)
         return reason_is(-EINVAL, "the server has no TLSMixIn, or is not bound");
-    int rc = tls_context_load(settings_of(self), state->keys, &context);
-    if (rc < 0)
-        return rc;
-    pthread_mutex_lock(&state->lock);
-    use_context(state, context, atomic_fetch_add(&shared->generation, 1) + 1);
-    pthread_mutex_unlock(&state->lock);
-    return 0;
+    if (!settings_of(self)->certificates)
+        return 0; /* the one that was made stays: another process would make another one */
+    struct tls_files *files = tls_files_new();
+    int rc = files ? load(self, files, &context) : -errno;
+    if (rc == 0)
+        publish_files(self, files, context);
+    tls_files_free(files);
+    return rc;
 }
 
 /* So that processes which are forked for a connection each need not read the files. */
@@ -148,7 +191,9 @@ static void server_close(struct ss_server *self)
     ss_super(self, &TLSMixIn)->server_close(self);
     tls_context_release(state->context);
     tls_tickets_free(state->keys);
+    tls_files_free(state->files);
     state->context = NULL;
+    state->files = NULL;
     state->keys = NULL;
 }
 

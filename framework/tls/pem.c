@@ -3,16 +3,14 @@
 #include "server/reason.h"
 #include "tls/tls.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { MAX_CHAIN = 32, MAX_FILE = 1 << 20 /* bytes of certificates and keys */ };
+enum { MAX_LIST = 1000, MAX_FILE = 1 << 20 /* bytes of certificates and keys */ };
 
 const char *tls_pem_openssl_says(void)
 {
@@ -33,23 +31,6 @@ void tls_pem_fingerprint(const X509 *certificate, char text[SS_TLS_FINGERPRINT])
         snprintf(text + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* Reads at most `size` bytes. Their number, or -errno. */
-static ssize_t read_start(const char *path, char *data, size_t size)
-{
-    size_t done = 0;
-    ssize_t n = 1;
-    int fd = (int)TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
-    if (fd < 0)
-        return -errno;
-    while (done < size && n > 0) {
-        n = TEMP_FAILURE_RETRY(read(fd, data + done, size - done));
-        done += n > 0 ? (size_t)n : 0;
-    }
-    int rc = n < 0 ? -errno : 0;
-    (void)close(fd);
-    return rc < 0 ? rc : (ssize_t)done;
-}
-
 /* A file in memory, for close_pem. NULL: the reason is said, and *rc is -errno. */
 struct pem {
     BIO *bio;
@@ -67,7 +48,7 @@ static void close_pem(struct pem *pem)
 static struct pem *open_pem(const char *path, int *rc)
 {
     struct pem *pem = malloc(sizeof *pem + MAX_FILE);
-    ssize_t n = pem ? read_start(path, pem->text, MAX_FILE) : -ENOMEM;
+    ssize_t n = pem ? tls_files_read(path, pem->text, MAX_FILE) : -ENOMEM;
     *rc = n < 0 ? (int)n : n == MAX_FILE ? -EFBIG : 0;
     if (pem) {
         pem->size = n > 0 ? (size_t)n : 0;
@@ -97,7 +78,7 @@ static int tell_password(char *buffer, int size, int writing, void *context)
     struct password *password = context;
     (void)writing;
     password->asked = true;
-    ssize_t n = password->file ? read_start(password->file, buffer, (size_t)size) : -EKEYREJECTED;
+    ssize_t n = password->file ? tls_files_read(password->file, buffer, (size_t)size) : -EKEYREJECTED;
     if (n < 0)
         password->rc = (int)n;
     for (ssize_t i = 0; i < n; i++)
@@ -224,27 +205,32 @@ static int check_pair(const struct ss_certificate *files, X509 *first, EVP_PKEY 
                      files->certfile);
 }
 
-/* Reads all certificates of a file: the first one, and the chain. */
-static int read_all(const char *path, X509 **first, STACK_OF(X509) * chain)
+int tls_pem_all(const char *path, STACK_OF(X509) * all)
 {
     int rc = 0;
     struct pem *pem = open_pem(path, &rc);
     if (!pem)
         return rc;
     ERR_clear_error();
-    X509 *next = *first = next_certificate(pem->bio);
-    if (!next)
-        rc = refuse_file(path);
-    while (rc == 0 && (next = next_certificate(pem->bio))) {
-        if (sk_X509_num(chain) == MAX_CHAIN || !sk_X509_push(chain, next)) {
+    for (X509 *next; rc == 0 && (next = next_certificate(pem->bio));) {
+        if (sk_X509_num(all) == MAX_LIST || !sk_X509_push(all, next)) {
             X509_free(next);
-            rc = reason_is(-E2BIG, "there are more than %d certificates in %s", MAX_CHAIN, path);
+            rc = reason_is(-E2BIG, "there are more than %d certificates in %s", MAX_LIST, path);
         }
     }
     close_pem(pem);
     unsigned long last = ERR_peek_last_error();
-    bool ended = !last || ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
+    bool ended = sk_X509_num(all) > 0 && (!last || ERR_GET_REASON(last) == PEM_R_NO_START_LINE);
     return rc < 0 || ended ? (ERR_clear_error(), rc) : refuse_file(path);
+}
+
+/* The first one, and the chain. */
+static int read_chain(const char *path, X509 **first, STACK_OF(X509) * chain)
+{
+    int rc = tls_pem_all(path, chain);
+    if (rc == 0)
+        *first = sk_X509_shift(chain);
+    return rc;
 }
 
 static int check_chain(const char *path, X509 *first, STACK_OF(X509) * chain)
@@ -266,7 +252,7 @@ int tls_pem_load(SSL_CTX *ctx, const struct ss_certificate *files)
     X509 *first = NULL;
     EVP_PKEY *key = NULL;
     STACK_OF(X509) *chain = sk_X509_new_null();
-    int rc = chain ? read_all(files->certfile, &first, chain) : -ENOMEM;
+    int rc = chain ? read_chain(files->certfile, &first, chain) : -ENOMEM;
     if (rc == 0)
         key = tls_pem_key(files->keyfile ? files->keyfile : files->certfile, files->password_file, &rc);
     if (rc == 0)
@@ -280,20 +266,4 @@ int tls_pem_load(SSL_CTX *ctx, const struct ss_certificate *files)
     X509_free(first);
     EVP_PKEY_free(key);
     return rc;
-}
-
-int ss_tls_look_at(const char *path, char fingerprint[SS_TLS_FINGERPRINT], int *days)
-{
-    int rc, left = 0, seconds = 0;
-    reason_clear();
-    X509 *certificate = tls_pem_certificate(path, &rc);
-    if (!certificate)
-        return rc;
-    if (fingerprint)
-        tls_pem_fingerprint(certificate, fingerprint);
-    (void)ASN1_TIME_diff(&left, &seconds, NULL, X509_get0_notAfter(certificate));
-    if (days)
-        *days = seconds < 0 && left == 0 ? -1 : left;
-    X509_free(certificate);
-    return 0;
 }

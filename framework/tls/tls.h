@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS by OpenSSL. From the bottom up:
 
+     files.c     what was read from files, for all processes
      pem.c       certificates and keys from files, and what is wrong with them
      issue.c     makes a certificate
      tickets.c   the keys by which sessions are resumed
@@ -18,12 +19,31 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* files.c */
+/* What was read: paths and contents, so that all processes have the same, also when a file has changed since,
+   or may not be read any more. */
+enum { FILES_ROOM = 1 << 20 }; /* bytes of all certificates and keys of a server together */
+struct tls_files {
+    size_t used;
+    char data[FILES_ROOM];
+};
+/* In memory that processes forked later share, and that is in no core dump. NULL: errno says why. */
+struct tls_files *tls_files_new(void);
+void tls_files_free(struct tls_files *files);
+/* Until the next call the calling thread reads all files from `from`, or keeps in `into` what it reads; NULL:
+   neither. */
+void tls_files_use(const struct tls_files *from, struct tls_files *into);
+/* Reads up to `size` bytes of a file. Their number, or -errno. */
+ssize_t tls_files_read(const char *path, char *data, size_t size);
+
 /* pem.c */
 /* Reads a certificate with its chain and key into `ctx`. 0, or -errno with a reason. */
 int tls_pem_load(SSL_CTX *ctx, const struct ss_certificate *files);
 /* Reads the first certificate, or the key, of a file. NULL: the reason is said, and *rc is -errno. */
 X509 *tls_pem_certificate(const char *path, int *rc);
 EVP_PKEY *tls_pem_key(const char *path, const char *password_file, int *rc);
+/* Reads all certificates of a file, one at least. 0, or -errno with a reason. */
+int tls_pem_all(const char *path, STACK_OF(X509) * all);
 /* OpenSSL's words for what has failed first of late in this thread, which are then forgotten. */
 const char *tls_pem_openssl_says(void);
 void tls_pem_fingerprint(const X509 *certificate, char text[SS_TLS_FINGERPRINT]);

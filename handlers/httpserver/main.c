@@ -6,6 +6,7 @@
 #include "httpserver/live.h"
 #include "httpserver/options.h"
 #include "httpserver/sandbox.h"
+#include "httpserver/tls.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -40,15 +41,16 @@ static void print_url(const struct ss_server *self)
     bool any4 = address->u.any.sa_family == AF_INET && address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
     bool any6 = address->u.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
     char text[SS_ADDRESS_TEXT];
+    const char *scheme = options.tls ? "https" : "http";
     if (any4 || any6)
-        printf("http://%s:%u/ (every interface; ", any4 ? "127.0.0.1" : "localhost",
+        printf("%s://%s:%u/ (every interface; ", scheme, any4 ? "127.0.0.1" : "localhost",
                ss_address_port(address));
     else if (!strncasecmp(self->address, "localhost:", 10)) /* is two addresses */
-        printf("http://localhost:%u/ (", ss_address_port(address));
+        printf("%s://localhost:%u/ (", scheme, ss_address_port(address));
     else if (ss_address_format(address, text, sizeof text) < 0 || ss_address_port(address) == 0)
         printf("%s (", text);
     else
-        printf("http://%s/ (", text);
+        printf("%s://%s/ (", scheme, text);
 }
 
 /* Prints the URL when signals are already handled: who reads it may send one at once. */
@@ -64,6 +66,7 @@ static int serve_forever(struct ss_server *self)
         print_mixin(options.mixins[i]);
     }
     printf("%s; Ctrl-C stops)\n", !options.mixins[0] ? "sequential" : "");
+    tls_print_certificate();
     fflush(stdout);
     return ss_super(self, &BannerMixIn)->serve_forever(self);
 }
@@ -156,12 +159,14 @@ static void reopen_log(int signal)
         "permissions of its directory\n";
     int saved = errno;
     (void)signal;
-    if (http_access_log_reopen() < 0)
+    if (options.access_log && http_access_log_reopen() < 0)
         (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    tls_hang_up();
     errno = saved;
 }
 
-/* Opens the access log. Without one SIGHUP does what it did before, as nohup needs it. */
+/* Opens the access log. Without one, and without certificates to read anew, SIGHUP does what it did before,
+ * as nohup needs it. */
 static int open_log(const char *path)
 {
     struct sigaction action = {.sa_handler = reopen_log, .sa_flags = SA_RESTART};
@@ -170,7 +175,7 @@ static int open_log(const char *path)
         fprintf(stderr,
                 "httpserver: cannot write the access log %s: %s; name a file with --access-log FILE\n", path,
                 strerror(-rc));
-    else if (path)
+    else if (path || options.tls)
         sigaction(SIGHUP, &action, NULL);
     return rc;
 }
@@ -191,6 +196,10 @@ static int check_directory(const char *directory)
 static void report_bind(int error)
 {
     const char *reason = strerror(-error), *advice = "";
+    if (options.tls && *ss_reason()) {
+        fprintf(stderr, "httpserver: %s\n", ss_reason());
+        return;
+    }
     bool is_path = strncmp(options.address, "unix:", 5) == 0;
     if (error == -EADDRINUSE)
         advice = is_path ? "; another program listens there"
@@ -240,6 +249,7 @@ static int serve(const struct ss_class *const *bases, const struct ss_handler_cl
         return rc == -EINVAL ? 2 : 1;
     }
     set_limits(&server);
+    server.tls = tls_settings();
     rc = ss_server_bind(&server);
     if (rc < 0 && rc != -ECANCELED)
         report_bind(rc);
@@ -267,6 +277,8 @@ int main(int argc, char **argv)
         return rc;
     if (check_directory(options.directory) < 0 || open_log(options.access_log) < 0)
         return 1;
+    if (options.tls && tls_begin(&options) < 0)
+        return 1;
     served = realpath(options.directory, NULL);
     sandbox_begin(&options);
     http_init_types(NULL); /* once for all processes; there need be none */
@@ -278,6 +290,8 @@ int main(int argc, char **argv)
     if (options.live)
         bases[count++] = &LiveMixIn;
     bases[count++] = &SandboxMixIn;
+    if (options.tls)
+        bases[count++] = &ReloadMixIn, bases[count++] = &TLSMixIn;
     if (options.proxy_protocol)
         bases[count++] = &ProxyProtocolMixIn;
     for (size_t i = 0; options.mixins[i]; i++)

@@ -161,6 +161,12 @@ int options_parse(int argc, char **argv, struct options *options)
         rc = take_option(option, options);
     if (rc >= 0)
         return rc;
+    for (const struct ss_certificate *c = options->certificates; c->keyfile || c->password_file; c++)
+        if (!c->certfile)
+            return complain("this goes with --tls-cert FILE: ",
+                            c->keyfile ? "--tls-key" : "--tls-password-file");
+    if (options->tls_client_ca && !options->tls)
+        return complain("--tls-client-ca goes with --tls or --tls-cert FILE", "");
     if (options->workers && !takes_workers(options))
         return complain("--workers is for eventloop, threadpool and preforking", "");
     if (options->live && serves_one_by_one(options))

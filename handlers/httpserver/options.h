@@ -16,6 +16,7 @@ enum { NOT_SAID = -1 };
 enum { MAX_NAMES = 64 }; /* as often as --allow-host may be given, and --allow, --deny and --trust-proxy */
 enum { UPLOAD_NOT, UPLOAD_KNOWN, UPLOAD_ANYONE };
 enum { AUTH_FOR_ALL, AUTH_FOR_UPLOAD };
+enum { MAX_CERTIFICATES = 16 };
 enum { PROTOCOL_1_1, PROTOCOL_1_0 };
 enum { TOKENS_ON, TOKENS_NAME, TOKENS_OFF };
 enum { SANDBOX_AUTO, SANDBOX_REQUIRE, SANDBOX_OFF };
@@ -32,9 +33,12 @@ struct networks {
 /* What was said, as it was said. Numbers and words are int64_t all of them, so that one function reads
    them. */
 struct options {
-    char address[300];                           /* of `bind` and `port`, as ss_server_init takes it */
-    const char *bind, *directory, *access_log;   /* access_log NULL: stderr */
-    const struct ss_class *mixins[SS_MAX_BASES]; /* leftmost first, ended by NULL */
+    char address[300]; /* of `bind` and `port`, as ss_server_init takes it */
+    struct ss_certificate certificates[MAX_CERTIFICATES + 1]; /* of --tls-cert, ended by one without a file */
+    const char *tls_client_ca;                                /* NULL: clients need no certificate */
+    int64_t tls;                                              /* 1: yes */
+    const char *bind, *directory, *access_log;                /* access_log NULL: stderr */
+    const struct ss_class *mixins[SS_MAX_BASES];              /* leftmost first, ended by NULL */
     int64_t port, workers;                       /* workers 0: as many as the mix-in thinks right */
     int64_t protocol, server_tokens, log_format; /* one of the enums above */
     int64_t quiet, live, stats, chroot;          /* 1: yes */

@@ -2,6 +2,7 @@
 /* What is given up when the server listens, in this order: the rest of the file system (--chroot), root's
    name (--user), everything else that serving does not need (ss_confine). */
 #include "httpserver/sandbox.h"
+#include "httpserver/tls.h"
 #include "log/file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_PERMITS = 6 };
+enum { MOST_PERMITS = 6 + MOST_TLS_PERMITS };
 
 static struct options *options;
 static char log_file[PATH_MAX], log_directory[PATH_MAX], socket_directory[PATH_MAX];
@@ -138,7 +139,8 @@ static int confine(const struct ss_server *self)
     const char *path;
     size_t count = permit_files(permits);
     count += permit_log(permits + count);
-    (void)permit_socket(self, permits + count);
+    count += permit_socket(self, permits + count);
+    (void)tls_permit(options, permits + count);
     int rc = ss_confine(
         &(struct ss_confinement){.paths = permits, .required = options->sandbox == SANDBOX_REQUIRE}, &path);
     if (rc < 0 && (options->sandbox == SANDBOX_REQUIRE || (rc != -EBUSY && rc != -ENOSYS)))

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_MIXINS = SS_MAX_BASES - 8 };
+enum { MAX_MIXINS = SS_MAX_BASES - 12 };
 enum { DAY = 86400 };
 
 static int take_port(const struct setting *setting, const char *text, struct options *options)
@@ -74,6 +74,23 @@ static int take_user(const struct setting *setting, const char *text, struct opt
     const char *wrong = user_read(text, &options->user);
     (void)setting;
     return wrong ? complain(wrong, text) : -1;
+}
+
+/* The first --tls-key belongs to the first --tls-cert, whichever stands first, and so on. */
+static int take_certificate(const struct setting *setting, const char *text, struct options *options)
+{
+    for (struct ss_certificate *c = options->certificates; c < options->certificates + MAX_CERTIFICATES;
+         c++) {
+        const char **file = strcmp(setting->name, "tls-cert") == 0  ? &c->certfile
+                            : strcmp(setting->name, "tls-key") == 0 ? &c->keyfile
+                                                                    : &c->password_file;
+        if (!*file) {
+            *file = text;
+            options->tls = 1;
+            return -1;
+        }
+    }
+    return complain("too many certificates before ", text);
 }
 
 static int refuse_cgi(const struct setting *setting, const char *text, struct options *options)
@@ -144,6 +161,15 @@ const struct setting settings[] = {
      "(default: stderr)", TEXT(access_log)},
     {"log-format", "NAME", "python, common, combined (Apache's), or json, which alone has the time that each request "
      "took (default: python)", WORD(log_format, formats)},
+    {"tls", NULL, "serve https. Without --tls-cert it is with a certificate that is made for this machine, and kept in "
+     "the user's cache directory: signed by mkcert's root where there is one, else by itself", FLAG(tls, 1)},
+    {"tls-cert", "FILE", "serve https with this certificate (PEM), and those that have signed it behind it; may be "
+     "given several times, for several hosts; read anew at SIGHUP", .take = take_certificate},
+    {"tls-key", "FILE", "its key (default: in the same file); of several the first is that of the first "
+     "certificate", .take = take_certificate},
+    {"tls-password-file", "FILE", "the password of an encrypted key", .take = take_certificate},
+    {"tls-client-ca", "FILE", "let in only clients that have a certificate which one of these (PEM) has signed",
+     TEXT(tls_client_ca)},
     {"live", NULL, "pages and listings that are open in a browser load themselves anew when something below the "
      "directory changes, and take new stylesheets as they are; for this a script is put at the end of each page",
      FLAG(live, 1)},
