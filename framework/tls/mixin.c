@@ -69,7 +69,7 @@ static void use_context(struct tls_state *state, struct tls_context *context, un
 }
 
 /* Reads the files, and keeps them for other processes. */
-static int load(struct ss_server *self, struct tls_files *into, struct tls_context **context)
+static int load_files(struct ss_server *self, struct tls_files *into, struct tls_context **context)
 {
     tls_files_use(NULL, into);
     int rc = tls_context_load(settings_of(self), state_of(self)->keys, context);
@@ -96,7 +96,7 @@ static int server_bind(struct ss_server *self)
     if (rc == 0)
         rc = share(state);
     if (rc == 0)
-        rc = load(self, state->files, &context);
+        rc = load_files(self, state->files, &context);
     if (rc < 0)
         return rc;
     use_context(state, context, atomic_load(&shared->generation));
@@ -165,7 +165,7 @@ int ss_tls_reload(struct ss_server *self)
     if (!settings_of(self)->certificates)
         return 0; /* the one that was made stays: another process would make another one */
     struct tls_files *files = tls_files_new();
-    int rc = files ? load(self, files, &context) : -errno;
+    int rc = files ? load_files(self, files, &context) : -errno;
     if (rc == 0)
         publish_files(self, files, context);
     tls_files_free(files);
