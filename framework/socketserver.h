@@ -233,11 +233,11 @@ struct ss_class {
     /* verify_request: returns true when the client is to be served. After false, shutdown_request follows at
        once, and no handler is made. */
     bool (*verify_request)(struct ss_server *self, struct ss_request *request);
-    /* turn_away: called instead of process_request for a connection that the server has no place for: all have
-       been taken for full_timeout, its client has as many as it may have (max_requests_per_client) and too many
-       wait (max_waiting), or it has waited for request_timeout. A class can tell the client so, by a send(2) that
-       does not wait, or count it. shutdown_request follows. The default does nothing; HTTPServer answers
-       503. */
+    /* turn_away: called instead of process_request for a connection that the server has no place for: all
+       have been taken for full_timeout, its client has as many as it may have (max_requests_per_client) and
+       too many wait (max_waiting), or it has waited for request_timeout. A class can tell the client so, by a
+       send(2) that does not wait, or count it. shutdown_request follows. The default does nothing; HTTPServer
+       answers 503. */
     void (*turn_away)(struct ss_server *self, struct ss_request *request);
     /* process_request: runs the request: has finish_request called, here or in another thread, process or
        coroutine. Mix-ins override this one. A method that returns 0 has taken the request over: it calls
@@ -562,9 +562,10 @@ struct ss_server {
                                queue; a parked connection is closed to make room for one of them. 1,024
                                under ThreadingMixIn and without a mix-in, 160 under ForkingMixIn, 16,384
                                under EventLoopMixIn and ThreadPoolMixIn */
-    /* ms after which clients are turned away (see turn_away) because max_requests are in progress, none of them
-       is idle, and none has ended meanwhile. Who waits then, and who connects as long as nothing changes, gets
-       that within a second. -1 (default): clients wait in the kernel's queue for as long as they like. */
+    /* ms after which clients are turned away (see turn_away) because max_requests are in progress, none of
+       them is idle, and none has ended meanwhile. Who waits then, and who connects as long as nothing
+       changes, gets that within a second. -1 (default): clients wait in the kernel's queue for as long as
+       they like. */
     int full_timeout;
     /* How many of these connections one client may have: an IPv4 address, or a /64 of IPv6. (Clients of Unix
        sockets are not told apart.) Further connections of a client are accepted and put aside until one of
@@ -1725,15 +1726,15 @@ struct ss_tls {
     int handshake_timeout;             /* ms for a handshake as a whole; 0: 10,000 */
     /* Called instead of the handshake when a client begins otherwise than TLS does: it may be one that does
        not know that it is to encrypt. h->rfile has all that it has sent, and an answer to h->wfile goes as it
-       is. Then the connection ends, whatever this returns. Both have handshake_timeout for it. NULL: such a
-       connection fails. */
+       is. Then the connection ends; -errno is for handle_error. Both have handshake_timeout for it. NULL:
+       such a connection fails. */
     int (*not_tls)(struct ss_handler *h);
 };
 
 /* Reads the files of self->tls anew. New connections get what is in them now, in all processes (which need
-   not be able to read them any more); those that stand go on. Returns 0; or -errno as ss_server_bind: then all stays as it was, and ss_reason says what is
-   wrong. Any thread, and any process that a mix-in has forked; not a signal handler (call it from
-   service_actions, or a function of ss_every). */
+   not be able to read them any more); those that stand go on. Returns 0; or -errno as ss_server_bind: then
+   all stays as it was, and ss_reason says what is wrong. Any thread, and any process that a mix-in has
+   forked; not a signal handler (call it from service_actions, or a function of ss_every). */
 SS_API int ss_tls_reload(struct ss_server *self);
 
 enum { SS_TLS_NAME = 256, SS_TLS_FINGERPRINT = 65 };
@@ -1772,8 +1773,8 @@ SS_API int ss_tls_make_certificate(const struct ss_tls_issue *issue, const char 
                                    char fingerprint[SS_TLS_FINGERPRINT]);
 
 /* Looks at the first certificate in the file `path`: stores its fingerprint, in how many days it ends (less
-   than 0: it has ended), and whether it is for all names and addresses that this machine has now. Returns 0, or
-   -errno with ss_reason. Any thread. */
+   than 0: it has ended), and whether it is for all names and addresses that this machine has now. Returns 0,
+   or -errno with ss_reason. Any thread. */
 SS_API int ss_tls_look_at(const char *path, char fingerprint[SS_TLS_FINGERPRINT], int *days, bool *covers);
 
 /* ---------------------------------------------------------------- client */

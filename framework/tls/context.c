@@ -18,7 +18,10 @@ static void begin_openssl(void)
 {
     /* without its function for the end of the program, which would free what other threads still use */
     (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT | OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+#ifndef __SANITIZE_ADDRESS__ /* LeakSanitizer does not look into it, and takes what that points to for lost \
+                              */
     (void)CRYPTO_secure_malloc_init(SECURE_MEMORY, SECURE_PIECE);
+#endif
 }
 
 SSL_CTX *tls_context_new(const SSL_METHOD *method, int minimum_version)

@@ -211,10 +211,10 @@ static void explain_handshake(const struct ss_handler *h, const struct tls_sessi
 static int answer_plainly(struct ss_handler *h, struct ss_stream *below, const struct ss_tls *tls)
 {
     h->rfile = h->wfile = below;
-    (void)tls->not_tls(h);
+    int rc = tls->not_tls(h), flushed = ss_flush(below);
     h->rfile = h->wfile = NULL;
     h->request->linger = true;
-    return -ECONNRESET;
+    return rc < 0 ? rc : flushed < 0 ? flushed : -ECONNRESET;
 }
 
 /* The client's first bytes have come. */

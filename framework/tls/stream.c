@@ -179,10 +179,16 @@ static int tls_write_eof(struct ss_stream *s)
     return pass_on_if_free(tls_of(s)->session, s->below);
 }
 
+/* What was cut short must not end like what is whole. (-ECANCELED is an idle connection's, in a drain.) */
+static bool ends_well(const struct ss_stream *s)
+{
+    return !s->below->error && (!s->error || s->error == -ECANCELED);
+}
+
 static int tls_close(struct ss_stream *s)
 {
     struct tls_stream *t = tls_of(s);
-    int rc = atomic_load(&t->session->streams) == 1 ? tls_write_eof(s) : 0;
+    int rc = ends_well(s) && atomic_load(&t->session->streams) == 1 ? tls_write_eof(s) : 0;
     if (t->owned) {
         tls_session_release(t->session);
         free(t);

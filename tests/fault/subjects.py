@@ -18,6 +18,7 @@ import scenes_messages
 import scenes_probe
 import scenes_rig
 import scenes_samples
+import scenes_tls
 import scenes_upload
 import scenes_websocket
 import scenes_workers
@@ -101,6 +102,8 @@ PLANS = [
          {name: mixins.MIXINS[name] for name in ("threading", "eventloop")}, [scenes_http.guarded]),
     Plan("full", "httpserver", ["--upload", "--max-connections", "1", "-d", "{root}", "0"], scenes_http.fill,
          {name: mixins.MIXINS[name] for name in ("threading", "eventloop")}, [scenes_http.full]),
+    Plan("tls", "httpserver", ["--tls-cert", "{root}/.cert", "--tls-key", "{root}/.key", "-d", "{root}", "0"],
+         scenes_tls.fill, {name: mixins.MIXINS[name] for name in ("threading", "eventloop")}, scenes_tls.SCENES),
     Plan("probe", "tests/http/probe", ["directory={root}"], scenes_probe.fill, {name: SETTINGS[name] for name in THREE},
          scenes_probe.SCENES),
     Plan("rig", "tests/fault/rig", [], None, scenes_rig.classes("TCPServer", "127.0.0.1:0"), scenes_rig.STREAMS),
