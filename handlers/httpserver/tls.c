@@ -130,14 +130,23 @@ void tls_print_certificate(void)
 /* ---------------------------------------------------------------- anew */
 
 /* A certificate is renewed by putting another file in its place: so it is the directory, after symbolic
-   links, that may be read. The path lives as long as the program. */
+   links, that may be read. Each is permitted once. */
 static size_t permit_directory(const char *file, struct ss_permit *permit)
 {
+    static char *directories[MOST_TLS_PERMITS];
+    size_t i = 0;
     char *path = file ? realpath(file, NULL) : NULL;
     char *slash = path ? strrchr(path, '/') : NULL;
     if (!slash)
         return 0;
     slash[slash == path] = '\0';
+    while (i < MOST_TLS_PERMITS && directories[i] && strcmp(directories[i], path) != 0)
+        i++;
+    if (i == MOST_TLS_PERMITS || directories[i]) {
+        free(path);
+        return 0;
+    }
+    directories[i] = path;
     *permit = (struct ss_permit){path, file == made_path ? SS_MAY_CHANGE : SS_MAY_READ};
     return 1;
 }
