@@ -11,8 +11,8 @@ KINDS = {
 
 
 def openssl(*arguments, **more):
-    done = subprocess.run(["openssl", *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-                          check=False, **more)
+    done = subprocess.run(["openssl", *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, check=False, **more)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -158,7 +158,7 @@ static void publish_files(struct ss_server *self, const struct tls_files *files,
 int ss_tls_reload(struct ss_server *self)
 {
     struct tls_state *state = state_of(self);
-    struct tls_context *context;
+    struct tls_context *context = NULL;
     reason_clear();
     if (!state || !state->context)
         return reason_is(-EINVAL, "the server has no TLSMixIn, or is not bound");

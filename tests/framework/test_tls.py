@@ -335,8 +335,8 @@ def test_not_tls(tls):
 
 
 def s_client(server, *options, **more):
-    return subprocess.run(["openssl", "s_client", "-connect", "%s:%d" % server.address, *options], input=more.get("say", b"Q\n"),
-                          capture_output=True, timeout=60, check=False)
+    return subprocess.run(["openssl", "s_client", "-connect", "%s:%d" % server.address, *options],
+                          input=more.get("say", b"Q\n"), capture_output=True, timeout=60, check=False)
 
 
 def test_old_versions_and_weak_ciphers(tls):
@@ -345,7 +345,8 @@ def test_old_versions_and_weak_ciphers(tls):
                     ["-tls1_2", "-cipher", "AES128-SHA:AES128-GCM-SHA256:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"]):
         assert s_client(server, *options).returncode == 1, options
     shown = s_client(server, "-tls1_2")
-    assert shown.returncode == 0 and b"Compression: NONE" in shown.stdout and b"Secure Renegotiation IS supported" in shown.stdout
+    assert shown.returncode == 0 and b"Compression: NONE" in shown.stdout
+    assert b"Secure Renegotiation IS supported" in shown.stdout
     assert b"TLSv1.3" in s_client(server).stdout
 
 
