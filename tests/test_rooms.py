@@ -50,7 +50,7 @@ def test_good_house(rooms):
 
 @pytest.mark.parametrize("path, fault, found", [
     ("framework/server/core.c", '#include "loop/loop.h"\n',
-     "framework/server/core.c:1: includes framework/loop/loop.h: the room framework/loop on floor 3 is above "
+     "framework/server/core.c:1: includes framework/loop/loop.h: the room framework/loop on floor 4 is above "
      "framework/server on floor 1"),
     ("handlers/forms/form.c", '\n#include "files/cache.h"\n',
      "handlers/forms/form.c:2: includes handlers/files/cache.h: the room handlers/files is beside handlers/forms, "
@@ -66,7 +66,7 @@ def test_good_house(rooms):
     ("handlers/files/cache.c", '#include "cache.h"\n',
      'handlers/files/cache.c:1: cache.h is to be included as "files/cache.h"'),
     ("framework/memory/arena.c", "int ss_run(void);\nint up(void)\n{\n    return ss_run();\n}\n",
-     "framework/memory/arena.c: needs ss_run of framework/loop/loop.c: the room framework/loop on floor 3 is above "
+     "framework/memory/arena.c: needs ss_run of framework/loop/loop.c: the room framework/loop on floor 4 is above "
      "framework/memory on floor 0"),
     ("handlers/forms/form.c", "int cache(void);\nint beside(void)\n{\n    return cache();\n}\n",
      "handlers/forms/form.c: needs cache of handlers/files/cache.c: the room handlers/files is beside handlers/forms, "

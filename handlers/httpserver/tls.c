@@ -67,8 +67,8 @@ static int make_way(char *path)
 
 static bool is_good(void)
 {
-    int days;
-    bool covers;
+    int days = 0;
+    bool covers = false;
     return access(made_path, F_OK) == 0 && ss_tls_look_at(made_path, fingerprint, &days, &covers) == 0 &&
            days >= RENEWED && covers;
 }

@@ -63,8 +63,8 @@ static inline char *greedy_chunk(size_t *size)
 /* "pipeline:/path", "slow:/path" or "upload:/path" */
 static inline void greedy_parse(struct greedy *g, const char *kind)
 {
-    static const char get[] = "GET %s HTTP/1.1\r\nHost: greedy\r\n\r\n";
-    static const char post[] = "POST %s HTTP/1.1\r\nHost: greedy\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static const char get[] = "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static const char post[] = "POST %s HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     const char *path = strchr(kind, '/');
     g->slow = strncmp(kind, "slow:/", 6) == 0;
     g->mute = strncmp(kind, "upload:/", 8) == 0;

@@ -299,11 +299,11 @@ static const struct mode modes[] = {
     {"parks", &TCPServer, &Subscribing, publish_message, NULL, false},
     {"writes", &TCPServer, &Subscribing, publish_message, NULL, false},
     {"sockets", &HTTPServer, &Handler.handler, publish_frame,
-     "GET /sockets HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: "
+     "GET /sockets HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: "
      "websocket\r\nSec-WebSocket-Version: 13\r\n"
      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
      true},
-    {"streams", &HTTPServer, &Handler.handler, publish_event, "GET /streams HTTP/1.1\r\nHost: a\r\n\r\n",
+    {"streams", &HTTPServer, &Handler.handler, publish_event, "GET /streams HTTP/1.1\r\nHost: localhost\r\n\r\n",
      true},
     {"sends", NULL, NULL, send_to_all, NULL, true},
     {NULL, NULL, NULL, NULL, NULL, false},

@@ -193,9 +193,9 @@ def test_a_process_that_was_killed(start, runner):
 def test_http(start):
     server = start("httpserver", "-b", "{address}", "--explain", "-q", "--mixin", "eventloop")
     with wire.Client(server.address, limit=LIMIT) as client:
-        client.send("GET /?q=1 HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n")
+        client.send("GET /?q=1 HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n")
         assert client.response().status == 200
-        client.send("POST /none HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+        client.send("POST /none HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\n\r\n")
         assert client.response().status == 405
     wire.wait_until(lambda: " bytes out" in server.log.replace("0 bytes out", ""))
     lines = lines_of(stop(server))

@@ -62,7 +62,7 @@ def work(client, number):
 def test_every_byte_arrives(bad_network, serve, family, root):
     (root / "small").write_bytes(b"small")
     (root / "big").write_bytes(BIG)
-    server = serve("--upload")
+    server = serve("--upload=anyone")
     clients = [Client(bad_network, server.address, family) for _ in range(2)]
     with concurrent.futures.ThreadPoolExecutor() as threads:
         for job in [threads.submit(work, client, number) for number, client in enumerate(clients)]:

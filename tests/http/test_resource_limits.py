@@ -44,7 +44,7 @@ def test_uploads(limited, root, mixin):
         for length in True, False:
             with server.client() as client:
                 client.send(wire.request("PUT", "/put", LARGE) if length else
-                            b"PUT /put HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+                            b"PUT /put HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
                             % (len(LARGE), LARGE))
                 assert client.response().status == 507
         assert server.ask("POST", "/", form(("post", LARGE)), **FORM).status == 507
