@@ -159,6 +159,11 @@ SS_API const char *ss_strerror(int error);
    again; under EventLoopMixIn, until it waits. Any thread. */
 SS_API const char *ss_reason(void);
 
+/* For methods of a class that ss_server_bind calls: remembers a line, without its end, for ss_reason, which says
+   why they return the error `rc`. ss_run and ss_main print it in the place of their own. Returns `rc`. Any
+   thread. */
+SS_API int ss_set_reason(int rc, const char *format, ...) SS_PRINTF(2, 3);
+
 /* ---------------------------------------------------------------- classes
 
    A server class or a mix-in is a table of functions. A slot that is NULL is inherited: the method is looked
@@ -396,8 +401,7 @@ extern SS_API const struct ss_class ss_ExplainMixIn, ss_ExplainJSONMixIn, ss_Sta
 /* ConfineMixIn, for the left of the mix-ins that run requests: from the moment in which it listens the server
    has given up, with all its threads and processes, what self->confinement does not permit (see ss_confine).
    When only a part of that can be in force, a line on stderr says which; with `required`, or when a permitted
-   path is not there, ss_server_bind fails with -ECANCELED after a line that says why. Without being
-   permitted, the server may bind its own port again where allow_reuse_port is set, and remove the file of its
+   path is not there, ss_server_bind fails, and ss_reason says why. Without being permitted, the server may bind its own port again where allow_reuse_port is set, and remove the file of its
    own Unix socket. As Landlock has it that goes for all files below the socket's directory, so give it one of
    its own. */
 extern SS_API const struct ss_class ss_ConfineMixIn;

@@ -42,17 +42,20 @@ static int complete(const struct ss_server *self, struct confined *state, struct
     return 0;
 }
 
-static void report(int rc, const char *path)
+static int refuse(int rc, const char *path)
+{
+    return ss_set_reason(
+        rc, "cannot be confined: %s%s%s%s", path ? path : "", path ? ": " : "", ss_strerror(rc),
+        rc == -ENOTSUP ? "; this kernel lacks Landlock or seccomp, or sanitizers are in the program"
+        : rc == -EBUSY ? "; the program has made threads already: bind the server before"
+        : path         ? "; permit paths that are there"
+                       : "");
+}
+
+static void tell_of_lack(int confined)
 {
     char text[SS_CONFINED_TEXT];
-    if (rc < 0)
-        fprintf(stderr, "socketserver: cannot be confined: %s%s%s%s\n", path ? path : "", path ? ": " : "",
-                ss_strerror(rc),
-                rc == -ENOTSUP ? "; this kernel lacks Landlock or seccomp, or sanitizers are in the program"
-                : rc == -EBUSY ? "; the program has made threads already: bind the server before"
-                : path         ? "; permit paths that are there"
-                               : "");
-    else if (ss_confined_format(rc, text, sizeof text) > 0)
+    if ((~confined & SS_CONFINED_ENOUGH) && ss_confined_format(confined, text, sizeof text) > 0)
         fprintf(stderr, "socketserver: %s\n", text);
 }
 
@@ -67,10 +70,11 @@ static int server_activate(struct ss_server *self)
     rc = complete(self, state, &what);
     if (rc == 0)
         rc = ss_confine(&what, &path);
-    state->done = rc >= 0;
-    if (rc < 0 || (~rc & SS_CONFINED_ENOUGH))
-        report(rc, path);
-    return rc < 0 ? -ECANCELED : 0; /* it is told */
+    if (rc < 0)
+        return refuse(rc, path);
+    state->done = true;
+    tell_of_lack(rc);
+    return 0;
 }
 
 const struct ss_class ss_ConfineMixIn = {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* More about an error than its number says. */
 #include "server/reason.h"
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-static _Thread_local char reason[400];
+static _Thread_local char reason[PATH_MAX + 400];
 
-int reason_is(int rc, const char *format, ...)
+int ss_set_reason(int rc, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -2,7 +2,6 @@
 /* A whole server in one call, for main(): with signal handlers and without the soft limit of open files. */
 #include "server/run.h"
 #include "server/core.h"
-#include "server/reason.h"
 #include "server/signal_handlers.h"
 #include "socketserver.h"
 #include <errno.h>
@@ -118,11 +117,10 @@ static int make(struct ss_server *server, const struct ss_class *const *bases, c
 
 static int bind_and_serve(struct ss_server *server, const char *address)
 {
-    reason_clear();
     int rc = ss_server_bind(server);
     if (rc < 0 && *ss_reason())
         fprintf(stderr, "socketserver: %s\n", ss_reason());
-    else if (rc < 0 && rc != -ECANCELED) /* a class that has told why */
+    else if (rc < 0)
         fprintf(stderr, "socketserver: cannot listen on %s: %s%s\n", address, ss_strerror(rc),
                 advice(address, rc));
     else if (rc == 0 && (rc = ss_run_server(server)) < 0)

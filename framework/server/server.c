@@ -8,6 +8,7 @@
 #include "server/handler.h"
 #include "server/listener.h"
 #include "server/process.h"
+#include "server/reason.h"
 #include "server/serve.h"
 #include "server/shared.h"
 #include "server/signals.h"
@@ -102,6 +103,7 @@ int ss_server_bind(struct ss_server *self)
         return -EINVAL; /* as bind(2) */
     if (!self->core->store)
         self->core->store = store_new(self);
+    reason_clear();
     int rc = methods_of(self)->server_bind(self);
     if (rc == 0)
         rc = methods_of(self)->server_activate(self);

@@ -7,7 +7,8 @@
 
 static int is_absent(void)
 {
-    return reason_is(-EOPNOTSUPP, "this was built without OpenSSL: install libssl-dev, and build it again");
+    return ss_set_reason(-EOPNOTSUPP,
+                         "this was built without OpenSSL: install libssl-dev, and build it again");
 }
 
 static int server_bind(struct ss_server *self)

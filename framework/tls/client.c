@@ -34,7 +34,7 @@ static int make_client_context(const struct ss_connect_options *options, SSL_CTX
         X509 *first = tls_pem_certificate(options->cafile, &rc); /* for the reason that it gives */
         X509_free(first);
         if (rc == 0 && SSL_CTX_load_verify_file(ctx, options->cafile) != 1)
-            rc = reason_is(-EBADMSG, "cannot use %s: %s", options->cafile, tls_pem_openssl_says());
+            rc = ss_set_reason(-EBADMSG, "cannot use %s: %s", options->cafile, tls_pem_openssl_says());
     } else if (own) {
         (void)SSL_CTX_set_default_verify_paths(ctx);
     }
@@ -83,11 +83,11 @@ static int prepare_session(struct tls_session *session, const char *host,
     const char *name = options->server_hostname ? options->server_hostname : host;
     int n = options->alpn_protocols ? tls_alpn_encode(options->alpn_protocols, encoded) : 0;
     if (n < 0)
-        return reason_is(-EINVAL, "alpn_protocols: a name has 1 to 255 bytes, and all together %d at most",
-                         ALPN_BYTES);
+        return ss_set_reason(
+            -EINVAL, "alpn_protocols: a name has 1 to 255 bytes, and all together %d at most", ALPN_BYTES);
     if (!*name || expect(session->ssl, name, options->trusts_all) < 0)
-        return reason_is(-EINVAL,
-                         "the server's name is needed to check its certificate: set server_hostname");
+        return ss_set_reason(-EINVAL,
+                             "the server's name is needed to check its certificate: set server_hostname");
     if (n > 0 && SSL_set_alpn_protos(session->ssl, encoded, (unsigned)n) != 0)
         return -ENOMEM;
     SSL_set_connect_state(session->ssl);
@@ -98,14 +98,14 @@ static int explain_failure(struct tls_session *session, const char *host, int rc
 {
     long verified = SSL_get_verify_result(session->ssl);
     if (rc == -EPROTO && verified != X509_V_OK)
-        return reason_is(verified == X509_V_ERR_CERT_HAS_EXPIRED ? -EKEYEXPIRED : -EKEYREJECTED,
-                         "the certificate of %s is not to be trusted: %s", host,
-                         X509_verify_cert_error_string(verified));
+        return ss_set_reason(verified == X509_V_ERR_CERT_HAS_EXPIRED ? -EKEYEXPIRED : -EKEYREJECTED,
+                             "the certificate of %s is not to be trusted: %s", host,
+                             X509_verify_cert_error_string(verified));
     if (rc == -EPROTO)
-        return reason_is(rc, "no TLS with %s: %s", host,
-                         session->failure ? session->failure : "it has ended");
+        return ss_set_reason(rc, "no TLS with %s: %s", host,
+                             session->failure ? session->failure : "it has ended");
     if (rc == -ECONNRESET)
-        return reason_is(rc, "%s has ended the connection in the handshake", host);
+        return ss_set_reason(rc, "%s has ended the connection in the handshake", host);
     return rc;
 }
 

@@ -103,7 +103,7 @@ static int ask_clients(SSL_CTX *ctx, const struct ss_tls *tls)
         X509 *one = sk_X509_value(trusted, i);
         if (SSL_CTX_add_client_CA(ctx, one) != 1 ||
             X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), one) != 1)
-            rc = reason_is(-EBADMSG, "cannot use %s: %s", tls->client_ca, tls_pem_openssl_says());
+            rc = ss_set_reason(-EBADMSG, "cannot use %s: %s", tls->client_ca, tls_pem_openssl_says());
     }
     sk_X509_pop_free(trusted, X509_free);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (tls->client_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT),
@@ -131,8 +131,8 @@ static int set_protocols(SSL_CTX *ctx, const struct ss_tls *tls)
     if (!tls->alpn_protocols)
         return 0;
     if (tls_alpn_encode(tls->alpn_protocols, encoded) <= 0)
-        return reason_is(-EINVAL, "alpn_protocols: a name has 1 to 255 bytes, and all together %d at most",
-                         ALPN_BYTES);
+        return ss_set_reason(
+            -EINVAL, "alpn_protocols: a name has 1 to 255 bytes, and all together %d at most", ALPN_BYTES);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, (void *)(uintptr_t)tls->alpn_protocols);
     return 0;
 }
@@ -172,10 +172,10 @@ static unsigned count_certificates(const struct ss_tls *tls)
 static int check_settings(const struct ss_tls *tls)
 {
     if (tls->certificates && !tls->certificates->certfile)
-        return reason_is(-EINVAL, "there is no certificate: name the file of one in struct ss_tls");
+        return ss_set_reason(-EINVAL, "there is no certificate: name the file of one in struct ss_tls");
     if (tls->minimum_version && tls->minimum_version != SS_TLS_1_2 && tls->minimum_version != SS_TLS_1_3)
-        return reason_is(-EINVAL, "minimum_version is SS_TLS_1_2 or SS_TLS_1_3, and not %d",
-                         tls->minimum_version);
+        return ss_set_reason(-EINVAL, "minimum_version is SS_TLS_1_2 or SS_TLS_1_3, and not %d",
+                             tls->minimum_version);
     return 0;
 }
 

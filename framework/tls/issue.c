@@ -138,7 +138,7 @@ static int find_signer(const struct ss_tls_issue *issue, X509 **signer, EVP_PKEY
     if (rc == 0 && issue->ca_keyfile)
         *signer_key = tls_pem_key(issue->ca_keyfile, NULL, &rc);
     if (rc == 0 && *signer && (!*signer_key || X509_check_private_key(*signer, *signer_key) != 1))
-        rc = reason_is(-EKEYREJECTED, "the key of %s is missing, or another one's", issue->ca_certfile);
+        rc = ss_set_reason(-EKEYREJECTED, "the key of %s is missing, or another one's", issue->ca_certfile);
     return rc;
 }
 
@@ -148,15 +148,15 @@ int tls_issue_make(const struct ss_tls_issue *issue, X509 **certificate, EVP_PKE
     EVP_PKEY *fresh = EVP_EC_gen("P-256"), *signer_key = NULL;
     int rc = made && fresh ? find_signer(issue, &signer, &signer_key) : -ENOMEM;
     if (rc == 0 && issue->names && !*issue->names)
-        rc = reason_is(-EINVAL, "a certificate is for one name at least");
+        rc = ss_set_reason(-EINVAL, "a certificate is for one name at least");
     if (rc == 0 && !fill_in(made, signer ? signer : made, fresh, issue))
-        rc = reason_is(-EINVAL, "OpenSSL cannot make the certificate: %s", tls_pem_openssl_says());
+        rc = ss_set_reason(-EINVAL, "OpenSSL cannot make the certificate: %s", tls_pem_openssl_says());
     if (rc == 0)
         rc = set_names(made, issue->names);
     if (rc == 0 && signer && !add_extension(made, signer, NID_authority_key_identifier, "keyid"))
         (void)tls_pem_openssl_says(); /* the signer has no identifier */
     if (rc == 0 && X509_sign(made, signer_key ? signer_key : fresh, EVP_sha256()) == 0)
-        rc = reason_is(-EINVAL, "OpenSSL cannot sign the certificate: %s", tls_pem_openssl_says());
+        rc = ss_set_reason(-EINVAL, "OpenSSL cannot sign the certificate: %s", tls_pem_openssl_says());
     X509_free(signer);
     EVP_PKEY_free(signer_key);
     if (rc == 0) {
@@ -211,7 +211,7 @@ static int put_file(const char *path, X509 *certificate, EVP_PKEY *key)
     long size = good ? BIO_get_mem_data(bio, &text) : 0;
     int rc = good ? put_bytes(path, text, (size_t)size) : -ENOMEM;
     BIO_free(bio);
-    return rc < 0 ? reason_is(rc, "cannot write %s: %s", path, ss_strerror(rc)) : 0;
+    return rc < 0 ? ss_set_reason(rc, "cannot write %s: %s", path, ss_strerror(rc)) : 0;
 }
 
 int ss_tls_make_certificate(const struct ss_tls_issue *issue, const char *path,

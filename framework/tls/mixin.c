@@ -52,11 +52,12 @@ static void tls_init(struct ss_server *self)
 static int check_server(const struct ss_server *self)
 {
     if (self->socket_type != SOCK_STREAM)
-        return reason_is(-EPROTOTYPE, "TLSMixIn is for servers of connections: TCPServer, UnixStreamServer");
+        return ss_set_reason(-EPROTOTYPE,
+                             "TLSMixIn is for servers of connections: TCPServer, UnixStreamServer");
     if (!self->core->has_streams)
-        return reason_is(-EINVAL,
-                         "TLSMixIn encrypts streams, which a BaseRequestHandler does not have: base the "
-                         "handler class on StreamRequestHandler");
+        return ss_set_reason(-EINVAL,
+                             "TLSMixIn encrypts streams, which a BaseRequestHandler does not have: base the "
+                             "handler class on StreamRequestHandler");
     return 0;
 }
 
@@ -161,7 +162,7 @@ int ss_tls_reload(struct ss_server *self)
     struct tls_context *context = NULL;
     reason_clear();
     if (!state || !state->context)
-        return reason_is(-EINVAL, "the server has no TLSMixIn, or is not bound");
+        return ss_set_reason(-EINVAL, "the server has no TLSMixIn, or is not bound");
     if (!settings_of(self)->certificates)
         return 0; /* the one that was made stays: another process would make another one */
     struct tls_files *files = tls_files_new();

@@ -60,7 +60,7 @@ static struct pem *open_pem(const char *path, int *rc)
         return pem;
     if (pem)
         close_pem(pem);
-    (void)reason_is(0, "cannot read %s: %s", path, ss_strerror(*rc));
+    (void)ss_set_reason(0, "cannot read %s: %s", path, ss_strerror(*rc));
     return NULL;
 }
 
@@ -91,16 +91,18 @@ static int tell_password(char *buffer, int size, int writing, void *context)
 static int refuse_key(const char *path, const struct password *password)
 {
     if (!password->asked)
-        return reason_is(-EBADMSG,
-                         "there is no private key in %s (%s): it begins with -----BEGIN PRIVATE KEY-----",
-                         path, tls_pem_openssl_says());
+        return ss_set_reason(-EBADMSG,
+                             "there is no private key in %s (%s): it begins with -----BEGIN PRIVATE KEY-----",
+                             path, tls_pem_openssl_says());
     ERR_clear_error();
     if (!password->file)
-        return reason_is(-EKEYREJECTED, "the key in %s is encrypted: name the file of its password", path);
+        return ss_set_reason(-EKEYREJECTED, "the key in %s is encrypted: name the file of its password",
+                             path);
     if (password->rc < 0)
-        return reason_is(password->rc, "cannot read the password in %s: %s", password->file,
-                         ss_strerror(password->rc));
-    return reason_is(-EKEYREJECTED, "the password in %s is not that of the key in %s", password->file, path);
+        return ss_set_reason(password->rc, "cannot read the password in %s: %s", password->file,
+                             ss_strerror(password->rc));
+    return ss_set_reason(-EKEYREJECTED, "the password in %s is not that of the key in %s", password->file,
+                         path);
 }
 
 EVP_PKEY *tls_pem_key(const char *path, const char *password_file, int *rc)
@@ -125,9 +127,9 @@ static X509 *next_certificate(BIO *bio)
 
 static int refuse_file(const char *path)
 {
-    return reason_is(-EBADMSG,
-                     "there is no certificate in %s (%s): it begins with -----BEGIN CERTIFICATE-----", path,
-                     tls_pem_openssl_says());
+    return ss_set_reason(-EBADMSG,
+                         "there is no certificate in %s (%s): it begins with -----BEGIN CERTIFICATE-----",
+                         path, tls_pem_openssl_says());
 }
 
 X509 *tls_pem_certificate(const char *path, int *rc)
@@ -166,12 +168,13 @@ static int check_days(const char *path, const X509 *certificate)
     const ASN1_TIME *begins = X509_get0_notBefore(certificate), *ends = X509_get0_notAfter(certificate);
     if (X509_cmp_current_time(ends) < 0) {
         format_day(ends, day);
-        return reason_is(-EKEYEXPIRED, "a certificate in %s has expired on %s: have it renewed", path, day);
+        return ss_set_reason(-EKEYEXPIRED, "a certificate in %s has expired on %s: have it renewed", path,
+                             day);
     }
     if (X509_cmp_current_time(begins) > 0) {
         format_day(begins, day);
-        return reason_is(-EKEYREJECTED, "a certificate in %s is good from %s on only: is the clock right?",
-                         path, day);
+        return ss_set_reason(-EKEYREJECTED,
+                             "a certificate in %s is good from %s on only: is the clock right?", path, day);
     }
     return 0;
 }
@@ -182,7 +185,7 @@ static int check_order(const char *path, X509 *before, X509 *signer)
     char what[SS_TLS_NAME], who[SS_TLS_NAME];
     if (X509_check_issued(signer, before) == X509_V_OK)
         return 0;
-    return reason_is(
+    return ss_set_reason(
         -EKEYREJECTED,
         "the chain in %s is in the wrong order: behind %s there is to be what has signed it, and not %s",
         path, name_of(X509_get_subject_name(before), what), name_of(X509_get_subject_name(signer), who));
@@ -196,13 +199,13 @@ static int check_pair(const struct ss_certificate *files, X509 *first, EVP_PKEY 
     ERR_clear_error();
     for (int i = 0; i < sk_X509_num(chain); i++)
         if (X509_check_private_key(sk_X509_value(chain, i), key) == 1)
-            return reason_is(
+            return ss_set_reason(
                 -EKEYREJECTED,
                 "the chain in %s is in the wrong order: the server's own certificate comes first",
                 files->certfile);
     ERR_clear_error();
-    return reason_is(-EKEYREJECTED, "the key in %s is not that of the certificate in %s", keyfile,
-                     files->certfile);
+    return ss_set_reason(-EKEYREJECTED, "the key in %s is not that of the certificate in %s", keyfile,
+                         files->certfile);
 }
 
 int tls_pem_all(const char *path, STACK_OF(X509) * all)
@@ -215,7 +218,7 @@ int tls_pem_all(const char *path, STACK_OF(X509) * all)
     for (X509 *next; rc == 0 && (next = next_certificate(pem->bio));) {
         if (sk_X509_num(all) == MAX_LIST || !sk_X509_push(all, next)) {
             X509_free(next);
-            rc = reason_is(-E2BIG, "there are more than %d certificates in %s", MAX_LIST, path);
+            rc = ss_set_reason(-E2BIG, "there are more than %d certificates in %s", MAX_LIST, path);
         }
     }
     close_pem(pem);
@@ -260,8 +263,8 @@ int tls_pem_load(SSL_CTX *ctx, const struct ss_certificate *files)
     if (rc == 0)
         rc = check_chain(files->certfile, first, chain);
     if (rc == 0 && SSL_CTX_use_cert_and_key(ctx, first, key, chain, 1) != 1)
-        rc = reason_is(-EKEYREJECTED, "OpenSSL does not take the certificate in %s: %s", files->certfile,
-                       tls_pem_openssl_says());
+        rc = ss_set_reason(-EKEYREJECTED, "OpenSSL does not take the certificate in %s: %s", files->certfile,
+                           tls_pem_openssl_says());
     sk_X509_pop_free(chain, X509_free);
     X509_free(first);
     EVP_PKEY_free(key);

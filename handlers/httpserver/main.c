@@ -196,7 +196,7 @@ static int check_directory(const char *directory)
 static void report_bind(int error)
 {
     const char *reason = strerror(-error), *advice = "";
-    if (options.tls && *ss_reason()) {
+    if (*ss_reason()) {
         fprintf(stderr, "httpserver: %s\n", ss_reason());
         return;
     }
@@ -251,9 +251,9 @@ static int serve(const struct ss_class *const *bases, const struct ss_handler_cl
     set_limits(&server);
     server.tls = tls_settings();
     rc = ss_server_bind(&server);
-    if (rc < 0 && rc != -ECANCELED)
+    if (rc < 0)
         report_bind(rc);
-    else if (rc == 0 && (rc = ss_run_server(&server)) < 0)
+    else if ((rc = ss_run_server(&server)) < 0)
         fprintf(stderr, "httpserver: stopped: %s\n", strerror(-rc));
     ss_server_close(&server);
     return rc < 0 ? 1 : rc;

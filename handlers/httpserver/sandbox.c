@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,18 +70,6 @@ static size_t permit_socket(const struct ss_server *self, struct ss_permit *perm
 
 /* ---------------------------------------------------------------- the steps */
 
-static int fail(const char *format, ...) SS_PRINTF(1, 2);
-static int fail(const char *format, ...)
-{
-    char text[PATH_MAX + 300];
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "httpserver: %s\n", text);
-    return -ECANCELED;
-}
-
 /* What is outside of the directory is read before. */
 static int change_root(void)
 {
@@ -90,8 +77,8 @@ static int change_root(void)
         return 0;
     tzset();
     if (chdir(options->directory) < 0 || chroot(".") < 0)
-        return fail("cannot --chroot to %s: %s%s", options->directory, strerror(errno),
-                    errno == EPERM ? "; that takes root" : "");
+        return ss_set_reason(-errno, "cannot --chroot to %s: %s%s", options->directory, strerror(errno),
+                             errno == EPERM ? "; that takes root" : "");
     options->directory = "/";
     return 0;
 }
@@ -112,8 +99,8 @@ static int change_user(void)
         return 0;
     give_log_away(user);
     int rc = user_become(user);
-    return rc < 0 ? fail("cannot become --user %s: %s%s", user->name, strerror(-rc),
-                         rc == -EPERM ? "; that takes root" : "")
+    return rc < 0 ? ss_set_reason(rc, "cannot become --user %s: %s%s", user->name, strerror(-rc),
+                                  rc == -EPERM ? "; that takes root" : "")
                   : 0;
 }
 
@@ -122,8 +109,8 @@ static int refuse_to_start(int rc, const char *path)
     const char *why = rc == -ENOTSUP ? "this kernel, or this build with sanitizers, cannot confine files and "
                                        "system calls both; --sandbox=auto does what can be done"
                                      : strerror(-rc);
-    return fail("--sandbox=%s: %s%s%s", options->sandbox == SANDBOX_REQUIRE ? "require" : "auto",
-                path ? path : "", path ? ": " : "", why);
+    return ss_set_reason(rc, "--sandbox=%s: %s%s%s", options->sandbox == SANDBOX_REQUIRE ? "require" : "auto",
+                         path ? path : "", path ? ": " : "", why);
 }
 
 static void tell_of_less(int confined)
@@ -156,13 +143,15 @@ static int check_reach(void)
 {
     int fd = (int)TEMP_FAILURE_RETRY(open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd < 0)
-        return fail(
+        return ss_set_reason(
+            -errno,
             "cannot serve %s any more without root's privileges: %s; --user NAME is whose files are to "
             "be served",
             options->directory, strerror(errno));
     if (options->upload && faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
-        (void)fail("nothing can be stored in %s itself: %s; --user NAME is whose directory it is",
-                   options->directory, strerror(errno));
+        fprintf(stderr,
+                "httpserver: nothing can be stored in %s itself: %s; --user NAME is whose directory it is\n",
+                options->directory, strerror(errno));
     close(fd);
     return 0;
 }

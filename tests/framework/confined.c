@@ -367,8 +367,8 @@ int main(int argc, char **argv)
     int rc = named ? ss_server_init(&server, bases, argv[2], &Deeds) : -EINVAL;
     if (rc == 0)
         rc = serve(&server);
-    if (rc < 0 && rc != -ECANCELED)
-        fprintf(stderr, "confined: cannot serve: %s\n", ss_strerror(rc));
+    if (rc < 0)
+        fprintf(stderr, "confined: cannot serve: %s\n", *ss_reason() ? ss_reason() : ss_strerror(rc));
     ss_server_close(&server);
     return rc < 0 ? 1 : rc;
 }
