@@ -312,6 +312,13 @@ int ss_tls_info(const struct ss_handler *h, struct ss_tls_info *info)
     return 0;
 }
 
+/* An answer that is not encrypted would be none, and a handshake takes a place. */
+static void turn_away_silently(struct ss_server *self, struct ss_request *request)
+{
+    (void)self;
+    (void)request;
+}
+
 const struct ss_class ss_TLSMixIn = {
     .name = "TLSMixIn",
     .state_size = sizeof(struct tls_state),
@@ -320,6 +327,7 @@ const struct ss_class ss_TLSMixIn = {
     .defaults = tls_init,
     .server_bind = server_bind,
     .server_close = server_close,
+    .turn_away = turn_away_silently,
     .open_stream = open_stream,
     .close_request = close_request,
     .handle_error = handle_error,

@@ -209,11 +209,10 @@ int guard_check(const struct options *all)
 
 static void warn(const struct ss_server *self)
 {
-    if (options->auth && self->address_family != AF_UNIX && !http_is_loopback(self))
-        fprintf(
-            stderr,
-            "httpserver: passwords and files cross the network unencrypted: whoever is on the way can read "
-            "them\n");
+    if (options->auth && !options->tls && self->address_family != AF_UNIX && !http_is_loopback(self))
+        fprintf(stderr,
+                "httpserver: passwords and files cross the network unencrypted: whoever is on the way "
+                "can read them; --tls encrypts them\n");
 }
 
 /* ---------------------------------------------------------------- the slots */

@@ -301,3 +301,17 @@ def test_event_sources(httpserver, files, root, mixin_name):
             while b"page.html" not in line:
                 line = events.readline()
                 assert line
+
+
+@pytest.mark.parametrize("runner", ["eventloop", "threading"])
+def test_who_finds_no_place_is_told_nothing_plain(httpserver, files, runner):
+    server = httpserver(*with_pair(files.pair), "--max-connections", 1, "--mixin", runner)
+    with contextlib.closing(connect(server, files)) as first:
+        first.connect()
+        first.sock.sendall(b"GET /a.txt HTTP/1.1\r\nHost: ")
+        try:
+            assert raw(server, b"\x16\x03\x01") == b""
+        except ConnectionResetError:
+            pass
+        first.sock.sendall(b"localhost\r\n\r\n")
+        assert first.sock.recv(65536).startswith(b"HTTP/1.1 200")
