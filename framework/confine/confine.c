@@ -12,6 +12,13 @@
 
 enum { TRIES = 50, PAUSE = 10 /* ms */ };
 
+#if CONFINE_SANITIZED
+/* They have threads of their own. */
+static int be_alone(void)
+{
+    return 0;
+}
+#else
 /* A thread has an entry, and so has the directory itself, under both of its names. What cannot be counted is
    taken for one. */
 static unsigned threads(void)
@@ -24,14 +31,11 @@ static unsigned threads(void)
    be about to end. */
 static int be_alone(void)
 {
-#if CONFINE_SANITIZED
-    return 0; /* they have threads of their own */
-#else
     for (int i = 0; i < TRIES && threads() > 1; i++)
         nanosleep(&(struct timespec){.tv_nsec = PAUSE * 1000000L}, NULL);
     return threads() > 1 ? -EBUSY : 0;
-#endif
 }
+#endif
 
 /* Root's privileges, too: what is left is what its user owns. */
 static int drop_capabilities(void)
