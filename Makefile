@@ -445,7 +445,7 @@ $(BUILD)/loose/libhttpserver.a $(BUILD)/libhttpserver.o: $(HANDLERS)
 # Link-time optimization takes place here, within the library: what users get is machine code for every compiler.
 $(patsubst %.a,%.o,$(ARCHIVES)): $(BUILD)/files
 	$(call say,LD,$@)
-	$(Q)$(CC) $(cflags) $(LDFLAGS) -r -nostdlib $(if $(findstring -ffat-lto-objects,$(LTO)),-flinker-output=nolto-rel) \
+	$(Q)$(CC) $(filter-out -pthread,$(cflags)) $(LDFLAGS) -r -nostdlib $(if $(findstring -ffat-lto-objects,$(LTO)),-flinker-output=nolto-rel) \
 	    -o $@ $(filter %.o,$^)
 	$(Q)$(OBJCOPY) --localize-hidden $@
 $(ARCHIVES): %.a: %.o
