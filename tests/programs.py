@@ -11,6 +11,7 @@ import platform
 import re
 import resource
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -26,6 +27,9 @@ TSAN = os.environ.get("SANITIZE") == "thread"
 COUNTED = bool(os.environ.get("COVERAGE"))
 # What a program is built with that a test makes of this build's archives.
 INSTRUMENTS = [*(["-fsanitize=" + os.environ["SANITIZE"]] if SANITIZED else []), *(["--coverage"] if COUNTED else [])]
+# What such a program needs besides, if they are built with it.
+LIBRARIES = shlex.split(subprocess.run(["pkg-config", "--silence-errors", "--libs", "libssl", "libcrypto"], stdout=subprocess.PIPE,
+                                       text=True, check=False).stdout)
 LIBC = ctypes.CDLL(None)
 LIMIT = 30 * (3 if SANITIZED else 1)  # seconds for what takes none
 

@@ -30,8 +30,7 @@ static int server_activate(struct ss_server *self)
     if (self->address_family == AF_INET)
         return option_set(self->socket, IPPROTO_IP, IP_PKTINFO, 1);
     rc = option_set(self->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    (void)option_set(self->socket, IPPROTO_IP, IP_PKTINFO, 1); /* where it takes IPv4, too */
-    return rc;
+    return rc == 0 ? option_set(self->socket, IPPROTO_IP, IP_PKTINFO, 1) : rc; /* it may take IPv4, too */
 }
 
 static int get_request(struct ss_server *self, struct ss_request *request)

@@ -90,7 +90,8 @@ class Life(Trial):
 
     def refused(self):
         """It has ended instead of starting."""
-        status, log, left = self.server.wait(), self.server.log, self.left()
+        status, left = self.server.wait(), self.left()
+        log = "".join(line for line in self.server.log.splitlines(True) if "running as root" not in line)
         told = status == 1 and (REASON.fullmatch(log) or (not log and self.is_mute()))
         self.give_up("start", "leak" if left else "told" if told else "start", left or f"status {status}: {log}")
 

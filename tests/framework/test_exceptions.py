@@ -23,7 +23,7 @@ def exceptions(request, tmp_path_factory):
     flags = ["-std=c++17", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-I",
              os.path.join(programs.ROOT, "framework"), *programs.INSTRUMENTS]
     library = os.path.join(programs.BUILD, "libsocketserver.a")
-    libraries = [library] if request.param == "static" else [
+    libraries = [library, *programs.LIBRARIES] if request.param == "static" else [
         "-L", programs.BUILD, "-lsocketserver", "-Wl,-rpath," + programs.BUILD]
     done = programs.run([*CXX, *flags, "-o", program, os.path.join(programs.TESTS, "framework/exceptions.cc"), *libraries],
                         limit=120)

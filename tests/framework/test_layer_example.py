@@ -84,7 +84,8 @@ def program(tmp_path_factory):
         "open_stream": example("static const struct ss_class SecretMixIn;", ".open_stream = open_stream};")})
     flags = ["-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-I",
              os.path.join(programs.ROOT, "framework"), *programs.INSTRUMENTS]
-    done = programs.run([*CC, *flags, "-o", made, source, os.path.join(programs.BUILD, "libsocketserver.a")], limit=120)
+    done = programs.run([*CC, *flags, "-o", made, source, os.path.join(programs.BUILD, "libsocketserver.a"),
+                         *programs.LIBRARIES], limit=120)
     assert done.returncode == 0, done.stderr
     return made
 

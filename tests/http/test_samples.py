@@ -24,7 +24,7 @@ STREAMS = [mixin + server for mixin in MIXINS for server in ("TCPServer", "UnixS
 DATAGRAMS = [mixin + server for mixin in MIXINS for server in ("UDPServer", "UnixDatagramServer")]
 ALL = ["chat", "chatroom", "counter", "dashboard", "daytime", "echo", "echo_client", "game", "guestbook", "hello", "later",
        "lines", "lines_client", "local_only", "names", "nonblocking", "nonblocking_client", "nonblocking_raw", "notify", "others_loop", "proxy",
-       "ticker", "time", "time_client", "two_directories", "welcome", "welcome_client", "welcome_raw", "welcome_raw_client", "ws_client", "ws_clock", "ws_echo"]
+       "ticker", "time", "time_client", "tls_echo", "two_directories", "welcome", "welcome_client", "welcome_raw", "welcome_raw_client", "ws_client", "ws_clock", "ws_echo"]
 
 
 def test_all_are_tested():
