@@ -159,9 +159,9 @@ SS_API const char *ss_strerror(int error);
    again; under EventLoopMixIn, until it waits. Any thread. */
 SS_API const char *ss_reason(void);
 
-/* For methods of a class that ss_server_bind calls: remembers a line, without its end, for ss_reason, which says
-   why they return the error `rc`. ss_run and ss_main print it in the place of their own. Returns `rc`. Any
-   thread. */
+/* For methods of a class that ss_server_bind calls: remembers a line, without its end, for ss_reason, which
+   says why they return the error `rc`. ss_run and ss_main print it in the place of their own. Returns `rc`.
+   Any thread. */
 SS_API int ss_set_reason(int rc, const char *format, ...) SS_PRINTF(2, 3);
 
 /* ---------------------------------------------------------------- classes
@@ -401,9 +401,9 @@ extern SS_API const struct ss_class ss_ExplainMixIn, ss_ExplainJSONMixIn, ss_Sta
 /* ConfineMixIn, for the left of the mix-ins that run requests: from the moment in which it listens the server
    has given up, with all its threads and processes, what self->confinement does not permit (see ss_confine).
    When only a part of that can be in force, a line on stderr says which; with `required`, or when a permitted
-   path is not there, ss_server_bind fails, and ss_reason says why. Without being permitted, the server may bind its own port again where allow_reuse_port is set, and remove the file of its
-   own Unix socket. As Landlock has it that goes for all files below the socket's directory, so give it one of
-   its own. */
+   path is not there, ss_server_bind fails, and ss_reason says why. Without being permitted, the server may
+   bind its own port again where allow_reuse_port is set, and remove the file of its own Unix socket. As
+   Landlock has it that goes for all files below the socket's directory, so give it one of its own. */
 extern SS_API const struct ss_class ss_ConfineMixIn;
 #define ConfineMixIn ss_ConfineMixIn
 #define ExplainMixIn ss_ExplainMixIn
@@ -420,8 +420,8 @@ extern SS_API const struct ss_class ss_ConfineMixIn;
    header of the PROXY protocol, version 1 or 2, within SS_PROXY_TIME, which says who the client is. From then
    on h->client_address and ss_client_address are that client's (of length 0 if it has no address). A
    connection without such a header is closed. Other clients get no header read: what they send is data. As
-   all clients seem to come from a few addresses, max_requests_per_client is UINT_MAX. The client of a proxy is
-   looked at by AccessMixIn when the header has come; and as open_stream does that, not for a
+   all clients seem to come from a few addresses, max_requests_per_client is UINT_MAX. The client of a proxy
+   is looked at by AccessMixIn when the header has come; and as open_stream does that, not for a
    BaseRequestHandler, whose connections AccessMixIn judges by the proxy's own address only. With TLSMixIn,
    which stands on their left, the header comes before the handshake. */
 extern SS_API const struct ss_class ss_AccessMixIn, ss_ProxyProtocolMixIn;

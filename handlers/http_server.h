@@ -83,8 +83,8 @@ extern "C" {
 extern SS_API const struct ss_class http_HTTPServer;
 
 /* For struct ss_tls.not_tls of a server that speaks HTTP behind TLSMixIn: answers a client that begins with
-   "http://" where it should be "https://". GET and HEAD are sent to the same place by https (307), and everything
-   else gets a 400 that says why. Returns 0 or -errno. */
+   "http://" where it should be "https://". GET and HEAD are sent to the same place by https (307), and
+   everything else gets a 400 that says why. Returns 0 or -errno. */
 SS_API int http_not_tls(struct ss_handler *h);
 #define HTTPServer http_HTTPServer
 

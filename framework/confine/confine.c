@@ -64,7 +64,7 @@ static int enforce(const struct ss_confinement *what, int version, int ruleset, 
 
 int ss_confine(const struct ss_confinement *what, const char **path)
 {
-    const char *unused;
+    const char *unused = NULL;
     int version = trees_version(), ruleset = -1, rc = be_alone();
     bool filter = filter_is_possible();
     path = path ? path : &unused;

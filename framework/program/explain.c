@@ -63,7 +63,8 @@ static void found(const struct ss_server *self, const char *host, const char *po
 static void init(struct ss_server *self)
 {
     struct explaining *e = ss_state(self, &ExplainMixIn);
-    *e = (struct explaining){{connected, sent, found, ss_explain}, comment_time(), getpid(), &ExplainMixIn, -1, false};
+    *e = (struct explaining){
+        {connected, sent, found, ss_explain}, comment_time(), getpid(), &ExplainMixIn, -1, false};
     self->explained = &e->below;
 }
 

@@ -37,8 +37,8 @@ static void print_address(const struct ss_server *self, const char *scheme)
         ss_address_format(address, text, sizeof text);
     bool url = scheme && ss_address_port(address) != 0;
     bool encrypted = ss_state(self, &TLSMixIn);
-    printf("%s%s%s%s%s%s", url ? scheme : "", url && encrypted ? "s" : "", url ? "://" : "", text, url ? "/" : "",
-           any4 || any6 ? " and every other interface" : "");
+    printf("%s%s%s%s%s%s", url ? scheme : "", url && encrypted ? "s" : "", url ? "://" : "", text,
+           url ? "/" : "", any4 || any6 ? " and every other interface" : "");
 }
 
 /* Printed when signals are already handled: who reads it may send one at once. */

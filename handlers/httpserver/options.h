@@ -50,9 +50,9 @@ struct options {
         max_receiving;
     /* NOT_SAID, or 0: none. Seconds, bytes a second, connections, bytes. */
     int64_t write_timeout, min_rate, per_client, min_free, connections;
-    int64_t max_rate; /* requests a second; 0: no limit */
+    int64_t max_rate;                                 /* requests a second; 0: no limit */
     int64_t head_timeout, idle_timeout, body_timeout; /* seconds; 0: not said */
-    const char *names[MAX_NAMES + 1]; /* of --allow-host, ended by NULL */
+    const char *names[MAX_NAMES + 1];                 /* of --allow-host, ended by NULL */
     struct networks allow, deny, proxies;
     int64_t proxy_protocol;    /* 1: yes */
     struct http_auth *auth;    /* of --auth and --auth-file; NULL: there are no passwords */

@@ -303,8 +303,8 @@ static const struct mode modes[] = {
      "websocket\r\nSec-WebSocket-Version: 13\r\n"
      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
      true},
-    {"streams", &HTTPServer, &Handler.handler, publish_event, "GET /streams HTTP/1.1\r\nHost: localhost\r\n\r\n",
-     true},
+    {"streams", &HTTPServer, &Handler.handler, publish_event,
+     "GET /streams HTTP/1.1\r\nHost: localhost\r\n\r\n", true},
     {"sends", NULL, NULL, send_to_all, NULL, true},
     {NULL, NULL, NULL, NULL, NULL, false},
 };

@@ -5,8 +5,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fts.h>
-#include <limits.h>
 #include <ifaddrs.h>
+#include <limits.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -217,8 +217,7 @@ MOVES_AS(ssize_t, recvfrom, __recvfrom_chk,
           socklen_t *length),
          (fd, data, size, room, flags, address, length))
 FAILS(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
-FAILS(int, recvmmsg,
-      (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
+FAILS(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
       (fd, messages, count, flags, timeout))
 MOVES(ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
 FAILS(ssize_t, sendto,

@@ -91,8 +91,10 @@ static void expect_numbers(int fd, int first, int count)
         wait_for(fd);
         assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
         int number = atoi(text) - first;
-        assert_true(number >= 0 && number < count && !seen[number]);
-        seen[number] = true;
+        bool is_new = number >= 0 && number < count && !seen[number];
+        assert_true(is_new);
+        if (is_new)
+            seen[number] = true;
     }
 }
 
