@@ -166,7 +166,7 @@ int ss_tls_reload(struct ss_server *self)
     if (!settings_of(self)->certificates)
         return 0; /* the one that was made stays: another process would make another one */
     struct tls_files *files = tls_files_new();
-    int rc = files ? load_files(self, files, &context) : -errno;
+    int rc = files ? load_files(self, files, &context) : -ENOMEM;
     if (rc == 0)
         publish_files(self, files, context);
     tls_files_free(files);

@@ -90,7 +90,7 @@ static void expect_numbers(int fd, int first, int count)
         char text[20] = "";
         wait_for(fd);
         assert_true(recv(fd, text, sizeof text - 1, 0) > 0);
-        int number = atoi(text) - first;
+        int number = (int)strtol(text, NULL, 10) - first;
         bool is_new = number >= 0 && number < count && !seen[number];
         assert_true(is_new);
         if (is_new)
