@@ -116,7 +116,7 @@ void client_release(struct ss_server *self, struct client *client)
 
 /* ---------------------------------------------------------------- requests put aside */
 
-static void close_aside(struct ss_server *self, struct request *request)
+void turn_request_away(struct ss_server *self, struct request *request)
 {
     methods_of(self)->turn_away(self, &request->request);
     methods_of(self)->shutdown_request(self, &request->request);
@@ -182,7 +182,7 @@ void aside_put(struct ss_server *self, struct request *request)
     bool short_of_descriptors = request->reserved && serving_of(self)->can_put_aside;
     idle_ask(self, client_bucket(&request->request));
     if (!aside || !aside_has_room(self) || (short_of_descriptors && !await_place(self, aside, request))) {
-        close_aside(self, request);
+        turn_request_away(self, request);
         return;
     }
     set_limit(self, &request->entry.timer);
@@ -236,7 +236,7 @@ static int close_expired(struct ss_server *self)
     struct entry **first = &serving_of(self)->aside->first;
     uint64_t now = ss_now();
     while (*first && (*first)->timer.deadline <= now)
-        close_aside(self, unlink_at(self, first));
+        turn_request_away(self, unlink_at(self, first));
     uint64_t left = *first ? (*first)->timer.deadline - now : LOOK_AGAIN;
     return left < LOOK_AGAIN ? (int)left : LOOK_AGAIN;
 }

@@ -19,6 +19,8 @@ void client_release(struct ss_server *self, struct client *client);
 /* Keeps a request that was not admitted for later, or closes it when too many are kept. Where descriptors are
    short it waits until the client has a place, as long as the client's requests end one after the other. */
 void aside_put(struct ss_server *self, struct request *request);
+/* Tells the client of a request that no handler has seen that there is no place for it, and ends it. */
+void turn_request_away(struct ss_server *self, struct request *request);
 /* Is one of them to be taken, if it can go on, before a new one? */
 bool aside_can_go_on(struct ss_server *self);
 /* Keeps a request that was admitted, and cannot be processed now. False: it has waited too long, and is the

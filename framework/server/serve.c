@@ -79,10 +79,8 @@ static bool turn_away_some(struct ss_server *self, uint64_t since)
     for (int i = 0; i < ACCEPT_BURST && rc == 0; i++) {
         struct request *request;
         rc = accept_request(self, &request);
-        if (rc == 0 && request) {
-            methods_of(self)->turn_away(self, &request->request);
-            methods_of(self)->shutdown_request(self, &request->request);
-        }
+        if (rc == 0 && request)
+            turn_request_away(self, request);
     }
     return rc == 0;
 }

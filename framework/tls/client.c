@@ -83,8 +83,7 @@ static int prepare_session(struct tls_session *session, const char *host,
     const char *name = options->server_hostname ? options->server_hostname : host;
     int n = options->alpn_protocols ? tls_alpn_encode(options->alpn_protocols, encoded) : 0;
     if (n < 0)
-        return ss_set_reason(
-            -EINVAL, "alpn_protocols: a name has 1 to 255 bytes, and all together %d at most", ALPN_BYTES);
+        return n;
     if (!*name || expect(session->ssl, name, options->trusts_all) < 0)
         return ss_set_reason(-EINVAL,
                              "the server's name is needed to check its certificate: set server_hostname");

@@ -51,7 +51,9 @@ int tls_alpn_encode(const char *const *names, unsigned char encoded[ALPN_BYTES])
     for (; *names; names++) {
         size_t size = strlen(*names);
         if (size == 0 || size > 255 || used + 1 + size > ALPN_BYTES)
-            return -EINVAL;
+            return ss_set_reason(-EINVAL,
+                                 "alpn_protocols: a name has 1 to 255 bytes, and all together %d at most",
+                                 ALPN_BYTES);
         encoded[used++] = (unsigned char)size;
         memcpy(encoded + used, *names, size);
         used += size;
@@ -130,9 +132,9 @@ static int set_protocols(SSL_CTX *ctx, const struct ss_tls *tls)
     unsigned char encoded[ALPN_BYTES];
     if (!tls->alpn_protocols)
         return 0;
-    if (tls_alpn_encode(tls->alpn_protocols, encoded) <= 0)
-        return ss_set_reason(
-            -EINVAL, "alpn_protocols: a name has 1 to 255 bytes, and all together %d at most", ALPN_BYTES);
+    int n = tls_alpn_encode(tls->alpn_protocols, encoded);
+    if (n <= 0)
+        return n < 0 ? n : ss_set_reason(-EINVAL, "alpn_protocols: there is no name in the list");
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, (void *)(uintptr_t)tls->alpn_protocols);
     return 0;
 }

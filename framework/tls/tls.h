@@ -73,7 +73,8 @@ int tls_context_load(const struct ss_tls *tls, struct ticket_keys *keys, struct 
 void tls_context_release(struct tls_context *context);
 /* A context for either side, with what both have in common; NULL: no memory. */
 SSL_CTX *tls_context_new(const SSL_METHOD *method, int minimum_version);
-/* The names of protocols as they are sent. Returns how many bytes they take, or -EINVAL. */
+/* The names of protocols as they are sent. Returns how many bytes they take, or -EINVAL with
+   ss_reason. */
 enum { ALPN_BYTES = 1024 };
 int tls_alpn_encode(const char *const *names, unsigned char encoded[ALPN_BYTES]);
 
